@@ -1,0 +1,242 @@
+"""Checks at trace time: arguments, fields, and the shapes that a state was built with.
+
+jaxtyping and beartype see only shapes, dtypes and types, so what passed once for a set of
+shapes passes always: each check is remembered, and a repeated call pays for a look-up.
+"""
+
+import difflib
+import functools as ft
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from beartype import beartype
+from jaxtyping import AbstractArray, config, jaxtyped
+
+
+_MEMO_SIZE = 4096
+
+
+def nearest(name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
+def describe(x: Any) -> str:
+    if isinstance(x, (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)):
+        return f"{x.dtype}[{', '.join(map(str, x.shape))}]"
+    return f"{type(x).__name__} {x!r}"
+
+
+def is_array_hint(hint: Any) -> bool:
+    """Whether an annotation is, or contains, an array type."""
+    if inspect.isclass(hint):
+        return issubclass(hint, (AbstractArray, jax.Array))
+    return any(is_array_hint(h) for h in typing.get_args(hint))
+
+
+def _has_self(hint: Any) -> bool:
+    return hint is typing.Self or any(_has_self(h) for h in typing.get_args(hint))
+
+
+def to_array(name: str, x: Any) -> Any:
+    """A host value as a strongly typed array of 32 bits or fewer; all else unchanged."""
+    if isinstance(x, jax.Array) or not isinstance(
+        x, (bool, int, float, np.ndarray, np.generic)
+    ):
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind in "iu":
+        target = np.dtype(np.uint32 if array.dtype == np.uint64 else np.int32)
+        if array.dtype.itemsize < 8:
+            target = array.dtype
+        info = np.iinfo(target)
+        if array.size and not (info.min <= array.min() and array.max() <= info.max):
+            raise ValueError(
+                f"`{name}` holds integers between {array.min()} and {array.max()}, which "
+                f"don't fit {target}: narrowing would change them. Remap them first, or "
+                "convert them to float."
+            )
+        array = array.astype(target)
+    elif array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return jnp.asarray(array)
+
+
+# ---- the shapes that a state was built with
+
+
+def _signature_of(tree: Any) -> Any:
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef, tuple(
+        (x.shape, x.dtype) if isinstance(x, (jax.Array, np.ndarray)) else type(x)
+        for x in leaves
+    )
+
+
+def _remember(memo: dict, key: Any) -> None:
+    if len(memo) >= _MEMO_SIZE:
+        memo.clear()
+    memo[key] = None
+
+
+def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
+    """Compares every array below `metric` with the shape that it was built with."""
+    for path, node in walk(metric):
+        where = type(metric).__name__ + path
+        for name, shape, dtype in node._built:
+            x = getattr(node, name)
+            if not isinstance(x, (jax.Array, np.ndarray)) or x.shape == shape:
+                continue
+            what = (
+                f"Cannot {action} `{type(metric).__name__}`: its field `{where}.{name}` is "
+                f"{describe(x)}, but was built as {describe(jax.ShapeDtypeStruct(shape, dtype))}."
+            )
+            extra = x.ndim - len(shape)
+            if extra > 0 and x.shape[extra:] == shape:
+                axes = x.shape[0] if extra == 1 else x.shape[:extra]
+                what += (
+                    f" It has a leading axis of {axes}: these are several states, stacked by "
+                    "`pmap` or `vmap`. Merge them into one first: `metric = metric.reduce()`."
+                )
+            raise TypeError(what)
+
+
+# ---- fields
+
+
+@ft.cache
+def _field_checker(cls: type) -> Callable[..., None] | None:
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except (NameError, TypeError):
+        return None  # annotations that can't be resolved can't be checked
+    named = {
+        name: hints[name]
+        for name in cls.__dataclass_fields__
+        if name in hints and not name.startswith("__") and not _has_self(hints[name])
+    }
+    params = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)] + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint)
+        for name, hint in named.items()
+    ]
+
+    def fields(*args, **kwargs):
+        return None
+
+    fields.__signature__ = inspect.Signature(params)  # pyright: ignore[reportFunctionMemberAccess]
+    fields.__annotations__ = dict(named)
+    fields.__name__ = "fields"
+    fields.__qualname__ = f"{cls.__qualname__}.fields"
+    fields.__module__ = cls.__module__
+    checked = jaxtyped(typechecker=beartype)(fields)
+    return lambda self: checked(self, **{name: getattr(self, name) for name in named})
+
+
+_fields_seen: dict = {}
+
+
+def check_fields(metric: Any) -> None:
+    """All fields of one metric against their annotations, in one jaxtyping context."""
+    if config.jaxtyping_disable:
+        return
+    try:
+        key = type(metric), _signature_of(metric)
+        if key in _fields_seen:
+            return
+    except TypeError:  # an unhashable static field
+        key = None
+    checker = _field_checker(type(metric))
+    if checker is not None:
+        checker(metric)
+    if key is not None:
+        _remember(_fields_seen, key)
+
+
+# ---- methods
+
+
+def check_signature(cls: type, fn: Any, routes: bool) -> None:
+    for p in list(inspect.signature(fn).parameters.values())[1:]:
+        if p.kind is p.VAR_POSITIONAL or (p.kind is p.VAR_KEYWORD and not routes):
+            raise TypeError(
+                f"`{cls.__qualname__}.update` takes `{p}`: arguments that are swallowed hide "
+                "misspelt ones. Name each argument that the metric needs; a collection passes "
+                "a metric only what it names. (A wrapper that hands its arguments on subclasses "
+                "`eqm.AbstractWrapper`.)"
+            )
+
+
+def _resolve(cls: type, fn: Any) -> inspect.Signature:
+    signature = inspect.signature(fn)
+    inner = inspect.unwrap(fn)
+    try:
+        hints = typing.get_type_hints(
+            inner, localns={**vars(cls), cls.__name__: cls}, include_extras=True
+        )
+    except (NameError, TypeError, AttributeError):
+        hints = {}
+
+    def hint(name: str, default: Any) -> Any:
+        found = hints.get(name, Any if isinstance(default, str) else default)
+        return Any if _has_self(found) else found
+
+    params = [
+        p.replace(annotation=hint(p.name, p.annotation))
+        for p in signature.parameters.values()
+    ]
+    result = hint("return", signature.return_annotation)
+    return signature.replace(parameters=params, return_annotation=result)
+
+
+class CheckedMethod:
+    """What the wrapper of one `update` or `compute` knows; built at the first call."""
+
+    def __init__(self, cls: type, fn: Any):
+        self.fn = fn
+        self.memo: dict = {}
+        signature = _resolve(cls, fn)
+        params = list(signature.parameters.values())
+        self.names = [p.name for p in params[1:]]
+        self.arrays = {p.name for p in params if is_array_hint(p.annotation)}
+
+        def call(*args, **kwargs):
+            return fn(*args, **kwargs)
+
+        call.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+        call.__annotations__ = {
+            p.name: p.annotation for p in params if p.annotation is not p.empty
+        }
+        if signature.return_annotation is not signature.empty:
+            call.__annotations__["return"] = signature.return_annotation
+        call.__name__ = fn.__name__
+        call.__qualname__ = f"{cls.__qualname__}.{fn.__name__}"
+        call.__module__ = cls.__module__
+        self.checked = jaxtyped(typechecker=beartype)(call)
+
+    def __call__(self, metric, args, kwargs, verify):
+        if args:
+            args = tuple(
+                to_array(n, x) if n in self.arrays else x
+                for n, x in zip(self.names, args, strict=False)
+            ) + args[len(self.names) :]
+        if kwargs:
+            kwargs = {
+                n: to_array(n, x) if n in self.arrays else x for n, x in kwargs.items()
+            }
+        off = config.jaxtyping_disable
+        try:
+            key = off, _signature_of(metric), _signature_of((args, kwargs))
+            if key in self.memo:
+                return self.fn(metric, *args, **kwargs)
+        except TypeError:
+            key = None
+        verify(metric)
+        out = (self.fn if off else self.checked)(metric, *args, **kwargs)
+        if key is not None:
+            _remember(self.memo, key)
+        return out

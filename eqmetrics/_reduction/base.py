@@ -1,0 +1,164 @@
+import abc
+from collections.abc import Generator, Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+
+Collective = Literal["max", "min", "sum"]
+Plan = Generator[tuple[Collective, list[Array]], list[Array], tuple[Array, ...]]
+
+
+class AbstractReduction(abc.ABC):
+    """How state arrays of one metric merge: over time, and over devices.
+
+    The fields of a class that declare the same reduction object come together, as one
+    tuple in the order of their declaration.
+    """
+
+    @abc.abstractmethod
+    def identity(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Arrays of the same shapes and dtypes that change nothing when merged."""
+
+    @abc.abstractmethod
+    def merge(
+        self, left: tuple[Array, ...], right: tuple[Array, ...]
+    ) -> tuple[Array, ...]:
+        """The state that has seen what both have seen."""
+
+    @abc.abstractmethod
+    def across(self, arrays: tuple[Array, ...], size: int) -> Plan:
+        """Merges over a mapped axis with `size` members.
+
+        A generator: it yields a kind of collective with the arrays that it wants
+        reduced, is sent the results, and returns the merged arrays. `run` steps the
+        plans of a whole collection together and sends each kind once a round.
+        """
+
+    @abc.abstractmethod
+    def check(self, dtype: jnp.dtype) -> str | None:
+        """Why arrays of this dtype can't be reduced so, or `None` if they can."""
+
+
+class _Sum(AbstractReduction):
+    def identity(self, arrays):
+        return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+
+    def merge(self, left, right):
+        return tuple(x + y for x, y in zip(left, right, strict=True))
+
+    def across(self, arrays, size):
+        return tuple((yield "sum", list(arrays)))
+
+    def check(self, dtype):
+        if jnp.issubdtype(dtype, jnp.bool_):
+            return "booleans don't add; keep an integer count"
+
+    def __repr__(self):
+        return "sum"
+
+
+def _ordered_bits(x: Array, nan: int) -> Array:
+    # XLA's CPU max and pmax drop NaN for some shapes, and -0.0 against 0.0 depends on
+    # the order of the operands. The order-preserving integer image has neither problem.
+    bits = lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32)
+    key = jnp.where(bits < 0, bits ^ jnp.int32(0x7FFFFFFF), bits)
+    return jnp.where(jnp.isnan(x), jnp.int32(nan), key)
+
+
+def _from_ordered_bits(key: Array, nan: int, dtype: jnp.dtype) -> Array:
+    bits = jnp.where(key < 0, key ^ jnp.int32(0x7FFFFFFF), key)
+    x = lax.bitcast_convert_type(bits, jnp.float32)
+    return jnp.where(key == nan, jnp.float32(jnp.nan), x).astype(dtype)
+
+
+class _Extremum(AbstractReduction):
+    def __init__(self, kind: Literal["max", "min"]):
+        self.kind: Literal["max", "min"] = kind
+        # NaN lies beyond every number on the side that wins.
+        self.nan = 2**31 - 1 if kind == "max" else -(2**31)
+
+    def _keys(self, arrays):
+        return [
+            _ordered_bits(x, self.nan)
+            if jnp.issubdtype(x.dtype, jnp.floating)
+            else x.astype(jnp.int32)
+            if x.dtype == jnp.bool_
+            else x
+            for x in arrays
+        ]
+
+    def _values(self, keys, like):
+        return tuple(
+            _from_ordered_bits(k, self.nan, x.dtype)
+            if jnp.issubdtype(x.dtype, jnp.floating)
+            else k.astype(x.dtype)
+            for k, x in zip(keys, like, strict=True)
+        )
+
+    def identity(self, arrays):
+        return tuple(jnp.full(x.shape, self._bottom(x.dtype), x.dtype) for x in arrays)
+
+    def _bottom(self, dtype):
+        if jnp.issubdtype(dtype, jnp.floating):
+            return -jnp.inf if self.kind == "max" else jnp.inf
+        if dtype == jnp.bool_:
+            return self.kind == "min"
+        info = jnp.iinfo(dtype)
+        return info.min if self.kind == "max" else info.max
+
+    def merge(self, left, right):
+        pick = jnp.maximum if self.kind == "max" else jnp.minimum
+        keys = zip(self._keys(left), self._keys(right), strict=True)
+        return self._values([pick(x, y) for x, y in keys], left)
+
+    def across(self, arrays, size):
+        keys = yield self.kind, self._keys(arrays)
+        return self._values(keys, arrays)
+
+    def check(self, dtype):
+        if jnp.issubdtype(dtype, jnp.complexfloating):
+            return "complex numbers have no order"
+        if dtype == jnp.float64:
+            return "extrema are kept in 32 bits or fewer"
+
+    def __repr__(self):
+        return self.kind
+
+
+SUM = _Sum()
+MAX = _Extremum("max")
+MIN = _Extremum("min")
+NAMED: dict[str, AbstractReduction] = {"sum": SUM, "max": MAX, "min": MIN}
+
+
+_COLLECTIVES = {"max": lax.pmax, "min": lax.pmin, "sum": lax.psum}
+
+
+def run(
+    plans: Sequence[Plan], axis_name: str | tuple[str, ...]
+) -> list[tuple[Array, ...]]:
+    """Runs plans side by side: one collective per kind in each round."""
+    results: list[tuple[Array, ...]] = [()] * len(plans)
+    inbox: dict[int, list[Array] | None] = dict.fromkeys(range(len(plans)))
+    while inbox:
+        asked: dict[Collective, list[tuple[int, list[Array]]]] = {}
+        for i, answer in inbox.items():
+            try:
+                # the first `send` to a generator must be None: it starts it
+                kind, arrays = plans[i].send(answer)  # pyright: ignore[reportArgumentType]
+            except StopIteration as done:
+                results[i] = done.value
+            else:
+                asked.setdefault(kind, []).append((i, arrays))
+        inbox = {}
+        for kind, requests in asked.items():
+            sent = [arrays for _, arrays in requests]
+            answers = jax.tree.map(lambda x: x, _COLLECTIVES[kind](sent, axis_name))
+            inbox.update(
+                (i, a) for (i, _), a in zip(requests, answers, strict=True)
+            )
+    return results
