@@ -81,7 +81,7 @@ class _Extremum(AbstractReduction):
         # NaN lies beyond every number on the side that wins.
         self.nan = 2**31 - 1 if kind == "max" else -(2**31)
 
-    def _keys(self, arrays):
+    def keys(self, arrays):
         return [
             _ordered_bits(x, self.nan)
             if jnp.issubdtype(x.dtype, jnp.floating)
@@ -91,7 +91,7 @@ class _Extremum(AbstractReduction):
             for x in arrays
         ]
 
-    def _values(self, keys, like):
+    def values(self, keys, like):
         return tuple(
             _from_ordered_bits(k, self.nan, x.dtype)
             if jnp.issubdtype(x.dtype, jnp.floating)
@@ -112,12 +112,12 @@ class _Extremum(AbstractReduction):
 
     def merge(self, left, right):
         pick = jnp.maximum if self.kind == "max" else jnp.minimum
-        keys = zip(self._keys(left), self._keys(right), strict=True)
-        return self._values([pick(x, y) for x, y in keys], left)
+        keys = zip(self.keys(left), self.keys(right), strict=True)
+        return self.values([pick(x, y) for x, y in keys], left)
 
     def across(self, arrays, size):
-        keys = yield self.kind, self._keys(arrays)
-        return self._values(keys, arrays)
+        keys = yield self.kind, self.keys(arrays)
+        return self.values(keys, arrays)
 
     def check(self, dtype):
         if jnp.issubdtype(dtype, jnp.complexfloating):

@@ -1,0 +1,36 @@
+from ._aggregate.average import Average as Average
+from ._aggregate.extrema import Max as Max, Min as Min
+from ._aggregate.last_value import LastValue as LastValue
+from ._aggregate.moments import CentredMoments as CentredMoments
+from ._aggregate.std import Std as Std, Variance as Variance
+from ._aggregate.sum import Count as Count, Sum as Sum
+from ._classification.accuracy import Accuracy as Accuracy
+from ._collection import Collection as Collection, MetricDict as MetricDict
+from ._host.collect import Collect as Collect
+from ._invalid import Invalid as Invalid, InvalidDataError as InvalidDataError
+from ._loop import pad_batch as pad_batch, to_host as to_host
+from ._metric import (
+    AbstractWrapper as AbstractWrapper,
+    constant as constant,
+    Metric as Metric,
+    state as state,
+)
+from ._readout import AbstractReadout as AbstractReadout
+from ._reduce import (
+    all_reduce as all_reduce,
+    compute as compute,
+    merge as merge,
+    reduce as reduce,
+    reset as reset,
+    unreplicate as unreplicate,
+    vary as vary,
+)
+from ._reduction import (
+    AbstractReduction as AbstractReduction,
+    EXACT_SUM as exact_sum,
+)
+from ._wrap.from_fun import FromFun as FromFun
+from ._wrap.from_output import FromOutput as FromOutput
+
+
+__version__ = "0.1.0"

@@ -1,0 +1,89 @@
+from typing import final, Self
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Shaped
+
+from .._metric import Metric, state
+from .._reduction import AbstractReduction, NAMED
+from .._rows import rows
+from .sum import Mask
+
+
+_MAX, _MIN = NAMED["max"], NAMED["min"]
+
+
+def _extremum(values: Array, mask: Array | None, reduction: AbstractReduction) -> Array:
+    # Through the reduction's integer keys: XLA's CPU max drops NaN for some shapes.
+    x = rows(values, mask, None).values.astype(jnp.float32)
+    (empty,) = reduction.identity((jnp.zeros((), jnp.float32),))
+    if mask is not None:
+        x = jnp.where(rows(values, mask, None).weights != 0, x, empty)
+    keys = reduction.keys((x,))[0]  # pyright: ignore[reportAttributeAccessIssue]
+    bottom = reduction.keys((empty,))[0]  # pyright: ignore[reportAttributeAccessIssue]
+    pick = jnp.max if reduction is _MAX else jnp.min
+    key = pick(jnp.concatenate([keys, bottom[None]]))
+    return reduction.values((key,), (empty,))[0]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _seen(values: Array, mask: Array | None) -> Array:
+    if mask is None:
+        return jnp.asarray(values.size > 0)
+    return jnp.any(mask) & (values.size > 0)
+
+
+@final
+class Max(Metric):
+    """The largest value under the mask; NaN if one of them is NaN.
+
+    State: 1 float, 1 boolean. Undefined when: no row was seen (then NaN).
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        assert eqm.Max()(jnp.array([1.0, 3.0, 2.0])) == 3.0
+        ```
+    """
+
+    value: Float32[Array, ""] = state(reduce="max")
+    seen: Bool[Array, ""] = state(reduce="max")
+
+    def __init__(self):
+        self.value = jnp.full((), -jnp.inf, jnp.float32)
+        self.seen = jnp.zeros((), jnp.bool_)
+
+    def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
+        (value,) = _MAX.merge((self.value,), (_extremum(values, mask, _MAX),))
+        return self.replace(value=value, seen=self.seen | _seen(values, mask))
+
+    def compute(self) -> Float32[Array, ""]:
+        return jnp.where(self.seen, self.value, jnp.nan)
+
+
+@final
+class Min(Metric):
+    """The smallest value under the mask; NaN if one of them is NaN.
+
+    State: 1 float, 1 boolean. Undefined when: no row was seen (then NaN).
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        assert eqm.Min()(jnp.array([2.0, 1.0, 3.0])) == 1.0
+        ```
+    """
+
+    value: Float32[Array, ""] = state(reduce="min")
+    seen: Bool[Array, ""] = state(reduce="max")
+
+    def __init__(self):
+        self.value = jnp.full((), jnp.inf, jnp.float32)
+        self.seen = jnp.zeros((), jnp.bool_)
+
+    def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
+        (value,) = _MIN.merge((self.value,), (_extremum(values, mask, _MIN),))
+        return self.replace(value=value, seen=self.seen | _seen(values, mask))
+
+    def compute(self) -> Float32[Array, ""]:
+        return jnp.where(self.seen, self.value, jnp.nan)

@@ -1,0 +1,85 @@
+from typing import ClassVar, final, Self
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int32, Shaped
+
+from .._metric import Metric, state
+from .._reduction import AbstractReduction, EXACT_SUM
+from .._reduction.pair import to_float
+from .._rows import rows
+from .sum import Mask, Weights
+
+
+class _Newest(AbstractReduction):
+    """Over devices: the sum of the batches of the newest step that any device has."""
+
+    def identity(self, arrays):
+        return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+
+    def merge(self, left, right):
+        (a, newest_a, updates_a), (b, newest_b, updates_b) = left, right
+        later = newest_b > 0
+        newest = jnp.where(later, updates_a + newest_b, newest_a)
+        return jnp.where(later, b, a), newest, updates_a + updates_b
+
+    def across(self, arrays, size):
+        sums, newest, updates = arrays
+        newest_of_all, most = yield "max", [newest, updates]
+        # A device whose last batch was empty still holds an older one: leave it out.
+        mine = jnp.where(newest == newest_of_all, sums, 0)
+        total, weight = yield from EXACT_SUM.across((mine[:, 0], mine[:, 1]), size)
+        return jnp.stack([total, weight], axis=-1), newest_of_all, most
+
+    def check(self, dtype):
+        return None
+
+
+_NEWEST = _Newest()
+
+
+@final
+class LastValue(Metric):
+    """The mean of the newest batch that wasn't empty.
+
+    Ordered: over steps the newest batch counts, over devices the weighted mean of the
+    batches of the same step (as in clu). Every update counts as a step, an empty one too.
+
+    State: 4 floats, 2 integers. Undefined when: no row was seen (then NaN).
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        rate = eqm.LastValue().update(jnp.array(0.1)).update(jnp.array(0.01))
+        assert rate.compute() == jnp.float32(0.01)
+        ```
+    """
+
+    ordered: ClassVar[bool] = True
+
+    sums: Float32[Array, "2 2"] = state(reduce=_NEWEST)
+    newest: Int32[Array, ""] = state(reduce=_NEWEST)
+    updates: Int32[Array, ""] = state(reduce=_NEWEST)
+
+    def __init__(self):
+        self.sums = jnp.zeros((2, 2), jnp.float32)
+        self.newest = jnp.zeros((), jnp.int32)
+        self.updates = jnp.zeros((), jnp.int32)
+
+    def update(
+        self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        batch = rows(values, mask, weights)
+        weight = batch.count()
+        updates = self.updates + 1
+        some = weight[0] > 0
+        sums = jnp.stack([batch.total(), weight], axis=-1)
+        return self.replace(
+            sums=jnp.where(some, sums, self.sums),
+            newest=jnp.where(some, updates, self.newest),
+            updates=updates,
+        )
+
+    def compute(self) -> Float32[Array, ""]:
+        total, weight = to_float(self.sums)
+        return total / weight

@@ -1,0 +1,83 @@
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._readout import AbstractReadout
+from .._rows import undefined_as
+from .moments import CentredMoments
+
+
+def _variance(statistic: CentredMoments, ddof: int, undefined: float | None) -> Array:
+    count, _, squares = statistic.compute()
+    return undefined_as(squares / (count - ddof), ~(count > ddof), undefined)
+
+
+@final
+class Variance(AbstractReadout):
+    r"""The variance: $\sum_i w_i (x_i - \bar x)^2 / (\sum_i w_i - \mathrm{ddof})$.
+
+    **Arguments:**
+
+    - `ddof`: 0 as in numpy and clu; 1 for the unbiased estimate (frequency weights).
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 8 floats, shared with `Std` in a `MetricDict`. Undefined when: the weights sum to
+    `ddof` or less. Source: Chan, Golub and LeVeque, 1979.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        assert eqm.Variance()(jnp.array([1.0, 3.0])) == 1.0
+        ```
+    """
+
+    ddof: int = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: CentredMoments
+
+    def __init__(self, *, ddof: int = 0, undefined: float | None = None):
+        self.ddof = ddof
+        self.undefined = undefined
+        self.statistic = CentredMoments()
+
+    def compute(self) -> Float32[Array, ""]:
+        return _variance(self.statistic, self.ddof, self.undefined)
+
+
+@final
+class Std(AbstractReadout):
+    r"""The standard deviation, the root of [`eqmetrics.Variance`][].
+
+    **Arguments:**
+
+    - `ddof`: 0 as in numpy and clu; 1 for the unbiased variance (frequency weights).
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 8 floats, shared with `Variance` in a `MetricDict`. Undefined when: the weights
+    sum to `ddof` or less. Source: Chan, Golub and LeVeque, 1979.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        assert eqm.Std()(jnp.array([1.0, 3.0])) == 1.0
+        ```
+    """
+
+    ddof: int = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: CentredMoments
+
+    def __init__(self, *, ddof: int = 0, undefined: float | None = None):
+        self.ddof = ddof
+        self.undefined = undefined
+        self.statistic = CentredMoments()
+
+    def compute(self) -> Float32[Array, ""]:
+        variance = _variance(self.statistic, self.ddof, None)
+        return undefined_as(
+            jnp.sqrt(variance), ~(self.statistic.compute()[0] > self.ddof), self.undefined
+        )

@@ -1,0 +1,86 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32, Int
+
+from .._aggregate.sum import Mask, Weights
+from .._invalid import Invalid
+from .._metric import Metric, state
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add, to_float
+from .._rows import Rows, rows, undefined_as
+
+
+def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """Whether each label's own score is the best of its row, and whether the row is valid.
+
+    The rank of one score needs no argmax: a maximum and a gather. Ties go to the lower
+    class, so a row counts only if nothing before the label reaches its score.
+    """
+    classes = logits.shape[-1]
+    valid = (labels >= 0) & (labels < classes)
+    index = jnp.where(valid, labels, 0).astype(jnp.int32)[:, None]
+    own = jnp.take_along_axis(logits, index, axis=-1)
+    before = jnp.arange(classes, dtype=jnp.int32) < index
+    # One pass: 1 for a score that beats the label's, and a high bit for each NaN.
+    beats = ((logits > own) | ((logits == own) & before)).astype(jnp.int32)
+    code = jnp.max(beats + 2 * jnp.isnan(logits), axis=-1)
+    return code == 0, valid & (code < 2)
+
+
+@final
+class Accuracy(Metric):
+    r"""The share of rows whose highest score is the label's (top-1, micro average).
+
+    Takes `logits` of shape `(*rows, classes)` and integer `labels` of shape `rows`, with
+    any leading axes. Ties go to the lower class. NaN scores and labels outside
+    `[0, classes)` are invalid: such rows are left out and counted.
+
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 6 floats, whatever the number of classes. Undefined when: no row was seen.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        logits = jnp.array([[-1.0, 1.0], [1.0, -1.0]])
+        assert eqm.Accuracy()(logits=logits, labels=jnp.array([0, 0])) == 0.5
+        ```
+    """
+
+    undefined: float | None = eqx.field(static=True)
+    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (hits, weight)
+    invalid: Invalid
+
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
+        self.sums = jnp.zeros((2, 2), jnp.float32)
+        self.invalid = Invalid("labels in [0, classes), logits without NaN, weights >= 0")
+
+    def update(
+        self,
+        *,
+        logits: Float[Array, "*rows classes"],
+        labels: Int[Array, "*rows"],
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        if logits.shape[-1] == 0:
+            raise TypeError("`logits` has no classes on its last axis.")
+        batch = rows(labels, mask, weights, name="labels")
+        hit, valid = _hits(logits.reshape(-1, logits.shape[-1]), batch.values)
+        weight = jnp.ones(hit.shape, jnp.float32) if batch.weights is None else batch.weights
+        bad = ~valid & (weight != 0)
+        if batch.invalid is not None:
+            bad = bad | batch.invalid
+        weight = jnp.where(valid, weight, 0)
+        both = Rows(jnp.stack([hit, jnp.ones_like(hit)], -1), weight, None).total()
+        return self.replace(sums=add(self.sums, both), invalid=self.invalid.update(bad))
+
+    def compute(self) -> Float32[Array, ""]:
+        hits, weight = to_float(self.sums)
+        return undefined_as(hits / weight, weight == 0, self.undefined)

@@ -1,0 +1,70 @@
+"""Which outputs a metric takes, and giving each member of a collection its own."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ._checks import nearest
+from ._metric import AbstractWrapper, Metric
+
+
+def parameters(fn: Any, skip: int = 0) -> dict[str, bool]:
+    """The named parameters of a function, and whether each is required."""
+    params = list(inspect.signature(fn).parameters.values())[skip:]
+    return {
+        p.name: p.default is p.empty
+        for p in params
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+
+
+def arguments_of(metric: Metric) -> dict[str, bool]:
+    if isinstance(metric, AbstractWrapper):
+        return metric.arguments()
+    return parameters(type(metric).update, skip=1)
+
+
+def union(members: Mapping[str, Metric]) -> dict[str, bool]:
+    joined: dict[str, bool] = {}
+    for metric in members.values():
+        for name, required in arguments_of(metric).items():
+            joined[name] = joined.get(name, False) or required
+    return joined
+
+
+def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The outputs of each member. A missing one, one that nobody takes, and a mask or
+    weights that a member would not see are errors."""
+    routed, taken = {}, set()
+    for name, metric in members.items():
+        takes = arguments_of(metric)
+        missing = [a for a, required in takes.items() if required and a not in outputs]
+        if missing:
+            raise TypeError(
+                f"Metric `{name}` ({type(metric).__name__}) needs `{missing[0]}`, which was "
+                f"not passed; passed were {', '.join(outputs) or 'no outputs'}."
+                f"{nearest(missing[0], outputs)} `.from_output(...)` reads it under another name."
+            )
+        for special in ("mask", "weights"):
+            if special in outputs and special not in takes and not _refuses(metric, special):
+                raise TypeError(
+                    f"`{special}` was passed, but metric `{name}` ({type(metric).__name__}) "
+                    f"doesn't take it and would count every row. If that is meant, say so: "
+                    f"`.from_output({special}=None)`."
+                )
+        routed[name] = {a: outputs[a] for a in takes if a in outputs}
+        taken |= takes.keys()
+    for name in outputs:
+        refused = any(_refuses(m, name) for m in members.values())
+        if name not in taken and not refused:
+            raise TypeError(
+                f"No metric takes the output `{name}`; taken are {', '.join(sorted(taken))}."
+                f"{nearest(name, taken)}"
+            )
+    return routed
+
+
+def _refuses(metric: Metric, name: str) -> bool:
+    from ._wrap.from_output import FromOutput
+
+    return isinstance(metric, FromOutput) and metric.refuses(name)

@@ -1,0 +1,45 @@
+from collections.abc import Callable
+from typing import Any, final, Self
+
+import equinox as eqx
+
+from .._metric import AbstractWrapper, Metric
+from .._route import arguments_of, parameters
+
+
+@final
+class FromFun(AbstractWrapper):
+    """A metric fed with what a function of the outputs returns; made by
+    `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
+
+    State: the metric's own.
+    """
+
+    fn: Callable[..., Any] = eqx.field(static=True)
+    metric: Metric
+
+    def __init__(self, metric: Metric, fn: Callable[..., Any]):
+        self.fn = fn
+        self.metric = metric
+
+    def arguments(self) -> dict[str, bool]:
+        handed_on = {
+            name: required
+            for name, required in arguments_of(self.metric).items()
+            if name in ("mask", "weights")
+        }
+        return handed_on | parameters(self.fn)
+
+    def update(self, **outputs: Any) -> Self:
+        wanted = parameters(self.fn)
+        made = self.fn(**{name: outputs[name] for name in wanted if name in outputs})
+        takes = arguments_of(self.metric)
+        if not isinstance(made, dict):
+            made = {next(iter(takes)): made}
+        for name in ("mask", "weights"):
+            if name in takes and name in outputs and name not in made:
+                made[name] = outputs[name]
+        return self.replace(metric=self.metric.update(**made))
+
+    def compute(self) -> Any:
+        return self.metric.compute()

@@ -1,0 +1,61 @@
+from typing import Any, final, Self
+
+import equinox as eqx
+
+from .._checks import nearest
+from .._metric import AbstractWrapper, Metric
+from .._route import arguments_of
+
+
+@final
+class FromOutput(AbstractWrapper):
+    """A metric that reads outputs under other names; made by `metric.from_output(...)`.
+
+    State: the metric's own.
+    """
+
+    renames: tuple[tuple[str, str | None], ...] = eqx.field(static=True)
+    metric: Metric
+
+    def __init__(self, metric: Metric, names: tuple[str, ...], renames: dict[str, str | None]):
+        takes = arguments_of(metric)
+        required = [name for name, needed in takes.items() if needed]
+        if len(names) > len(required):
+            raise TypeError(
+                f"`from_output` got {len(names)} positional names, but "
+                f"`{type(metric).__name__}` requires only {', '.join(required)}; name the rest."
+            )
+        joined = dict(zip(required, names, strict=False))
+        for name, output in renames.items():
+            # `mask=None` may be said of a metric that takes no mask: that is its use.
+            if (name not in takes and output is not None) or name in joined:
+                raise TypeError(
+                    f"`from_output({name}={output!r})`: `{type(metric).__name__}` takes "
+                    f"{', '.join(takes)}, each renamed at most once.{nearest(name, takes)}"
+                )
+            joined[name] = output
+        self.renames = tuple(joined.items())
+        self.metric = metric
+
+    def refuses(self, name: str) -> bool:
+        return (name, None) in self.renames
+
+    def arguments(self) -> dict[str, bool]:
+        renames = dict(self.renames)
+        return {
+            output: required
+            for name, required in arguments_of(self.metric).items()
+            if (output := renames.get(name, name)) is not None
+        }
+
+    def update(self, **outputs: Any) -> Self:
+        renames = dict(self.renames)
+        own = {}
+        for name in arguments_of(self.metric):
+            output = renames.get(name, name)
+            if output is not None and output in outputs:
+                own[name] = outputs[output]
+        return self.replace(metric=self.metric.update(**own))
+
+    def compute(self) -> Any:
+        return self.metric.compute()
