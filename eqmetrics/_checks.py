@@ -4,6 +4,7 @@ jaxtyping and beartype see only shapes, dtypes and types, so what passed once fo
 shapes passes always: each check is remembered, and a repeated call pays for a look-up.
 """
 
+import dataclasses
 import difflib
 import functools as ft
 import inspect
@@ -116,9 +117,9 @@ def _field_checker(cls: type) -> Callable[..., None] | None:
     except (NameError, TypeError):
         return None  # annotations that can't be resolved can't be checked
     named = {
-        name: hints[name]
-        for name in cls.__dataclass_fields__
-        if name in hints and not name.startswith("__") and not _has_self(hints[name])
+        f.name: hints[f.name]
+        for f in dataclasses.fields(cls)
+        if f.name in hints and not _has_self(hints[f.name])
     }
     params = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)] + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint)
@@ -162,7 +163,7 @@ def check_fields(metric: Any) -> None:
 
 def check_signature(cls: type, fn: Any, routes: bool) -> None:
     for p in list(inspect.signature(fn).parameters.values())[1:]:
-        if p.kind is p.VAR_POSITIONAL or (p.kind is p.VAR_KEYWORD and not routes):
+        if not routes and p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             raise TypeError(
                 f"`{cls.__qualname__}.update` takes `{p}`: arguments that are swallowed hide "
                 "misspelt ones. Name each argument that the metric needs; a collection passes "

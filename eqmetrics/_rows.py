@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
-from ._reduction.pair import from_integer, Pair, renormalise, sum_rows
+from ._reduction.pair import from_integer, fused, Pair, renormalise, sum_rows
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -40,6 +40,7 @@ def column(x: Array, like: Array) -> Array:
     return x.reshape(x.shape + (1,) * (like.ndim - 1))
 
 
+@fused
 def weighted_sum(values: Array, weights: Array | None) -> Pair:
     """The pair nearest to the sum over rows of `weights * values`."""
     if weights is not None:

@@ -1,28 +1,28 @@
+import functools as ft
 from typing import final, Self
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Shaped
 
 from .._metric import Metric, state
-from .._reduction import AbstractReduction, NAMED
+from .._reduction.base import Extremum, MAX, MIN
+from .._reduction.pair import fused
 from .._rows import rows
 from .sum import Mask
 
 
-_MAX, _MIN = NAMED["max"], NAMED["min"]
-
-
-def _extremum(values: Array, mask: Array | None, reduction: AbstractReduction) -> Array:
+@ft.partial(fused, static_argnames="reduction")
+def _extremum(values: Array, mask: Array | None, reduction: Extremum) -> Array:
     # Through the reduction's integer keys: XLA's CPU max drops NaN for some shapes.
-    x = rows(values, mask, None).values.astype(jnp.float32)
+    batch = rows(values, mask, None)
+    x = batch.values.astype(jnp.float32)
     (empty,) = reduction.identity((jnp.zeros((), jnp.float32),))
-    if mask is not None:
-        x = jnp.where(rows(values, mask, None).weights != 0, x, empty)
-    keys = reduction.keys((x,))[0]  # pyright: ignore[reportAttributeAccessIssue]
-    bottom = reduction.keys((empty,))[0]  # pyright: ignore[reportAttributeAccessIssue]
-    pick = jnp.max if reduction is _MAX else jnp.min
-    key = pick(jnp.concatenate([keys, bottom[None]]))
-    return reduction.values((key,), (empty,))[0]  # pyright: ignore[reportAttributeAccessIssue]
+    if batch.weights is not None:
+        x = jnp.where(batch.weights != 0, x, empty)
+    bottom = int(jnp.iinfo(jnp.int32).min if reduction is MAX else jnp.iinfo(jnp.int32).max)
+    pick = jnp.max if reduction is MAX else jnp.min
+    key = pick(reduction.keys((x,))[0], initial=bottom)
+    return jnp.where(x.size > 0, reduction.values((key,), (empty,))[0], empty)
 
 
 def _seen(values: Array, mask: Array | None) -> Array:
@@ -53,7 +53,7 @@ class Max(Metric):
         self.seen = jnp.zeros((), jnp.bool_)
 
     def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
-        (value,) = _MAX.merge((self.value,), (_extremum(values, mask, _MAX),))
+        (value,) = MAX.merge((self.value,), (_extremum(values, mask, MAX),))
         return self.replace(value=value, seen=self.seen | _seen(values, mask))
 
     def compute(self) -> Float32[Array, ""]:
@@ -82,7 +82,7 @@ class Min(Metric):
         self.seen = jnp.zeros((), jnp.bool_)
 
     def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
-        (value,) = _MIN.merge((self.value,), (_extremum(values, mask, _MIN),))
+        (value,) = MIN.merge((self.value,), (_extremum(values, mask, MIN),))
         return self.replace(value=value, seen=self.seen | _seen(values, mask))
 
     def compute(self) -> Float32[Array, ""]:

@@ -10,11 +10,12 @@ from jaxtyping import Array, Float32, Shaped
 from .._invalid import Invalid
 from .._metric import Metric, state
 from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.pair import add, negate, Pair, renormalise, scale, to_float
+from .._reduction.pair import add, fused, negate, Pair, renormalise, scale, to_float
 from .._rows import rows, weighted_sum
 from .sum import Mask, Weights
 
 
+@fused
 def _chan(left: Array, right: Array) -> Array:
     """Merges two `(2, 3)` arrays: pairs of count, mean, squared deviations."""
     (na, ma, sa), (nb, mb, sb) = left.T, right.T
@@ -40,6 +41,22 @@ def _chan(left: Array, right: Array) -> Array:
 
 def _pair(x: Array) -> Pair:
     return renormalise(x, jnp.zeros_like(x))
+
+
+@fused
+def _of_batch(values: Array, weights: Array | None, n: Pair) -> Array:
+    count = to_float(n)
+    safe = jnp.where(count > 0, count, 1)
+    x = values.astype(jnp.float32)
+    if weights is not None:
+        x = jnp.where(weights != 0, x, 0)
+    # One pass for the mean, one for the deviations from it.
+    rough = to_float(weighted_sum(x, weights)) / safe
+    offset = to_float(weighted_sum(x - rough, weights)) / safe
+    mean = add(_pair(rough), _pair(offset))
+    deviation = (x - rough) - offset
+    squares = weighted_sum(deviation * deviation, weights)
+    return jnp.stack([n, mean, squares], axis=-1)
 
 
 class _Moments(AbstractReduction):
@@ -99,24 +116,7 @@ class CentredMoments(Metric):
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         batch = rows(values, mask, weights)
-        n = batch.count()
-        count = to_float(n)
-        safe = jnp.where(count > 0, count, 1)
-        x = batch.values.astype(jnp.float32)
-        if batch.weights is not None:
-            x = jnp.where(batch.weights != 0, x, 0)
-        if x.shape[0] == 1:
-            mean, squares = _pair(x[0]), _pair(jnp.where(jnp.isfinite(x[0]), 0, jnp.nan))
-            mean = jnp.where(count > 0, mean, 0)
-        else:
-            # One pass for the mean, one for the deviations from it.
-            rough = to_float(weighted_sum(x, batch.weights)) / safe
-            rest = weighted_sum(x - rough, batch.weights)
-            offset = to_float(rest) / safe
-            mean = add(_pair(rough), _pair(offset))
-            deviation = (x - rough) - offset
-            squares = weighted_sum(deviation * deviation, batch.weights)
-        new = jnp.stack([n, mean, squares], axis=-1)
+        new = _of_batch(batch.values, batch.weights, batch.count())
         invalid = self.invalid
         if batch.invalid is not None:
             invalid = invalid.update(batch.invalid)

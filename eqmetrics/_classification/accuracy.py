@@ -8,10 +8,11 @@ from .._aggregate.sum import Mask, Weights
 from .._invalid import Invalid
 from .._metric import Metric, state
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, to_float
+from .._reduction.pair import add, fused, to_float
 from .._rows import Rows, rows, undefined_as
 
 
+@fused
 def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Whether each label's own score is the best of its row, and whether the row is valid.
 

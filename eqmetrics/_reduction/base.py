@@ -75,7 +75,7 @@ def _from_ordered_bits(key: Array, nan: int, dtype: jnp.dtype) -> Array:
     return jnp.where(key == nan, jnp.float32(jnp.nan), x).astype(dtype)
 
 
-class _Extremum(AbstractReduction):
+class Extremum(AbstractReduction):
     def __init__(self, kind: Literal["max", "min"]):
         self.kind: Literal["max", "min"] = kind
         # NaN lies beyond every number on the side that wins.
@@ -130,8 +130,8 @@ class _Extremum(AbstractReduction):
 
 
 SUM = _Sum()
-MAX = _Extremum("max")
-MIN = _Extremum("min")
+MAX = Extremum("max")
+MIN = Extremum("min")
 NAMED: dict[str, AbstractReduction] = {"sum": SUM, "max": MAX, "min": MIN}
 
 

@@ -4,8 +4,10 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 "A floating-point technique for extending the available precision", 1971.
 """
 
+import functools as ft
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
@@ -14,6 +16,9 @@ from .base import AbstractReduction
 
 
 Pair = Float32[Array, "2 ..."]
+
+# Eager code pays per operation: one compiled call instead. Inlined under an outer `jit`.
+fused = ft.partial(jax.jit, inline=True)
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -28,10 +33,12 @@ def pack(high: Array, low: Array) -> Pair:
     return jnp.stack([high, jnp.where(jnp.isfinite(high), low, 0)])
 
 
+@fused
 def renormalise(high: Array, low: Array) -> Pair:
     return pack(*two_sum(high, low))
 
 
+@fused
 def add(x: Pair, y: Pair) -> Pair:
     # Both halves go through a two-sum and the result is renormalised each time: a low
     # half that only collects stops growing as a plain sum does (-58 % at one row per
@@ -46,6 +53,7 @@ def negate(x: Pair) -> Pair:
     return -x
 
 
+@fused
 def scale(x: Pair, factor: Array) -> Pair:
     """A pair times a float32, correct to the precision of a float32 product."""
     return renormalise(x[0] * factor, x[1] * factor)
@@ -55,6 +63,7 @@ def to_float(x: Pair) -> Float32[Array, "..."]:
     return x[0] + x[1]
 
 
+@fused
 def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     """A pair equal to the integers, exactly (64-bit ones: to 2^48)."""
     high = x.astype(jnp.float32)
@@ -70,22 +79,23 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     )
 
 
+def _add_row(a, b):
+    s, e = two_sum(a[0], b[0])
+    return s, a[1] + b[1] + e
+
+
+@fused
 def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
     """The sum over the first axis, compensated: one pass, one kernel."""
-
-    def step(a, b):
-        s, e = two_sum(a[0], b[0])
-        return s, a[1] + b[1] + e
-
     if x.shape[0] == 1:
         return pack(x[0], jnp.zeros_like(x[0]))
-    # `0 * x` and not a constant: under shard_map both operands must vary over the axis.
     zero = jnp.float32(0)
-    high, low = lax.reduce((x, jnp.zeros_like(x)), (zero, zero), step, (0,))
+    high, low = lax.reduce((x, jnp.zeros_like(x)), (zero, zero), _add_row, (0,))
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
     return renormalise(high, jnp.where(jnp.isfinite(high), low, 0))
 
 
+@fused
 def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
     return from_integer(jnp.sum(x, axis=0, dtype=jnp.int32))
 
