@@ -1,0 +1,52 @@
+"""One row per metric: the laws, the compile count and the completeness test read it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+import eqmetrics as eqm
+
+
+def _rows(sizes: tuple[int, ...], **make: Callable) -> list[dict]:
+    rng = np.random.default_rng(0)
+    return [{name: f(rng, n) for name, f in make.items()} for n in sizes]
+
+
+def values(rng, n):
+    return rng.normal(size=n).astype(np.float32)
+
+
+def logits(rng, n):
+    return rng.integers(-3, 3, size=(n, 5)).astype(np.float32)  # with ties
+
+
+def labels(rng, n):
+    return rng.integers(0, 5, size=n).astype(np.int32)
+
+
+SIZES = (5, 8, 11)
+ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
+    "Sum": (eqm.Sum(), _rows(SIZES, values=values)),
+    "Count": (eqm.Count(), _rows(SIZES, values=values)),
+    "Average": (eqm.Average(), _rows(SIZES, values=values)),
+    "Min": (eqm.Min(), _rows(SIZES, values=values)),
+    "Max": (eqm.Max(), _rows(SIZES, values=values)),
+    "Std": (eqm.Std(), _rows(SIZES, values=values)),
+    "Variance": (eqm.Variance(ddof=1), _rows(SIZES, values=values)),
+    "CentredMoments": (eqm.CentredMoments(), _rows(SIZES, values=values)),
+    "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
+    "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
+    "MetricDict": (
+        eqm.MetricDict(
+            accuracy=eqm.Accuracy(),
+            loss=eqm.Average().from_output("loss"),
+            std=eqm.Std().from_output("loss"),
+            variance=eqm.Variance().from_output("loss"),
+        ),
+        _rows(SIZES, logits=logits, labels=labels, loss=values),
+    ),
+    "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
+    "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
+}
+# Not metrics of rows with a state on the device: tests of their own.
+APART = {"Collect", "Invalid", "Collection", "Metric", "AbstractWrapper", "AbstractReadout"}

@@ -1,0 +1,72 @@
+import eqmetrics as eqm
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+
+def losses():
+    return eqm.MetricDict(
+        std=eqm.Std().from_output("loss"),
+        variance=eqm.Variance(ddof=1).from_output("loss"),
+        mean=eqm.Average().from_output("loss"),
+    )
+
+
+def apart():
+    updated = eqm.MetricDict(
+        {name: jax.tree.map(lambda x: x, m) for name, m in losses().items()}
+    )
+    assert updated.statistics == ()
+    return updated
+
+
+def test_sharing_is_seen_in_the_tree_and_not_in_the_values():
+    x, y = (np.random.default_rng(i).normal(size=9).astype(np.float32) for i in (0, 1))
+    shared, own = losses(), apart()
+    assert len(shared.statistics) == 1
+    for a, b in ((shared, own), (own, shared), (shared, shared)):
+        got = eqm.to_host(a.update(loss=x).merge(b.update(loss=y)))
+        want = eqm.to_host(own.update(loss=x).merge(own.update(loss=y)))
+        assert got == want
+    whole = losses().update(loss=x)
+    assert whole["std"].compute() == eqm.Std()(x)
+    assert whole.replace_members(std=eqm.Std().from_output("loss")).statistics == ()
+
+
+def test_other_configuration_is_not_shared():
+    d = eqm.MetricDict(a=eqm.Std().from_output("x"), b=eqm.Std().from_output("y"))
+    assert d.statistics == ()
+    used = eqm.Std().update(jnp.ones(3))
+    assert eqm.MetricDict(a=used, b=eqm.Variance()).statistics == ()
+
+
+def test_routing_is_strict():
+    d = eqm.MetricDict(accuracy=eqm.Accuracy(), loss=eqm.Average().from_output("loss"))
+    good = dict(logits=jnp.ones((2, 3)), labels=jnp.array([0, 1]), loss=jnp.ones(2))
+    with pytest.raises(TypeError, match="needs `logits`.*Did you mean `logit`"):
+        d.update(logit=good["logits"], labels=good["labels"], loss=good["loss"])
+    with pytest.raises(TypeError, match="No metric takes the output `lables`"):
+        d.update(**good, lables=1)
+    largest = eqm.MetricDict(top=eqm.Max(), last=eqm.Average().from_output(mask=None))
+    out = largest.update(values=jnp.arange(2.0), mask=jnp.array([True, False])).compute()
+    assert out == {"top": 0.0, "last": 0.5}
+    with pytest.raises(TypeError, match="`weights` was passed, but metric `top`"):
+        largest.update(values=jnp.ones(2), weights=jnp.ones(2))
+
+
+def test_nesting_and_mapping():
+    d = eqm.MetricDict({"val/f": losses()}) | {"rows": eqm.Count().from_output("loss")}
+    out = eqm.to_host(d.update(loss=jnp.array([1.0, 3.0])))
+    assert out["rows"] == 2 and out["val/f"]["mean"] == 2.0
+    assert list(d) == ["val/f", "rows"]
+
+
+def test_collect():
+    m = eqm.Collect("loss", fn=np.median)
+    step = jax.jit(lambda x: m.update(loss=x))
+    assert step(jnp.array([1.0, 2.0])).merge(step(jnp.array([9.0, 8.0]))).compute() == 5.0
+    masked = m.update(loss=jnp.array([1.0, 7.0]), mask=jnp.array([False, True]))
+    assert masked.compute() == 7.0
+    with pytest.raises(TypeError, match="can't be merged"):
+        jax.jit(lambda x: m.update(loss=x).update(loss=x))(jnp.ones(2))
