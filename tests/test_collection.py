@@ -1,8 +1,9 @@
-import eqmetrics as eqm
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import eqmetrics as eqm
 
 
 def losses():

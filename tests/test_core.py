@@ -1,13 +1,14 @@
 import math
 from typing import Self
 
-import eqmetrics as eqm
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import Array, Float, Int
+
+import eqmetrics as eqm
 
 
 class ColumnMean(eqm.Metric):
@@ -125,7 +126,8 @@ def test_bf16_and_integers():
 def test_special_values():
     for x in ([np.inf, 1.0], [np.inf, -np.inf], [np.nan, 1.0], [-np.inf, 1.0]):
         x = np.array(x, np.float32)
-        want = x.sum() if np.isfinite(x).any() or True else None
+        with np.errstate(invalid="ignore"):
+            want = x.sum()
         np.testing.assert_equal(np.asarray(eqm.Sum()(x)), want)
         per_row = jax.vmap(lambda v: eqm.Sum().update(v))(x).reduce()
         np.testing.assert_equal(np.asarray(per_row.compute()), want)

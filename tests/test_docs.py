@@ -1,8 +1,9 @@
 import re
 from pathlib import Path
 
-import eqmetrics as eqm
 import pytest
+
+import eqmetrics as eqm
 
 
 ROOT = Path(__file__).parents[1]

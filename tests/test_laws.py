@@ -1,7 +1,8 @@
 import inspect
 
-import eqmetrics as eqm
 import pytest
+
+import eqmetrics as eqm
 from eqmetrics.testing import check_metric
 
 from .table import APART, ROWS

@@ -2,13 +2,14 @@
 
 from typing import Self
 
-import eqmetrics as eqm
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from eqmetrics.testing import check_metric, check_shapes, LawError
 from jaxtyping import Array, Bool, Float
+
+import eqmetrics as eqm
+from eqmetrics.testing import check_metric, check_shapes, LawError
 
 
 Rows = Float[Array, "rows"]

@@ -45,7 +45,8 @@ def add(x: Pair, y: Pair) -> Pair:
     # step). Symmetric in x and y, so that merging commutes bit for bit.
     high, e = two_sum(x[0], y[0])
     low, f = two_sum(x[1], y[1])
-    high, e = two_sum(high, e + low)
+    # The error of a sum that isn't finite is NaN and would turn inf into NaN.
+    high, e = two_sum(high, jnp.where(jnp.isfinite(high), e + low, 0))
     return renormalise(high, e + f)
 
 
