@@ -65,7 +65,8 @@ def pad_batch(batch: _T, size: int) -> tuple[_T, np.ndarray]:
     rows = {x.shape[0] if x.ndim else None for x in leaves}
     if len(rows) != 1 or None in rows:
         raise ValueError(
-            f"`pad_batch`: the arrays must have one leading axis in common, got {sorted(map(str, rows))}."
+            "`pad_batch`: the arrays must have one leading axis in common, got "
+            f"{sorted(map(str, rows))}."
         )
     (n,) = rows
     assert n is not None

@@ -177,7 +177,8 @@ def _constants(metric: Metric) -> list[bool]:
     def mark(m: Metric, own: bool) -> Any:
         mine = layout(type(m))
         own = own or _has_own_merge(m)
-        changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for _, g in mine.groups for n in g}
+        states = [name for _, names in mine.groups for name in names]
+        changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for n in states}
         changes |= {n: not own for n in mine.constants}
         for n in mine.nested:
             changes[n] = jax.tree.map(

@@ -30,7 +30,7 @@ class Rows(NamedTuple):
     def total(self) -> Pair:
         return weighted_sum(self.values, self.weights)
 
-    def count(self) -> Pair:
+    def weight(self) -> Pair:
         if self.weights is None:
             return from_integer(jnp.asarray(self.values.shape[0], jnp.int32))
         return sum_rows(self.weights)

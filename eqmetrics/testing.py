@@ -138,11 +138,16 @@ def _static(t: _Laws, ordered: bool) -> None:
         )
     if any(weak for *_, weak in after[1]):
         raise LawError("A weakly typed state breaks the law of static states.")
-    step = jax.jit(lambda m, b: type(m).update(m, **b))
-    metric = t.empty
+    traces = []
+
+    def update(m, b):
+        traces.append(None)
+        return type(m).update(m, **b)
+
+    step, metric = jax.jit(update), t.empty
     for _ in range(3):
         metric = step(metric, t.batches[0])
-    if step._cache_size() != 1:
+    if len(traces) != 1:
         raise LawError("The law of one compilation is broken: update compiled again.")
 
 

@@ -173,7 +173,9 @@ def test_accuracy_matches_argmax():
 
 def test_invalid_rows_are_counted_and_named():
     logits = jnp.zeros((3, 2)).at[2, 0].set(jnp.nan)
-    metrics = eqm.MetricDict(accuracy=eqm.Accuracy(undefined=0.0), rows=eqm.Count().from_output("labels"))
+    metrics = eqm.MetricDict(
+        accuracy=eqm.Accuracy(undefined=0.0), rows=eqm.Count().from_output("labels")
+    )
     metrics = metrics.update(logits=logits, labels=jnp.array([2, 0, 0]))
     value = metrics.compute()
     assert jnp.isnan(value["accuracy"]) and value["rows"] == 3

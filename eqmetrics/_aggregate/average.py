@@ -35,9 +35,9 @@ class Average(Metric):
 
     shape: tuple[int, ...] = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
+    invalid: Invalid
     total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Invalid
 
     def __init__(self, shape: tuple[int, ...] = (), *, undefined: float | None = None):
         self.shape = shape
@@ -55,7 +55,7 @@ class Average(Metric):
             invalid = invalid.update(batch.invalid)
         return self.replace(
             total=add(self.total, batch.total()),
-            weight=add(self.weight, batch.count()),
+            weight=add(self.weight, batch.weight()),
             invalid=invalid,
         )
 

@@ -70,7 +70,7 @@ class LastValue(Metric):
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         batch = rows(values, mask, weights)
-        weight = batch.count()
+        weight = batch.weight()
         updates = self.updates + 1
         some = weight[0] > 0
         sums = jnp.stack([batch.total(), weight], axis=-1)

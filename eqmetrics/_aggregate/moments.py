@@ -105,8 +105,8 @@ class CentredMoments(Metric):
     State: 6 floats, and 2 for the invalid rows.
     """
 
-    moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)
     invalid: Invalid
+    moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)
 
     def __init__(self):
         self.moments = jnp.zeros((2, 3), jnp.float32)
@@ -116,7 +116,7 @@ class CentredMoments(Metric):
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         batch = rows(values, mask, weights)
-        new = _of_batch(batch.values, batch.weights, batch.count())
+        new = _of_batch(batch.values, batch.weights, batch.weight())
         invalid = self.invalid
         if batch.invalid is not None:
             invalid = invalid.update(batch.invalid)

@@ -41,8 +41,8 @@ class Sum(Metric):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True)
-    pair: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     invalid: Invalid
+    pair: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
 
     def __init__(self, shape: tuple[int, ...] = ()):
         self.shape = shape
@@ -91,7 +91,7 @@ class Count(Metric):
         self.pair = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
-        return self.replace(pair=add(self.pair, rows(values, mask, None).count()))
+        return self.replace(pair=add(self.pair, rows(values, mask, None).weight()))
 
     def compute(self) -> Float32[Array, ""]:
         return to_float(self.pair)

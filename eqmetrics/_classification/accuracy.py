@@ -23,7 +23,7 @@ def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     valid = (labels >= 0) & (labels < classes)
     index = jnp.where(valid, labels, 0).astype(jnp.int32)[:, None]
     own = jnp.take_along_axis(logits, index, axis=-1)
-    before = jnp.arange(classes, dtype=jnp.int32) < index
+    before = jnp.arange(classes, dtype=jnp.int32)[None, :] < index
     # One pass: 1 for a score that beats the label's, and a high bit for each NaN.
     beats = ((logits > own) | ((logits == own) & before)).astype(jnp.int32)
     code = jnp.max(beats + 2 * jnp.isnan(logits), axis=-1)
@@ -54,8 +54,8 @@ class Accuracy(Metric):
     """
 
     undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (hits, weight)
     invalid: Invalid
+    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (hits, weight)
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined

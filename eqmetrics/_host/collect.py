@@ -3,9 +3,10 @@ from typing import Any, final, Self
 
 import equinox as eqx
 import jax
+import jax.core
 import numpy as np
 
-from .._metric import AbstractWrapper, rebuild, state
+from .._metric import AbstractWrapper, check_mergeable, Metric, rebuild, state
 
 
 def _to_host(tree: Any) -> Any:
@@ -57,7 +58,9 @@ class Collect(AbstractWrapper):
     def update(self, **outputs: Any) -> Self:
         return self.merge(rebuild(self, {"chunks": (outputs,)}))
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: Metric) -> Self:
+        check_mergeable(self, other)
+        assert isinstance(other, Collect)
         if self.chunks and other.chunks:
             leaves = jax.tree.leaves((self.chunks, other.chunks))
             if any(isinstance(x, jax.core.Tracer) for x in leaves):

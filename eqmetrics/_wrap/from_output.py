@@ -25,7 +25,7 @@ class FromOutput(AbstractWrapper):
                 f"`from_output` got {len(names)} positional names, but "
                 f"`{type(metric).__name__}` requires only {', '.join(required)}; name the rest."
             )
-        joined = dict(zip(required, names, strict=False))
+        joined: dict[str, str | None] = dict(zip(required, names, strict=False))
         for name, output in renames.items():
             # `mask=None` may be said of a metric that takes no mask: that is its use.
             if (name not in takes and output is not None) or name in joined:
