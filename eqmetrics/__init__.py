@@ -27,7 +27,7 @@ from ._reduce import (
 )
 from ._reduction import (
     AbstractReduction as AbstractReduction,
-    EXACT_SUM as exact_sum,
+    exact_sum as exact_sum,
 )
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput

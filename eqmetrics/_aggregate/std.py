@@ -36,7 +36,7 @@ class Variance(AbstractReadout):
 
     ddof: int = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    statistic: CentredMoments  # pyright: ignore[reportIncompatibleVariableOverride]
+    statistic: CentredMoments
 
     def __init__(self, *, ddof: int = 0, undefined: float | None = None):
         self.ddof = ddof
@@ -69,7 +69,7 @@ class Std(AbstractReadout):
 
     ddof: int = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    statistic: CentredMoments  # pyright: ignore[reportIncompatibleVariableOverride]
+    statistic: CentredMoments
 
     def __init__(self, *, ddof: int = 0, undefined: float | None = None):
         self.ddof = ddof
