@@ -33,6 +33,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Trains on handwritten digits, and evaluates on 8 devices."""
+    install(session, "demo")
+    session.run("python", "docs/examples/train_digits.py", *session.posargs)
+
+
+@nox.session(default=False)
 def types(session: nox.Session) -> None:
     """pyright on the package and the tests."""
     install(session, "types")

@@ -145,7 +145,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         )
         return rebuild(self, {"statistics": tuple(statistics), "parts": parts})
 
-    def merge(self, other: Metric) -> Self:
+    def merge(self, other: Any) -> Self:
         """Merges by name; dicts that share their statistics differently still merge."""
         if not isinstance(other, MetricDict) or set(self.names) != set(other.names):
             raise ValueError(

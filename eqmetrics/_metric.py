@@ -285,7 +285,7 @@ class Metric(eqx.Module):
         mark_fresh(new)
         return new
 
-    def merge(self, other: "Metric") -> Self:
+    def merge(self, other: Any) -> Self:
         """A new metric that has seen what both have seen."""
         check_mergeable(self, other)
         mine, changes = layout(type(self)), {}

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ import jax
 import jax.core
 import numpy as np
 
-from .._metric import AbstractWrapper, check_mergeable, Metric, rebuild, state
+from .._metric import AbstractWrapper, check_mergeable, rebuild, state
 
 
 def _to_host(tree: Any) -> Any:
@@ -58,7 +58,7 @@ class Collect(AbstractWrapper):
     def update(self, **outputs: Any) -> Self:
         return self.merge(rebuild(self, {"chunks": (outputs,)}))
 
-    def merge(self, other: Metric) -> Self:
+    def merge(self, other: Any) -> Self:
         check_mergeable(self, other)
         assert isinstance(other, Collect)
         if self.chunks and other.chunks:
