@@ -4,7 +4,6 @@ simulated devices; save and restore in the middle of an epoch."""
 import io
 
 import equinox as eqx
-import eqmetrics as eqm
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +12,8 @@ from jax.sharding import AxisType, PartitionSpec as P
 from jaxtyping import Array, PyTree
 from sklearn.datasets import load_digits
 from tqdm import tqdm
+
+import eqmetrics as eqm
 
 
 DEVICES, BATCH, EPOCHS = 8, 64, 15
