@@ -24,9 +24,12 @@ def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     index = jnp.where(valid, labels, 0).astype(jnp.int32)[:, None]
     own = jnp.take_along_axis(logits, index, axis=-1)
     before = jnp.arange(classes, dtype=jnp.int32)[None, :] < index
-    # One pass: 1 for a score that beats the label's, and a high bit for each NaN.
-    beats = ((logits > own) | ((logits == own) & before)).astype(jnp.int32)
-    code = jnp.max(beats + 2 * jnp.isnan(logits), axis=-1)
+    # One pass with one code per score: 0 is beaten by the label's, 1 beats it, 2 is NaN.
+    # As floats: XLA's CPU vectorises a float max and not an integer one or a sum (4096 x
+    # 1000: 1.0 ms beside 7 ms), and no NaN reaches it.
+    beats = jnp.where((logits > own) | before, 1.0, 0.0)
+    code = jnp.where(logits < own, 0.0, jnp.where(jnp.isnan(logits), 2.0, beats))
+    code = jnp.max(code, axis=-1)
     return code == 0, valid & (code < 2)
 
 
