@@ -26,7 +26,7 @@ def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     before = jnp.arange(classes, dtype=jnp.int32)[None, :] < index
     # One pass with one code per score: 0 is beaten by the label's, 1 beats it, 2 is NaN.
     # As floats: XLA's CPU vectorises a float max and not an integer one or a sum (4096 x
-    # 1000: 1.0 ms beside 7 ms), and no NaN reaches it.
+    # 1000: 3.1 ms beside 7.3 ms), and no NaN reaches it.
     beats = jnp.where((logits > own) | before, 1.0, 0.0)
     code = jnp.where(logits < own, 0.0, jnp.where(jnp.isnan(logits), 2.0, beats))
     code = jnp.max(code, axis=-1)
