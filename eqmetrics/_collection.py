@@ -1,5 +1,4 @@
 import dataclasses
-import functools as ft
 from collections.abc import Iterator, Mapping
 from typing import Any, final, Self
 
@@ -152,19 +151,16 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
                 f"Cannot merge a `MetricDict` of {', '.join(self.names)} with "
                 f"{type(other).__name__} of {', '.join(getattr(other, 'names', ()))}."
             )
-        mine, theirs = map(ft.partial(map, _slot), (self.parts, other.parts))
-        if self.names == other.names and list(mine) == list(theirs):
-            statistics, parts = (
-                tuple(
-                    x.merge(y) if slot is None else x
-                    for x, y, slot in zip(a, b, slots, strict=True)
-                )
-                for a, b, slots in (
-                    (self.statistics, other.statistics, [None] * len(self.statistics)),
-                    (self.parts, other.parts, list(map(_slot, self.parts))),
-                )
-            )
-            return rebuild(self, {"statistics": statistics, "parts": parts})
+        slots = [_slot(part) for part in self.parts]
+        if self.names == other.names and slots == [_slot(part) for part in other.parts]:
+            statistics = [
+                x.merge(y) for x, y in zip(self.statistics, other.statistics, strict=True)
+            ]
+            parts = [
+                x if slot is not None else x.merge(y)
+                for x, y, slot in zip(self.parts, other.parts, slots, strict=True)
+            ]
+            return rebuild(self, {"statistics": tuple(statistics), "parts": tuple(parts)})
         apart = tuple(self[name].merge(other[name]) for name in self.names)
         return rebuild(self, {"statistics": (), "parts": apart})
 

@@ -150,8 +150,7 @@ def _check_class(cls: type["Metric"]) -> None:
 def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
     fn = cls.__dict__[name]
     made: list[CheckedMethod] = []
-    action = {"update": "update", "compute": "compute"}[name]
-    verify = ft.partial(check_shapes_of, action=action, walk=walk)
+    verify = ft.partial(check_shapes_of, action=name, walk=walk)
 
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):

@@ -77,7 +77,7 @@ def _has_own_merge(metric: Metric) -> bool:
     return any(reduction is None for reduction, _ in layout(type(metric)).groups)
 
 
-def _plans(metric: Metric, axis_name: Any, size: int, plans: list, rest: list) -> Any:
+def _plans(metric: Metric, axis_name: Any, size: int, plans: list) -> Any:
     """Collects the plans of a metric; returns what builds it from their results."""
     if _has_own_merge(metric):
         return lambda _: _by_merging(metric, axis_name, size)
@@ -92,7 +92,7 @@ def _plans(metric: Metric, axis_name: Any, size: int, plans: list, rest: list) -
     for name in mine.nested:
         leaves, treedef = jax.tree.flatten(getattr(metric, name), is_leaf=is_metric)
         made = [
-            _plans(leaf, axis_name, size, plans, rest) if is_metric(leaf) else lambda _, x=leaf: x
+            _plans(leaf, axis_name, size, plans) if is_metric(leaf) else lambda _, x=leaf: x
             for leaf in leaves
         ]
         builders[name] = lambda out, made=made, treedef=treedef: jax.tree.unflatten(
@@ -127,7 +127,7 @@ def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     size = lax.psum(1, axis_name)
     tree = vary(tree, axis_name)
     plans: list = []
-    builders = _on_metrics(lambda m: _Builder(_plans(m, axis_name, size, plans, [])), tree)
+    builders = _on_metrics(lambda m: _Builder(_plans(m, axis_name, size, plans)), tree)
     results = run(plans, axis_name)
     return jax.tree.map(
         lambda b: b.make(results) if isinstance(b, _Builder) else b,

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float32, Int32, Shaped
 
 from .._metric import Metric, state
 from .._reduction import AbstractReduction, EXACT_SUM
+from .._reduction.base import zeros
 from .._reduction.pair import to_float
 from .._rows import rows
 from .sum import Mask, Weights
@@ -14,7 +15,7 @@ class _Newest(AbstractReduction):
     """Over devices: the sum of the batches of the newest step that any device has."""
 
     def identity(self, arrays):
-        return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+        return zeros(arrays)
 
     def merge(self, left, right):
         (a, newest_a, updates_a), (b, newest_b, updates_b) = left, right

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float32, Shaped
 from .._invalid import Invalid
 from .._metric import Metric, state
 from .._reduction import AbstractReduction, EXACT_SUM
+from .._reduction.base import zeros
 from .._reduction.pair import add, fused, negate, Pair, renormalise, scale, to_float
 from .._rows import rows, weighted_sum
 from .sum import Mask, Weights
@@ -61,7 +62,7 @@ def _of_batch(values: Array, weights: Array | None, n: Pair) -> Array:
 
 class _Moments(AbstractReduction):
     def identity(self, arrays):
-        return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+        return zeros(arrays)
 
     def merge(self, left, right):
         return tuple(_chan(x, y) for x, y in zip(left, right, strict=True))

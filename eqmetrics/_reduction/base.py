@@ -2,7 +2,6 @@ import abc
 from collections.abc import Generator, Sequence
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
@@ -43,9 +42,13 @@ class AbstractReduction(abc.ABC):
         """Why arrays of this dtype can't be reduced so, or `None` if they can."""
 
 
+def zeros(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+
+
 class _Sum(AbstractReduction):
     def identity(self, arrays):
-        return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+        return zeros(arrays)
 
     def merge(self, left, right):
         return tuple(x + y for x, y in zip(left, right, strict=True))
@@ -157,7 +160,7 @@ def run(
         inbox = {}
         for kind, requests in asked.items():
             sent = [arrays for _, arrays in requests]
-            answers = jax.tree.map(lambda x: x, _COLLECTIVES[kind](sent, axis_name))
+            answers = _COLLECTIVES[kind](sent, axis_name)
             inbox.update(
                 (i, a) for (i, _), a in zip(requests, answers, strict=True)
             )

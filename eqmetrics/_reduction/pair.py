@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .base import AbstractReduction
+from .base import AbstractReduction, zeros
 
 
 Pair = Float32[Array, "2 ..."]
@@ -164,7 +164,7 @@ def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
 
 class _ExactSum(AbstractReduction):
     def identity(self, arrays):
-        return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+        return zeros(arrays)
 
     def merge(self, left, right):
         return tuple(add(x, y) for x, y in zip(left, right, strict=True))
