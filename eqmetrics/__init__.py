@@ -6,15 +6,11 @@ from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._classification.accuracy import Accuracy as Accuracy
 from ._collection import Collection as Collection, MetricDict as MetricDict
+from ._field import constant as constant, state as state
 from ._host.collect import Collect as Collect
 from ._invalid import Invalid as Invalid, InvalidDataError as InvalidDataError
 from ._loop import pad_batch as pad_batch, to_host as to_host
-from ._metric import (
-    AbstractWrapper as AbstractWrapper,
-    constant as constant,
-    Metric as Metric,
-    state as state,
-)
+from ._metric import AbstractWrapper as AbstractWrapper, Metric as Metric
 from ._readout import AbstractReadout as AbstractReadout
 from ._reduce import (
     all_reduce as all_reduce,

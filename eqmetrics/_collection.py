@@ -5,62 +5,76 @@ from typing import Any, final, Self
 import equinox as eqx
 import jax
 
-from ._metric import AbstractCollection, is_fresh, is_metric, mark_fresh, Metric, rebuild
+from ._field import layout
+from ._metric import AbstractCollection, AbstractWrapper, Metric
+from ._node import is_fresh, is_metric, mark_fresh, rebuild
 from ._readout import AbstractReadout
 from ._route import route, union
 from ._wrap.from_output import FromOutput
 
 
+# A `MetricDict` keeps the states of its members apart from their shells: the wrappers and
+# readouts around them, which hold configuration alone. Two shells with one slot share a
+# state. Shells are static, so that a member costs no more than its arrays.
+
+
 class _Slot(eqx.Module):
-    """Stands for a statistic that a `MetricDict` keeps once for several members."""
+    """Stands in a shell for the state that the `MetricDict` keeps."""
 
     index: int = eqx.field(static=True)
 
 
-# A member that can share is a readout, or a readout under `from_output`: its statistic,
-# with the same renames, can be kept apart from it.
+def _hull(member: Any) -> str | None:
+    """The one field of a wrapper that isn't configuration, if it has just one."""
+    if not isinstance(member, AbstractWrapper) or isinstance(member, AbstractCollection):
+        return None
+    mine = layout(type(member))
+    return mine.nested[0] if len(mine.nested) == 1 and not mine.arrays else None
 
 
-def _statistic(member: Metric) -> Metric | None:
-    if isinstance(member, AbstractReadout):
-        return member.statistic
-    if isinstance(member, FromOutput) and (inner := _statistic(member.metric)) is not None:
-        return rebuild(member, {"metric": inner})
-    return None
+def _peel(member: Any) -> Any:
+    while (field := _hull(member)) is not None and is_metric(getattr(member, field)):
+        member = getattr(member, field)
+    return member
 
 
-def _with_statistic(member: Any, statistic: Any) -> Any:
-    if isinstance(member, FromOutput):
-        inner = statistic.metric if isinstance(statistic, FromOutput) else statistic
-        return rebuild(member, {"metric": _with_statistic(member.metric, inner)})
-    return rebuild(member, {"statistic": statistic})
+def _put(shell: Any, state: Any) -> Any:
+    """The shell around another state, or around a slot."""
+    field = _hull(shell)
+    if field is None or not isinstance(getattr(shell, field), (Metric, _Slot)):
+        return state
+    return rebuild(shell, {field: _put(getattr(shell, field), state)})
 
 
-def _slot(member: Any) -> int | None:
-    while isinstance(member, FromOutput):
-        member = member.metric
-    found = member.statistic if isinstance(member, AbstractReadout) else None
-    return found.index if isinstance(found, _Slot) else None
+def _slot(shell: Any) -> int:
+    while not isinstance(shell, _Slot):
+        field = _hull(shell)
+        assert field is not None
+        shell = getattr(shell, field)
+    return shell.index
 
 
-def _share(members: dict[str, Metric]) -> tuple[tuple[Metric, ...], dict[str, Any]]:
-    """Equal structure of what no data has reached, never equal values, makes two one."""
-    groups: dict[Any, list[str]] = {}
-    for name, member in members.items():
-        statistic = _statistic(member) if is_fresh(member) else None
-        if statistic is not None:
-            groups.setdefault(jax.tree.structure(statistic), []).append(name)
-    kept: list[Metric] = []
-    out: dict[str, Any] = dict(members)
-    for names in groups.values():
-        if len(names) < 2:
-            continue
-        first = _statistic(members[names[0]])
-        assert first is not None
-        for name in names:
-            out[name] = _with_statistic(members[name], _Slot(len(kept)))
-        kept.append(first)
-    return tuple(kept), out
+def _shared_as(member: Metric) -> Any:
+    """What two members must have in common to share a state: the structure of a statistic
+    that no data has reached, read under the same names. Never equal values."""
+    renames, inner = [], member
+    while isinstance(inner, FromOutput):
+        renames.append(inner.renames)
+        inner = inner.metric
+    if not is_fresh(member) or not isinstance(inner, AbstractReadout):
+        return object()
+    return tuple(renames), jax.tree.structure(inner.statistic)
+
+
+def _share(members: Mapping[str, Metric]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    slots: dict[Any, int] = {}
+    shells, states = [], []
+    for member in members.values():
+        slot = slots.setdefault(_shared_as(member), len(states))
+        if slot == len(states):
+            states.append(_peel(member))
+        shells.append(_put(member, _Slot(slot)))
+    return tuple(shells), tuple(states)
 
 
 @final
@@ -84,8 +98,8 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
-    statistics: tuple[Any, ...]
-    parts: tuple[Any, ...]
+    shells: tuple[Any, ...] = eqx.field(static=True)
+    states: tuple[Any, ...]
 
     def __init__(self, metrics: Mapping[str, Metric] | None = None, /, **named: Metric):
         joined = dict(metrics or {}) | named
@@ -95,19 +109,16 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
                     f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
                     + (" Build it: add `()`." if isinstance(member, type) else "")
                 )
-        self.statistics, parts = _share(joined)
-        self.names = tuple(parts)
-        self.parts = tuple(parts.values())
+        self.names = tuple(joined)
+        self.shells, self.states = _share(joined)
 
     def __getitem__(self, name: str) -> Metric:
         if name not in self.names:
             raise KeyError(f"No metric `{name}`; there are {', '.join(self.names)}.")
-        member = self.parts[self.names.index(name)]
-        slot = _slot(member)
-        if slot is not None:
-            member = _with_statistic(member, self.statistics[slot])
-            if is_fresh(self):
-                mark_fresh(member)
+        shell = self.shells[self.names.index(name)]
+        member = _put(shell, self.states[_slot(shell)])
+        if is_fresh(self):
+            mark_fresh(member)
         return member
 
     def __iter__(self) -> Iterator[str]:
@@ -132,17 +143,12 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return MetricDict(dict(self) | members)
 
     def update(self, **outputs: Any) -> Self:
-        routed = route(self, outputs)
-        slots = [_slot(part) for part in self.parts]
-        statistics = list(self.statistics)
-        for i, statistic in enumerate(statistics):
-            name = self.names[slots.index(i)]
-            statistics[i] = statistic.update(**routed[name])
-        parts = tuple(
-            part if slot is not None else part.update(**routed[name])
-            for name, part, slot in zip(self.names, self.parts, slots, strict=True)
-        )
-        return rebuild(self, {"statistics": tuple(statistics), "parts": parts})
+        members = self.members()
+        routed = route(members, outputs)
+        slots = [_slot(shell) for shell in self.shells]
+        first = [self.names[slots.index(i)] for i in range(len(self.states))]
+        states = [_peel(members[name].update(**routed[name])) for name in first]
+        return rebuild(self, {"states": tuple(states)})
 
     def merge(self, other: Any) -> Self:
         """Merges by name; dicts that share their statistics differently still merge."""
@@ -151,18 +157,10 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
                 f"Cannot merge a `MetricDict` of {', '.join(self.names)} with "
                 f"{type(other).__name__} of {', '.join(getattr(other, 'names', ()))}."
             )
-        slots = [_slot(part) for part in self.parts]
-        if self.names == other.names and slots == [_slot(part) for part in other.parts]:
-            statistics = [
-                x.merge(y) for x, y in zip(self.statistics, other.statistics, strict=True)
-            ]
-            parts = [
-                x if slot is not None else x.merge(y)
-                for x, y, slot in zip(self.parts, other.parts, slots, strict=True)
-            ]
-            return rebuild(self, {"statistics": tuple(statistics), "parts": tuple(parts)})
-        apart = tuple(self[name].merge(other[name]) for name in self.names)
-        return rebuild(self, {"statistics": (), "parts": apart})
+        if self.names == other.names and self.shells == other.shells:
+            states = [x.merge(y) for x, y in zip(self.states, other.states, strict=True)]
+            return rebuild(self, {"states": tuple(states)})
+        return MetricDict({name: self[name].merge(other[name]) for name in self.names})
 
     def compute(self) -> dict[str, Any]:
         return {name: self[name].compute() for name in self.names}

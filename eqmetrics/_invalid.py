@@ -4,11 +4,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool, Float32
 
-from ._metric import AbstractInvalid, is_metric, Metric, state, walk
+from ._field import layout, state
+from ._metric import AbstractCollection, AbstractInvalid
+from ._node import is_metric
 from ._reduction import EXACT_SUM
-from ._reduction.pair import add, count_rows, to_float
+from ._reduction.pair import add_count, to_float
 
 
 class InvalidDataError(ValueError):
@@ -19,55 +21,73 @@ class InvalidDataError(ValueError):
 class Invalid(AbstractInvalid):
     """How many rows were left out because they were invalid.
 
-    A metric that checks its data holds one and updates it. The base class then makes the
-    metric's value NaN, and `metric.check()` or `eqm.to_host(metric)` raise.
+    A metric that checks its data holds one and updates it with the rows that it left out.
+    The base class then makes the metric's value NaN, and `metric.check()` or
+    `eqm.to_host(metric)` raise.
 
     **Arguments:**
 
     - `valid`: the valid range, in words: `"labels in [0, 10)"`.
 
-    State: 2 floats.
+    State: 2 floats. Undefined when: never.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        invalid = eqm.Invalid("labels in [0, 10)").update(jnp.array([True, False, True]))
+        assert invalid.compute() == 2
+        ```
     """
 
     valid: str = eqx.field(static=True)
-    pair: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    pair: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
 
     def __init__(self, valid: str):
         self.valid = valid
         self.pair = jnp.zeros(2, jnp.float32)
 
     def update(self, invalid: Bool[Array, "..."]) -> Self:
-        return self.replace(pair=add(self.pair, count_rows(invalid.ravel())))
+        return self.replace(pair=add_count(self.pair, invalid))
 
-    def compute(self) -> Float[Array, ""]:
+    def compute(self) -> Float32[Array, ""]:
+        """The number of rows that were left out."""
         return to_float(self.pair)
-
-    def found(self) -> Bool[Array, ""]:
-        return self.pair[0] > 0
 
 
 def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
-    """`(path, valid range, pair)` of every `Invalid` in a pytree."""
-    found = []
-    leaves = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]
-    for key, leaf in leaves:
-        if not isinstance(leaf, Metric):
-            continue
-        for path, node in walk(leaf):
-            if isinstance(node, Invalid):
-                where = jax.tree_util.keystr(key) + f"{type(leaf).__name__}{path}"
-                found.append((where, node.valid, node.pair))
-    return found
+    """`(metric, valid range, pair)` of every count of invalid rows in a pytree."""
+    found: dict[int, tuple[str, str, Any]] = {}
+
+    def look(tree: Any, where: str) -> None:
+        for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
+            if is_metric(leaf):
+                look_into(leaf, where + jax.tree_util.keystr(key))
+
+    def look_into(metric: Any, where: str) -> None:
+        for name, valid in layout(type(metric)).valid.items():
+            pair = getattr(metric, name)
+            name = f"{where} ({type(metric).__name__})".lstrip()
+            if id(pair) in found:  # a statistic that several members share
+                name = f"{found[id(pair)][0]}, {name}"
+            found[id(pair)] = name, valid.format(self=metric), pair
+        if isinstance(metric, AbstractCollection):
+            look(metric.members(), where)
+        else:
+            look([getattr(metric, n) for n in layout(type(metric)).nested], where)
+
+    look(tree, "")
+    return list(found.values())
 
 
 def raise_if_invalid(tree: Any) -> None:
+    """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
     counts = invalid_counts(tree)
     pairs = jax.device_get([pair for _, _, pair in counts])
     lines = [
-        f"{where.removesuffix('.invalid')}: {int(np.sum(pair, dtype=np.float64))} invalid "
-        f"row(s); valid are {valid}"
+        f"{where}: {int(np.sum(pair, dtype=np.float64))} invalid row(s); valid are {valid}"
         for (where, valid, _), pair in zip(counts, pairs, strict=True)
-        if np.any(pair[0] > 0)
+        if np.any(pair != 0)
     ]
     if lines:
         raise InvalidDataError(

@@ -5,7 +5,8 @@ import numpy as np
 
 from ._aggregate.sum import Count, Sum
 from ._invalid import raise_if_invalid
-from ._metric import AbstractCollection, is_metric
+from ._metric import AbstractCollection
+from ._node import is_metric
 from ._wrap.from_output import FromOutput
 
 

@@ -2,14 +2,12 @@ import abc
 import dataclasses
 import functools as ft
 import typing
-import weakref
-from collections.abc import Iterator
-from typing import Any, ClassVar, dataclass_transform, NamedTuple, Self
+from collections.abc import Callable
+from typing import Any, cast, ClassVar, dataclass_transform, Self, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ._checks import (
     check_fields,
@@ -17,134 +15,28 @@ from ._checks import (
     check_signature,
     CheckedMethod,
     describe,
-    is_array_hint,
     nearest,
-    to_array,
 )
-from ._reduction import AbstractReduction, NAMED
+from ._field import check_class, constant, layout, state
+from ._node import converted, finish_build, is_metric, mark_fresh, Node, rebuild, walk
 
 
-def state(
-    *, reduce: str | AbstractReduction | None = None, initial: float = 0
-) -> Any:
-    """Declares a state array, and how it merges.
-
-    **Arguments:**
-
-    - `reduce`: `"sum"`, `"max"`, `"min"`, or a reduction object such as `eqm.exact_sum`.
-        May be left out only in a class that overrides `merge`.
-    - `initial`: what `reset` fills the array with where there is no reduction to say so.
-    """
-    if isinstance(reduce, str):
-        if reduce not in NAMED:
-            raise ValueError(
-                f"Unknown reduction {reduce!r}: expected one of {', '.join(NAMED)}, or a "
-                f"reduction object.{nearest(reduce, NAMED)}"
-            )
-        reduce = NAMED[reduce]
-    return eqx.field(metadata={"role": "state", "reduce": reduce, "initial": initial})
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def constant() -> Any:
-    """Declares an array that is configuration: kept by `reset`, never merged."""
-    return eqx.field(metadata={"role": "constant"})
+class _Plain:
+    def __init__(self, fn: Any):
+        self.fn = fn
+        ft.update_wrapper(self, fn)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self.fn if instance is None else ft.partial(self.fn, instance)
 
 
-class _Layout(NamedTuple):
-    groups: tuple[tuple[AbstractReduction | None, tuple[str, ...]], ...]
-    constants: tuple[str, ...]
-    nested: tuple[str, ...]
-    static: tuple[str, ...]
-    initial: dict[str, float]
-
-
-@ft.cache
-def layout(cls: type["Metric"]) -> _Layout:
-    groups: dict[AbstractReduction | None, list[str]] = {}
-    roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
-    initial = {}
-    for f in dataclasses.fields(cls):
-        if f.name == "_built":
-            continue
-        if f.metadata.get("role") == "state":
-            groups.setdefault(f.metadata["reduce"], []).append(f.name)
-            initial[f.name] = f.metadata["initial"]
-        elif f.metadata.get("static", False):
-            roles["static"].append(f.name)
-        else:
-            roles[f.metadata.get("role", "nested")].append(f.name)
-    return _Layout(
-        tuple((r, tuple(names)) for r, names in groups.items()),
-        tuple(roles["constant"]),
-        tuple(roles["nested"]),
-        tuple(roles["static"]),
-        initial,
-    )
-
-
-def is_metric(x: Any) -> bool:
-    return isinstance(x, Metric)
-
-
-def rebuild(metric: Any, changes: dict[str, Any]) -> Any:
-    """A copy with other field values, unchecked: what unflattening does."""
-    new = object.__new__(type(metric))
-    new.__dict__.update(metric.__dict__)
-    new.__dict__.update(changes)
-    return new
-
-
-def walk(metric: "Metric", path: str = "") -> Iterator[tuple[str, "Metric"]]:
-    """The metric and all metrics below it, each with its path."""
-    yield path, metric
-    for name in layout(type(metric)).nested:
-        found = jax.tree_util.tree_flatten_with_path(
-            getattr(metric, name), is_leaf=is_metric
-        )[0]
-        for key, leaf in found:
-            if is_metric(leaf):
-                yield from walk(leaf, f"{path}.{name}{jax.tree_util.keystr(key)}")
-
-
-# Metrics that no data has reached yet. By identity, since a pytree loses all else: any
-# unflattening gives an object that isn't here.
-_fresh: dict[int, weakref.ref] = {}
-
-
-def is_fresh(metric: "Metric") -> bool:
-    return id(metric) in _fresh
-
-
-def mark_fresh(metric: "Metric") -> None:
-    key = id(metric)
-    _fresh[key] = weakref.ref(metric, lambda _: _fresh.pop(key, None))
-
-
-def _check_class(cls: type["Metric"]) -> None:
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except (NameError, TypeError):
-        hints = {}  # told when the first instance is built
-    for name in cls.__dict__.get("__annotations__", {}):
-        declared = cls.__dict__.get(name)
-        meta = declared.metadata if isinstance(declared, dataclasses.Field) else {}
-        role = "static" if meta.get("static") else meta.get("role")
-        if role is None and is_array_hint(hints.get(name)):
-            raise TypeError(
-                f"`{cls.__qualname__}.{name}` is an array that doesn't say how it merges. "
-                f"Write `{name}: ... = eqm.state(reduce='sum')` (or 'max', 'min'), or "
-                f"`eqm.constant()` if it is configuration."
-            )
-        if (
-            role == "state"
-            and meta["reduce"] is None
-            and cls.merge is Metric.merge
-        ):
-            raise TypeError(
-                f"`{cls.__qualname__}.{name}` has no reduction and `{cls.__qualname__}` "
-                "doesn't override `merge`. Write `eqm.state(reduce='sum')` (or 'max', "
-                "'min'), or define `merge(self, other)`."
-            )
+def _plain(fn: _F) -> _F:
+    """A method that nobody passes through a transformation. Equinox makes every bound
+    method a pytree, which costs 40 us a call."""
+    return cast(_F, _Plain(fn))
 
 
 def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
@@ -171,15 +63,19 @@ def _finish_update(metric: "Metric", out: Any) -> Any:
 
 
 def _finish_compute(metric: "Metric", value: Any) -> Any:
-    flags = [node for _, node in walk(metric) if isinstance(node, AbstractInvalid)]
-    if not flags or isinstance(metric, (AbstractInvalid, AbstractCollection)):
+    if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
-    bad = ft.reduce(jnp.logical_or, [jnp.any(f.found()) for f in flags])
+    counts = [
+        getattr(node, name) for _, node in walk(metric) for name in layout(type(node)).valid
+    ]
+    if not counts:
+        return value
+    bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
     return jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), value)
 
 
 @dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant))
-class Metric(eqx.Module):
+class Metric(Node):
     """A commutative monoid with a readout: `reset`, `update`, `merge`, `compute`.
 
     A subclass declares its state with [`eqmetrics.state`][] and writes `__init__`, `update`
@@ -188,14 +84,10 @@ class Metric(eqx.Module):
     once per set of shapes.
     """
 
-    # Shapes and dtypes at construction. Static, so that unflattening keeps them while the
-    # arrays may have been stacked: this is how a stacked state is told from a single one.
-    _built: tuple = eqx.field(static=True, init=False, repr=False, default=())
-
     ordered: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any):
-        _check_class(cls)
+        check_class(cls, own_merge=cls.merge is not Metric.merge)
         for name, finish in (("update", _finish_update), ("compute", _finish_compute)):
             fn = cls.__dict__.get(name)
             if fn is None or getattr(fn, "__isabstractmethod__", False):
@@ -205,53 +97,7 @@ class Metric(eqx.Module):
             _wrap(cls, name, finish)
 
     def __check_init__(self):
-        mine = layout(type(self))
-        seen: set[int] = set()
-
-        def own(name: str, x: Any) -> Any:
-            if is_metric(x):
-                return x
-            x = to_array(name, x)
-            if isinstance(x, jax.Array):
-                # One buffer an array: a shared one can't be donated. Strong types: a weak
-                # one costs a second compilation.
-                if id(x) in seen or jax.typeof(x).weak_type:
-                    x = jnp.array(x, x.dtype, copy=True)
-                seen.add(id(x))
-            return x
-
-        for reduction, names in mine.groups:
-            for name in names:
-                value = own(name, getattr(self, name))
-                object.__setattr__(self, name, value)
-                why = reduction and isinstance(value, jax.Array) and reduction.check(value.dtype)
-                if why:
-                    raise TypeError(
-                        f"`{type(self).__qualname__}.{name}` is {describe(value)} and "
-                        f"reduces by {reduction!r}: {why}."
-                    )
-        for name in mine.constants:
-            object.__setattr__(self, name, own(name, getattr(self, name)))
-        fresh = True
-        for name in mine.nested:
-            for leaf in jax.tree.leaves(getattr(self, name), is_leaf=is_metric):
-                if is_metric(leaf):
-                    fresh = fresh and is_fresh(leaf)
-                elif isinstance(leaf, (jax.Array, np.ndarray)):
-                    raise TypeError(
-                        f"`{type(self).__qualname__}.{name}` holds {describe(leaf)}, which "
-                        "doesn't say how it merges. Declare the field with "
-                        "`eqm.state(reduce=...)` or `eqm.constant()`."
-                    )
-        built = tuple(
-            (name, x.shape, x.dtype)
-            for name in [n for _, names in mine.groups for n in names] + [*mine.constants]
-            if isinstance(x := getattr(self, name), jax.Array)
-        )
-        object.__setattr__(self, "_built", built)
-        check_fields(self)
-        if fresh:
-            mark_fresh(self)
+        finish_build(self)
 
     @abc.abstractmethod
     def update(self, *args: Any, **kwargs: Any) -> Self:
@@ -302,44 +148,21 @@ class Metric(eqx.Module):
             )
         return rebuild(self, changes)
 
+    @_plain
     def replace(self, **changes: Any) -> Self:
         """A copy with other values for some fields, checked as a new metric would be.
 
         A state keeps the dtype that it was built with: float values are converted to its
         float dtype. An unknown name, another shape or another kind of number is an error.
         """
-        cls = type(self).__qualname__
-        known = [f.name for f in dataclasses.fields(self) if f.name != "_built"]
-        built = {name: (shape, dtype) for name, shape, dtype in self._built}
-        for name, value in changes.items():
-            if name not in known:
+        mine = layout(type(self))
+        for name in changes:
+            if name not in mine.names:
                 raise TypeError(
-                    f"`{cls}` has no field `{name}`; it has {', '.join(known)}."
-                    f"{nearest(name, known)}"
+                    f"`{type(self).__qualname__}` has no field `{name}`; it has "
+                    f"{', '.join(mine.names)}.{nearest(name, mine.names)}"
                 )
-            if name not in built:
-                continue
-            shape, dtype = built[name]
-            value = to_array(name, value)
-            wanted = describe(jax.ShapeDtypeStruct(shape, dtype))
-            if not isinstance(value, jax.Array) or value.shape != shape:
-                raise TypeError(
-                    f"`{cls}.replace`: `{name}` is {describe(value)}, expected {wanted}."
-                )
-            if value.dtype != dtype or jax.typeof(value).weak_type:
-                kinds = jnp.floating, jnp.integer, jnp.bool_
-                if not any(
-                    jnp.issubdtype(value.dtype, k) and jnp.issubdtype(dtype, k)
-                    for k in kinds
-                ):
-                    raise TypeError(
-                        f"`{cls}.replace`: `{name}` is {describe(value)}, expected {wanted}. "
-                        "The dtype of a state doesn't follow its input: convert it with "
-                        f"`.astype({name}.dtype)` if that is meant."
-                    )
-                value = jax.lax.convert_element_type(value, dtype)
-            changes[name] = value
-        new = rebuild(self, changes)
+        new = rebuild(self, converted(self, changes))
         check_fields(new)
         return new
 
@@ -406,11 +229,7 @@ class Metric(eqx.Module):
 
 
 class AbstractInvalid(Metric):
-    """Marks the count of invalid rows: the base class looks for it (see `Invalid`)."""
-
-    @abc.abstractmethod
-    def found(self) -> Any:
-        """Whether any invalid row was seen."""
+    """A metric whose value is a count of invalid rows."""
 
 
 class AbstractWrapper(Metric):

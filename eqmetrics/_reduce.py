@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._metric import check_mergeable, is_metric, layout, Metric, rebuild
+from ._field import layout
+from ._metric import check_mergeable, Metric
+from ._node import is_metric, rebuild
 from ._reduction import run
 
 

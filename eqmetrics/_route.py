@@ -1,5 +1,6 @@
 """Which outputs a metric takes, and giving each member of a collection its own."""
 
+import functools as ft
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from ._checks import nearest
 from ._metric import AbstractWrapper, Metric
 
 
+@ft.cache
 def parameters(fn: Any, skip: int = 0) -> dict[str, bool]:
     """The named parameters of a function, and whether each is required."""
     params = list(inspect.signature(fn).parameters.values())[skip:]

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
-from ._reduction.pair import from_integer, fused, Pair, renormalise, sum_rows
+from ._reduction.pair import add_count, from_integer, fused, Pair, renormalise, sum_rows
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -34,6 +34,10 @@ class Rows(NamedTuple):
         if self.weights is None:
             return from_integer(jnp.asarray(self.values.shape[0], jnp.int32))
         return sum_rows(self.weights)
+
+    def left_out(self, count: Pair) -> Pair:
+        """A count of invalid rows that has also seen these."""
+        return count if self.invalid is None else add_count(count, self.invalid)
 
 
 def column(x: Array, like: Array) -> Array:

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from ._metric import is_metric, Metric
+from ._metric import Metric
+from ._node import is_metric
 from ._route import arguments_of
 
 

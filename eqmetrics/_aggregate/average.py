@@ -4,12 +4,24 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Shaped
 
-from .._invalid import Invalid
-from .._metric import Metric, state
+from .._field import state
+from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, to_float
+from .._reduction.pair import add, fused, to_float
 from .._rows import rows, undefined_as
 from .sum import Mask, Weights
+
+
+@fused
+def _updated(
+    total: Array, weight: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
+) -> dict[str, Array]:
+    batch = rows(values, mask, weights, total.shape[1:])
+    return {
+        "total": add(total, batch.total()),
+        "weight": add(weight, batch.weight()),
+        "invalid": batch.left_out(invalid),
+    }
 
 
 @final
@@ -35,28 +47,22 @@ class Average(Metric):
 
     shape: tuple[int, ...] = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    invalid: Invalid
     total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
     def __init__(self, shape: tuple[int, ...] = (), *, undefined: float | None = None):
         self.shape = shape
         self.undefined = undefined
         self.total = jnp.zeros((2, *shape), jnp.float32)
         self.weight = jnp.zeros(2, jnp.float32)
-        self.invalid = Invalid("weights >= 0")
+        self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        batch = rows(values, mask, weights, self.shape)
-        invalid = self.invalid
-        if batch.invalid is not None:
-            invalid = invalid.update(batch.invalid)
         return self.replace(
-            total=add(self.total, batch.total()),
-            weight=add(self.weight, batch.weight()),
-            invalid=invalid,
+            **_updated(self.total, self.weight, self.invalid, values, mask, weights)
         )
 
     def compute(self) -> Float32[Array, "..."]:

@@ -4,7 +4,8 @@ from typing import final, Self
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Shaped
 
-from .._metric import Metric, state
+from .._field import state
+from .._metric import Metric
 from .._reduction.base import Extremum, MAX, MIN
 from .._reduction.pair import fused
 from .._rows import rows
@@ -12,7 +13,9 @@ from .sum import Mask
 
 
 @ft.partial(fused, static_argnames="reduction")
-def _extremum(values: Array, mask: Array | None, reduction: Extremum) -> Array:
+def _updated(
+    value: Array, seen: Array, values: Array, mask: Mask, reduction: Extremum
+) -> dict[str, Array]:
     # Through the reduction's integer keys: XLA's CPU max drops NaN for some shapes.
     batch = rows(values, mask, None)
     x = batch.values.astype(jnp.float32)
@@ -22,13 +25,10 @@ def _extremum(values: Array, mask: Array | None, reduction: Extremum) -> Array:
     bottom = int(jnp.iinfo(jnp.int32).min if reduction is MAX else jnp.iinfo(jnp.int32).max)
     pick = jnp.max if reduction is MAX else jnp.min
     key = pick(reduction.keys((x,))[0], initial=bottom)
-    return jnp.where(x.size > 0, reduction.values((key,), (empty,))[0], empty)
-
-
-def _seen(values: Array, mask: Array | None) -> Array:
-    if mask is None:
-        return jnp.asarray(values.size > 0)
-    return jnp.any(mask) & (values.size > 0)
+    new = jnp.where(x.size > 0, reduction.values((key,), (empty,))[0], empty)
+    (value,) = reduction.merge((value,), (new,))
+    some = values.size > 0 if mask is None else jnp.any(mask) & (values.size > 0)
+    return {"value": value, "seen": seen | some}
 
 
 @final
@@ -53,8 +53,7 @@ class Max(Metric):
         self.seen = jnp.zeros((), jnp.bool_)
 
     def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
-        (value,) = MAX.merge((self.value,), (_extremum(values, mask, MAX),))
-        return self.replace(value=value, seen=self.seen | _seen(values, mask))
+        return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MAX))
 
     def compute(self) -> Float32[Array, ""]:
         return jnp.where(self.seen, self.value, jnp.nan)
@@ -82,8 +81,7 @@ class Min(Metric):
         self.seen = jnp.zeros((), jnp.bool_)
 
     def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
-        (value,) = MIN.merge((self.value,), (_extremum(values, mask, MIN),))
-        return self.replace(value=value, seen=self.seen | _seen(values, mask))
+        return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MIN))
 
     def compute(self) -> Float32[Array, ""]:
         return jnp.where(self.seen, self.value, jnp.nan)

@@ -3,10 +3,11 @@ from typing import ClassVar, final, Self
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32, Shaped
 
-from .._metric import Metric, state
+from .._field import state
+from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
-from .._reduction.pair import to_float
+from .._reduction.pair import fused, to_float
 from .._rows import rows
 from .sum import Mask, Weights
 
@@ -36,6 +37,21 @@ class _Newest(AbstractReduction):
 
 
 _NEWEST = _Newest()
+
+
+@fused
+def _updated(
+    sums: Array, newest: Array, updates: Array, values: Array, mask: Mask, weights: Weights
+) -> dict[str, Array]:
+    batch = rows(values, mask, weights)
+    weight = batch.weight()
+    updates = updates + 1
+    some = weight[0] > 0
+    return {
+        "sums": jnp.where(some, jnp.stack([batch.total(), weight], axis=-1), sums),
+        "newest": jnp.where(some, updates, newest),
+        "updates": updates,
+    }
 
 
 @final
@@ -70,15 +86,8 @@ class LastValue(Metric):
     def update(
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        batch = rows(values, mask, weights)
-        weight = batch.weight()
-        updates = self.updates + 1
-        some = weight[0] > 0
-        sums = jnp.stack([batch.total(), weight], axis=-1)
         return self.replace(
-            sums=jnp.where(some, sums, self.sums),
-            newest=jnp.where(some, updates, self.newest),
-            updates=updates,
+            **_updated(self.sums, self.newest, self.updates, values, mask, weights)
         )
 
     def compute(self) -> Float32[Array, ""]:

@@ -7,8 +7,8 @@ from typing import final, Self
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Shaped
 
-from .._invalid import Invalid
-from .._metric import Metric, state
+from .._field import state
+from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import add, fused, negate, Pair, renormalise, scale, to_float
@@ -45,6 +45,14 @@ def _pair(x: Array) -> Pair:
 
 
 @fused
+def _updated(
+    moments: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
+) -> dict[str, Array]:
+    batch = rows(values, mask, weights)
+    new = _of_batch(batch.values, batch.weights, batch.weight())
+    return {"moments": _chan(moments, new), "invalid": batch.left_out(invalid)}
+
+
 def _of_batch(values: Array, weights: Array | None, n: Pair) -> Array:
     count = to_float(n)
     safe = jnp.where(count > 0, count, 1)
@@ -106,22 +114,17 @@ class CentredMoments(Metric):
     State: 6 floats, and 2 for the invalid rows.
     """
 
-    invalid: Invalid
     moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
     def __init__(self):
         self.moments = jnp.zeros((2, 3), jnp.float32)
-        self.invalid = Invalid("weights >= 0")
+        self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        batch = rows(values, mask, weights)
-        new = _of_batch(batch.values, batch.weights, batch.weight())
-        invalid = self.invalid
-        if batch.invalid is not None:
-            invalid = invalid.update(batch.invalid)
-        return self.replace(moments=_chan(self.moments, new), invalid=invalid)
+        return self.replace(**_updated(self.moments, self.invalid, values, mask, weights))
 
     def compute(self) -> Float32[Array, "3"]:
         """Count, mean and sum of squared deviations."""

@@ -4,15 +4,28 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Shaped
 
-from .._invalid import Invalid
-from .._metric import Metric, state
+from .._field import state
+from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, Pair, to_float
+from .._reduction.pair import add, fused, Pair, to_float
 from .._rows import rows
 
 
 Weights = Shaped[Array, "..."] | None
 Mask = Bool[Array, "..."] | None
+
+
+@fused
+def _updated(
+    pair: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
+) -> dict[str, Array]:
+    batch = rows(values, mask, weights, pair.shape[1:])
+    return {"pair": add(pair, batch.total()), "invalid": batch.left_out(invalid)}
+
+
+@fused
+def _counted(pair: Array, values: Array, mask: Mask) -> Array:
+    return add(pair, rows(values, mask, None).weight())
 
 
 @final
@@ -41,24 +54,20 @@ class Sum(Metric):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True)
-    invalid: Invalid
     pair: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
     def __init__(self, shape: tuple[int, ...] = ()):
         self.shape = shape
         self.pair = jnp.zeros((2, *shape), jnp.float32)
-        self.invalid = Invalid("weights >= 0")
+        self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """Adds `values` of shape `(*rows, *shape)`; `mask` and `weights` have the leading
         axes of the rows."""
-        batch = rows(values, mask, weights, self.shape)
-        new = self.add(batch.total())
-        if batch.invalid is None:
-            return new
-        return new.replace(invalid=self.invalid.update(batch.invalid))
+        return self.replace(**_updated(self.pair, self.invalid, values, mask, weights))
 
     def add(self, pair: Pair) -> Self:
         """Adds a sum that is already a pair, of shape `(2, *shape)`."""
@@ -91,7 +100,7 @@ class Count(Metric):
         self.pair = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
-        return self.replace(pair=add(self.pair, rows(values, mask, None).weight()))
+        return self.replace(pair=_counted(self.pair, values, mask))
 
     def compute(self) -> Float32[Array, ""]:
         return to_float(self.pair)

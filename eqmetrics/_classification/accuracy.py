@@ -5,14 +5,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int
 
 from .._aggregate.sum import Mask, Weights
-from .._invalid import Invalid
-from .._metric import Metric, state
+from .._field import state
+from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, to_float
+from .._reduction.pair import add, add_count, fused, to_float
 from .._rows import Rows, rows, undefined_as
 
 
-@fused
 def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Whether each label's own score is the best of its row, and whether the row is valid.
 
@@ -31,6 +30,21 @@ def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     code = jnp.where(logits < own, 0.0, jnp.where(jnp.isnan(logits), 2.0, beats))
     code = jnp.max(code, axis=-1)
     return code == 0, valid & (code < 2)
+
+
+@fused
+def _updated(
+    sums: Array, invalid: Array, logits: Array, labels: Array, mask: Mask, weights: Weights
+) -> dict[str, Array]:
+    batch = rows(labels, mask, weights, name="labels")
+    hit, valid = _hits(logits.reshape(-1, logits.shape[-1]), batch.values)
+    weight = jnp.ones(hit.shape, jnp.float32) if batch.weights is None else batch.weights
+    bad = ~valid & (weight != 0)
+    if batch.invalid is not None:
+        bad = bad | batch.invalid
+    weight = jnp.where(valid, weight, 0)
+    both = Rows(jnp.stack([hit, jnp.ones_like(hit)], -1), weight, None).total()
+    return {"sums": add(sums, both), "invalid": add_count(invalid, bad)}
 
 
 @final
@@ -57,13 +71,15 @@ class Accuracy(Metric):
     """
 
     undefined: float | None = eqx.field(static=True)
-    invalid: Invalid
     sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (hits, weight)
+    invalid: Float32[Array, "2"] = state(
+        reduce=EXACT_SUM, valid="labels in [0, classes), logits without NaN, weights >= 0"
+    )
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
         self.sums = jnp.zeros((2, 2), jnp.float32)
-        self.invalid = Invalid("labels in [0, classes), logits without NaN, weights >= 0")
+        self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
         self,
@@ -75,15 +91,9 @@ class Accuracy(Metric):
     ) -> Self:
         if logits.shape[-1] == 0:
             raise TypeError("`logits` has no classes on its last axis.")
-        batch = rows(labels, mask, weights, name="labels")
-        hit, valid = _hits(logits.reshape(-1, logits.shape[-1]), batch.values)
-        weight = jnp.ones(hit.shape, jnp.float32) if batch.weights is None else batch.weights
-        bad = ~valid & (weight != 0)
-        if batch.invalid is not None:
-            bad = bad | batch.invalid
-        weight = jnp.where(valid, weight, 0)
-        both = Rows(jnp.stack([hit, jnp.ones_like(hit)], -1), weight, None).total()
-        return self.replace(sums=add(self.sums, both), invalid=self.invalid.update(bad))
+        return self.replace(
+            **_updated(self.sums, self.invalid, logits, labels, mask, weights)
+        )
 
     def compute(self) -> Float32[Array, ""]:
         hits, weight = to_float(self.sums)

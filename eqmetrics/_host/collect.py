@@ -6,7 +6,9 @@ import jax
 import jax.core
 import numpy as np
 
-from .._metric import AbstractWrapper, check_mergeable, rebuild, state
+from .._field import state
+from .._metric import AbstractWrapper, check_mergeable
+from .._node import rebuild
 
 
 def _to_host(tree: Any) -> Any:

@@ -102,6 +102,12 @@ def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
     return from_integer(jnp.sum(x, axis=0, dtype=jnp.int32))
 
 
+@fused
+def add_count(x: Pair, rows: Bool[Array, "..."]) -> Pair:
+    """A count, and the rows that are true."""
+    return add(x, count_rows(rows.ravel()))
+
+
 # Exact sums over a mapped axis. A shared exponent (one pmax), each pair cut into integer
 # limbs relative to it, one integer psum, and the limbs put together again: integers add
 # exactly and in any order, so the result doesn't depend on the order of the devices.

@@ -1,0 +1,108 @@
+"""How a class declares its arrays, and what is read from the declarations."""
+
+import dataclasses
+import functools as ft
+import typing
+from typing import Any, NamedTuple
+
+import equinox as eqx
+
+from ._checks import is_array_hint, nearest
+from ._reduction import AbstractReduction, NAMED
+
+
+def state(
+    *,
+    reduce: str | AbstractReduction | None = None,
+    initial: float = 0,
+    valid: str | None = None,
+) -> Any:
+    """Declares a state array, and how it merges.
+
+    **Arguments:**
+
+    - `reduce`: `"sum"`, `"max"`, `"min"`, or a reduction object such as `eqm.exact_sum`.
+        May be left out only in a class that overrides `merge`.
+    - `initial`: what `reset` fills the array with where there is no reduction to say so.
+    - `valid`: says that the array counts invalid rows, and in words which rows are valid:
+        `"labels in [0, {self.classes})"`. Where one was counted the value is NaN, and
+        `metric.check()` raises. [`eqmetrics.Invalid`][] is such a count, ready to use.
+    """
+    if isinstance(reduce, str):
+        if reduce not in NAMED:
+            raise ValueError(
+                f"Unknown reduction {reduce!r}: expected one of {', '.join(NAMED)}, or a "
+                f"reduction object.{nearest(reduce, NAMED)}"
+            )
+        reduce = NAMED[reduce]
+    meta = {"role": "state", "reduce": reduce, "initial": initial, "valid": valid}
+    return eqx.field(metadata=meta)
+
+
+def constant() -> Any:
+    """Declares an array that is configuration: kept by `reset`, never merged."""
+    return eqx.field(metadata={"role": "constant"})
+
+
+class Layout(NamedTuple):
+    groups: tuple[tuple[AbstractReduction | None, tuple[str, ...]], ...]
+    constants: tuple[str, ...]
+    nested: tuple[str, ...]
+    static: tuple[str, ...]
+    initial: dict[str, float]
+    valid: dict[str, str]
+    names: tuple[str, ...]
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        return tuple(n for _, names in self.groups for n in names) + self.constants
+
+
+@ft.cache
+def layout(cls: Any) -> Layout:
+    groups: dict[AbstractReduction | None, list[str]] = {}
+    roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
+    initial, valid = {}, {}
+    fields = [f for f in dataclasses.fields(cls) if f.name != "_built"]
+    for f in fields:
+        if f.metadata.get("role") == "state":
+            groups.setdefault(f.metadata["reduce"], []).append(f.name)
+            initial[f.name] = f.metadata["initial"]
+            if f.metadata["valid"] is not None:
+                valid[f.name] = f.metadata["valid"]
+        elif f.metadata.get("static", False):
+            roles["static"].append(f.name)
+        else:
+            roles[f.metadata.get("role", "nested")].append(f.name)
+    return Layout(
+        tuple((r, tuple(names)) for r, names in groups.items()),
+        *(tuple(roles[role]) for role in ("constant", "nested", "static")),
+        initial,
+        valid,
+        tuple(f.name for f in fields),
+    )
+
+
+def check_class(cls: Any, own_merge: bool) -> None:
+    """At class definition: every array says how it merges. `dataclasses.fields` is still
+    empty then, so the annotations are read."""
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+    except (NameError, TypeError):
+        hints = {}  # told when the first instance is built
+    for name in cls.__dict__.get("__annotations__", {}):
+        declared = cls.__dict__.get(name)
+        meta = declared.metadata if isinstance(declared, dataclasses.Field) else {}
+        role = "static" if meta.get("static") else meta.get("role")
+        if role is None and is_array_hint(hints.get(name)):
+            raise TypeError(
+                f"`{cls.__qualname__}.{name}` is an array that doesn't say how it merges. "
+                f"Write `{name}: ... = eqm.state(reduce='sum')` (or 'max', 'min'), or "
+                f"`eqm.constant()` if it is configuration."
+            )
+        if role == "state" and meta["reduce"] is None and not own_merge:
+            raise TypeError(
+                f"`{cls.__qualname__}.{name}` has no reduction and `{cls.__qualname__}` "
+                "doesn't override `merge`. Write `eqm.state(reduce='sum')` (or 'max', "
+                "'min'), or define `merge(self, other)`."
+            )

@@ -1,0 +1,138 @@
+"""What the pytree functions need to know of a metric: its layout, what it was built with,
+and whether data has reached it."""
+
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._checks import check_fields, describe, to_array
+from ._field import Layout, layout
+
+
+class Node(eqx.Module):
+    """The root of all metrics."""
+
+    # Name, shape and dtype of each array at construction. Static, so that unflattening
+    # keeps it while the arrays may have been stacked: this is how a stacked state is told.
+    _built: tuple = eqx.field(static=True, init=False, repr=False, default=())
+
+
+def is_metric(x: Any) -> bool:
+    return isinstance(x, Node)
+
+
+def rebuild(metric: Any, changes: dict[str, Any]) -> Any:
+    """A copy with other field values, unchecked: what unflattening does."""
+    new = object.__new__(type(metric))
+    fields = new.__dict__
+    fields.update(metric.__dict__)
+    fields.update(changes)
+    return new
+
+
+def walk(metric: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The metric and all metrics below it, each with its path."""
+    yield path, metric
+    for name in layout(type(metric)).nested:
+        value = getattr(metric, name)
+        found = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)[0]
+        for key, leaf in found:
+            if is_metric(leaf):
+                yield from walk(leaf, f"{path}.{name}{jax.tree_util.keystr(key)}")
+
+
+# Metrics that no data has reached yet. By identity, since a pytree loses all else: any
+# unflattening gives an object that isn't here.
+_fresh: dict[int, weakref.ref] = {}
+
+
+def is_fresh(metric: Node) -> bool:
+    return id(metric) in _fresh
+
+
+def mark_fresh(metric: Node) -> None:
+    key = id(metric)
+    _fresh[key] = weakref.ref(metric, lambda _: _fresh.pop(key, None))
+
+
+def finish_build(metric: Node) -> None:
+    """After `__init__`: converts and checks every array, and remembers its shape."""
+    mine = layout(type(metric))
+    _own_arrays(metric, mine)
+    fresh = True
+    for name in mine.nested:
+        for leaf in jax.tree.leaves(getattr(metric, name), is_leaf=is_metric):
+            if is_metric(leaf):
+                fresh = fresh and is_fresh(leaf)
+            elif isinstance(leaf, (jax.Array, np.ndarray)):
+                raise TypeError(
+                    f"`{type(metric).__qualname__}.{name}` holds {describe(leaf)}, which "
+                    "doesn't say how it merges. Declare the field with "
+                    "`eqm.state(reduce=...)` or `eqm.constant()`."
+                )
+    built = tuple(
+        (name, x.shape, x.dtype)
+        for name in mine.arrays
+        if isinstance(x := getattr(metric, name), jax.Array)
+    )
+    object.__setattr__(metric, "_built", built)
+    check_fields(metric)
+    if fresh:
+        mark_fresh(metric)
+
+
+def _own_arrays(metric: Node, mine: Layout) -> None:
+    seen: set[int] = set()
+    reductions = {name: r for r, names in mine.groups for name in names}
+    for name in mine.arrays:
+        x = getattr(metric, name)
+        if is_metric(x):
+            continue
+        x = to_array(name, x)
+        if isinstance(x, jax.Array):
+            # One buffer an array: a shared one can't be donated. Strong types: a weak one
+            # costs a second compilation.
+            if id(x) in seen or jax.typeof(x).weak_type:
+                x = jnp.array(x, x.dtype, copy=True)
+            seen.add(id(x))
+            reduction = reductions.get(name)
+            why = reduction.check(x.dtype) if reduction is not None else None
+            if why:
+                raise TypeError(
+                    f"`{type(metric).__qualname__}.{name}` is {describe(x)} and reduces by "
+                    f"{reduction!r}: {why}."
+                )
+        object.__setattr__(metric, name, x)
+
+
+def converted(metric: Node, changes: dict[str, Any]) -> dict[str, Any]:
+    """Changed arrays in the shape and dtype that the metric was built with, or an error."""
+    out = dict(changes)
+    for name, shape, dtype in metric._built:
+        if name not in changes:
+            continue
+        value = to_array(name, changes[name])
+        same = isinstance(value, jax.Array) and value.shape == shape
+        if not same or value.dtype != dtype or jax.typeof(value).weak_type:
+            value = _convert(type(metric).__qualname__, name, value, shape, dtype)
+        out[name] = value
+    return out
+
+
+def _convert(cls: str, name: str, value: Any, shape: tuple, dtype: Any) -> Any:
+    wanted = describe(jax.ShapeDtypeStruct(shape, dtype))
+    what = f"`{cls}.replace`: `{name}` is {describe(value)}, expected {wanted}."
+    if not isinstance(value, jax.Array) or value.shape != shape:
+        raise TypeError(what)
+    kinds = jnp.floating, jnp.integer, jnp.bool_
+    if not any(jnp.issubdtype(value.dtype, k) and jnp.issubdtype(dtype, k) for k in kinds):
+        raise TypeError(
+            f"{what} The dtype of a state doesn't follow its input: convert it with "
+            f"`.astype({name}.dtype)` if that is meant."
+        )
+    return jax.lax.convert_element_type(value, dtype)
