@@ -18,7 +18,7 @@ from ._checks import (
     nearest,
 )
 from ._field import check_class, constant, layout, state
-from ._node import converted, finish_build, is_metric, mark_fresh, Node, rebuild, walk
+from ._node import converted, finish_build, is_metric, mark_fresh, Node, rebuild, vary_like, walk
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -48,21 +48,21 @@ def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
     def method(self, /, *args, **kwargs):
         if not made:  # built at the first call: annotations may name later classes
             made.append(CheckedMethod(cls, fn))
-        return finish(self, made[0](self, args, kwargs, verify))
+        return finish(self, made[0](self, args, kwargs, verify), (args, kwargs))
 
     setattr(cls, name, method)
 
 
-def _finish_update(metric: "Metric", out: Any) -> Any:
+def _finish_update(metric: "Metric", out: Any, inputs: Any) -> Any:
     if type(out) is not type(metric):
         raise TypeError(
             f"`{type(metric).__qualname__}.update` returned {describe(out)}: it must return "
             "a metric of its own class, as `return self.replace(...)` does."
         )
-    return out
+    return vary_like(out, inputs)
 
 
-def _finish_compute(metric: "Metric", value: Any) -> Any:
+def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
     counts = [

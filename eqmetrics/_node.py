@@ -2,13 +2,15 @@
 and whether data has reached it."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jax.core import Tracer
 
 from ._checks import check_fields, describe, to_array
 from ._field import Layout, layout
@@ -44,6 +46,35 @@ def walk(metric: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for key, leaf in found:
             if is_metric(leaf):
                 yield from walk(leaf, f"{path}.{name}{jax.tree_util.keystr(key)}")
+
+
+def varies_over(x: Any) -> frozenset[str]:
+    """The axes of `shard_map` over which an array varies."""
+    kind = getattr(jax.typeof(x), "manual_axis_type", None)
+    return jax.typeof(x).vma if kind is None else kind.varying
+
+
+def tracked(axis_name: str | tuple[str, ...]) -> list[str]:
+    """Those of the axes over which jax keeps account of what varies: under `shard_map` with
+    its default checks, and neither under `vmap` nor under `pmap`."""
+    axes = (axis_name,) if isinstance(axis_name, str) else axis_name
+    return [a for a in axes if a in varies_over(lax.axis_index(a))]
+
+
+def vary_over(tree: Any, axes: Iterable[str]) -> Any:
+    def cast(x):
+        missing = tuple(a for a in axes if a not in varies_over(x))
+        return lax.pcast(x, missing, to="varying") if missing else x
+
+    return jax.tree.map(cast, tree)
+
+
+def vary_like(tree: Any, inputs: Any) -> Any:
+    """A state that has seen data of one device is a state of one device, even where it
+    happens to be the same on all, as a count of rows is."""
+    traced = [x for x in jax.tree.leaves(inputs) if isinstance(x, Tracer)]
+    axes = sorted({a for x in traced for a in varies_over(x)})
+    return vary_over(tree, axes) if axes else tree
 
 
 # Metrics that no data has reached yet. By identity, since a pytree loses all else: any

@@ -9,7 +9,7 @@ from jax import lax
 
 from ._field import layout
 from ._metric import check_mergeable, Metric
-from ._node import is_metric, rebuild
+from ._node import is_fresh, is_metric, rebuild, tracked, varies_over, vary_over, walk
 from ._reduction import run
 
 
@@ -103,30 +103,32 @@ def _plans(metric: Metric, axis_name: Any, size: int, plans: list) -> Any:
     return lambda out: rebuild(metric, {n: make(out) for n, make in builders.items()})
 
 
-def _varying(x: Any, axes: tuple[str, ...]) -> bool:
-    return set(axes) <= set(getattr(jax.typeof(x), "vma", axes))
-
-
-def _axes(axis_name: Any) -> tuple[str, ...]:
-    return (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
-
-
 def vary(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     """Makes the metrics of a pytree vary over an axis of `shard_map`, so that they can be
     the carry of a `scan` that updates them with per-device data."""
-    axes = _axes(axis_name)
+    axes = tracked(axis_name)
+    return _on_metrics(lambda m: vary_over(m, axes), tree)
 
-    def cast(x):
-        missing = tuple(a for a in axes if a not in getattr(jax.typeof(x), "vma", axes))
-        return lax.pcast(x, missing, to="varying") if missing else x
 
-    return _on_metrics(lambda m: jax.tree.map(cast, m), tree)
+def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
+    for path, node in walk(metric):
+        arrays = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
+        if arrays and same and not is_fresh(node):
+            raise TypeError(
+                f"`{type(metric).__name__}{path}` is replicated over {', '.join(same)}: every "
+                f"device holds the same state, and reducing it would count its data {size} "
+                "times. Use `metric.update_across(axis_name, ...)`, which reduces the new "
+                "batch alone. If each device did see other data, say so first: "
+                "`metric = eqm.vary(metric, axis_name)`."
+            )
 
 
 def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
     `vmap`: one collective per kind for all of them."""
     size = lax.psum(1, axis_name)
+    _on_metrics(lambda m: _refuse_replicated(m, tracked(axis_name), size), tree)
     tree = vary(tree, axis_name)
     plans: list = []
     builders = _on_metrics(lambda m: _Builder(_plans(m, axis_name, size, plans)), tree)

@@ -1,12 +1,13 @@
 """Values with a mask and weights: one shape rule for every metric."""
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
-from ._reduction.pair import add_count, from_integer, fused, Pair, renormalise, sum_rows
+from ._reduction.pair import add_count, count_rows, from_integer, fused, Pair, renormalise, sum_rows
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -20,24 +21,35 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
 
 
 class Rows(NamedTuple):
-    """Flattened rows. `weights` is 0 for a row that doesn't take part, and `None` where
-    every row takes part once; `invalid` marks rows with a negative or NaN weight."""
+    """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
+    once. Rows with a negative or NaN weight are in `invalid` and not in the mask."""
 
     values: Array  # (rows, *shape)
+    mask: Bool[Array, "rows"] | None
     weights: Float32[Array, "rows"] | None
     invalid: Bool[Array, "rows"] | None
 
     def total(self) -> Pair:
-        return weighted_sum(self.values, self.weights)
+        return weighted_sum(self.values, self.mask, self.weights)
 
     def weight(self) -> Pair:
-        if self.weights is None:
-            return from_integer(jnp.asarray(self.values.shape[0], jnp.int32))
-        return sum_rows(self.weights)
+        if self.weights is not None:
+            return weighted_sum(self.weights, self.mask, None)
+        if self.mask is not None:
+            return count_rows(self.mask)
+        return from_integer(jnp.asarray(self.values.shape[0], jnp.int32))
 
     def left_out(self, count: Pair) -> Pair:
         """A count of invalid rows that has also seen these."""
         return count if self.invalid is None else add_count(count, self.invalid)
+
+    def without(self, bad: Bool[Array, "rows"]) -> "Rows":
+        """The rows less those that a metric finds invalid."""
+        if self.mask is not None:
+            bad = bad & self.mask
+        mask = ~bad if self.mask is None else self.mask & ~bad
+        invalid = bad if self.invalid is None else self.invalid | bad
+        return self._replace(mask=mask, invalid=invalid)
 
 
 def column(x: Array, like: Array) -> Array:
@@ -45,11 +57,15 @@ def column(x: Array, like: Array) -> Array:
 
 
 @fused
-def weighted_sum(values: Array, weights: Array | None) -> Pair:
-    """The pair nearest to the sum over rows of `weights * values`."""
+def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pair:
+    """The pair nearest to the sum of `weights * values` over the rows in the mask."""
     if weights is not None:
-        # `where`, not a product: a row of weight 0 may hold NaN.
-        values = jnp.where(column(weights != 0, values), values, jnp.zeros_like(values))
+        # A row of weight 0 doesn't take part, and may hold NaN.
+        mask = weights != 0 if mask is None else mask & (weights != 0)
+    if mask is not None:
+        values = jnp.where(column(mask, values), values, jnp.zeros_like(values))
+    if values.dtype == jnp.bool_ and weights is None:
+        return count_rows(values)
     if jnp.issubdtype(values.dtype, jnp.integer) and values.dtype.itemsize >= 4:
         pairs = from_integer(values)
         high, low = pairs[0], pairs[1]
@@ -78,18 +94,14 @@ def rows(
             f"`{name}` is {describe(values)}, expected the trailing shape {shape}."
         )
     axes = values.shape[:leading]
-    flat = values.reshape((-1, *shape))
-    if weights is not None:
-        weights = _expand("weights", weights, name, values, axes).astype(jnp.float32)
-        weights = weights.ravel()
+    flat = values.reshape((math.prod(axes), *shape))
     if mask is not None:
         mask = _expand("mask", mask, name, values, axes).ravel()
     if weights is None:
-        return Rows(flat, None if mask is None else mask.astype(jnp.float32), None)
-    if mask is not None:
-        weights = jnp.where(mask, weights, 0)
-    invalid = ~(weights >= 0)
-    return Rows(flat, jnp.where(invalid, 0, weights), invalid)
+        return Rows(flat, mask, None, None)
+    weights = _expand("weights", weights, name, values, axes).astype(jnp.float32).ravel()
+    batch = Rows(flat, mask, weights, None)
+    return batch.without(~(weights >= 0))
 
 
 def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:

@@ -20,14 +20,14 @@ def _updated(
     batch = rows(values, mask, None)
     x = batch.values.astype(jnp.float32)
     (empty,) = reduction.identity((jnp.zeros((), jnp.float32),))
-    if batch.weights is not None:
-        x = jnp.where(batch.weights != 0, x, empty)
+    if batch.mask is not None:
+        x = jnp.where(batch.mask, x, empty)
     bottom = int(jnp.iinfo(jnp.int32).min if reduction is MAX else jnp.iinfo(jnp.int32).max)
     pick = jnp.max if reduction is MAX else jnp.min
     key = pick(reduction.keys((x,))[0], initial=bottom)
     new = jnp.where(x.size > 0, reduction.values((key,), (empty,))[0], empty)
     (value,) = reduction.merge((value,), (new,))
-    some = values.size > 0 if mask is None else jnp.any(mask) & (values.size > 0)
+    some = values.size > 0 if batch.mask is None else jnp.any(batch.mask)
     return {"value": value, "seen": seen | some}
 
 

@@ -12,7 +12,7 @@ from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import add, fused, negate, Pair, renormalise, scale, to_float
-from .._rows import rows, weighted_sum
+from .._rows import Rows, rows, weighted_sum
 from .sum import Mask, Weights
 
 
@@ -49,22 +49,21 @@ def _updated(
     moments: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights)
-    new = _of_batch(batch.values, batch.weights, batch.weight())
+    new = _of_batch(batch)
     return {"moments": _chan(moments, new), "invalid": batch.left_out(invalid)}
 
 
-def _of_batch(values: Array, weights: Array | None, n: Pair) -> Array:
+def _of_batch(batch: Rows) -> Array:
+    n, mask, weights = batch.weight(), batch.mask, batch.weights
     count = to_float(n)
     safe = jnp.where(count > 0, count, 1)
-    x = values.astype(jnp.float32)
-    if weights is not None:
-        x = jnp.where(weights != 0, x, 0)
+    x = batch.values.astype(jnp.float32)
     # One pass for the mean, one for the deviations from it.
-    rough = to_float(weighted_sum(x, weights)) / safe
-    offset = to_float(weighted_sum(x - rough, weights)) / safe
+    rough = to_float(weighted_sum(x, mask, weights)) / safe
+    offset = to_float(weighted_sum(x - rough, mask, weights)) / safe
     mean = add(_pair(rough), _pair(offset))
     deviation = (x - rough) - offset
-    squares = weighted_sum(deviation * deviation, weights)
+    squares = weighted_sum(deviation * deviation, mask, weights)
     return jnp.stack([n, mean, squares], axis=-1)
 
 

@@ -8,8 +8,8 @@ from .._aggregate.sum import Mask, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, add_count, fused, to_float
-from .._rows import Rows, rows, undefined_as
+from .._reduction.pair import add, fused, to_float
+from .._rows import rows, undefined_as
 
 
 def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
@@ -38,13 +38,9 @@ def _updated(
 ) -> dict[str, Array]:
     batch = rows(labels, mask, weights, name="labels")
     hit, valid = _hits(logits.reshape(-1, logits.shape[-1]), batch.values)
-    weight = jnp.ones(hit.shape, jnp.float32) if batch.weights is None else batch.weights
-    bad = ~valid & (weight != 0)
-    if batch.invalid is not None:
-        bad = bad | batch.invalid
-    weight = jnp.where(valid, weight, 0)
-    both = Rows(jnp.stack([hit, jnp.ones_like(hit)], -1), weight, None).total()
-    return {"sums": add(sums, both), "invalid": add_count(invalid, bad)}
+    batch = batch.without(~valid)
+    both = jnp.stack([batch._replace(values=hit).total(), batch.weight()], axis=-1)
+    return {"sums": add(sums, both), "invalid": batch.left_out(invalid)}
 
 
 @final
