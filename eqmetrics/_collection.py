@@ -1,6 +1,6 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, final, Self
+from typing import Any, cast, final, Self
 
 import equinox as eqx
 import jax
@@ -160,7 +160,8 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         if self.names == other.names and self.shells == other.shells:
             states = [x.merge(y) for x, y in zip(self.states, other.states, strict=True)]
             return rebuild(self, {"states": tuple(states)})
-        return MetricDict({name: self[name].merge(other[name]) for name in self.names})
+        merged = MetricDict({name: self[name].merge(other[name]) for name in self.names})
+        return cast(Self, merged)
 
     def compute(self) -> dict[str, Any]:
         return {name: self[name].compute() for name in self.names}

@@ -75,11 +75,13 @@ def layout(cls: Any) -> Layout:
         else:
             roles[f.metadata.get("role", "nested")].append(f.name)
     return Layout(
-        tuple((r, tuple(names)) for r, names in groups.items()),
-        *(tuple(roles[role]) for role in ("constant", "nested", "static")),
-        initial,
-        valid,
-        tuple(f.name for f in fields),
+        groups=tuple((r, tuple(names)) for r, names in groups.items()),
+        constants=tuple(roles["constant"]),
+        nested=tuple(roles["nested"]),
+        static=tuple(roles["static"]),
+        initial=initial,
+        valid=valid,
+        names=tuple(f.name for f in fields),
     )
 
 

@@ -27,7 +27,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class _Plain:
     def __init__(self, fn: Any):
         self.fn = fn
-        ft.update_wrapper(self, fn)
+        self.__doc__ = fn.__doc__
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self.fn if instance is None else ft.partial(self.fn, instance)
