@@ -1,6 +1,7 @@
 import functools as ft
 from typing import final, Self
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Shaped
 
@@ -8,7 +9,7 @@ from .._field import state
 from .._metric import Metric
 from .._reduction.base import Extremum, MAX, MIN
 from .._reduction.pair import fused
-from .._rows import rows
+from .._rows import rows, undefined_as
 from .sum import Mask
 
 
@@ -35,7 +36,11 @@ def _updated(
 class Max(Metric):
     """The largest value under the mask; NaN if one of them is NaN.
 
-    State: 1 float, 1 boolean. Undefined when: no row was seen (then NaN).
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 1 float, 1 boolean. Undefined when: no row was seen.
 
     !!! example
 
@@ -45,10 +50,12 @@ class Max(Metric):
         ```
     """
 
+    undefined: float | None = eqx.field(static=True)
     value: Float32[Array, ""] = state(reduce="max")
     seen: Bool[Array, ""] = state(reduce="max")
 
-    def __init__(self):
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
         self.value = jnp.full((), -jnp.inf, jnp.float32)
         self.seen = jnp.zeros((), jnp.bool_)
 
@@ -56,14 +63,18 @@ class Max(Metric):
         return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MAX))
 
     def compute(self) -> Float32[Array, ""]:
-        return jnp.where(self.seen, self.value, jnp.nan)
+        return undefined_as(self.value, ~self.seen, self.undefined)
 
 
 @final
 class Min(Metric):
     """The smallest value under the mask; NaN if one of them is NaN.
 
-    State: 1 float, 1 boolean. Undefined when: no row was seen (then NaN).
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 1 float, 1 boolean. Undefined when: no row was seen.
 
     !!! example
 
@@ -73,10 +84,12 @@ class Min(Metric):
         ```
     """
 
+    undefined: float | None = eqx.field(static=True)
     value: Float32[Array, ""] = state(reduce="min")
     seen: Bool[Array, ""] = state(reduce="max")
 
-    def __init__(self):
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
         self.value = jnp.full((), jnp.inf, jnp.float32)
         self.seen = jnp.zeros((), jnp.bool_)
 
@@ -84,4 +97,4 @@ class Min(Metric):
         return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MIN))
 
     def compute(self) -> Float32[Array, ""]:
-        return jnp.where(self.seen, self.value, jnp.nan)
+        return undefined_as(self.value, ~self.seen, self.undefined)

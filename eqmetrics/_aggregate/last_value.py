@@ -1,5 +1,6 @@
 from typing import ClassVar, final, Self
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32, Shaped
 
@@ -8,7 +9,7 @@ from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import fused, to_float
-from .._rows import rows
+from .._rows import rows, undefined_as
 from .sum import Mask, Weights
 
 
@@ -41,7 +42,13 @@ _NEWEST = _Newest()
 
 @fused
 def _updated(
-    sums: Array, newest: Array, updates: Array, values: Array, mask: Mask, weights: Weights
+    sums: Array,
+    newest: Array,
+    updates: Array,
+    invalid: Array,
+    values: Array,
+    mask: Mask,
+    weights: Weights,
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights)
     weight = batch.weight()
@@ -51,6 +58,7 @@ def _updated(
         "sums": jnp.where(some, jnp.stack([batch.total(), weight], axis=-1), sums),
         "newest": jnp.where(some, updates, newest),
         "updates": updates,
+        "invalid": batch.left_out(invalid),
     }
 
 
@@ -61,7 +69,12 @@ class LastValue(Metric):
     Ordered: over steps the newest batch counts, over devices the weighted mean of the
     batches of the same step (as in clu). Every update counts as a step, an empty one too.
 
-    State: 4 floats, 2 integers. Undefined when: no row was seen (then NaN).
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 6 floats, 2 integers. Undefined when: no row was seen. Negative weights are
+    invalid.
 
     !!! example
 
@@ -74,22 +87,28 @@ class LastValue(Metric):
 
     ordered: ClassVar[bool] = True
 
-    sums: Float32[Array, "2 2"] = state(reduce=_NEWEST)
+    undefined: float | None = eqx.field(static=True)
+    sums: Float32[Array, "2 2"] = state(reduce=_NEWEST)  # pairs of (total, weight)
     newest: Int32[Array, ""] = state(reduce=_NEWEST)
     updates: Int32[Array, ""] = state(reduce=_NEWEST)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
-    def __init__(self):
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
         self.sums = jnp.zeros((2, 2), jnp.float32)
         self.newest = jnp.zeros((), jnp.int32)
         self.updates = jnp.zeros((), jnp.int32)
+        self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
         self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         return self.replace(
-            **_updated(self.sums, self.newest, self.updates, values, mask, weights)
+            **_updated(
+                self.sums, self.newest, self.updates, self.invalid, values, mask, weights
+            )
         )
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = to_float(self.sums)
-        return total / weight
+        return undefined_as(total / weight, weight == 0, self.undefined)
