@@ -10,8 +10,20 @@ from jaxtyping import Array, Float32, Shaped
 from .._field import state
 from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.base import zeros
-from .._reduction.pair import add, fused, negate, Pair, renormalise, scale, to_float
+from .._reduction.base import MAX, zeros
+from .._reduction.pair import (
+    add,
+    bound,
+    divide,
+    exponent,
+    from_limbs,
+    fused,
+    multiply,
+    Pair,
+    renormalise,
+    to_float,
+    to_limbs,
+)
 from .._rows import Rows, rows, weighted_sum
 from .sum import Mask, Weights
 
@@ -24,7 +36,7 @@ def _chan(left: Array, right: Array) -> Array:
     a, b, total = to_float(na), to_float(nb), to_float(n)
     # The difference of two pairs, not of two floats: at mean 1e6 a float32 mean is off by
     # 0.03, which costs a standard deviation of 1 its third digit.
-    delta = to_float(add(mb, negate(ma)))
+    delta = to_float(add(mb, -ma))
     safe = jnp.where(total > 0, total, 1)
     # The step starts from the mean of the larger side: it is the smaller correction, and
     # the same one whichever side comes first.
@@ -75,25 +87,38 @@ class _Moments(AbstractReduction):
         return tuple(_chan(x, y) for x, y in zip(left, right, strict=True))
 
     def across(self, arrays, size):
-        # Through exact sums, so that the order of devices doesn't matter: first the counts
-        # and the means relative to one of them, then the deviations from the common mean.
+        # One maximum and one sum, as an exact sum: the means and the deviations are taken
+        # from a pivot that all devices know, and the spread of the means bounds them.
         (x,) = arrays
         n, mean, squares = x[:, 0], x[:, 1], x[:, 2]
-        count = to_float(n)
-        (pivot,) = yield "max", [jnp.where(count > 0, mean[0], -jnp.inf)]
-        pivot = _pair(jnp.where(jnp.isfinite(pivot), pivot, 0))
-        offset = to_float(add(mean, negate(pivot)))
-        offset = jnp.where(count > 0, offset, 0)
-        total, shifted = yield from EXACT_SUM.across(
-            (n, _pair(count * offset)), size
+        some = to_float(n) > 0
+        ends = jnp.where(some, mean[0], -jnp.inf), jnp.where(some, -mean[0], -jnp.inf)
+        *keys, count_top, own_top = yield (
+            "max",
+            [*MAX.keys(ends), exponent(n[0]), exponent(squares[0])],
         )
-        safe = jnp.where(to_float(total) > 0, to_float(total), 1)
-        common = add(pivot, scale(shifted, 1 / safe))
-        common = jnp.where(to_float(total) > 0, common, 0)
-        delta = to_float(add(mean, negate(common)))
-        between = jnp.where(count > 0, count * delta * delta, 0)
-        (deviations,) = yield from EXACT_SUM.across((add(squares, _pair(between)),), size)
-        return (jnp.stack([total, common, deviations], axis=-1),)
+        highest, lowest = MAX.values(keys, ends)
+        pivot = jnp.where(jnp.isfinite(highest), highest, 0)
+        # The low halves of the means aren't in the difference of the high ones.
+        spread = (highest + lowest) + 2.0**-22 * jnp.maximum(jnp.abs(highest), jnp.abs(lowest))
+        most = bound(count_top) * spread
+        tops = count_top, exponent(most), exponent(bound(own_top) + most * spread)
+
+        offset = jnp.where(some, add(mean, -_pair(pivot)), 0)
+        shifted = multiply(n, offset)
+        moved = add(squares, multiply(shifted, offset))
+        sums = yield "sum", to_limbs((n, shifted, moved), tops, size)
+        count, shifted, moved = from_limbs(sums, tops, size)
+
+        safe = jnp.where(to_float(count) > 0, count, _pair(jnp.ones_like(pivot)))
+        offset = divide(shifted, safe)
+        squares = add(moved, -multiply(shifted, offset))
+        merged = jnp.stack(
+            [count, add(_pair(pivot), offset), jnp.where(squares[0] < 0, 0, squares)], axis=-1
+        )
+        finite = jnp.isfinite(spread) & (tops[2] < 255)
+        merged = jnp.where(finite, merged, merged.at[:, 1:].set(jnp.nan))
+        return (jnp.where(to_float(count) > 0, merged, 0),)
 
     def check(self, dtype):
         return EXACT_SUM.check(dtype)

@@ -6,6 +6,7 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 
 import functools as ft
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -51,14 +52,30 @@ def add(x: Pair, y: Pair) -> Pair:
     return pack(jnp.where(jnp.isfinite(total), high, total), low)
 
 
-def negate(x: Pair) -> Pair:
-    return -x
+def _two_prod(a: Array, b: Array) -> tuple[Array, Array]:
+    """`(p, e)` with `p = fl(a * b)` and `p + e = a * b` exactly (Veltkamp's split)."""
+    p = a * b
+    (a1, a2), (b1, b2) = _split(a), _split(b)
+    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+
+
+def _split(x: Array) -> tuple[Array, Array]:
+    c = x * 4097.0
+    high = c - (c - x)
+    return high, x - high
 
 
 @fused
-def scale(x: Pair, factor: Array) -> Pair:
-    """A pair times a float32, correct to the precision of a float32 product."""
-    return renormalise(x[0] * factor, x[1] * factor)
+def multiply(x: Pair, y: Pair) -> Pair:
+    p, e = _two_prod(x[0], y[0])
+    return renormalise(p, e + (x[0] * y[1] + x[1] * y[0]))
+
+
+@fused
+def divide(x: Pair, y: Pair) -> Pair:
+    first = x[0] / y[0]
+    rest = add(x, -multiply(pack(first, jnp.zeros_like(first)), y))
+    return renormalise(first, rest[0] / y[0])
 
 
 def to_float(x: Pair) -> Float32[Array, "..."]:
@@ -124,48 +141,71 @@ def _limb_bits(size: int) -> tuple[int, int]:
     return bits, -(-48 // bits)
 
 
-def _biased_exponent(x: Float32[Array, "..."]) -> Int32[Array, "..."]:
-    return (lax.bitcast_convert_type(x, jnp.int32) >> 23) & 0xFF
+def exponent(x: Float32[Array, "..."]) -> Int32[Array, "..."]:
+    """Biased: `|x| < 2^(exponent - 126)`, and 255 where `x` isn't finite."""
+    biased = (lax.bitcast_convert_type(x, jnp.int32) >> 23) & 0xFF
+    # Below 48 the scale factor would overflow: what is lost there is under 2^-126.
+    return jnp.maximum(biased, 48)
+
+
+def bound(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
+    """The float above every number with this exponent; infinite if it is 255."""
+    return _power_of_two(jnp.minimum(exponent - 126, 128))
+
+
+def to_limbs(pairs: Sequence[Pair], tops: Sequence[Array], size: int) -> list[Array]:
+    """The limbs of pairs whose exponents are at most `tops`, for a sum over `size`."""
+    bits, count = _limb_bits(size)
+    cut = [_to_limbs(x, top, bits, count) for x, top in zip(pairs, tops, strict=True)]
+    return [limb for limbs in cut for limb in limbs]
+
+
+def from_limbs(limbs: Sequence[Array], tops: Sequence[Array], size: int) -> tuple[Pair, ...]:
+    bits, count = _limb_bits(size)
+    parts = [list(limbs[i * count : (i + 1) * count]) for i in range(len(tops))]
+    return tuple(_from_limbs(x, top, bits) for x, top in zip(parts, tops, strict=True))
 
 
 def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
     factor = _power_of_two(bits - (top - 126))
-    high, low = x[0] * factor, x[1] * factor
-    first = jnp.round(high)
-    limbs, rest = [first], (high - first) + low
-    for _ in range(count - 1):
-        rest = rest * 2.0**bits
-        limbs.append(jnp.round(rest))
-        rest = rest - limbs[-1]
-    limbs = [limb.astype(jnp.int32) for limb in limbs]
+    rest, low = x[0] * factor, x[1] * factor
+    limbs = []
+    for i in range(count):
+        # Only the last limb rounds: what the others cut off is exact and goes on.
+        limb = (jnp.round(rest) if i == count - 1 else rest).astype(jnp.int32)
+        limbs.append(limb)
+        rest = rest - limb.astype(jnp.float32)
+        rest = (rest + low if i == 0 else rest) * 2.0**bits
     # Through limbs a NaN would come back as a number: where some device isn't finite,
     # the first limb counts what pulls up and the second what pulls down (NaN: both).
-    special = top == 255
-    infinite = jnp.isinf(x[0])
-    odd = jnp.isnan(x[0])
-    up = (odd | (infinite & (x[0] > 0))).astype(jnp.int32)
-    down = (odd | (infinite & (x[0] < 0))).astype(jnp.int32)
-    limbs[0] = jnp.where(special, up, limbs[0])
-    limbs[1] = jnp.where(special, down, limbs[1])
+    special, odd = top == 255, ~jnp.isfinite(x[0])
+    up, down = odd & (x[0] != -jnp.inf), odd & (x[0] != jnp.inf)
+    limbs[0] = jnp.where(special, up.astype(jnp.int32), limbs[0])
+    limbs[1] = jnp.where(special, down.astype(jnp.int32), limbs[1])
     return limbs
 
 
 def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
     special, up, down = top == 255, limbs[0] > 0, limbs[1] > 0
-    limbs = list(limbs)
-    for i in range(len(limbs) - 1, 0, -1):
-        carry = limbs[i] >> bits
-        limbs[i] = limbs[i] - (carry << bits)
-        limbs[i - 1] = limbs[i - 1] + carry
-    total = from_integer(limbs[0])
-    for i, limb in enumerate(limbs[1:], start=1):
-        term = limb.astype(jnp.float32) * 2.0 ** (-bits * i)
-        total = add(total, pack(term, jnp.zeros_like(term)))
+    # The carries go up, so that each limb but the first is in [0, 2^bits) and exact as a
+    # float; then from the smallest up.
+    rest = []
+    carry = jnp.zeros_like(limbs[0])
+    for limb in reversed(limbs[1:]):
+        limb = limb + carry
+        carry = limb >> bits
+        rest.append((limb - (carry << bits)).astype(jnp.float32))
+    first = limbs[0] + carry
+    high = first.astype(jnp.float32)
+    low = jnp.zeros_like(high)
+    for part in rest:
+        low = (low + part) * 2.0**-bits
+    low = low + (first - high.astype(jnp.int32)).astype(jnp.float32)
     factor = _power_of_two((top - 126) - bits)
-    value = pack(total[0] * factor, total[1] * factor)
-    infinity = jnp.where(up & down, jnp.nan, jnp.where(up, jnp.inf, -jnp.inf))
-    flagged = pack(infinity.astype(jnp.float32), jnp.zeros_like(value[0]))
-    return jnp.where(special, flagged, value)
+    high, low = two_sum(high, low)
+    infinity = jnp.where(up, jnp.where(down, jnp.nan, jnp.inf), -jnp.inf)
+    high = jnp.where(special, infinity.astype(jnp.float32), high * factor)
+    return pack(high, low * factor)
 
 
 class _ExactSum(AbstractReduction):
@@ -176,23 +216,9 @@ class _ExactSum(AbstractReduction):
         return tuple(add(x, y) for x, y in zip(left, right, strict=True))
 
     def across(self, arrays, size):
-        bits, count = _limb_bits(size)
-        # Below an exponent of 48 the scale factor would overflow: what is lost there is
-        # smaller than 2^-126.
-        tops = yield (
-            "max",
-            [jnp.maximum(_biased_exponent(x[0]), 48) for x in arrays],
-        )
-        limbs = [
-            limb
-            for x, top in zip(arrays, tops, strict=True)
-            for limb in _to_limbs(x, top, bits, count)
-        ]
-        sums = yield "sum", limbs
-        return tuple(
-            _from_limbs(sums[i * count : (i + 1) * count], top, bits)
-            for i, top in enumerate(tops)
-        )
+        tops = yield "max", [exponent(x[0]) for x in arrays]
+        sums = yield "sum", to_limbs(arrays, tops, size)
+        return from_limbs(sums, tops, size)
 
     def check(self, dtype):
         if dtype != jnp.float32:
