@@ -8,8 +8,14 @@ from ._classification.accuracy import Accuracy as Accuracy
 from ._collection import Collection as Collection, MetricDict as MetricDict
 from ._field import constant as constant, state as state
 from ._host.collect import Collect as Collect
+from ._host.processes import process_all_reduce as process_all_reduce
+from ._host.to_host import to_host as to_host
 from ._invalid import Invalid as Invalid, InvalidDataError as InvalidDataError
-from ._loop import pad_batch as pad_batch, to_host as to_host
+from ._loop import (
+    evaluate as evaluate,
+    EvaluationError as EvaluationError,
+    pad_batch as pad_batch,
+)
 from ._metric import AbstractWrapper as AbstractWrapper, Metric as Metric
 from ._readout import AbstractReadout as AbstractReadout
 from ._reduce import (

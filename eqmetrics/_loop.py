@@ -1,81 +1,214 @@
+"""The evaluation loop: padding, masks, placement on a mesh, one compilation."""
+
+import functools as ft
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from ._aggregate.sum import Count, Sum
-from ._invalid import raise_if_invalid
-from ._metric import AbstractCollection
-from ._node import is_metric
-from ._wrap.from_output import FromOutput
+from ._checks import to_array
 
 
 _T = TypeVar("_T")
 
 
-def _readout(metric: Any) -> Any:
-    """The value, with pairs still apart: float64 puts them together on the host."""
-    if not is_metric(metric):
-        return metric
-    if isinstance(metric, AbstractCollection):
-        return {name: _readout(m) for name, m in metric.members().items()}
-    if isinstance(metric, FromOutput):
-        return _readout(metric.metric)
-    if isinstance(metric, (Sum, Count)):
-        metric.compute()  # checks the shapes of the state
-        return _Exact(metric.pair)
-    return metric.compute()
+class EvaluationError(RuntimeError):
+    """The step or the data of [`eqmetrics.evaluate`][] raised; its cause says what.
 
-
-class _Exact:
-    def __init__(self, pair: Any):
-        self.pair = pair
-
-
-def _plain(x: Any) -> Any:
-    if isinstance(x, _Exact):
-        x = np.asarray(x.pair, np.float64).sum(0)
-    if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0:
-        return x.item()
-    return x
-
-
-def to_host(tree: Any) -> Any:
-    """Values as Python numbers and NumPy arrays, fetched in one transfer.
-
-    Metrics in the pytree are computed first; pairs are read in float64, so an exact count
-    of 2^40 + 3 arrives as that number. Raises `eqm.InvalidDataError` if a metric has seen
-    invalid rows.
+    `metrics` has seen the `batches` batches before. It is `None` if the compiled program
+    itself failed, since the state it was given is gone with it.
     """
-    raise_if_invalid(tree)
-    values = jax.tree.map(_readout, tree, is_leaf=is_metric)
-    leaves, treedef = jax.tree.flatten(values)
-    # `_Exact` is a leaf to jax: open it for the transfer.
-    fetched = jax.device_get([x.pair if isinstance(x, _Exact) else x for x in leaves])
-    back = [
-        _plain(_Exact(y) if isinstance(x, _Exact) else y)
-        for x, y in zip(leaves, fetched, strict=True)
-    ]
-    return jax.tree.unflatten(treedef, back)
+
+    metrics: Any
+    batches: int
+
+    def __init__(self, metrics: Any, batches: int):
+        self.metrics = metrics
+        self.batches = batches
+        RuntimeError.__init__(
+            self,
+            f"`eqm.evaluate` failed at batch {batches}, counted from 0. The metrics of the "
+            "batches before it are in this error's `.metrics`.",
+        )
+
+
+def _rows(batch: Any, who: str) -> int:
+    leaves = jax.tree.leaves(batch)
+    axes = {np.shape(x)[:1] for x in leaves}
+    if len(axes) != 1 or () in axes:
+        raise ValueError(
+            f"`{who}`: the arrays of a batch must have one leading axis in common, the rows; "
+            f"got the shapes {', '.join(str(np.shape(x)) for x in leaves) or 'of no array'}."
+        )
+    return axes.pop()[0]
 
 
 def pad_batch(batch: _T, size: int) -> tuple[_T, np.ndarray]:
-    """Pads every array of a batch to `size` rows with zeros, on the host; the second
-    result is the mask, `True` for the real rows."""
-    leaves = [np.asarray(x) for x in jax.tree.leaves(batch)]
-    rows = {x.shape[0] if x.ndim else None for x in leaves}
-    if len(rows) != 1 or None in rows:
-        raise ValueError(
-            "`pad_batch`: the arrays must have one leading axis in common, got "
-            f"{sorted(map(str, rows))}."
-        )
-    (n,) = rows
-    assert n is not None
-    if n > size:
-        raise ValueError(f"`pad_batch`: the batch has {n} rows, more than size={size}.")
+    """Pads every array of a batch to `size` rows with zeros, on the host.
+
+    **Returns:** the padded batch, and the mask: `True` for the real rows.
+    """
+    rows = _rows(batch, "pad_batch")
+    if rows > size:
+        raise ValueError(f"`pad_batch`: the batch has {rows} rows, more than size={size}.")
 
     def pad(x):
         x = np.asarray(x)
-        return np.concatenate([x, np.zeros((size - n, *x.shape[1:]), x.dtype)])
+        return np.concatenate([x, np.zeros((size - rows, *x.shape[1:]), x.dtype)])
 
-    return jax.tree.map(pad, batch), np.arange(size) < n
+    return jax.tree.map(pad, batch), np.arange(size) < rows
+
+
+@ft.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
+def _step(step: Callable, static: tuple, state: Any, batch: Any, mask: Any, args: Any) -> Any:
+    # Across calls of `evaluate` the cache of this one function serves. `jax.jit`, not
+    # `eqx.filter_jit`, which waits for the result of every step.
+    leaves, treedef = static
+    metrics, args = eqx.combine((state, args), jax.tree.unflatten(treedef, leaves))
+    new = eqx.filter(step(metrics, batch, mask, *args), eqx.is_array)
+    if jax.tree.structure(new) != jax.tree.structure(state):
+        raise TypeError(
+            "`evaluate`: the step must return the metrics that it was given, updated, as "
+            f"`return metrics.update(..., mask=mask)` does; it returned {type(new).__name__}."
+        )
+    return new
+
+
+class _Placement:
+    """Where batches, masks and states go: to one device, or over a mesh."""
+
+    def __init__(self, mesh: Mesh | None):
+        self.rows = self.everywhere = None
+        self.shards = 1
+        if mesh is not None:
+            self.rows = NamedSharding(mesh, PartitionSpec(mesh.axis_names))
+            self.everywhere = NamedSharding(mesh, PartitionSpec())
+            self.shards = mesh.size // jax.process_count()
+
+    def batch(self, batch: Any) -> Any:
+        batch = jax.tree.map(
+            lambda x: x if isinstance(x, jax.Array) else to_array("batch", np.asarray(x)), batch
+        )
+        if self.rows is None:
+            return batch
+        if jax.process_count() == 1:
+            return jax.device_put(batch, self.rows)
+        put = ft.partial(jax.make_array_from_process_local_data, self.rows)
+        return jax.tree.map(lambda x: put(np.asarray(x)), batch)
+
+    def state(self, tree: Any) -> Any:
+        """Placed on every device, unless it is spread over several already."""
+
+        def put(x):
+            if self.everywhere is None or len(x.sharding.device_set) > 1:
+                return x
+            return jax.device_put(x, self.everywhere)
+
+        return jax.tree.map(put, tree)
+
+
+def _bar(batches: Iterable[_T], progress: bool | None, total: int | None) -> Iterable[_T]:
+    if progress is False or (progress is None and not sys.stderr.isatty()):
+        return batches
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as e:
+        if progress is None:
+            return batches
+        raise ImportError("`evaluate(..., progress=True)` needs `pip install tqdm`.") from e
+    return tqdm(batches, total=total)
+
+
+def _padded(batches: Iterable[Any], size: int | None, place: _Placement) -> Iterator[Any]:
+    whole = None
+    for batch in batches:
+        rows = _rows(batch, "evaluate")
+        if size is None:
+            size = rows + -rows % place.shards
+        if whole is None:
+            whole = place.batch(np.ones(size, bool))
+        mask = whole
+        if rows != size:
+            batch, mask = pad_batch(batch, size)
+            mask = place.batch(mask)
+        yield place.batch(batch), mask
+
+
+def evaluate(
+    step: Callable[..., _T],
+    metrics: _T,
+    batches: Iterable[Any],
+    *,
+    args: tuple[Any, ...] = (),
+    size: int | None = None,
+    mesh: Mesh | None = None,
+    progress: bool | None = None,
+    total: int | None = None,
+) -> _T:
+    """The evaluation loop: `metrics = step(metrics, batch, mask, *args)` for every batch.
+
+    The step is compiled once, also when the last batch is short: it is padded and the
+    `mask` says which rows are real. The state is donated from step to step; the metrics
+    passed in stay intact.
+
+    **Arguments:**
+
+    - `step`: a pure function of `(metrics, batch, mask, *args)` that returns the updated
+        metrics. Define it once, outside the loop over epochs: a new function is a new
+        compilation.
+    - `metrics`: a metric, or any pytree of metrics.
+    - `batches`: an iterable of pytrees of arrays (NumPy, JAX, or what NumPy can read) with
+        the rows as their leading axis.
+    - `args`: what else the step needs, such as the model: arrays in it are arguments of the
+        compiled program, not constants.
+    - `size`: rows per padded batch; those of the first batch if not given. Over a mesh, a
+        multiple of the devices.
+    - `mesh`: shards the rows over all axes of the mesh. In a program of several processes,
+        `batches` are those of this process, and every process has equally many.
+    - `progress`: a progress bar (needs tqdm); if not given, when stderr is a terminal.
+    - `total`: the number of batches, for the bar.
+
+    **Returns:** the updated metrics. `EvaluationError` if the step or the data raised.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, numpy as np
+
+        def step(metrics, batch, mask, scale):
+            return metrics.update(scale * batch["x"], mask=mask)
+
+        batches = [{"x": np.ones(4)}, {"x": np.ones(3)}]
+        assert eqm.evaluate(step, eqm.Sum(), batches, args=(2.0,)).compute() == 14
+        ```
+    """
+    place = _Placement(mesh)
+    if size is not None and size % place.shards:
+        raise ValueError(
+            f"`evaluate`: size={size} isn't a multiple of the {place.shards} devices that "
+            f"share a batch; {size + -size % place.shards} would be."
+        )
+    dynamic, static = eqx.partition((metrics, args), eqx.is_array)
+    leaves, treedef = jax.tree.flatten(static)
+    frozen = tuple(leaves), treedef
+    # a copy: the first step donates it
+    state, args = place.state(dynamic)
+    state = jax.tree.map(jnp.copy, state)
+    count = 0
+    try:
+        for batch, mask in _padded(_bar(batches, progress, total), size, place):
+            state = _step(step, frozen, state, batch, mask, args)
+            count += 1
+    except Exception as e:
+        lost = any(x.is_deleted() for x in jax.tree.leaves(state))
+        raise EvaluationError(None if lost else _whole(state, static), count) from e
+    return _whole(state, static)
+
+
+def _whole(state: Any, static: Any) -> Any:
+    return eqx.combine(state, static[0])

@@ -1,0 +1,75 @@
+import pickle
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+
+from .._checks import describe
+from .._node import is_metric, rebuild
+from .collect import Collect
+
+
+_T = TypeVar("_T")
+
+
+def _gather(tree: Any) -> Any:
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(tree)
+
+
+def _gather_objects(x: Any) -> list[Any]:
+    """One Python object of each process. As bytes: of any length, and 64-bit numbers stay."""
+    mine = np.frombuffer(pickle.dumps(x), np.uint8)
+    sizes = _gather(np.array([mine.size], np.int32)).ravel()
+    padded = np.zeros(sizes.max(), np.uint8)
+    padded[: mine.size] = mine
+    every = _gather(padded).reshape(len(sizes), -1)
+    return [pickle.loads(row[:n].tobytes()) for row, n in zip(every, sizes, strict=True)]
+
+
+def _is_collect(x: Any) -> bool:
+    return isinstance(x, Collect)
+
+
+def _reduced(metric: Any) -> Any:
+    # What collects on the host has another length in each process; the rest is stacked as
+    # `vmap` would stack it, and reduced by the plan that devices use.
+    nodes, treedef = jax.tree.flatten(metric, is_leaf=_is_collect)
+    collects = [i for i, x in enumerate(nodes) if _is_collect(x)]
+    chunks = _gather_objects([nodes[i].chunks for i in collects]) if collects else []
+    for i in collects:
+        nodes[i] = nodes[i].reset()
+    arrays = jax.tree.leaves(nodes)
+    for x in arrays:
+        if isinstance(x, jax.Array) and not x.is_fully_addressable:
+            raise ValueError(
+                f"`process_all_reduce` joins states that each process holds for itself, but "
+                f"`{type(metric).__name__}` has {describe(x)} that belongs to the program over "
+                "all processes: it is joined already. Read it with `eqm.to_host`."
+            )
+    if arrays:
+        stacked = jax.tree.unflatten(treedef, _stacked(nodes))
+        nodes = jax.tree.leaves(stacked.reduce(), is_leaf=_is_collect)
+    for k, i in enumerate(collects):
+        joined = tuple(chunk for process in chunks for chunk in process[k])
+        nodes[i] = rebuild(nodes[i], {"chunks": joined})
+    return jax.tree.unflatten(treedef, nodes)
+
+
+def _stacked(nodes: list[Any]) -> list[Any]:
+    arrays = iter(_gather([np.asarray(x) for x in nodes if not _is_collect(x)]))
+    return [x if _is_collect(x) else jax.numpy.asarray(next(arrays)) for x in nodes]
+
+
+def process_all_reduce(tree: _T) -> _T:
+    """Merges every metric of a pytree over the processes; all get the result.
+
+    For states that each process has built for itself, on its own devices or on the host, as
+    [`eqmetrics.Collect`][] does: their lengths may differ, and a process may have seen no
+    rows. Every process must call it. With one process nothing changes. A state that
+    belongs to a program over all processes is whole already.
+    """
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda x: _reduced(x) if is_metric(x) else x, tree, is_leaf=is_metric)
