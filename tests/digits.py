@@ -1,0 +1,99 @@
+"""499 rows of real data with the scores of a fixed model, for the tests on devices and on
+processes; run as a program it is one process of several."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from sklearn.datasets import load_digits
+
+import eqmetrics as eqm
+
+
+ROWS, PADDED = 499, 512
+
+
+def metrics() -> eqm.MetricDict:
+    return eqm.MetricDict(
+        accuracy=eqm.Accuracy(),
+        rows=eqm.Count().from_output("loss"),
+        loss=eqm.Average().from_output("loss"),
+        total=eqm.Sum().from_output("loss"),
+        std=eqm.Std().from_output("loss"),
+        low=eqm.Min().from_output("loss", weights=None),
+        high=eqm.Max().from_output("loss", weights=None),
+    )
+
+
+def outputs() -> dict[str, np.ndarray]:
+    digits = load_digits()
+    x = (digits.data[-ROWS:] / 16.0).astype(np.float32)
+    y = digits.target[-ROWS:].astype(np.int32)
+    logits = x @ np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
+    loss = np.log(np.exp(logits - logits[np.arange(ROWS), y][:, None]).sum(1))
+    return {"logits": logits, "labels": y, "loss": loss.astype(np.float32)}
+
+
+def padded() -> dict[str, np.ndarray]:
+    """Padded with what must not be seen: NaN, and labels out of range."""
+
+    def pad(x):
+        fill = np.nan if x.dtype.kind == "f" else -7
+        return np.concatenate([x, np.full((PADDED - ROWS, *x.shape[1:]), fill, x.dtype)])
+
+    return {k: pad(x) for k, x in outputs().items()} | {"mask": np.arange(PADDED) < ROWS}
+
+
+def update(metrics: eqm.MetricDict, batch: dict) -> eqm.MetricDict:
+    return metrics.update(**batch)
+
+
+def worker(port: str, count: int, index: int) -> None:
+    """The same evaluation, as process `index` of `count` with two devices each."""
+    jax.config.update("jax_num_cpu_devices", 2)
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
+    batch = padded()
+
+    # global arrays: the program over all devices
+    rows = np.arange(PADDED + -PADDED % (2 * count)) % PADDED
+    whole = {k: x[rows] for k, x in batch.items()}
+    whole["mask"] = whole["mask"] & (np.arange(len(rows)) < PADDED)
+    share = np.array_split(np.arange(len(rows)), count)[index]
+    mesh = jax.make_mesh((2 * count,), ("devices",), axis_types=(AxisType.Auto,))
+    place = NamedSharding(mesh, P("devices"))
+    mine = {k: jax.make_array_from_process_local_data(place, x[share]) for k, x in whole.items()}
+    sharded = jax.jit(update, out_shardings=NamedSharding(mesh, P()))(metrics(), mine)
+    across = jax.jit(
+        jax.shard_map(
+            lambda m, b: m.update_across("devices", **b),
+            mesh=mesh,
+            in_specs=(P(), P("devices")),
+            out_specs=P(),
+        )
+    )(metrics(), mine)
+    local = [{k: x[share][i : i + 64] for k, x in whole.items()} for i in range(0, len(share), 64)]
+    loop = eqm.evaluate(
+        lambda m, b, mask: m.update(**b | {"mask": mask & b["mask"]}),
+        metrics(),
+        local,
+        mesh=mesh,
+    )
+
+    # states of each process: uneven shares, the last one empty if there are three
+    cuts = [0, 101, ROWS, ROWS][: count + 1]
+    part = slice(cuts[index], cuts[index + 1])
+    own = {k: x[part] for k, x in outputs().items()}
+    joined = eqm.process_all_reduce(update(metrics(), own))
+    collect = eqm.Collect("loss", fn=lambda x: (len(x), float(np.sum(x, dtype=np.float64))))
+    both = eqm.MetricDict(kept=collect, n=eqm.Count().from_output("loss"))
+    kept = eqm.process_all_reduce(both.update(loss=own["loss"]))
+    for name, m in dict(sharded=sharded, across=across, loop=loop, joined=joined).items():
+        print(name, {k: np.float64(v).hex() for k, v in eqm.to_host(m).items()})
+    print("kept", eqm.to_host(kept))
+
+
+if __name__ == "__main__":
+    worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
