@@ -4,7 +4,6 @@ processes; run as a program it is one process of several."""
 import sys
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from sklearn.datasets import load_digits
@@ -28,9 +27,9 @@ def metrics() -> eqm.MetricDict:
 
 
 def outputs() -> dict[str, np.ndarray]:
-    digits = load_digits()
-    x = (digits.data[-ROWS:] / 16.0).astype(np.float32)
-    y = digits.target[-ROWS:].astype(np.int32)
+    data, target = load_digits(return_X_y=True)
+    x = (data[-ROWS:] / 16.0).astype(np.float32)
+    y = target[-ROWS:].astype(np.int32)
     logits = x @ np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
     loss = np.log(np.exp(logits - logits[np.arange(ROWS), y][:, None]).sum(1))
     return {"logits": logits, "labels": y, "loss": loss.astype(np.float32)}

@@ -114,7 +114,7 @@ def test_a_failure_leaves_what_was_seen_readable(data):
 
 
 def test_what_the_caller_gets_wrong_is_told(data):
-    model, x, y = data
+    _, x, y = data
     with pytest.raises(eqm.EvaluationError) as told:
         eqm.evaluate(lambda m, b, mask: m.update(b, mask=mask).compute(), eqm.Sum(), [x[:2, 0]])
     assert "must return the metrics" in str(told.value.__cause__)

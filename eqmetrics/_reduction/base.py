@@ -119,8 +119,11 @@ class Extremum(AbstractReduction):
         return self.values([pick(x, y) for x, y in keys], left)
 
     def across(self, arrays, size):
-        keys = yield self.kind, self.keys(arrays)
-        return self.values(keys, arrays)
+        # A minimum goes as the maximum of the complements, which reverse the order: so a
+        # collection that has both sends one.
+        flip = self.kind == "min"
+        keys = yield "max", [~k if flip else k for k in self.keys(arrays)]
+        return self.values([~k for k in keys] if flip else keys, arrays)
 
     def check(self, dtype):
         if jnp.issubdtype(dtype, jnp.complexfloating):
