@@ -1,139 +1,322 @@
-"""The kit catches metrics that are wrong on purpose, one per law."""
+"""The kit catches metrics that are wrong on purpose, one per law, and names the law."""
 
-from typing import Self
+import abc
+import sys
+from typing import Any, Self
 
+import equinox as eqx
+import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
 import eqmetrics as eqm
+from eqmetrics._laws import LAWS
 from eqmetrics.testing import check_metric, check_shapes, LawError
+
+from .users_metric import ColumnMean
 
 
 Rows = Float[Array, "rows"]
 
 
-class BatchMean(eqm.Metric):
-    """Keeps a mean of batch means: not split invariant."""
-
-    total: Float[Array, ""] = eqm.state(reduce="sum")
-    batches: Float[Array, ""] = eqm.state(reduce="sum")
-
-    def __init__(self):
-        self.total, self.batches = jnp.zeros(()), jnp.zeros(())
-
-    def update(self, values: Rows) -> Self:
-        return self.replace(total=self.total + jnp.mean(values), batches=self.batches + 1)
-
-    def compute(self) -> Float[Array, ""]:
-        return self.total / self.batches
-
-
-class WrongIdentity(eqm.Metric):
-    """A reset that isn't the identity of merge."""
-
-    value: Float[Array, ""] = eqm.state(initial=1)
-
-    def __init__(self):
-        self.value = jnp.ones(())
-
-    def update(self, values: Rows) -> Self:
-        return self.replace(value=self.value + values.sum())
-
-    def merge(self, other: Self) -> Self:
-        return self.replace(value=self.value + other.value)
-
-    def compute(self) -> Float[Array, ""]:
-        return self.value
-
-
-class NotCommutative(eqm.Metric):
-    """Keeps what came first, and doesn't say that it is ordered."""
-
-    value: Float[Array, ""] = eqm.state()
-    seen: Bool[Array, ""] = eqm.state()
-
-    def __init__(self):
-        self.value, self.seen = jnp.zeros(()), jnp.zeros((), bool)
-
-    def update(self, values: Rows) -> Self:
-        first = values[0] if values.shape[0] else jnp.zeros(())
-        new = jnp.where(self.seen, self.value, first)
-        return self.replace(value=new, seen=self.seen | (values.shape[0] > 0))
-
-    def merge(self, other: Self) -> Self:
-        value = jnp.where(self.seen, self.value, other.value)
-        return self.replace(value=value, seen=self.seen | other.seen)
-
-    def compute(self) -> Float[Array, ""]:
-        return self.value
-
-
-class MaskByProduct(eqm.Metric):
-    """Masks by multiplying: NaN under the mask comes through."""
+class AbstractTotal(eqm.Metric):
+    """A sum: what the metrics below do wrong is all that they add."""
 
     total: Float[Array, ""] = eqm.state(reduce="sum")
 
     def __init__(self):
         self.total = jnp.zeros(())
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total
+
+
+class AbstractOwnMerge(eqm.Metric):
+    total: Float[Array, ""] = eqm.state()
+
+    def __init__(self):
+        self.total = jnp.zeros(())
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + jnp.sum(values))
+
+    @abc.abstractmethod
+    def merge(self, other: Self) -> Self: ...
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total
+
+
+class Grows(AbstractTotal):
+    """Its state has another shape after an update."""
+
+    def update(self, values: Rows) -> Self:
+        return eqx.tree_at(lambda m: m.total, self, self.total[None] + values.sum())
+
+
+class WeaklyTyped(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        return eqx.tree_at(lambda m: m.total, self, jnp.asarray(0.5) * values.shape[0])
+
+
+class MovesToAMesh(AbstractTotal):
+    """Its arrays keep shape and dtype and change what jax calls their type."""
+
+    def update(self, values: Rows) -> Self:
+        mesh = jax.make_mesh((1,), ("x",), axis_types=(AxisType.Explicit,))
+        total = jax.device_put(self.total + values.sum(), NamedSharding(mesh, PartitionSpec()))
+        return self.replace(total=total)
+
+
+class ChangesItself(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        object.__setattr__(self, "total", self.total + values.sum())
+        return self
+
+
+class KeepsOnReset(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + values.sum())
+
+    def reset(self) -> Self:
+        return self
+
+
+class WrongIdentity(AbstractOwnMerge):
+    def __init__(self):
+        self.total = jnp.ones(())
+
+    def reset(self) -> Self:
+        return self.replace(total=jnp.ones(()))
+
+    def merge(self, other: Self) -> Self:
+        return self.replace(total=self.total + other.total)
+
+
+class NotAssociative(AbstractOwnMerge):
+    def merge(self, other: Self) -> Self:
+        a, b = self.total, other.total
+        return self.replace(total=a + b + a * b * (a - b) ** 2)
+
+
+class KeepsTheFirst(AbstractOwnMerge):
+    """And doesn't say that it is ordered."""
+
+    def merge(self, other: Self) -> Self:
+        return self.replace(total=jnp.where(self.total != 0, self.total, other.total))
+
+
+class ForgetsOnUpdate(AbstractTotal):
+    """An update forgets a half of what it has seen, and a merge doesn't."""
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total / 2 + values.sum())
+
+
+class StepOfAll(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + values.sum())
+
+    def step(self, *args: Any, **kwargs: Any) -> tuple[Self, Any]:
+        new = self.update(*args, **kwargs)
+        return new, new.compute()
+
+
+class MeanOfMeans(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        mean = values.sum() / max(values.shape[0], 1)
+        return self.replace(total=self.total + mean)
+
+
+class SkipsSingleRows(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        return self if values.shape[0] == 1 else self.replace(total=self.total + values.sum())
+
+
+class NaNOfNoRows(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        count = jnp.asarray(values.shape[0], jnp.float32)
+        return self.replace(total=self.total + values.sum() / count * count)
+
+
+class MasksByProduct(AbstractTotal):
+    """NaN under the mask comes through."""
 
     def update(self, values: Rows, mask: Bool[Array, "rows"] | None = None) -> Self:
         keep = 1.0 if mask is None else mask.astype(jnp.float32)
         return self.replace(total=self.total + jnp.sum(values * keep))
 
-    def compute(self) -> Float[Array, ""]:
-        return self.total
+
+class NaNUnderAFullMask(AbstractTotal):
+    def update(self, values: Rows, mask: Bool[Array, "rows"] | None = None) -> Self:
+        if mask is None:
+            return self.replace(total=self.total + values.sum())
+        kept, count = jnp.sum(jnp.where(mask, values, 0)), mask.sum()
+        return self.replace(total=self.total + kept / count * count)
 
 
-class WeightsIgnored(eqm.Metric):
-    """Accepts weights and doesn't use them."""
-
-    total: Float[Array, ""] = eqm.state(reduce="sum")
-
-    def __init__(self):
-        self.total = jnp.zeros(())
-
+class IgnoresWeights(AbstractTotal):
     def update(self, values: Rows, weights: Rows | None = None) -> Self:
         return self.replace(total=self.total + jnp.sum(values))
 
-    def compute(self) -> Float[Array, ""]:
-        return self.total
+
+class WrongWhenTraced(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        factor = 2 if isinstance(values, jax.core.Tracer) else 1
+        return self.replace(total=self.total + factor * jnp.sum(values))
 
 
-class EagerOnly(eqm.Metric):
-    """Another value under a transformation."""
+class WrongReduction(eqm.AbstractReduction):
+    """Adds over time, and keeps the largest over devices."""
 
-    total: Float[Array, ""] = eqm.state(reduce="sum")
+    def identity(self, arrays):
+        return tuple(jnp.zeros_like(x) for x in arrays)
+
+    def merge(self, left, right):
+        return tuple(x + y for x, y in zip(left, right, strict=True))
+
+    def across(self, arrays, size):
+        return tuple((yield "max", list(arrays)))
+
+    def check(self, dtype):
+        return None
+
+
+class ReducesOtherwise(eqm.Metric):
+    total: Float[Array, ""] = eqm.state(reduce=WrongReduction())
 
     def __init__(self):
         self.total = jnp.zeros(())
 
     def update(self, values: Rows) -> Self:
-        traced = isinstance(values, jax.core.Tracer)
-        return self.replace(total=self.total + jnp.sum(values) * (2 if traced else 1))
+        return self.replace(total=self.total + values.sum())
 
     def compute(self) -> Float[Array, ""]:
         return self.total
 
 
-BROKEN = {
-    BatchMean: "split invariance",
-    WrongIdentity: "identity",
-    NotCommutative: "commutativity",
-    MaskByProduct: "mask = removal",
-    WeightsIgnored: "weights = repetition",
-    EagerOnly: "eager = jit",
+class WrongIn(AbstractTotal):
+    """Wrong inside one function of the kit alone: no honest mistake is so selective."""
+
+    function: str = eqx.field(static=True, default="")
+
+    def __init__(self, function: str):
+        self.total = jnp.zeros(())
+        self.function = function
+
+    def update(self, values: Rows) -> Self:
+        frame, factor = sys._getframe(), 1
+        while isinstance(values, jax.core.Tracer) and frame is not None:
+            factor = 2 if frame.f_code.co_name == self.function else factor
+            frame = frame.f_back
+        return self.replace(total=self.total + factor * jnp.sum(values))
+
+
+class SharesABuffer(eqm.Metric):
+    low: Float[Array, ""] = eqm.state(reduce="sum")
+    high: Float[Array, ""] = eqm.state(reduce="sum")
+
+    def __init__(self):
+        self.low, self.high = jnp.zeros(()), jnp.zeros(())
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(low=self.low + values.sum(), high=self.high + values.sum())
+
+    def reset(self) -> Self:
+        zero = jnp.zeros(())
+        return self.replace(low=zero, high=zero)
+
+    def compute(self) -> Float[Array, ""]:
+        return self.low + self.high
+
+
+class KeepsALowHalfAside(AbstractTotal):
+    """A compensated sum whose compensation no pytree knows of, and no file."""
+
+    def update(self, values: Rows) -> Self:
+        _, low = _aside.get(id(self), (None, 0.0))
+        new = self.replace(total=self.total + (values.sum() + low))
+        if not isinstance(values, jax.core.Tracer):
+            _aside[id(new)] = new, 1e-6
+        return new
+
+
+_aside: dict[int, tuple[eqm.Metric, float]] = {}  # with the metric, to keep its id taken
+
+
+BROKEN: dict[str, eqm.Metric] = {
+    "static state": Grows(),
+    "strong types": WeaklyTyped(),
+    "one compilation": MovesToAMesh(),
+    "purity": ChangesItself(),
+    "reset": KeepsOnReset(),
+    "identity": WrongIdentity(),
+    "associativity": NotAssociative(),
+    "commutativity": KeepsTheFirst(),
+    "merge = update": ForgetsOnUpdate(),
+    "step": StepOfAll(),
+    "split invariance (batches)": MeanOfMeans(),
+    "split invariance (single rows)": SkipsSingleRows(),
+    "split invariance (empty batch)": NaNOfNoRows(),
+    "mask = removal": MasksByProduct(),
+    "mask = removal (all rows)": NaNUnderAFullMask(),
+    "weights = repetition": IgnoresWeights(),
+    "eager = jit": WrongWhenTraced(),
+    "eager = filter_jit": WrongIn("_filter_jit"),
+    "eager = vmap": WrongIn("_vmap"),
+    "eager = scan": WrongIn("_scan"),
+    "reduce = merge": ReducesOtherwise(),
+    "eager = shard_map": WrongIn("_shard_map"),
+    "eager = sharded jit": WrongIn("_sharded_jit"),
+    "eager = pmap": WrongIn("_pmap"),
+    "donation": SharesABuffer(),
+    "checkpoint": KeepsALowHalfAside(),
 }
 
 
-@pytest.mark.parametrize("cls", BROKEN)
-def test_a_broken_metric_is_caught_by_name(cls):
+def batches():
     rng = np.random.default_rng(0)
-    batches = [{"values": rng.normal(size=n).astype(np.float32)} for n in (3, 8, 5)]
-    with pytest.raises(LawError, match=BROKEN[cls]):
-        check_metric(cls(), batches)
+    return [{"values": rng.normal(size=n).astype(np.float32)} for n in (3, 8, 5)]
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_a_broken_metric_is_caught_by_name(law):
+    metric = BROKEN[law]
+    with pytest.raises(LawError) as told:
+        check_metric(metric, batches())
+    start = f"`{type(metric).__qualname__}` breaks the law of {law}: "
+    assert str(told.value).startswith(start), told.value
+
+
+class Raises(AbstractTotal):
+    """Raises on an empty batch."""
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + jnp.sum(values) + 0 * jnp.max(values))
+
+
+def test_an_exception_inside_a_law_is_named():
+    told_of = "`Raises` breaks .*empty batch.*it raised ValueError"
+    with pytest.raises(LawError, match=told_of) as told:
+        check_metric(Raises(), batches())
+    assert isinstance(told.value.__cause__, ValueError)
+
+
+def test_a_good_metric_passes():
+    rng = np.random.default_rng(0)
+    rows = [{"values": rng.normal(size=(n, 2)).astype(np.float32)} for n in (3, 8, 5)]
+    check_metric(ColumnMean(2), rows)
+
+
+def test_what_the_caller_gets_wrong_is_told():
+    with pytest.raises(TypeError, match=r"Build it: add `\(\)`"):
+        check_metric(eqm.Average, batches())  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="at least two batches"):
+        check_metric(eqm.Average(), batches()[:1])
 
 
 def test_check_shapes():
@@ -143,3 +326,5 @@ def test_check_shapes():
         check_shapes(eqm.Accuracy(), logits="float32[batch, 10]", labels="float32[batch]")
     with pytest.raises(TypeError):
         check_shapes(eqm.Accuracy(), logits="float32[batch, 10]", labels="int32[other]")
+    with pytest.raises(ValueError, match="such as 'float32"):
+        check_shapes(eqm.Average(), values="float32")
