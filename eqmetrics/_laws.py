@@ -254,7 +254,6 @@ def _pmap(t: Subject) -> None:
     mapped = eqx.filter_pmap(
         lambda b: updated(t.empty, b).all_reduce("devices"),
         axis_name="devices",
-        devices=list(mesh.devices.flat),
     )(split)
     first = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[0]), mapped)
     t.equal(first, t.run([even]))

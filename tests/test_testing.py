@@ -45,7 +45,7 @@ class AbstractOwnMerge(eqm.Metric):
         return self.replace(total=self.total + jnp.sum(values))
 
     @abc.abstractmethod
-    def merge(self, other: Self) -> Self: ...
+    def merge(self, other: Any) -> Self: ...
 
     def compute(self) -> Float[Array, ""]:
         return self.total
@@ -93,12 +93,12 @@ class WrongIdentity(AbstractOwnMerge):
     def reset(self) -> Self:
         return self.replace(total=jnp.ones(()))
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: Any) -> Self:
         return self.replace(total=self.total + other.total)
 
 
 class NotAssociative(AbstractOwnMerge):
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: Any) -> Self:
         a, b = self.total, other.total
         return self.replace(total=a + b + a * b * (a - b) ** 2)
 
@@ -106,7 +106,7 @@ class NotAssociative(AbstractOwnMerge):
 class KeepsTheFirst(AbstractOwnMerge):
     """And doesn't say that it is ordered."""
 
-    def merge(self, other: Self) -> Self:
+    def merge(self, other: Any) -> Self:
         return self.replace(total=jnp.where(self.total != 0, self.total, other.total))
 
 
