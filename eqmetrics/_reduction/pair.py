@@ -103,13 +103,29 @@ def _add_row(a, b):
     return s, a[1] + b[1] + e
 
 
+def _reduce_rows(high: Array, low: Array) -> tuple[Array, Array]:
+    zero = jnp.float32(0)
+    return lax.reduce((high, low), (zero, zero), _add_row, (0,))
+
+
 @fused
 def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
-    """The sum over the first axis, compensated: one pass, one kernel."""
+    """The sum over the first axis, compensated."""
     if x.shape[0] == 1:
         return pack(x[0], jnp.zeros_like(x[0]))
-    zero = jnp.float32(0)
-    high, low = lax.reduce((x, jnp.zeros_like(x)), (zero, zero), _add_row, (0,))
+    high, low = x, jnp.zeros_like(x)
+    rest = []
+    # 16 rows at a time, all columns side by side: XLA's CPU reduces a long axis row after
+    # row (a million rows: 945 us), and 16 long rows in vectors (69 us; a plain sum 53 us).
+    while high.shape[0] >= 512:
+        whole = high.shape[0] // 16 * 16
+        rest.append((high[whole:], low[whole:]))
+        shape = 16, whole // 16, *high.shape[1:]
+        high, low = _reduce_rows(high[:whole].reshape(shape), low[:whole].reshape(shape))
+    if rest:
+        high = jnp.concatenate([high, *(x for x, _ in rest)])
+        low = jnp.concatenate([low, *(x for _, x in rest)])
+    high, low = _reduce_rows(high, low)
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
     return renormalise(high, jnp.where(jnp.isfinite(high), low, 0))
 
