@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 import textwrap
-import traceback
 import types
 from pathlib import Path
 from typing import NamedTuple
@@ -65,9 +64,7 @@ def run_block(block: Block, source: str, namespace: dict) -> None:
     except Exception as error:
         if block.output is None:
             raise
-        # A class outside builtins is printed by its bare name, as the pages write it.
-        message = "".join(traceback.format_exception_only(error))
-        printed.write(re.sub(r"^[\w.]+\.(\w+:)", r"\1", message))
+        printed.write(f"{type(error).__name__}: {error}\n")
     got = printed.getvalue()
     if block.output is not None:
         equal = doctest.OutputChecker().check_output(block.output, got, LIKE_DOCTEST)
