@@ -1,28 +1,38 @@
-"""The cells of a clu notebook, in this library's spelling."""
+"""The cells of a clu notebook, in this library's spelling and with its numbers."""
 
+# In [1]
 from typing import Self
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from sklearn.metrics import accuracy_score
 
 import eqmetrics as eqm
 
 
-# Metric computation: intermediate values from one batch, merged, computed at the end.
-first = eqm.Accuracy.from_model_output(
+# In [2]: metric computation, in three steps.
+# 1. Intermediate values from model outputs.
+accuracy_batch1 = eqm.Accuracy.from_model_output(
     logits=jnp.array([[-1.0, 1.0], [1.0, -1.0]]),
     labels=jnp.array([0, 0]),  # the first is wrong, the second right
 )
-second = eqm.Accuracy.from_model_output(
+accuracy_batch2 = eqm.Accuracy.from_model_output(
     logits=jnp.array([[-1.0, 1.0], [1.0, -1.0]]),
     labels=jnp.array([1, 0]),  # both right
 )
-assert first.merge(second).compute() == 0.75
+
+# 2. They are merged.
+accuracy = accuracy_batch1.merge(accuracy_batch2)
+
+# 3. The value.
+print("In [2]", accuracy.compute())
+assert accuracy.compute() == 0.75
 
 
-# A metric of one's own: fields, `update` and `compute`; `merge` is derived.
+# In [3]: a metric of one's own. `update` says what one batch adds; `merge` is derived from the
+# declarations, and so are `from_model_output`, `reduce` and the rest.
 class MyAverage(eqm.Metric):
     total: Float[Array, ""] = eqm.state(reduce="sum")
     count: Int[Array, ""] = eqm.state(reduce="sum")
@@ -38,30 +48,42 @@ class MyAverage(eqm.Metric):
         return self.total / self.count
 
 
+# In [4]: there is an empty metric to start from, so no `None`.
 average = MyAverage()
 for value in jnp.array([1, 2]):
     average = average.merge(MyAverage.from_model_output(value))
+print("In [4]", average.compute(), average)
+assert average.compute() == 1.5
+assert average.total == 3 and average.count == 2
+
+
+# In [5]: the library's own average; `update` is the short form of merging a batch.
+average = eqm.Average()
+for value in jnp.array([[1], [2]]):
+    average = average.update(value)
+print("In [5]", average.compute())
 assert average.compute() == 1.5
 
-library_average = eqm.Average()
-for value in jnp.array([[1], [2]]):
-    library_average = library_average.merge(eqm.Average.from_model_output(value))
-assert library_average.compute() == 1.5
 
-
-# A collection: attribute access, and each metric takes the outputs that it names.
+# In [6]: a collection of metrics.
 class MyMetrics(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
 
 
+def model(x: int) -> Array:
+    # Predicts label 0 for input 0, and label 1 for all others.
+    return jnp.array([0.7, 0.2, 0.1] if x == 0 else [0.4, 0.5, 0.1])
+
+
 my_metrics = MyMetrics()
 for inputs, label in [(0, 0), (1, 0), (2, 1), (3, 1)]:
-    logits = jnp.array([0.7, 0.2, 0.1] if inputs == 0 else [0.4, 0.5, 0.1])
-    update = MyMetrics.from_model_output(logits=logits, labels=jnp.array(label))
+    update = MyMetrics.from_model_output(logits=model(inputs), labels=jnp.array(label))
     my_metrics = my_metrics.merge(update)
+print("In [6]", my_metrics.accuracy.compute())
 assert my_metrics.accuracy.compute() == 0.75
 
 
+# In [7]: several metrics; each takes the outputs that its `update` names.
 class MyCollection(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -74,13 +96,22 @@ right = MyCollection.from_model_output(
 wrong = MyCollection.from_model_output(
     loss=0.7, logits=jnp.array([0.8, 0.2]), labels=jnp.array(1)
 )
-values = eqm.to_host(right.merge(wrong))
-assert values["accuracy"] == 0.5
-np.testing.assert_allclose([values["loss"], values["loss_std"]], [0.4, 0.3], rtol=1e-6)
+for name, collection, want in [
+    ("right", right, {"accuracy": 1.0, "loss": 0.1, "loss_std": 0.0}),
+    ("wrong", wrong, {"accuracy": 0.0, "loss": 0.7, "loss_std": 0.0}),
+    ("both", right.merge(wrong), {"accuracy": 0.5, "loss": 0.4, "loss_std": 0.3}),
+]:
+    got = eqm.to_host(collection)
+    print("In [7]", name, got)
+    assert got.keys() == want.keys()
+    np.testing.assert_allclose(list(got.values()), list(want.values()), rtol=1e-7)
 
-# Collecting: everything to the host, and any function of it.
-collected = eqm.Collect("loss", fn=np.median)
-for loss in (jnp.array([1.0, 2.0]), jnp.array([6.0])):
-    collected = collected.merge(eqm.Collect("loss", fn=np.median).update(loss=loss))
-assert collected.compute() == 2.0
-print("all cells hold")
+
+# Collecting metrics: kept on the host, for any function of all rows.
+collected = eqm.Collect(
+    "logits", "labels", fn=lambda logits, labels: accuracy_score(labels, logits.argmax(-1))
+)
+for inputs, label in [(0, 0), (1, 0), (2, 1), (3, 1)]:
+    collected = collected.update(logits=model(inputs)[None], labels=jnp.array([label]))
+print("Collecting", collected.compute())
+assert collected.compute() == 0.75
