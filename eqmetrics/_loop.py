@@ -79,6 +79,14 @@ def _step(step: Callable, static: tuple, state: Any, batch: Any, mask: Any, args
     return new
 
 
+def _narrow(x: Any) -> Any:
+    if isinstance(x, jax.Array):
+        return x
+    x = np.asarray(x)
+    # jit would cut 64-bit integers to 32 bits unseen; all else it takes as it is.
+    return to_array("batch", x) if x.dtype.itemsize == 8 else x
+
+
 class _Placement:
     """Where batches, masks and states go: to one device, or over a mesh."""
 
@@ -91,9 +99,7 @@ class _Placement:
             self.shards = mesh.size // jax.process_count()
 
     def batch(self, batch: Any) -> Any:
-        batch = jax.tree.map(
-            lambda x: x if isinstance(x, jax.Array) else to_array("batch", np.asarray(x)), batch
-        )
+        batch = jax.tree.map(_narrow, batch)
         if self.rows is None:
             return batch
         if jax.process_count() == 1:

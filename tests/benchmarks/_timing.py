@@ -1,0 +1,52 @@
+"""Interleaved timing: what runs in turn shares the machine's moods."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import jax
+
+
+def per_call(
+    functions: Mapping[str, Callable[[], object]], calls: int, rounds: int = 7
+) -> dict[str, float]:
+    """Seconds per call of each function: the median over rounds that take turns."""
+    for f in functions.values():
+        jax.block_until_ready(f())
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, f in functions.items():
+            start = time.perf_counter()
+            for _ in range(calls):
+                out = f()
+            jax.block_until_ready(out)
+            taken[name].append((time.perf_counter() - start) / calls)
+    return {name: statistics.median(x) for name, x in taken.items()}
+
+
+def table(head: list[str], rows: list[list[object]]) -> None:
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for row in rows:
+        print("| " + " | ".join(str(x) for x in row) + " |", flush=True)
+    print()
+
+
+def si(seconds: float) -> str:
+    return f"{seconds * 1e6:.0f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+
+
+def about(title: str, *packages: str) -> None:
+    """What was covered: machine, versions, and the peers that aren't installed."""
+    print(f"## {title}\n")
+    found = []
+    for name in ("jax", "equinox", *packages):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} not installed: not covered")
+    device = jax.devices()[0]
+    print(f"{platform.machine()}, {device.device_kind} x {jax.device_count()}; " + ", ".join(found))
+    print()
