@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 import eqmetrics as eqm
-from eqmetrics._laws import LAWS
 from eqmetrics.testing import check_metric, check_shapes, LawError
+from eqmetrics.testing._laws import LAWS, OF_UNORDERED
 
 from .users_metric import ColumnMean
 
@@ -171,7 +171,10 @@ class WrongWhenTraced(AbstractTotal):
 
 
 class WrongReduction(eqm.AbstractReduction):
-    """Adds over time, and keeps the largest over devices."""
+    """Adds over time, and keeps the largest over devices, if there are so many."""
+
+    def __init__(self, from_size: int = 1):
+        self.from_size = from_size
 
     def identity(self, arrays):
         return tuple(jnp.zeros_like(x) for x in arrays)
@@ -180,7 +183,7 @@ class WrongReduction(eqm.AbstractReduction):
         return tuple(x + y for x, y in zip(left, right, strict=True))
 
     def across(self, arrays, size):
-        return tuple((yield "max", list(arrays)))
+        return tuple((yield "max" if size >= self.from_size else "sum", list(arrays)))
 
     def check(self, dtype):
         return None
@@ -278,38 +281,190 @@ BROKEN: dict[str, eqm.Metric] = {
 }
 
 
+class MergesInPlace(AbstractOwnMerge):
+    def merge(self, other: Any) -> Self:
+        object.__setattr__(other, "total", self.total + other.total)
+        return other
+
+
+class WritesIntoItsArgument(AbstractTotal):
+    def update(self, values: Any) -> Self:
+        if isinstance(values, np.ndarray):
+            values[:] = 0
+        return self
+
+
+class StartsElsewhere(AbstractOwnMerge):
+    """Not what `reset` gives: `eqm.state(initial=...)` is missing."""
+
+    def __init__(self):
+        self.total = jnp.full((), -jnp.inf)
+
+    def merge(self, other: Any) -> Self:
+        return self.replace(total=jnp.maximum(self.total, other.total))
+
+
+class CountsItsPastOnEveryDevice(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + values.sum())
+
+    def update_across(self, axis_name: Any, *args: Any, **kwargs: Any) -> Self:
+        return self.update(*args, **kwargs).all_reduce(axis_name)
+
+
+class ReducesTwoButNotEight(eqm.Metric):
+    total: Float[Array, ""] = eqm.state(reduce=WrongReduction(from_size=3))
+
+    def __init__(self):
+        self.total = jnp.zeros(())
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + values.sum())
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total
+
+
+class OffByOneInAMillion(eqm.Metric):
+    """Whole numbers are compared exactly."""
+
+    count: Int[Array, ""] = eqm.state(reduce="sum")
+
+    def __init__(self):
+        self.count = jnp.zeros((), jnp.int32)
+
+    def update(self, values: Rows) -> Self:
+        traced = isinstance(values, jax.core.Tracer)
+        return self.replace(count=self.count + 1000000 * values.shape[0] + traced)
+
+    def compute(self) -> Int[Array, ""]:
+        return self.count
+
+
+class SpoiltByMaskedWeights(AbstractTotal):
+    def update(
+        self, values: Rows, mask: Bool[Array, "rows"] | None = None, weights: Rows | None = None
+    ) -> Self:
+        values = values if mask is None else jnp.where(mask, values, 0)
+        values = values if weights is None else values * weights
+        return self.replace(total=self.total + jnp.sum(values))
+
+
+class HoldsAPythonNumber(eqm.Metric):
+    factor: float = 0.5  # not `eqx.field(static=True)`
+    total: Float[Array, ""] = eqm.state(reduce="sum")
+
+    def __init__(self):
+        self.factor, self.total = 0.5, jnp.zeros(())
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + self.factor * values.sum())
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total
+
+
+class NotAssociativeInTime(AbstractOwnMerge):
+    """Ordered, and still a merge must be associative."""
+
+    ordered = True
+
+    def merge(self, other: Any) -> Self:
+        a, b = self.total, other.total
+        return self.replace(total=a + b + a * b * (a - b) ** 2)
+
+
+ALSO_BROKEN: list[tuple[str, eqm.Metric]] = [
+    ("purity", MergesInPlace()),
+    ("purity", WritesIntoItsArgument()),
+    ("reset", StartsElsewhere()),
+    ("eager = shard_map", CountsItsPastOnEveryDevice()),
+    ("eager = pmap", ReducesTwoButNotEight()),
+    ("eager = jit", OffByOneInAMillion()),
+    ("mask = removal (all rows)", SpoiltByMaskedWeights()),
+    ("strong types", HoldsAPythonNumber()),
+    ("associativity", NotAssociativeInTime()),
+]
+
+
 def batches():
     rng = np.random.default_rng(0)
     return [{"values": rng.normal(size=n).astype(np.float32)} for n in (3, 8, 5)]
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_a_broken_metric_is_caught_by_name(law):
-    metric = BROKEN[law]
+def test_every_law_has_a_metric_that_breaks_it_and_is_documented():
+    assert BROKEN.keys() == LAWS.keys() and LAWS.keys() >= set(OF_UNORDERED)
+    doc = " ".join((check_metric.__doc__ or "").split())
+    assert [law for law in LAWS if f"`{law}`" not in doc] == []
+
+
+@pytest.mark.parametrize(
+    ("law", "metric"),
+    [*BROKEN.items(), *ALSO_BROKEN],
+    ids=lambda x: x if isinstance(x, str) else type(x).__name__,
+)
+def test_a_broken_metric_is_caught_by_name(law, metric):
     with pytest.raises(LawError) as told:
         check_metric(metric, batches())
     start = f"`{type(metric).__qualname__}` breaks the law of {law}: "
     assert str(told.value).startswith(start), told.value
 
 
-class Raises(AbstractTotal):
-    """Raises on an empty batch."""
-
+class RaisesOnNoRows(AbstractTotal):
     def update(self, values: Rows) -> Self:
         return self.replace(total=self.total + jnp.sum(values) + 0 * jnp.max(values))
 
 
-def test_an_exception_inside_a_law_is_named():
-    told_of = "`Raises` breaks .*empty batch.*it raised ValueError"
-    with pytest.raises(LawError, match=told_of) as told:
-        check_metric(Raises(), batches())
-    assert isinstance(told.value.__cause__, ValueError)
+class RaisesUnderATrace(AbstractTotal):
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=self.total + float(jnp.sum(values)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "law", "cause"),
+    [
+        (RaisesOnNoRows(), "split invariance (empty batch)", ValueError),
+        (RaisesUnderATrace(), "one compilation", jax.errors.ConcretizationTypeError),
+        (eqm.Sum((5,)), "static state", TypeError),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, eqm.Metric) else "",
+)
+def test_an_exception_inside_a_law_is_named(metric, law, cause):
+    with pytest.raises(LawError) as told:
+        check_metric(metric, batches())
+    start = f"`{type(metric).__qualname__}` breaks the law of {law}: it raised "
+    assert str(told.value).startswith(start), told.value
+    assert isinstance(told.value.__cause__, cause)
 
 
 def test_a_good_metric_passes():
     rng = np.random.default_rng(0)
     rows = [{"values": rng.normal(size=(n, 2)).astype(np.float32)} for n in (3, 8, 5)]
     check_metric(ColumnMean(2), rows)
+    check_metric(ColumnMean(2).update(jnp.ones((3, 2))), rows)  # starts from its reset
+
+
+class Newest(AbstractOwnMerge):
+    """Breaks what an ordered metric doesn't promise: commutativity, splits of a batch."""
+
+    ordered = True
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(total=values.sum() + 1.0)
+
+    def merge(self, other: Any) -> Self:
+        return self.replace(total=jnp.where(other.total != 0, other.total, self.total))
+
+    def update_across(self, axis_name: Any, *args: Any, **kwargs: Any) -> Self:
+        batch = self.reset().update(*args, **kwargs)
+        return batch.replace(total=jax.lax.psum(batch.total - 1.0, axis_name) + 1.0)
+
+    def all_reduce(self, axis_name: Any) -> Self:
+        return self.replace(total=jax.lax.psum(self.total - 1.0, axis_name) + 1.0)
+
+
+def test_an_ordered_metric_is_asked_only_for_what_it_promises():
+    check_metric(Newest(), batches())
 
 
 def test_what_the_caller_gets_wrong_is_told():
@@ -317,14 +472,40 @@ def test_what_the_caller_gets_wrong_is_told():
         check_metric(eqm.Average, batches())  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="at least two batches"):
         check_metric(eqm.Average(), batches()[:1])
+    nothing = [{"values": np.full(3, np.nan, np.float32)}] * 3
+    with pytest.raises(ValueError, match="`Average` on these batches is NaN"):
+        check_metric(eqm.Average(), nothing)
 
 
-def test_check_shapes():
+def test_check_shapes_takes_named_axes():
     out = check_shapes(eqm.Accuracy(), logits="float32[batch, 10]", labels="int32[batch]")
-    assert out.shape == ()
-    with pytest.raises(TypeError, match="labels"):
-        check_shapes(eqm.Accuracy(), logits="float32[batch, 10]", labels="float32[batch]")
-    with pytest.raises(TypeError):
-        check_shapes(eqm.Accuracy(), logits="float32[batch, 10]", labels="int32[other]")
-    with pytest.raises(ValueError, match="such as 'float32"):
-        check_shapes(eqm.Average(), values="float32")
+    assert out.shape == () and out.dtype == jnp.float32
+    assert check_shapes(ColumnMean(3), values="float32[rows, 3]").shape == (3,)
+    assert check_shapes(eqm.Average(), values="bfloat16[ rows,time ]").shape == ()
+    assert check_shapes(eqm.Average(), values="float32[]").shape == ()
+    both = eqm.MetricDict(a=eqm.Accuracy(), loss=eqm.Average().from_output("loss"))
+    shapes = dict(logits="float32[b, 7]", labels="int32[b]", loss="float32[b]")
+    assert check_shapes(both, **shapes).keys() == {"a", "loss"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "error", "told"),
+    [
+        (dict(labels="float32[batch]"), TypeError, "`labels`: float32.batch. .tried with batch"),
+        (dict(labels="int32[other]"), TypeError, "(?s)batch = .*other = .*It raised"),
+        (dict(labels="int32[10]"), TypeError, "It raised Type"),
+        (dict(label="int32[batch]"), TypeError, "not `label`. Did you mean `labels`"),
+        ({}, TypeError, 'needs `labels`, .* got logits. Add `labels="float32.batch.'),
+        (dict(labels="int32"), ValueError, 'labels=\'int32\'.*Write `labels="float32.batch, 10'),
+        (dict(labels="int32[2*b]"), ValueError, "each a number or a name"),
+        (dict(labels="flaot32[b]"), ValueError, "no dtype. Did you mean `float32`"),
+    ],
+)
+def test_check_shapes_says_what_came(outputs, error, told):
+    with pytest.raises(error, match=told):
+        check_shapes(eqm.Accuracy(), logits="float32[batch, 10]", **outputs)
+
+
+def test_check_shapes_needs_a_metric():
+    with pytest.raises(TypeError, match="got .*Accuracy.*expected a metric"):
+        check_shapes(eqm.Accuracy)  # pyright: ignore[reportArgumentType]

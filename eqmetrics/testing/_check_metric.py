@@ -1,0 +1,74 @@
+from collections.abc import Iterator, Sequence
+
+import jax
+import numpy as np
+
+from .._metric import Metric
+from .._node import is_metric
+from ._laws import Law, LAWS, OF_UNORDERED
+from ._subject import Batch, Broken, Subject
+
+
+class LawError(AssertionError):
+    """A metric breaks a law; the message names both."""
+
+
+def check_metric(metric: Metric, batches: Sequence[Batch], *, rtol: float = 1e-5) -> None:
+    """Checks a metric against the laws, on your own batches.
+
+    - `static state`, `strong types`: `update` and `merge` keep the tree, its shapes and its
+        dtypes; no array has a weak type; `one compilation`: so one serves all updates.
+    - `purity`: no operation changes its inputs. `reset`: a used metric that is reset has
+        the bits of a new one. `checkpoint`: so has one that is saved and restored midway.
+    - `identity`, `associativity`, `commutativity` of `merge`; `merge = update`: merging the
+        parts is updating with all; `step`: gives the updated metric and the batch's value.
+    - `split invariance (batches)`, `split invariance (single rows)`,
+        `split invariance (empty batch)`: how rows are cut into batches changes nothing.
+    - `mask = removal`, `mask = removal (all rows)`: with NaN and the largest integers under
+        the mask. `weights = repetition`: for whole weights.
+    - `eager = jit`, `eager = filter_jit`, `eager = vmap`, `eager = scan`, `eager = pmap`,
+        `eager = shard_map`, `eager = sharded jit`: the same value, the last three over all
+        devices of this process. `reduce = merge`: of stacked states. `donation`: works.
+
+    **Arguments:**
+
+    - `metric`: the metric. One that doesn't take a `mask` or `weights` isn't asked about
+        them. An ordered one isn't asked for commutativity, split invariance, what a fully
+        masked batch does, nor whether `reduce` is `merge`.
+    - `batches`: at least two dicts of the arguments of `update`; each array has the rows
+        as its leading axis. Three of different lengths show most.
+    - `rtol`: how far floats may differ, relative to the largest. Integers may not.
+
+    **Raises:** `LawError`, which names the law and the metric. An exception from the metric
+    inside a law is its cause.
+    """
+    if not is_metric(metric):
+        raise TypeError(
+            f"`check_metric` got {type(metric).__name__}, expected a metric."
+            + (" Build it: add `()`." if isinstance(metric, type) else "")
+        )
+    if len(batches) < 2:
+        raise ValueError("`check_metric` needs at least two batches; three show most.")
+    subject = Subject(metric, batches, rtol)
+    for name, law in _asked(subject):
+        broken = f"`{type(metric).__qualname__}` breaks the law of {name}: "
+        try:
+            law(subject)
+        except Broken as e:
+            raise LawError(f"{broken}{e}.") from None
+        except Exception as e:
+            raise LawError(f"{broken}it raised {type(e).__name__}: {e}") from e
+    values = [np.asarray(x) for x in jax.tree.leaves(subject.after.compute())]
+    if all(np.all(x != x) for x in values):
+        raise ValueError(
+            f"`check_metric`: the value of `{type(metric).__qualname__}` on these batches is "
+            "NaN, and NaN obeys every law. Are there enough rows, and are they valid? "
+            "`metric.update(...).check()` tells."
+        )
+
+
+def _asked(t: Subject) -> Iterator[tuple[str, Law]]:
+    for name, law in LAWS.items():
+        untaken = any(name.startswith(x) and x not in t.takes for x in ("mask", "weights"))
+        if not untaken and not (t.ordered and name in OF_UNORDERED):
+            yield name, law

@@ -1,0 +1,285 @@
+"""The laws: functions of a subject that raise `Broken`. `check_metric` runs them."""
+
+import functools as ft
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from .._checks import describe
+from ._subject import Broken, Subject, updated
+
+
+def _bits(tree: Any) -> list[tuple]:
+    leaves = jax.tree.leaves(tree)
+    return [(x.shape, str(x.dtype), x.tobytes()) for x in map(np.asarray, leaves)]
+
+
+# ---- the state
+
+
+def _static_state(t: Subject) -> None:
+    before, structure = jax.tree.flatten(t.empty)
+    for name, metric in (("update", t.parts[0]), ("merge", t.parts[0].merge(t.parts[1]))):
+        after, found = jax.tree.flatten(metric)
+        if found != structure:
+            raise Broken(f"`{name}` changed the tree: it was {structure} and is {found}")
+        for x, y in zip(before, after, strict=True):
+            old, new = jax.typeof(x), jax.typeof(y)
+            if (old.shape, old.dtype) != (new.shape, new.dtype):
+                raise Broken(f"`{name}` made {describe(y)} of a state array that is {describe(x)}")
+
+
+def _strong_types(t: Subject) -> None:
+    for name, metric in (("reset", t.empty.reset()), ("update", t.parts[0])):
+        for path, x in jax.tree_util.tree_flatten_with_path(metric)[0]:
+            if jax.typeof(x).weak_type:
+                where = jax.tree_util.keystr(path)
+                raise Broken(
+                    f"after `{name}` the state `{where}` has a weak type: {describe(x)}. Give "
+                    "its dtype, as in `jnp.zeros((), jnp.float32)`"
+                )
+
+
+def _purity(t: Subject) -> None:
+    empty = _bits(t.empty)
+    a, b = updated(t.empty, t.batches[0]), updated(t.empty, t.batches[-1])
+    if _bits(t.empty) != empty:
+        raise Broken("`update` changed the metric it was called on")
+    if _bits({k: np.concatenate([b[k] for b in t.batches]) for k in t.whole}) != _bits(t.whole):
+        raise Broken("`update` changed its arguments")
+    for name, call in (
+        ("merge", lambda: a.merge(b)),
+        ("update", lambda: updated(a, t.batches[-1])),
+        ("compute", a.compute),
+        ("reset", a.reset),
+    ):
+        before = _bits((a, b))
+        call()
+        if _bits((a, b)) != before:
+            raise Broken(f"`{name}` changed its inputs")
+
+
+def _one_compilation(t: Subject) -> None:
+    metric, t.traces = t.empty, 0
+    for _ in range(3):
+        metric = t.jitted(metric, t.batches[0])
+    if t.traces != 1:
+        raise Broken(f"three updates with one shape compiled {t.traces} times")
+
+
+def _reset(t: Subject) -> None:
+    if _bits(t.parts[0].reset()) != _bits(t.empty):
+        raise Broken(
+            f"a used metric that is reset has the state {jax.tree.leaves(t.parts[0].reset())}, "
+            f"an empty one {jax.tree.leaves(t.empty)}"
+        )
+
+
+def _checkpoint(t: Subject) -> None:
+    file = io.BytesIO()
+    eqx.tree_serialise_leaves(file, t.parts[0])
+    file.seek(0)
+    restored = eqx.tree_deserialise_leaves(file, t.empty)
+    ends = [t.run(t.batches[1:], restored), t.after]
+    if _bits(ends[0]) != _bits(ends[1]) or _bits(ends[0].compute()) != _bits(ends[1].compute()):
+        raise Broken("a metric saved and restored after the first batch ends with other bits")
+
+
+# ---- merge
+
+
+def _identity(t: Subject) -> None:
+    for part in t.parts:
+        t.equal(t.empty.merge(part), part, "`empty.merge(m)`")
+        t.equal(part.merge(t.empty), part, "`m.merge(empty)`")
+
+
+def _associativity(t: Subject) -> None:
+    a, b, c = (t.parts * 2)[:3]
+    t.equal(a.merge(b).merge(c), a.merge(b.merge(c)), "`a.merge(b).merge(c)`")
+
+
+def _commutativity(t: Subject) -> None:
+    a, b = t.parts[:2]
+    t.equal(a.merge(b), b.merge(a), "`a.merge(b)`")
+
+
+def _merge_is_update(t: Subject) -> None:
+    t.equal(ft.reduce(lambda a, b: a.merge(b), t.parts), t.after, "the merge of all parts")
+
+
+def _step(t: Subject) -> None:
+    new, value = t.parts[0].step(**t.batches[1])
+    t.equal(new, t.run(t.batches[1:2], t.parts[0]), "the first result of `step`")
+    t.near(value, t.parts[1].compute(), "the second result of `step`")
+
+
+def _reduce_is_merge(t: Subject) -> None:
+    t.equal(t.both.reduce(), t.parts[0].merge(t.parts[0]), "`stacked.reduce()`")
+
+
+# ---- rows
+
+
+def _split_batches(t: Subject) -> None:
+    t.equal(t.after, t.at_once, "the value of the batches in turn")
+
+
+def _split_rows(t: Subject) -> None:
+    count = min(t.rows, 16)
+    rows = [t.part(slice(i, i + 1)) for i in range(count)]
+    t.equal(t.run(rows), t.run([t.part(slice(0, count))]), "the value of single rows in turn")
+
+
+def _split_empty(t: Subject) -> None:
+    nothing = t.part(slice(0, 0))
+    t.equal(t.run([nothing], t.parts[0]), t.parts[0], "after an empty batch the value")
+    t.equal(t.run([nothing]), t.empty, "the value of nothing but an empty batch")
+
+
+def _spoil(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    x = x.copy()
+    if np.issubdtype(x.dtype, np.integer):
+        x[rows] = np.iinfo(x.dtype).max
+    else:
+        x[rows] = ~x[rows] if x.dtype == np.bool_ else np.nan
+    return x
+
+
+def _spoilt(batch: Mapping[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
+    mask = keep & batch.get("mask", np.True_)
+    return {k: _spoil(v, ~keep) for k, v in batch.items()} | {"mask": mask}
+
+
+def _mask(t: Subject) -> None:
+    keep = np.arange(t.rows) % 3 != 1
+    t.equal(t.run([_spoilt(t.whole, keep)]), t.run([t.part(keep)]))
+
+
+def _mask_all(t: Subject) -> None:
+    batch = t.batches[0]
+    none = np.zeros(len(next(iter(batch.values()))), bool)
+    if "weights" in t.takes:
+        batch = {"weights": np.ones(none.shape, np.float32)} | batch
+    got = t.run([_spoilt(batch, none)], t.parts[0])
+    t.equal(got, t.parts[0], "after a batch without a real row the value")
+
+
+def _weights(t: Subject) -> None:
+    times = (np.arange(t.rows) % 4).astype(np.int32)
+    repeated = {k: np.repeat(v, times, axis=0) for k, v in t.whole.items()}
+    weights = times * t.whole.get("weights", np.ones(t.rows, np.float32))
+    t.equal(t.run([t.whole | {"weights": weights}]), t.run([repeated]))
+
+
+# ---- transformations
+
+
+def _jit(t: Subject) -> None:
+    t.equal(t.jitted(t.empty, t.batches[0]), t.parts[0])
+
+
+def _filter_jit(t: Subject) -> None:
+    t.equal(eqx.filter_jit(updated)(t.empty, t.batches[0]), t.parts[0])
+
+
+def _vmap(t: Subject) -> None:
+    t.equal(jax.tree.map(lambda x: x[1], t.both), t.parts[0])
+
+
+def _scan(t: Subject) -> None:
+    scanned = jax.lax.scan(lambda m, b: (updated(m, b), None), t.empty, t.twice)[0]
+    t.equal(scanned, t.run(t.batches[:1], t.parts[0]))
+
+
+def _over_devices(t: Subject) -> tuple[Mesh, dict[str, np.ndarray]]:
+    devices = jax.local_devices()[: t.rows]
+    n = len(devices)
+    mesh = jax.make_mesh((n,), ("devices",), axis_types=(AxisType.Auto,), devices=devices)
+    return mesh, t.part(slice(0, t.rows // n * n))
+
+
+def _pmap(t: Subject) -> None:
+    mesh, even = _over_devices(t)
+    mapped = eqx.filter_pmap(
+        lambda b: updated(t.empty, b).all_reduce("devices"), axis_name="devices"
+    )({k: v.reshape(mesh.size, -1, *v.shape[1:]) for k, v in even.items()})
+    first = jax.tree.map(lambda x: jnp.asarray(np.asarray(x)[0]), mapped)
+    t.equal(first, t.run([even]), "the value of `update` and `all_reduce`")
+
+
+def _shard_map(t: Subject) -> None:
+    # From a metric that has seen data: its past must count once, not once per device.
+    mesh, even = _over_devices(t)
+    across = jax.shard_map(
+        lambda m, b: m.update_across("devices", **b),
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec("devices")),
+        out_specs=PartitionSpec(),
+    )
+    got = jax.jit(across)(t.parts[0], even)
+    t.equal(got, t.run([even], t.parts[0]), "the value of `update_across`")
+
+
+def _sharded_jit(t: Subject) -> None:
+    mesh, even = _over_devices(t)
+    placed = jax.device_put(even, NamedSharding(mesh, PartitionSpec("devices")))
+    t.equal(t.jitted(t.empty, placed), t.run([even]))
+
+
+def _donation(t: Subject) -> None:
+    step = jax.jit(updated, donate_argnums=0)
+    for start in (t.empty.reset(), t.parts[0]):
+        # Donation invalidates what is passed: a copy, in which fields that share a buffer
+        # still share it.
+        copies: dict[int, Any] = {}
+        copy = jax.tree.map(lambda x, c=copies: c.setdefault(id(x), jnp.copy(x)), start)
+        t.equal(step(copy, t.batches[0]), t.run(t.batches[:1], start))
+
+
+Law = Callable[[Subject], None]
+
+# In this order: where one law rests on another, the other comes first.
+LAWS: dict[str, Law] = {
+    "static state": _static_state,
+    "strong types": _strong_types,
+    "purity": _purity,
+    "one compilation": _one_compilation,
+    "reset": _reset,
+    "checkpoint": _checkpoint,
+    "identity": _identity,
+    "associativity": _associativity,
+    "commutativity": _commutativity,
+    "merge = update": _merge_is_update,
+    "step": _step,
+    "split invariance (batches)": _split_batches,
+    "split invariance (single rows)": _split_rows,
+    "split invariance (empty batch)": _split_empty,
+    "mask = removal": _mask,
+    "mask = removal (all rows)": _mask_all,
+    "weights = repetition": _weights,
+    "eager = jit": _jit,
+    "eager = filter_jit": _filter_jit,
+    "eager = vmap": _vmap,
+    "eager = scan": _scan,
+    "reduce = merge": _reduce_is_merge,
+    "eager = pmap": _pmap,
+    "eager = shard_map": _shard_map,
+    "eager = sharded jit": _sharded_jit,
+    "donation": _donation,
+}
+# In an ordered metric a batch is a moment, an empty one too, and time isn't space.
+OF_UNORDERED = (
+    "commutativity",
+    "split invariance (batches)",
+    "split invariance (single rows)",
+    "split invariance (empty batch)",
+    "mask = removal (all rows)",
+    "reduce = merge",
+)
