@@ -22,7 +22,8 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
 
 class Rows(NamedTuple):
     """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
-    once. Rows with a negative or NaN weight are in `invalid` and not in the mask."""
+    once. Rows of weight 0 are not in the mask; rows with a negative or NaN weight aren't
+    either, and are in `invalid`."""
 
     values: Array  # (rows, *shape)
     mask: Bool[Array, "rows"] | None
@@ -59,9 +60,6 @@ def column(x: Array, like: Array) -> Array:
 @fused
 def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pair:
     """The pair nearest to the sum of `weights * values` over the rows in the mask."""
-    if weights is not None:
-        # A row of weight 0 doesn't take part, and may hold NaN.
-        mask = weights != 0 if mask is None else mask & (weights != 0)
     if mask is not None:
         values = jnp.where(column(mask, values), values, jnp.zeros_like(values))
     if values.dtype == jnp.bool_ and weights is None:
@@ -100,8 +98,12 @@ def rows(
     if weights is None:
         return Rows(flat, mask, None, None)
     weights = _expand("weights", weights, name, values, axes).astype(jnp.float32).ravel()
-    batch = Rows(flat, mask, weights, None)
-    return batch.without(~(weights >= 0))
+    bad = ~(weights >= 0)
+    taken = weights > 0
+    if mask is not None:
+        bad, taken = bad & mask, taken & mask
+    # A row that doesn't take part may hold NaN, its weight too.
+    return Rows(flat, taken, jnp.where(taken, weights, 0), bad)
 
 
 def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:

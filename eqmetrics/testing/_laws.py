@@ -175,7 +175,9 @@ def _weights(t: Subject) -> None:
     times = (np.arange(t.rows) % 4).astype(np.int32)
     repeated = {k: np.repeat(v, times, axis=0) for k, v in t.whole.items()}
     weights = times * t.whole.get("weights", np.ones(t.rows, np.float32))
-    t.equal(t.run([t.whole | {"weights": weights}]), t.run([repeated]))
+    # a row repeated no times may hold anything
+    spoilt = {k: v if k == "mask" else _spoil(v, times == 0) for k, v in t.whole.items()}
+    t.equal(t.run([spoilt | {"weights": weights}]), t.run([repeated]))
 
 
 # ---- transformations
