@@ -64,7 +64,7 @@ def _by_merging(metric: Metric, axis_name: Any, size: int) -> Metric:
     index = lax.axis_index(axis_name)
     step = 1
     while step < size:
-        moves = [(i, i - step) for i in range(step, size)]
+        moves = [(i, (i - step) % size) for i in range(size)]  # vmap takes whole permutations
         other = jax.tree.map(lambda x: lax.ppermute(x, axis_name, moves), metric)
         merges = (index % (2 * step) == 0) & (index + step < size)
         metric = jax.tree.map(

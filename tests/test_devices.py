@@ -217,6 +217,8 @@ def test_a_merge_of_its_own_reduces_in_log_depth(n):
     run = over(f, mesh_of((n,)), (P(), P("devices")))
     longest = x[np.argmax((x**2).sum(-1))]
     np.testing.assert_array_equal(run(Longest(), x).compute(), longest)
+    stacked = jax.vmap(lambda x: Longest().update(x))(x.reshape(n, 2, 3))
+    np.testing.assert_array_equal(stacked.reduce().compute(), longest)
     text = run.lower(Longest(), x).as_text()
     steps = int(np.ceil(np.log2(n)))
     # one permutation of each of the two arrays a step, and no gathering

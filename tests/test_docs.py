@@ -102,7 +102,7 @@ def public() -> dict[str, object]:
     names = re.findall(r"\bas (\w+)", Path(eqm.__file__).read_text())
     found = {f"eqmetrics.{name}": getattr(eqm, name) for name in names}
     for name, x in vars(eqmetrics.testing).items():
-        if getattr(x, "__module__", None) == "eqmetrics.testing" and not name.startswith("_"):
+        if getattr(x, "__module__", "").startswith("eqmetrics.testing") and name[0] != "_":
             found[f"eqmetrics.testing.{name}"] = x
     return found
 
