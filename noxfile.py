@@ -25,6 +25,28 @@ def slow(session: nox.Session) -> None:
     session.run("pytest", "-m", "slow", *session.posargs)
 
 
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """The tests on the lowest versions that pyproject.toml allows."""
+    install(session, "test")
+    session.install(*(d.replace(">=", "==") for d in PROJECT["project"]["dependencies"]))
+    session.run("pytest", "-m", "not slow", *session.posargs)
+
+
+@nox.session(default=False)
+def x64(session: nox.Session) -> None:
+    """The tests with 64-bit types switched on: nothing may depend on them."""
+    install(session, "test")
+    session.run("pytest", "-m", "not slow", *session.posargs, env={"JAX_ENABLE_X64": "1"})
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """The benchmarks beside clu and metrax; names after `--` choose: `nox -s bench -- sums`."""
+    install(session, "bench")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff."""

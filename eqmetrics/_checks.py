@@ -15,11 +15,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from beartype import beartype
 from jaxtyping import AbstractArray, config, jaxtyped
 
 
 _MEMO_SIZE = 4096
+
+
+def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
+    from beartype import beartype  # 35 ms, due at the first check and not at import
+
+    return jaxtyped(typechecker=beartype)(fn)
 
 
 def nearest(name: str, known: typing.Iterable[str]) -> str:
@@ -134,7 +139,7 @@ def _field_checker(cls: type) -> Callable[..., None] | None:
     fields.__name__ = "fields"
     fields.__qualname__ = f"{cls.__qualname__}.fields"
     fields.__module__ = cls.__module__
-    checked = jaxtyped(typechecker=beartype)(fields)
+    checked = _checked(fields)
     return lambda self: checked(self, **{name: getattr(self, name) for name in named})
 
 
@@ -217,7 +222,7 @@ class CheckedMethod:
         call.__name__ = fn.__name__
         call.__qualname__ = f"{cls.__qualname__}.{fn.__name__}"
         call.__module__ = cls.__module__
-        self.checked = jaxtyped(typechecker=beartype)(call)
+        self.checked = _checked(call)
 
     def __call__(self, metric, args, kwargs, verify):
         if args:

@@ -9,7 +9,7 @@ from ._field import layout
 from ._metric import AbstractCollection, AbstractWrapper, Metric
 from ._node import is_fresh, is_metric, mark_fresh, rebuild
 from ._readout import AbstractReadout
-from ._route import route, union
+from ._route import route, union, update_of
 from ._wrap.from_output import FromOutput
 
 
@@ -143,11 +143,11 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return MetricDict(dict(self) | members)
 
     def update(self, **outputs: Any) -> Self:
-        members = self.members()
+        members = dict(self)
         routed = route(members, outputs)
         slots = [_slot(shell) for shell in self.shells]
         first = [self.names[slots.index(i)] for i in range(len(self.states))]
-        states = [_peel(members[name].update(**routed[name])) for name in first]
+        states = [_peel(update_of(members[name], routed[name])) for name in first]
         return rebuild(self, {"states": tuple(states)})
 
     def merge(self, other: Any) -> Self:
@@ -191,10 +191,9 @@ class Collection(AbstractCollection):
         return union(self.members())
 
     def update(self, **outputs: Any) -> Self:
-        routed = route(self.members(), outputs)
-        return self.replace(
-            **{name: m.update(**routed[name]) for name, m in self.members().items()}
-        )
+        members = type(self).members(self)
+        routed = route(members, outputs)
+        return self.replace(**{n: update_of(m, routed[n]) for n, m in members.items()})
 
     def compute(self) -> dict[str, Any]:
         return {name: m.compute() for name, m in self.members().items()}

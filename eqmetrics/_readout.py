@@ -21,7 +21,7 @@ class AbstractReadout(AbstractWrapper):
 
     def update(self, *args: Any, **outputs: Any) -> Self:
         """Updates the statistic; see there for the arguments."""
-        return self.replace(statistic=self.statistic.update(*args, **outputs))
+        return self.replace(statistic=type(self.statistic).update(self.statistic, *args, **outputs))
 
     @abc.abstractmethod
     def compute(self) -> Any:

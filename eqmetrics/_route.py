@@ -1,4 +1,8 @@
-"""Which outputs a metric takes, and giving each member of a collection its own."""
+"""Which outputs a metric takes, and giving each member of a collection its own.
+
+Methods are called as `type(metric).update(metric, ...)` on the way from a collection to its
+members: Equinox makes every bound method a pytree, at 15 us each and 20 of them an update.
+"""
 
 import functools as ft
 import inspect
@@ -22,8 +26,12 @@ def parameters(fn: Any, skip: int = 0) -> dict[str, bool]:
 
 def arguments_of(metric: Metric) -> dict[str, bool]:
     if isinstance(metric, AbstractWrapper):
-        return metric.arguments()
+        return type(metric).arguments(metric)
     return parameters(type(metric).update, skip=1)
+
+
+def update_of(metric: Any, outputs: dict[str, Any]) -> Any:
+    return type(metric).update(metric, **outputs)
 
 
 def union(members: Mapping[str, Metric]) -> dict[str, bool]:
@@ -69,4 +77,4 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
 def _refuses(metric: Metric, name: str) -> bool:
     from ._wrap.from_output import FromOutput
 
-    return isinstance(metric, FromOutput) and metric.refuses(name)
+    return isinstance(metric, FromOutput) and FromOutput.refuses(metric, name)

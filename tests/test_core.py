@@ -40,7 +40,7 @@ def test_errors_name_what_came_and_what_was_expected():
         ColumnMean(2, shape=3)
     with pytest.raises(TypeError, match="values"):
         m.update(jnp.ones((4, 3)))
-    with pytest.raises(TypeError, match="`count` is float32"):
+    with pytest.raises(TypeError, match="`count` is float"):
         m.replace(count=jnp.zeros(()))
     with pytest.raises(TypeError, match="Did you mean `total`"):
         m.replace(totals=1)

@@ -4,7 +4,7 @@ from typing import Any, final, Self
 import equinox as eqx
 
 from .._metric import AbstractWrapper, Metric
-from .._route import arguments_of, parameters
+from .._route import arguments_of, parameters, update_of
 
 
 @final
@@ -39,7 +39,7 @@ class FromFun(AbstractWrapper):
         for name in ("mask", "weights"):
             if name in takes and name in outputs and name not in made:
                 made[name] = outputs[name]
-        return self.replace(metric=self.metric.update(**made))
+        return self.replace(metric=update_of(self.metric, made))
 
     def compute(self) -> Any:
         return self.metric.compute()

@@ -4,7 +4,7 @@ import equinox as eqx
 
 from .._checks import nearest
 from .._metric import AbstractWrapper, Metric
-from .._route import arguments_of
+from .._route import arguments_of, update_of
 
 
 @final
@@ -55,7 +55,7 @@ class FromOutput(AbstractWrapper):
             output = renames.get(name, name)
             if output is not None and output in outputs:
                 own[name] = outputs[output]
-        return self.replace(metric=self.metric.update(**own))
+        return self.replace(metric=update_of(self.metric, own))
 
     def compute(self) -> Any:
         return self.metric.compute()

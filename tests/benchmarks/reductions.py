@@ -4,10 +4,10 @@ exact sum (one pmax, two psums, no arithmetic), and clu's gather."""
 import re
 
 import clu.metrics
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 from jax import lax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 
@@ -16,7 +16,7 @@ import eqmetrics as eqm
 from ._timing import about, per_call, si, table
 
 
-@flax.struct.dataclass
+@struct.dataclass
 class CluTotal(clu.metrics.Metric):
     """What a user of clu writes for a sum of any shape."""
 
@@ -88,7 +88,8 @@ def main() -> None:
             compiled = f.lower(state).compile()
             text = compiled.as_text() or ""
             sent = re.findall(r"= \S.* (all-\w+|collective-\w+)(?:-start)?\(", text)
-            memory = compiled.memory_analysis().temp_size_in_bytes
+            analysis = compiled.memory_analysis()
+            memory = 0 if analysis is None else analysis.temp_size_in_bytes
             ratio = f"{times[form] / times['psum']:.2f}"
             rows.append([name, form, si(times[form]), ratio, len(sent), f"{memory / 1e6:.1f} MB"])
     table(["state", "form", "time", "of a psum", "collectives", "temporaries"], rows)

@@ -1,10 +1,10 @@
 """Accuracy, average and standard deviation of one batch, jitted with donation: per
 dispatched call, and per step of one compiled scan."""
 
-import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 
 import eqmetrics as eqm
 
@@ -45,7 +45,7 @@ def bare():
 def with_clu():
     import clu.metrics
 
-    @flax.struct.dataclass
+    @struct.dataclass
     class Metrics(clu.metrics.Collection):
         accuracy: clu.metrics.Accuracy
         loss: clu.metrics.Average.from_output("loss")  # pyright: ignore[reportInvalidTypeForm]
@@ -72,8 +72,8 @@ def with_metrax():
 
 
 def with_torchmetrics():
-    import torch
-    import torchmetrics
+    import torch  # pyright: ignore[reportMissingImports]
+    import torchmetrics  # pyright: ignore[reportMissingImports]
 
     def make(classes):
         accuracy = torchmetrics.classification.MulticlassAccuracy(classes, average="micro")
@@ -137,7 +137,7 @@ def main() -> None:
         ("Per step of a scan (with one pass over the logits to make them new)", by_scan, STEPS),
     ):
         print(f"### {title}\n")
-        rows = []
+        rows, functions = [], {}
         for size in SIZES:
             data = batch(*size)
             placed = jax.device_put(data)

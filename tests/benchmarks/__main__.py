@@ -1,0 +1,10 @@
+"""Runs the named benchmarks, or all of them, each in a process of its own."""
+
+import subprocess
+import sys
+
+
+NAMES = ("updates", "eager", "imports", "reductions", "loop", "sums")
+
+for name in sys.argv[1:] or NAMES:
+    subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
