@@ -2,7 +2,7 @@ from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32, Int
+from jaxtyping import Array, Float, Float32, Integer
 
 from .._aggregate.sum import Mask, Weights
 from .._field import state
@@ -16,8 +16,10 @@ def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Whether each label's own score is the best of its row, and whether the row is valid.
     Ties go to the lower class."""
     classes = logits.shape[-1]
+    # 8 bits don't hold 300 classes: the comparison below would wrap.
+    labels = labels.astype(jnp.int32)
     valid = (labels >= 0) & (labels < classes)
-    index = jnp.where(valid, labels, 0).astype(jnp.int32)[:, None]
+    index = jnp.where(valid, labels, 0)[:, None]
     if classes <= 24:
         # XLA's CPU unrolls a short argmax: 4096 x 10 in 9 us, 32 in the form below. It
         # answers with the first NaN, if there is one.
@@ -85,7 +87,7 @@ class Accuracy(Metric):
         self,
         *,
         logits: Float[Array, "*rows classes"],
-        labels: Int[Array, "*rows"],
+        labels: Integer[Array, "*rows"],
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
