@@ -2,19 +2,24 @@ from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Shaped
+from jaxtyping import Array, Float32
 
+from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, to_float
 from .._rows import rows, undefined_as
-from .sum import Mask, Weights
 
 
 @fused
 def _updated(
-    total: Array, weight: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
+    total: Array,
+    weight: Array,
+    invalid: Array,
+    values: Array,
+    mask: Array | None,
+    weights: Array | None,
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights, total.shape[1:])
     return {
@@ -59,7 +64,7 @@ class Average(Metric):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
-        self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
+        self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         return self.replace(
             **_updated(self.total, self.weight, self.invalid, values, mask, weights)

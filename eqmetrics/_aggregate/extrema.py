@@ -3,19 +3,19 @@ from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32, Shaped
+from jaxtyping import Array, Bool, Float32
 
+from .._custom_types import Mask, Values
 from .._field import state
 from .._metric import Metric
 from .._reduction.base import Extremum, MAX, MIN
 from .._reduction.pair import fused
 from .._rows import rows, undefined_as
-from .sum import Mask
 
 
 @ft.partial(fused, static_argnames="reduction")
 def _updated(
-    value: Array, seen: Array, values: Array, mask: Mask, reduction: Extremum
+    value: Array, seen: Array, values: Array, mask: Array | None, reduction: Extremum
 ) -> dict[str, Array]:
     # Through the reduction's integer keys: XLA's CPU max drops NaN for some shapes.
     batch = rows(values, mask, None)
@@ -59,7 +59,7 @@ class Max(Metric):
         self.value = jnp.full((), -jnp.inf, jnp.float32)
         self.seen = jnp.zeros((), jnp.bool_)
 
-    def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
         return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MAX))
 
     def compute(self) -> Float32[Array, ""]:
@@ -93,7 +93,7 @@ class Min(Metric):
         self.value = jnp.full((), jnp.inf, jnp.float32)
         self.seen = jnp.zeros((), jnp.bool_)
 
-    def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
         return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MIN))
 
     def compute(self) -> Float32[Array, ""]:

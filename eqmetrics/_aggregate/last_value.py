@@ -2,15 +2,15 @@ from typing import ClassVar, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int32, Shaped
+from jaxtyping import Array, Float32, Int32
 
+from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import fused, to_float
 from .._rows import rows, undefined_as
-from .sum import Mask, Weights
 
 
 class _Newest(AbstractReduction):
@@ -47,8 +47,8 @@ def _updated(
     updates: Array,
     invalid: Array,
     values: Array,
-    mask: Mask,
-    weights: Weights,
+    mask: Array | None,
+    weights: Array | None,
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights)
     weight = batch.weight()
@@ -101,7 +101,7 @@ class LastValue(Metric):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
-        self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
+        self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         return self.replace(
             **_updated(

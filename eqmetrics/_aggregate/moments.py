@@ -5,8 +5,9 @@ Never a difference of raw moments, which cancels: clu's Std of data around 1e4 i
 from typing import final, Self
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Shaped
+from jaxtyping import Array, Float32
 
+from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import AbstractReduction, EXACT_SUM
@@ -25,7 +26,6 @@ from .._reduction.pair import (
     to_limbs,
 )
 from .._rows import Rows, rows, weighted_sum
-from .sum import Mask, Weights
 
 
 @fused
@@ -58,7 +58,7 @@ def _pair(x: Array) -> Pair:
 
 @fused
 def _updated(
-    moments: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
+    moments: Array, invalid: Array, values: Array, mask: Array | None, weights: Array | None
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights)
     new = _of_batch(batch)
@@ -146,7 +146,7 @@ class CentredMoments(Metric):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
-        self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
+        self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         return self.replace(**_updated(self.moments, self.invalid, values, mask, weights))
 

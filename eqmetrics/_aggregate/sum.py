@@ -2,8 +2,9 @@ from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32, Shaped
+from jaxtyping import Array, Float32
 
+from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
@@ -11,20 +12,16 @@ from .._reduction.pair import add, fused, Pair, to_float
 from .._rows import rows
 
 
-Weights = Shaped[Array, "..."] | None
-Mask = Bool[Array, "..."] | None
-
-
 @fused
 def _updated(
-    pair: Array, invalid: Array, values: Array, mask: Mask, weights: Weights
+    pair: Array, invalid: Array, values: Array, mask: Array | None, weights: Array | None
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights, pair.shape[1:])
     return {"pair": add(pair, batch.total()), "invalid": batch.left_out(invalid)}
 
 
 @fused
-def _counted(pair: Array, values: Array, mask: Mask) -> Array:
+def _counted(pair: Array, values: Array, mask: Array | None) -> Array:
     return add(pair, rows(values, mask, None).weight())
 
 
@@ -63,7 +60,7 @@ class Sum(Metric):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
-        self, values: Shaped[Array, "..."], *, mask: Mask = None, weights: Weights = None
+        self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """Adds `values` of shape `(*rows, *shape)`; `mask` and `weights` have the leading
         axes of the rows."""
@@ -99,7 +96,7 @@ class Count(Metric):
     def __init__(self):
         self.pair = jnp.zeros(2, jnp.float32)
 
-    def update(self, values: Shaped[Array, "..."], *, mask: Mask = None) -> Self:
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
         return self.replace(pair=_counted(self.pair, values, mask))
 
     def compute(self) -> Float32[Array, ""]:

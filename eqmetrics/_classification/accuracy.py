@@ -4,7 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Integer
 
-from .._aggregate.sum import Mask, Weights
+from .._checks import describe
+from .._custom_types import Input, Mask, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
@@ -40,8 +41,15 @@ def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
 
 @fused
 def _updated(
-    sums: Array, invalid: Array, logits: Array, labels: Array, mask: Mask, weights: Weights
+    sums: Array,
+    invalid: Array,
+    logits: Array,
+    labels: Array,
+    mask: Array | None,
+    weights: Array | None,
 ) -> dict[str, Array]:
+    if logits.shape[-1] == 0:
+        raise TypeError(f"`logits` is {describe(logits)}: it has no classes on its last axis.")
     batch = rows(labels, mask, weights, name="labels")
     hit, valid = _hits(logits.reshape(-1, logits.shape[-1]), batch.values)
     batch = batch.without(~valid)
@@ -86,13 +94,11 @@ class Accuracy(Metric):
     def update(
         self,
         *,
-        logits: Float[Array, "*rows classes"],
-        labels: Integer[Array, "*rows"],
+        logits: Float[Input, "*rows classes"],
+        labels: Integer[Input, "*rows"],
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        if logits.shape[-1] == 0:
-            raise TypeError("`logits` has no classes on its last axis.")
         return self.replace(
             **_updated(self.sums, self.invalid, logits, labels, mask, weights)
         )
