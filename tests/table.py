@@ -1,7 +1,8 @@
-"""One row per metric: the laws, the compile count and the completeness test read it."""
+"""One row per metric: the laws and the completeness test read it."""
 
 from collections.abc import Callable
 
+import equinox as eqx
 import numpy as np
 
 import eqmetrics as eqm
@@ -22,6 +23,12 @@ def logits(rng, n):
 
 def labels(rng, n):
     return rng.integers(0, 5, size=n).astype(np.int32)
+
+
+class Evaluation(eqm.Collection):
+    accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
+    loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
+    loss_std: eqm.Metric = eqx.field(default_factory=lambda: eqm.Std().from_output("loss"))
 
 
 SIZES = (5, 8, 11)
@@ -45,8 +52,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         ),
         _rows(SIZES, logits=logits, labels=labels, loss=values),
     ),
+    "Collection": (Evaluation(), _rows(SIZES, logits=logits, labels=labels, loss=values)),
+    "Invalid": (eqm.Invalid("x > 0"), _rows(SIZES, invalid=lambda rng, n: rng.random(n) < 0.5)),
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
 }
-# Not metrics of rows with a state on the device: tests of their own.
-APART = {"Collect", "Invalid", "Collection", "Metric", "AbstractWrapper", "AbstractReadout"}
+# Keeps its state on the host, and says so to every transformation.
+APART = {"Collect"}

@@ -1,9 +1,15 @@
+"""`MetricDict` and `Collection` beside their members alone."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
 
 import eqmetrics as eqm
+
+from .oracle import batches, few, floats, fold, spread
+from .table import Evaluation
 
 
 def losses():
@@ -63,11 +69,42 @@ def test_nesting_and_mapping():
     assert list(d) == ["val/f", "rows"]
 
 
-def test_collect():
-    m = eqm.Collect("loss", fn=np.median)
-    step = jax.jit(lambda x: m.update(loss=x))
-    assert step(jnp.array([1.0, 2.0])).merge(step(jnp.array([9.0, 8.0]))).compute() == 5.0
-    masked = m.update(loss=jnp.array([1.0, 7.0]), mask=jnp.array([False, True]))
-    assert masked.compute() == 7.0
-    with pytest.raises(TypeError, match="can't be merged"):
-        jax.jit(lambda x: m.update(loss=x).update(loss=x))(jnp.ones(2))
+def test_a_collection_gives_the_numbers_of_clus_notebook():
+    a = Evaluation.from_model_output(loss=0.1, logits=jnp.array([0.9, 0.1]), labels=0)
+    b = Evaluation.from_model_output(loss=0.7, logits=jnp.array([0.8, 0.2]), labels=1)
+    got = eqm.to_host(a.merge(b))
+    assert got["accuracy"] == 0.5
+    np.testing.assert_allclose([got["loss"], got["loss_std"]], [0.4, 0.3], rtol=1e-6)
+    assert a.accuracy.compute() == 1.0
+    assert list(got) == list(a.members()) == ["accuracy", "loss", "loss_std"]
+    with pytest.raises(TypeError, match="Metric `loss`.*needs `loss`.*passed were logits"):
+        a.update(logits=jnp.ones((1, 2)), labels=jnp.zeros(1, int))
+
+
+MEMBERS = {
+    "sum": eqm.Sum(),
+    "mean": eqm.Average(),
+    "std": eqm.Std(),
+    "variance": eqm.Variance(ddof=1),
+    "again": eqm.Std(ddof=1),
+}
+
+
+@pytest.mark.parametrize("way", [fold, spread])
+@few
+@given(batch=batches(floats(1e6)))
+def test_a_dict_gives_what_its_members_give_alone(way, batch):
+    metrics = eqm.MetricDict(MEMBERS)
+    assert len(metrics.states) == 3
+    got = way(metrics, batch).compute()
+    for name, metric in MEMBERS.items():
+        np.testing.assert_allclose(got[name], way(metric, batch).compute(), rtol=1e-6)
+
+
+def test_mapping_errors():
+    with pytest.raises(TypeError, match="`loss` is .*expected a metric. Build it"):
+        eqm.MetricDict(loss=eqm.Average)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(KeyError, match="No metric `b`; there are a"):
+        eqm.MetricDict(a=eqm.Sum())["b"]
+    with pytest.raises(ValueError, match="Cannot merge a `MetricDict` of a with MetricDict of b"):
+        eqm.MetricDict(a=eqm.Sum()).merge(eqm.MetricDict(b=eqm.Sum()))
