@@ -131,7 +131,16 @@ class Metric(Node):
         return new
 
     def merge(self, other: Any) -> Self:
-        """A new metric that has seen what both have seen."""
+        """A new metric that has seen what both have seen.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            left, right = eqm.Sum().update(jnp.array(1.0)), eqm.Sum().update(jnp.array(2.0))
+            assert left.merge(right).compute() == 3.0
+            ```
+        """
         check_mergeable(self, other)
         mine, changes = layout(type(self)), {}
         for reduction, names in mine.groups:
@@ -171,7 +180,16 @@ class Metric(Node):
         return self.reset().update(*args, **kwargs).compute()
 
     def step(self, *args: Any, **kwargs: Any) -> tuple[Self, Any]:
-        """The updated metric and the value of this batch alone, from one pass over it."""
+        """The updated metric and the value of this batch alone, from one pass over it.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            total, value = eqm.Sum().update(jnp.array(1.0)).step(jnp.array(2.0))
+            assert value == 2.0 and total.compute() == 3.0
+            ```
+        """
         batch = self.reset().update(*args, **kwargs)
         return self.merge(batch), batch.compute()
 
@@ -186,7 +204,17 @@ class Metric(Node):
         return cls().update(*args, **kwargs)
 
     def reduce(self) -> Self:
-        """Merges away a leading axis of stacked states, as `pmap` or `vmap` leaves them."""
+        """Merges away a leading axis of stacked states, as `pmap` or `vmap` leaves them.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            import jax
+            stacked = jax.vmap(eqm.Sum().update)(jnp.ones((8, 4)))
+            assert stacked.reduce().compute() == 32.0
+            ```
+        """
         from ._reduce import reduce
 
         return reduce(self)
@@ -200,7 +228,19 @@ class Metric(Node):
     def update_across(
         self, axis_name: str | tuple[str, ...], *args: Any, **kwargs: Any
     ) -> Self:
-        """Updates a replicated metric with every device's batch, each once."""
+        """Updates a replicated metric with every device's batch, each once.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            import jax
+            f = lambda total, x: total.update_across("devices", x).compute()
+            total = eqm.Sum().update(jnp.array(1.0))
+            values = jax.vmap(f, in_axes=(None, 0), axis_name="devices")(total, jnp.ones(8))
+            assert values.tolist() == [9.0] * 8
+            ```
+        """
         batch = self.reset().update(*args, **kwargs)
         return self.merge(batch.all_reduce(axis_name))
 
@@ -215,6 +255,13 @@ class Metric(Node):
 
         `from_output("loss")` renames the first arguments in order,
         `from_output(logits="head_logits")` by name; `mask=None` doesn't pass it.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            assert eqm.Average().from_output("loss")(loss=jnp.array([1.0, 3.0])) == 2.0
+            ```
         """
         from ._wrap.from_output import FromOutput
 
@@ -222,7 +269,16 @@ class Metric(Node):
 
     def from_fun(self, fn: typing.Callable[..., Any]) -> "Metric":
         """This metric, fed with what `fn(**outputs)` returns: its first argument, or a
-        dict of its arguments."""
+        dict of its arguments.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            absolute = eqm.Average().from_fun(lambda error: abs(error))
+            assert absolute(error=jnp.array([-1.0, 3.0])) == 2.0
+            ```
+        """
         from ._wrap.from_fun import FromFun
 
         return FromFun(self, fn)

@@ -13,6 +13,15 @@ class FromFun(AbstractWrapper):
     `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
 
     State: the metric's own.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        squares = eqm.Average().from_fun(lambda predictions, targets: (predictions - targets) ** 2)
+        value = squares(predictions=jnp.array([1.0, 3.0]), targets=jnp.array([1.0, 1.0]))
+        assert value == 2.0
+        ```
     """
 
     fn: Callable[..., Any] = eqx.field(static=True)

@@ -12,6 +12,14 @@ class FromOutput(AbstractWrapper):
     """A metric that reads outputs under other names; made by `metric.from_output(...)`.
 
     State: the metric's own.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        loss = eqm.Average().from_output("loss", weights="rows")
+        assert loss(loss=jnp.array([1.0, 4.0]), rows=jnp.array([2, 1])) == 2.0
+        ```
     """
 
     renames: tuple[tuple[str, str | None], ...] = eqx.field(static=True)
