@@ -28,7 +28,7 @@ def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def nearest(name: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
     return f" Did you mean `{close[0]}`?" if close else ""
 
 
@@ -124,7 +124,7 @@ def _field_checker(cls: type) -> Callable[..., None] | None:
     named = {
         f.name: hints[f.name]
         for f in dataclasses.fields(cls)
-        if f.name in hints and not _has_self(hints[f.name])
+        if f.name in hints and f.name != "_built" and not _has_self(hints[f.name])
     }
     params = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)] + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint)
@@ -207,6 +207,7 @@ class CheckedMethod:
         self.memo: dict = {}
         signature = _resolve(cls, fn)
         params = list(signature.parameters.values())
+        self.signature = signature
         self.names = [p.name for p in params[1:]]
         self.arrays = {p.name for p in params if is_array_hint(p.annotation)}
 
@@ -242,7 +243,21 @@ class CheckedMethod:
         except TypeError:
             key = None
         verify(metric)
+        self._bind(metric, args, kwargs)
         out = (self.fn if off else self.checked)(metric, *args, **kwargs)
         if key is not None:
             _remember(self.memo, key)
         return out
+
+    def _bind(self, metric, args, kwargs):
+        try:
+            self.signature.bind(metric, *args, **kwargs)
+        except TypeError as e:
+            keywords = [
+                p.name for p in self.signature.parameters.values() if p.kind is p.KEYWORD_ONLY
+            ]
+            by_name = f" By name alone: {', '.join(keywords)}." if keywords else ""
+            raise TypeError(
+                f"`{type(metric).__qualname__}.{self.fn.__name__}`: {e}; it takes "
+                f"{', '.join(self.names) or 'nothing'}.{by_name}"
+            ) from None

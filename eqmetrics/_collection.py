@@ -87,6 +87,8 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     **Arguments:** a mapping of metrics, keyword arguments, or both; the order is kept.
 
+    State: its members', a shared statistic once. Undefined when: each member says so.
+
     !!! example
 
         ```python
@@ -105,9 +107,13 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         joined = dict(metrics or {}) | named
         for name, member in joined.items():
             if not is_metric(member):
+                if isinstance(member, type):
+                    raise TypeError(
+                        f"`MetricDict`: `{name}` is the class `{member.__name__}`, expected a "
+                        f"metric. Build it: `{name}={member.__name__}()`."
+                    )
                 raise TypeError(
                     f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
-                    + (" Build it: add `()`." if isinstance(member, type) else "")
                 )
         self.names = tuple(joined)
         self.shells, self.states = _share(joined)
@@ -169,6 +175,8 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
 class Collection(AbstractCollection):
     """The typed form of a `MetricDict`: a subclass declares its metrics as fields.
+
+    State: its members'. Undefined when: each member says so.
 
     !!! example
 

@@ -59,22 +59,25 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
     """`(metric, valid range, pair)` of every count of invalid rows in a pytree."""
     found: dict[int, tuple[str, str, Any]] = {}
 
-    def look(tree: Any, where: str) -> None:
+    def look(tree: Any, where: str, owner: str = "") -> None:
         for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
             if is_metric(leaf):
-                look_into(leaf, where + jax.tree_util.keystr(key))
+                look_into(leaf, where + jax.tree_util.keystr(key), owner)
 
-    def look_into(metric: Any, where: str) -> None:
+    def look_into(metric: Any, where: str, owner: str) -> None:
+        # an `Invalid` is a field of the metric that a user knows
+        cls = owner if owner and isinstance(metric, AbstractInvalid) else type(metric).__name__
         for name, valid in layout(type(metric)).valid.items():
             pair = getattr(metric, name)
-            name = f"{where} ({type(metric).__name__})".lstrip()
+            name = f"{where} ({cls})" if where else cls
             if id(pair) in found:  # a statistic that several members share
                 name = f"{found[id(pair)][0]}, {name}"
             found[id(pair)] = name, valid.format(self=metric), pair
         if isinstance(metric, AbstractCollection):
             look(metric.members(), where)
         else:
-            look([getattr(metric, n) for n in layout(type(metric)).nested], where)
+            for n in layout(type(metric)).nested:
+                look(getattr(metric, n), f"{where}.{n}", cls)
 
     look(tree, "")
     return list(found.values())

@@ -53,6 +53,18 @@ def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
     setattr(cls, name, method)
 
 
+def _check_merge(cls: type["Metric"], fn: Any) -> None:
+    if getattr(fn, "__isabstractmethod__", False):
+        return
+
+    @ft.wraps(fn)
+    def merge(self, other):
+        check_mergeable(self, other)
+        return fn(self, other)
+
+    setattr(cls, "merge", merge)  # noqa: B010
+
+
 def _finish_update(metric: "Metric", out: Any, inputs: Any) -> Any:
     if type(out) is not type(metric):
         raise TypeError(
@@ -95,6 +107,8 @@ class Metric(Node):
             if name == "update":
                 check_signature(cls, fn, issubclass(cls, AbstractWrapper))
             _wrap(cls, name, finish)
+        if "merge" in cls.__dict__ and not issubclass(cls, AbstractCollection):
+            _check_merge(cls, cls.__dict__["merge"])
 
     def __check_init__(self):
         finish_build(self)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._checks import describe
 from ._field import layout
 from ._metric import check_mergeable, Metric
 from ._node import is_fresh, is_metric, rebuild, tracked, varies_over, vary_over, walk
@@ -155,9 +156,12 @@ def _reduce_one(metric: Metric) -> Metric:
     leaves, treedef = jax.tree.flatten(metric)
     sizes = {x.shape[:1] for x in leaves}
     if len(sizes) != 1 or () in sizes:
+        first = next(iter(layout(type(metric)).arrays), None)
+        what = "" if first is None else f" (`{first}` is {describe(getattr(metric, first))})"
         raise TypeError(
-            f"`{type(metric).__qualname__}.reduce()` merges a leading axis of stacked states, "
-            f"but the leading axes are {sorted(sizes)}: is this one state already?"
+            f"`{type(metric).__qualname__}.reduce()` merges a leading axis that all arrays of a "
+            f"stacked state have in common, and these have none{what}. If it is one state "
+            "already, there is nothing to reduce."
         )
     fixed = _constants(metric)
 

@@ -135,7 +135,16 @@ class CentredMoments(Metric):
     """Count, mean and sum of squared deviations: the statistic that `Std` and `Variance`
     read, and share in a `MetricDict`.
 
-    State: 6 floats, and 2 for the invalid rows.
+    State: 6 floats, and 2 for the invalid rows. Undefined when: never; an empty statistic
+    is three zeros.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        moments = eqm.CentredMoments().update(jnp.array([1.0, 3.0]))
+        assert moments.compute().tolist() == [2.0, 2.0, 2.0]
+        ```
     """
 
     moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)

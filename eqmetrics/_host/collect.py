@@ -7,7 +7,7 @@ import jax.core
 import numpy as np
 
 from .._field import state
-from .._metric import AbstractWrapper, check_mergeable
+from .._metric import AbstractWrapper
 from .._node import rebuild
 
 
@@ -61,7 +61,6 @@ class Collect(AbstractWrapper):
         return self.merge(rebuild(self, {"chunks": (outputs,)}))
 
     def merge(self, other: Any) -> Self:
-        check_mergeable(self, other)
         assert isinstance(other, Collect)
         if self.chunks and other.chunks:
             leaves = jax.tree.leaves((self.chunks, other.chunks))
@@ -69,7 +68,7 @@ class Collect(AbstractWrapper):
                 raise TypeError(
                     "`Collect` can't be merged, nor updated twice, under a jax transformation: "
                     "its state grows. Return `metric.reset().update(...)` from the jitted "
-                    "function and merge outside it; `eqm.Buffer` has a fixed capacity."
+                    "function and merge outside it."
                 )
         return rebuild(self, {"chunks": _to_host(self.chunks + other.chunks)})
 

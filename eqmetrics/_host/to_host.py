@@ -1,5 +1,6 @@
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 
@@ -19,9 +20,17 @@ class _Exact:
         self.pair = pair
 
 
+class _Members(eqx.Module):
+    """A dict whose order jax leaves alone."""
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    values: tuple[Any, ...]
+
+
 def _readout(metric: Any) -> Any:
     if isinstance(metric, AbstractCollection):
-        return {name: _readout(m) for name, m in metric.members().items()}
+        members = metric.members()
+        return _Members(tuple(members), tuple(_readout(m) for m in members.values()))
     if isinstance(metric, (FromOutput, FromFun)):
         return _readout(metric.metric)
     if isinstance(metric, (Sum, Count)):
@@ -34,6 +43,15 @@ def _plain(x: Any) -> Any:
     if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0:
         return x.item()
     return x
+
+
+def _dicts(tree: Any) -> Any:
+    def one(x):
+        if not isinstance(x, _Members):
+            return _plain(x)
+        return {n: _dicts(v) for n, v in zip(x.names, x.values, strict=True)}
+
+    return jax.tree.map(one, tree, is_leaf=lambda x: isinstance(x, _Members))
 
 
 def local(tree: Any) -> Any:
@@ -69,4 +87,4 @@ def to_host(tree: Any) -> Any:
         np.asarray(y, np.float64).sum(0) if isinstance(x, _Exact) else y
         for x, y in zip(leaves, fetched, strict=True)
     ]
-    return jax.tree.unflatten(treedef, [_plain(x) for x in added])
+    return _dicts(jax.tree.unflatten(treedef, added))

@@ -12,7 +12,7 @@ class FromFun(AbstractWrapper):
     """A metric fed with what a function of the outputs returns; made by
     `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
 
-    State: the metric's own.
+    State: the metric's own. Undefined when: the metric is.
 
     !!! example
 

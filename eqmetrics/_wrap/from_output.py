@@ -11,7 +11,7 @@ from .._route import arguments_of, update_of
 class FromOutput(AbstractWrapper):
     """A metric that reads outputs under other names; made by `metric.from_output(...)`.
 
-    State: the metric's own.
+    State: the metric's own. Undefined when: the metric is.
 
     !!! example
 
