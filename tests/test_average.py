@@ -62,7 +62,6 @@ def test_a_long_mean_of_bf16():
     assert abs(got / (math.fsum(x.astype(float).tolist()) / x.size) - 1) < 1e-6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 32, 128])
 @pytest.mark.parametrize("data", ["tenths", "gamma"])
 def test_mean_of_1e8_values(data, rows):
