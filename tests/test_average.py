@@ -1,6 +1,7 @@
 """`Average` beside `math.fsum`."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -39,7 +40,7 @@ def test_bf16_values_are_summed_as_float32_ones(x):
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.bool_, np.float16])
 def test_the_state_does_not_follow_the_dtype_of_the_values(dtype):
-    x = np.random.default_rng(0).integers(0, 100, size=1000).astype(dtype)
+    x: Any = np.random.default_rng(0).integers(0, 100, size=1000).astype(dtype)
     mean = eqm.Average().update(x)
     assert mean.total.dtype == jnp.float32
     want = x.astype(np.float64).mean()
@@ -61,7 +62,6 @@ def test_a_long_mean_of_bf16():
     assert abs(got / (math.fsum(x.astype(float).tolist()) / x.size) - 1) < 1e-6
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 32, 128])
 @pytest.mark.parametrize("data", ["tenths", "gamma"])
 def test_mean_of_1e8_values(data, rows):

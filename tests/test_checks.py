@@ -1,5 +1,7 @@
 """Arguments: conversions, ranges, and checks that cost nothing the second time."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,8 +74,9 @@ def test_host_values_are_taken_by_position_and_by_name():
             return self.total
 
     assert Two()(0.5, n=4) == 2.0 and Two()(x=0.5, n=4) == 2.0
+    half: Any = 0.5
     with pytest.raises(TypeError, match="'n'|`n`|parameter n"):
-        Two().update(0.5, n=0.5)
+        Two().update(half, n=half)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`Collect` beside the functions that it calls."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,18 +28,23 @@ def test_kept_rows_are_the_rows(batch):
         np.testing.assert_array_equal(whole.compute()["values"], want)
 
 
+def correlation(x: Any, y: Any) -> float:
+    result: Any = spearmanr(x, y)
+    return result.statistic
+
+
 def test_functions_of_all_rows():
     rng = np.random.default_rng(0)
     scores, labels = rng.normal(size=(4, 25)), rng.integers(0, 2, size=(4, 25))
     area = eqm.Collect("labels", "scores", fn=roc_auc_score)
-    rank = eqm.Collect("scores", "labels", fn=lambda x, y: spearmanr(x, y).statistic)
+    rank = eqm.Collect("scores", "labels", fn=correlation)
     both = eqm.MetricDict(area=area, rank=rank)
     for x, y in zip(scores, labels, strict=True):
         both = both.update(scores=x, labels=y)
     x, y = scores.astype(np.float32).ravel(), labels.ravel()
     value = both.compute()
     assert value["area"] == roc_auc_score(y, x)
-    assert value["rank"] == spearmanr(x, y).statistic
+    assert value["rank"] == correlation(x, y)
 
 
 def test_by_hand():

@@ -82,11 +82,9 @@ def test_a_collection_gives_the_numbers_of_clus_notebook():
 
 
 MEMBERS = {
-    "sum": eqm.Sum(),
     "mean": eqm.Average(),
     "std": eqm.Std(),
     "variance": eqm.Variance(ddof=1),
-    "again": eqm.Std(ddof=1),
 }
 
 
@@ -95,7 +93,7 @@ MEMBERS = {
 @given(batch=batches(floats(1e6)))
 def test_a_dict_gives_what_its_members_give_alone(way, batch):
     metrics = eqm.MetricDict(MEMBERS)
-    assert len(metrics.states) == 3
+    assert len(metrics.states) == 2
     got = way(metrics, batch).compute()
     for name, metric in MEMBERS.items():
         np.testing.assert_allclose(got[name], way(metric, batch).compute(), rtol=1e-6)

@@ -86,10 +86,10 @@ def test_a_reduction_refuses_dtypes():
 
 
 class Extremes(eqm.Metric):
+    columns: int = eqx.field(static=True)
     high: Int[Array, "n"] = eqm.state(reduce="max")
     low: Float[Array, "n"] = eqm.state(reduce="min")
     any_seen: Bool[Array, ""] = eqm.state(reduce="max")
-    columns: int = eqx.field(static=True)
 
     def __init__(self, columns: int, others: int | None = None):
         self.columns = columns

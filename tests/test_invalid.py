@@ -49,8 +49,8 @@ class Logs(eqm.Metric):
 class Nests(eqm.Metric):
     """Holds an `Invalid`."""
 
-    total: Float[Array, ""] = eqm.state(reduce="sum")
     invalid: eqm.Invalid
+    total: Float[Array, ""] = eqm.state(reduce="sum")
 
     def __init__(self):
         self.total, self.invalid = jnp.zeros(()), eqm.Invalid("values >= 0")

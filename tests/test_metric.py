@@ -67,8 +67,8 @@ def test_update_must_return_its_own_class():
 class Weighted(eqm.Metric):
     """Metrics are built from metrics; a constant is kept and never merged."""
 
-    scale: Float[Array, "2"] = eqm.constant()
     parts: dict[str, eqm.Metric]
+    scale: Float[Array, "2"] = eqm.constant()
 
     def __init__(self, scale: Any):
         self.scale = scale
@@ -131,8 +131,7 @@ def test_shared_buffers_and_weak_types_are_mended_at_construction():
 
 
 def test_vmap_over_seeds():
-    noise = jax.vmap(lambda key: jax.random.normal(key, (4, 2)))(jax.random.split(
-        jax.random.key(0), 3
-    ))
+    keys = jax.random.split(jax.random.key(0), 3)
+    noise = jax.vmap(lambda key: jax.random.normal(key, (4, 2)))(keys)
     means = jax.vmap(lambda x: ColumnMean(2).update(x).compute())(noise)
     np.testing.assert_allclose(means, noise.mean(1), rtol=1e-5)

@@ -54,12 +54,21 @@ def test_full_counters_of_eight_devices_are_exact():
     assert eqm.to_host(stacked.reduce()) == 8 * (2**31 - 1)
 
 
-def test_integers_are_exact():
-    big = np.array([2**31 - 1, 2**31 - 1, -5], np.int32)
-    assert eqm.to_host(eqm.Sum().update(big)) == 2**32 - 7
-    assert eqm.to_host(eqm.Sum().update(np.full(3, 2**32 - 1, np.uint32))) == 3 * (2**32 - 1)
-    assert eqm.to_host(eqm.Sum().update(np.array([True, False, True]))) == 2
-    assert eqm.to_host(eqm.Sum().update(np.array([-128, 127], np.int8))) == -1
+INTEGERS: list[tuple[Any, int]] = [
+    (np.array([2**31 - 1, 2**31 - 1, -5], np.int32), 2**32 - 7),
+    (np.full(3, 2**32 - 1, np.uint32), 3 * (2**32 - 1)),
+    (np.array([True, False, True]), 2),
+    (np.array([-128, 127], np.int8), -1),
+    (np.array([2**31 - 1, -(2**31)], np.int64), -1),
+]
+
+
+@pytest.mark.parametrize(("values", "total"), INTEGERS)
+def test_integers_are_exact(values, total):
+    assert eqm.to_host(eqm.Sum().update(values)) == total
+
+
+def test_integers_that_do_not_fit_are_told():
     with pytest.raises(ValueError, match="`values` holds integers .* don't fit"):
         eqm.Sum()(np.array([2**32 + 1]))
 

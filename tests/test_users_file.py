@@ -42,7 +42,7 @@ def told(error: Any, *words: str) -> None:
 
 
 def test_a_good_metric():
-    x = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
+    x: Any = np.random.default_rng(0).normal(size=(7, 2)).astype(np.float32)
     got = ColumnMean(2).update(x[:3]).merge(ColumnMean(2).update(x[3:])).compute()
     np.testing.assert_allclose(got, x.mean(0), rtol=1e-6)
     assert len([line for line in FILE.read_text().splitlines() if line.strip()]) <= 25
