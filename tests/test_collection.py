@@ -106,3 +106,14 @@ def test_mapping_errors():
         eqm.MetricDict(a=eqm.Sum())["b"]
     with pytest.raises(ValueError, match="Cannot merge a `MetricDict` of a with MetricDict of b"):
         eqm.MetricDict(a=eqm.Sum()).merge(eqm.MetricDict(b=eqm.Sum()))
+
+
+def test_the_order_of_members_is_kept_to_the_host():
+    d = eqm.MetricDict(b=eqm.Average(), a=eqm.MetricDict(z=eqm.Sum(), y=eqm.Count()))
+    got = eqm.to_host({"d": d.update(values=jnp.ones(2))})["d"]
+    assert list(got) == ["b", "a"] and list(got["a"]) == ["z", "y"]
+
+
+def test_a_class_is_not_a_metric():
+    with pytest.raises(TypeError, match=r"`a` is the class `Accuracy`.*`a=Accuracy\(\)`"):
+        eqm.MetricDict(a=eqm.Accuracy)  # pyright: ignore[reportArgumentType]

@@ -81,7 +81,8 @@ def test_a_field_that_says_what_is_valid():
 def test_a_nested_count():
     bad = jax.jit(lambda m, x: m.update(x))(Nests(), jnp.array([1.0, -1.0]))
     assert jnp.isnan(bad.compute())
-    with pytest.raises(eqm.InvalidDataError, match=r"Invalid.*1 invalid row.*values >= 0"):
+    said = r"^\.invalid \(Nests\): 1 invalid row.*values >= 0"
+    with pytest.raises(eqm.InvalidDataError, match=said):
         bad.check()
     stacked = jax.vmap(Nests().update)(jnp.array([[1.0], [-1.0]]))
     assert jnp.isnan(stacked.reduce().compute())

@@ -135,3 +135,37 @@ def test_vmap_over_seeds():
     noise = jax.vmap(lambda key: jax.random.normal(key, (4, 2)))(keys)
     means = jax.vmap(lambda x: ColumnMean(2).update(x).compute())(noise)
     np.testing.assert_allclose(means, noise.mean(1), rtol=1e-5)
+
+
+class Keeps(eqm.Metric):
+    """Merges by a merge of its own, which checks nothing."""
+
+    which: int = eqx.field(static=True)
+    value: Float[Array, ""] = eqm.state()
+
+    def __init__(self, which: int):
+        self.which, self.value = which, jnp.zeros(())
+
+    def update(self, values: Float[Array, "rows"]) -> Self:
+        return self.replace(value=values[0])
+
+    def merge(self, other: Self) -> Self:
+        return self.replace(value=other.value)
+
+    def compute(self) -> Float[Array, ""]:
+        return self.value
+
+
+def test_a_merge_of_its_own_is_checked_too():
+    with pytest.raises(ValueError, match="`which` is 1 here and 2 there"):
+        Keeps(1).merge(Keeps(2))
+    stacked = jax.vmap(Keeps(1).update)(jnp.ones((8, 2)))
+    with pytest.raises(TypeError, match=r"leading axis of 8.*`metric = metric.reduce\(\)`"):
+        Keeps(1).merge(stacked)
+    with pytest.raises(TypeError, match=r"`value` is float32\[\].*one state"):
+        Keeps(1).reduce()
+
+
+def test_what_an_update_takes_is_told():
+    with pytest.raises(TypeError, match=r"`Accuracy.update`.*By name alone: logits, labels"):
+        eqm.Accuracy().update(jnp.ones((2, 3)), jnp.zeros(2))  # pyright: ignore[reportCallIssue]

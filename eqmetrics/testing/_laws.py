@@ -146,7 +146,7 @@ def _split_empty(t: Subject) -> None:
 def _spoil(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     x = x.copy()
     if np.issubdtype(x.dtype, np.integer):
-        x[rows] = np.iinfo(x.dtype).max
+        x[rows] = min(np.iinfo(x.dtype).max, 2**31 - 1)  # 64 bits are narrowed
     else:
         x[rows] = ~x[rows] if x.dtype == np.bool_ else np.nan
     return x
