@@ -56,6 +56,14 @@ def to_array(name: str, x: Any) -> Any:
     ):
         return x
     array = np.asarray(x)
+    if array.dtype.kind in "OSUMm":
+        raise TypeError(
+            f"`{name}` is {describe(array)}, expected numbers or booleans. Number the classes "
+            "first; `eqm.Collect` keeps what is no number."
+            if array.dtype.kind != "O"
+            else f"`{name}` is an array of Python objects, expected numbers or booleans: are "
+            "its rows of one length?"
+        )
     if array.dtype.kind in "iu":
         target = np.dtype(np.uint32 if array.dtype == np.uint64 else np.int32)
         if array.dtype.itemsize < 8:

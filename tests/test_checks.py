@@ -91,3 +91,10 @@ def test_masks_of_a_wrong_shape_or_dtype(mask, said):
     for metric in (eqm.Sum(), eqm.Average(), eqm.Count(), eqm.Max(), eqm.Std(), eqm.LastValue()):
         with pytest.raises(TypeError, match=said):
             metric.update(jnp.ones(4), mask=mask)
+
+
+def test_what_is_no_number_is_told():
+    with pytest.raises(TypeError, match=r"`values` is <U3\[2\], expected numbers"):
+        eqm.Average().update(np.array(["cat", "dog"]))
+    with pytest.raises(TypeError, match="`values` is an array of Python objects"):
+        eqm.Average().update(np.array([[1.0], [1.0, 2.0]], dtype=object))
