@@ -108,8 +108,8 @@ def test_undefined_and_invalid():
 
 def test_shapes_that_do_not_fit_are_told():
     with pytest.raises(TypeError, match=r"`mask` is bool\[4\] and `values` is float32\[\]"):
-        eqm.Average().update(jnp.array(1.0), mask=jnp.ones(4, bool))
+        eqm.Average().update(jnp.float32(1.0), mask=jnp.ones(4, bool))
     with pytest.raises(TypeError, match=r"`weights` is float32\[4, 1\] .* such as \(4,\)"):
-        eqm.Average().update(jnp.ones(4), weights=jnp.ones((4, 1)))
+        eqm.Average().update(jnp.ones(4, "float32"), weights=jnp.ones((4, 1), "float32"))
     with pytest.raises(TypeError, match=r"`values` is float32\[4\], expected the trailing"):
-        eqm.Average((2,)).update(jnp.ones(4))
+        eqm.Average((2,)).update(jnp.ones(4, "float32"))
