@@ -10,7 +10,7 @@ from ._timing import about, table
 
 
 # An installed package has its bytecode beside it, as equinox has here. Where Python is told
-# not to write any, a checkout is compiled anew in each process: 60 ms more.
+# not to write any, a checkout is compiled anew in each process: 71 ms instead of 51.
 ENV = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
