@@ -6,17 +6,13 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pytest
-
 import eqmetrics as eqm
 
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.slow
 def test_wheel_and_sdist(tmp_path):
-    pytest.importorskip("hatchling")
     for target in ("wheel", "sdist"):
         subprocess.run(
             [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(tmp_path)],
