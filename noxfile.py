@@ -15,14 +15,7 @@ def install(session: nox.Session, group: str) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, on 8 simulated devices."""
     install(session, "test")
-    session.run("pytest", "-m", "not slow", *session.posargs)
-
-
-@nox.session(default=False)
-def slow(session: nox.Session) -> None:
-    """The long ones."""
-    install(session, "test")
-    session.run("pytest", "-m", "slow", *session.posargs)
+    session.run("pytest", *session.posargs)
 
 
 @nox.session(default=False)
@@ -30,7 +23,7 @@ def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that pyproject.toml allows."""
     install(session, "test")
     session.install(*(d.replace(">=", "==") for d in PROJECT["project"]["dependencies"]))
-    session.run("pytest", "-m", "not slow", *session.posargs)
+    session.run("pytest", *session.posargs)
 
 
 @nox.session(default=False)
@@ -40,8 +33,7 @@ def x64(session: nox.Session) -> None:
     install(session, "test")
     numbers = "laws sum average extrema std moments last_value accuracy devices loop reduction"
     files = [f"tests/test_{name}.py" for name in numbers.split()]
-    args = ["-m", "not slow", *(session.posargs or files)]
-    session.run("pytest", *args, env={"JAX_ENABLE_X64": "1"})
+    session.run("pytest", *(session.posargs or files), env={"JAX_ENABLE_X64": "1"})
 
 
 @nox.session(default=False)
