@@ -30,10 +30,11 @@ class EvaluationError(RuntimeError):
     def __init__(self, metrics: Any, batches: int):
         self.metrics = metrics
         self.batches = batches
+        kept = "are lost with the compiled step" if metrics is None else "are in `.metrics`"
         RuntimeError.__init__(
             self,
             f"`eqm.evaluate` failed at batch {batches}, counted from 0. The metrics of the "
-            "batches before it are in this error's `.metrics`.",
+            f"batches before it {kept}.",
         )
 
 
