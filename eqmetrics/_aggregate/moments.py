@@ -19,9 +19,8 @@ from .._reduction.pair import (
     exponent,
     from_limbs,
     fused,
+    lift,
     multiply,
-    Pair,
-    renormalise,
     to_float,
     to_limbs,
 )
@@ -43,17 +42,13 @@ def _chan(left: Array, right: Array) -> Array:
     swap = b > a
     base = jnp.where(swap, mb, ma)
     share = jnp.where(swap, -a, b) / safe
-    mean = add(base, _pair(delta * share))
+    mean = add(base, lift(delta * share))
     # An empty side has mean 0: its delta says nothing.
     either = (a > 0) & (b > 0)
     mean = jnp.where(either, mean, jnp.where(b > 0, mb, ma))
     between = jnp.where(either, delta * delta * (jnp.minimum(a, b) / safe) * jnp.maximum(a, b), 0)
-    squares = add(add(sa, sb), _pair(between))
+    squares = add(add(sa, sb), lift(between))
     return jnp.stack([n, mean, squares], axis=-1)
-
-
-def _pair(x: Array) -> Pair:
-    return renormalise(x, jnp.zeros_like(x))
 
 
 @fused
@@ -73,7 +68,7 @@ def _of_batch(batch: Rows) -> Array:
     # One pass for the mean, one for the deviations from it.
     rough = to_float(weighted_sum(x, mask, weights)) / safe
     offset = to_float(weighted_sum(x - rough, mask, weights)) / safe
-    mean = add(_pair(rough), _pair(offset))
+    mean = add(lift(rough), lift(offset))
     deviation = (x - rough) - offset
     squares = weighted_sum(deviation * deviation, mask, weights)
     return jnp.stack([n, mean, squares], axis=-1)
@@ -104,17 +99,17 @@ class _Moments(AbstractReduction):
         most = bound(count_top) * spread
         tops = count_top, exponent(most), exponent(bound(own_top) + most * spread)
 
-        offset = jnp.where(some, add(mean, -_pair(pivot)), 0)
+        offset = jnp.where(some, add(mean, -lift(pivot)), 0)
         shifted = multiply(n, offset)
         moved = add(squares, multiply(shifted, offset))
         sums = yield "sum", to_limbs((n, shifted, moved), tops, size)
         count, shifted, moved = from_limbs(sums, tops, size)
 
-        safe = jnp.where(to_float(count) > 0, count, _pair(jnp.ones_like(pivot)))
+        safe = jnp.where(to_float(count) > 0, count, lift(jnp.ones_like(pivot)))
         offset = divide(shifted, safe)
         squares = add(moved, -multiply(shifted, offset))
         merged = jnp.stack(
-            [count, add(_pair(pivot), offset), jnp.where(squares[0] < 0, 0, squares)], axis=-1
+            [count, add(lift(pivot), offset), jnp.where(squares[0] < 0, 0, squares)], axis=-1
         )
         finite = jnp.isfinite(spread) & (tops[2] < 255)
         merged = jnp.where(finite, merged, merged.at[:, 1:].set(jnp.nan))

@@ -34,6 +34,11 @@ def pack(high: Array, low: Array) -> Pair:
     return jnp.stack([high, jnp.where(jnp.isfinite(high), low, 0)])
 
 
+def lift(x: Float32[Array, "..."]) -> Pair:
+    """A float as a pair."""
+    return pack(x, jnp.zeros_like(x))
+
+
 @fused
 def renormalise(high: Array, low: Array) -> Pair:
     return pack(*two_sum(high, low))
@@ -74,7 +79,7 @@ def multiply(x: Pair, y: Pair) -> Pair:
 @fused
 def divide(x: Pair, y: Pair) -> Pair:
     first = x[0] / y[0]
-    rest = add(x, -multiply(pack(first, jnp.zeros_like(first)), y))
+    rest = add(x, -multiply(lift(first), y))
     return renormalise(first, rest[0] / y[0])
 
 
@@ -87,7 +92,7 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     """A pair equal to the integers, exactly (64-bit ones: to 2^48)."""
     high = x.astype(jnp.float32)
     if x.dtype == jnp.bool_ or jnp.iinfo(x.dtype).bits <= 16:
-        return pack(high, jnp.zeros_like(high))
+        return lift(high)
     # Two pieces of 16 bits: `high` rounded up to 2^31 would not go back to an integer.
     top = lax.shift_right_arithmetic(x, jnp.asarray(16, x.dtype))
     if jnp.issubdtype(x.dtype, jnp.unsignedinteger):
@@ -117,7 +122,7 @@ def _is_split(x: Array) -> bool:
 def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
     """The sum over the first axis, compensated."""
     if x.shape[0] == 1:
-        return pack(x[0], jnp.zeros_like(x[0]))
+        return lift(x[0])
     high, low = x, jnp.zeros_like(x)
     rest = []
     # 32 columns side by side: XLA's CPU reduces a long axis row after row (a million rows:
