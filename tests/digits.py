@@ -1,7 +1,9 @@
 """499 rows of real data with the scores of a fixed model, for the tests on devices and on
 processes; run as a program it is one process of several."""
 
+import json
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -49,7 +51,7 @@ def update(metrics: eqm.MetricDict, batch: dict) -> eqm.MetricDict:
     return metrics.update(**batch)
 
 
-def worker(port: str, count: int, index: int) -> None:
+def worker(port: str, count: int, index: int, file: str) -> None:
     """The same evaluation, as process `index` of `count` with two devices each."""
     jax.config.update("jax_num_cpu_devices", 2)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
@@ -89,10 +91,13 @@ def worker(port: str, count: int, index: int) -> None:
     collect = eqm.Collect("loss", fn=lambda x: (len(x), float(np.sum(x, dtype=np.float64))))
     both = eqm.MetricDict(kept=collect, n=eqm.Count().from_output("loss"))
     kept = eqm.process_all_reduce(both.update(loss=own["loss"]))
-    for name, m in dict(sharded=sharded, across=across, loop=loop, joined=joined).items():
-        print(name, {k: np.float64(v).hex() for k, v in eqm.to_host(m).items()})
-    print("kept", eqm.to_host(kept))
+    forms = {"sharded": sharded, "across": across, "loop": loop, "joined": joined}
+    told = {
+        name: {k: np.float64(v).hex() for k, v in eqm.to_host(m).items()}
+        for name, m in forms.items()
+    }
+    Path(file).write_text(json.dumps(told | {"kept": eqm.to_host(kept)}))
 
 
 if __name__ == "__main__":
-    worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    worker(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
