@@ -4,7 +4,32 @@ from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
-from ._classification.accuracy import Accuracy as Accuracy
+from ._classification.accuracy import Accuracy as Accuracy, Hits as Hits
+from ._classification.agreement import (
+    CohenKappa as CohenKappa,
+    MatthewsCorrelation as MatthewsCorrelation,
+)
+from ._classification.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
+from ._classification.classification_report import (
+    ClassificationReport as ClassificationReport,
+    Report as Report,
+)
+from ._classification.confusion_counts import ConfusionCounts as ConfusionCounts
+from ._classification.confusion_matrix import ConfusionMatrix as ConfusionMatrix
+from ._classification.exact_match import ExactMatch as ExactMatch
+from ._classification.f_score import F1 as F1, FBeta as FBeta
+from ._classification.hamming_loss import HammingLoss as HammingLoss
+from ._classification.jaccard import Jaccard as Jaccard
+from ._classification.likelihood_ratios import (
+    ClassLikelihoodRatios as ClassLikelihoodRatios,
+    InformednessMarkedness as InformednessMarkedness,
+)
+from ._classification.precision_recall import Precision as Precision, Recall as Recall
+from ._classification.specificity import (
+    NegativePredictiveValue as NegativePredictiveValue,
+    Specificity as Specificity,
+)
+from ._classification.stat_scores import Counts as Counts, StatScores as StatScores
 from ._collection import Collection as Collection, MetricDict as MetricDict
 from ._field import constant as constant, state as state
 from ._host.collect import Collect as Collect
@@ -16,8 +41,16 @@ from ._loop import (
     EvaluationError as EvaluationError,
     pad_batch as pad_batch,
 )
-from ._metric import AbstractWrapper as AbstractWrapper, Metric as Metric
-from ._readout import AbstractReadout as AbstractReadout
+from ._metric import (
+    AbstractExact as AbstractExact,
+    AbstractWrapper as AbstractWrapper,
+    Metric as Metric,
+)
+from ._readout import (
+    AbstractPartialStatistic as AbstractPartialStatistic,
+    AbstractReadout as AbstractReadout,
+    AbstractStatistic as AbstractStatistic,
+)
 from ._reduce import (
     all_reduce as all_reduce,
     compute as compute,
@@ -30,6 +63,12 @@ from ._reduce import (
 from ._reduction import (
     AbstractReduction as AbstractReduction,
     exact_sum as exact_sum,
+)
+from ._task import (
+    AbstractTask as AbstractTask,
+    Binary as Binary,
+    Multiclass as Multiclass,
+    Multilabel as Multilabel,
 )
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, cast, final, Self
@@ -8,7 +9,7 @@ import jax
 from ._field import layout
 from ._metric import AbstractCollection, AbstractWrapper, Metric
 from ._node import is_fresh, is_metric, mark_fresh, rebuild
-from ._readout import AbstractReadout
+from ._readout import AbstractPartialStatistic, AbstractReadout, AbstractStatistic
 from ._route import route, union, update_of
 from ._wrap.from_output import FromOutput
 
@@ -19,9 +20,11 @@ from ._wrap.from_output import FromOutput
 
 
 class _Slot(eqx.Module):
-    """Stands in a shell for the state that the `MetricDict` keeps."""
+    """Stands in a shell for the state that the `MetricDict` keeps, or for a smaller statistic
+    that is read from it by each of `reads` in turn."""
 
     index: int = eqx.field(static=True)
+    reads: tuple[type[AbstractPartialStatistic], ...] = eqx.field(static=True)
 
 
 def _hull(member: Any) -> str | None:
@@ -46,35 +49,66 @@ def _put(shell: Any, state: Any) -> Any:
     return rebuild(shell, {field: _put(getattr(shell, field), state)})
 
 
-def _slot(shell: Any) -> int:
+def _slot(shell: Any) -> _Slot:
     while not isinstance(shell, _Slot):
         field = _hull(shell)
         assert field is not None
         shell = getattr(shell, field)
-    return shell.index
+    return shell
 
 
-def _shared_as(member: Metric) -> Any:
-    """What two members must have in common to share a state: the structure of a statistic
-    that no data has reached, read under the same names. Never equal values."""
+def _statistics(member: Metric) -> list[tuple[Any, tuple[type[AbstractPartialStatistic], ...]]]:
+    """The statistic of a member and all larger ones: what two members must have in common to
+    share it, and how the member's own is read from it. In common are the structure of a
+    statistic that no data has reached, and the names it is read under; never equal values."""
     renames, inner = [], member
     while isinstance(inner, FromOutput):
         renames.append(inner.renames)
         inner = inner.metric
-    if not is_fresh(member) or not isinstance(inner, AbstractReadout):
-        return object()
-    return tuple(renames), jax.tree.structure(inner.statistic)
+    statistic = inner.statistic if isinstance(inner, AbstractReadout) else inner
+    if not is_fresh(member) or not isinstance(inner, (AbstractReadout, AbstractStatistic)):
+        return [(object(), ())]
+    found, reads = [], ()
+    while statistic is not None:
+        found.append(((tuple(renames), jax.tree.structure(statistic)), reads))
+        if not isinstance(statistic, AbstractPartialStatistic):
+            break
+        reads = (type(statistic), *reads)
+        statistic = jax.eval_shape(statistic.larger)  # its arrays may be large
+    return found
 
 
 def _share(members: Mapping[str, Metric]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    statistics = {name: _statistics(member) for name, member in members.items()}
+    kept = {found[0][0] for found in statistics.values()}
     slots: dict[Any, int] = {}
-    shells, states = [], []
-    for member in members.values():
-        slot = slots.setdefault(_shared_as(member), len(states))
-        if slot == len(states):
-            states.append(_peel(member))
-        shells.append(_put(member, _Slot(slot)))
-    return tuple(shells), tuple(states)
+    shells, states = [], {}
+    for name, member in members.items():
+        key, reads = [found for found in statistics[name] if found[0] in kept][-1]
+        index = slots.setdefault(key, len(slots))
+        if not reads:
+            states.setdefault(index, _peel(member))
+        shells.append(_put(member, _Slot(index, reads)))
+    return tuple(shells), tuple(states[i] for i in range(len(states)))
+
+
+def _read(states: tuple[Any, ...], index: int, reads: tuple, known: dict[Any, Any]) -> Any:
+    if not reads:
+        return states[index]
+    if (index, reads) not in known:
+        larger = _read(states, index, reads[:-1], known)
+        known[index, reads] = reads[-1].read(larger)
+    return known[index, reads]
+
+
+@contextlib.contextmanager
+def _named(name: str, member: Metric) -> Iterator[None]:
+    """An error of a member says whose it is."""
+    try:
+        yield
+    except Exception as e:
+        e.add_note(f"In the metric `{name}` ({type(member).__name__}).")
+        raise
 
 
 @final
@@ -121,8 +155,11 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
     def __getitem__(self, name: str) -> Metric:
         if name not in self.names:
             raise KeyError(f"No metric `{name}`; there are {', '.join(self.names)}.")
-        shell = self.shells[self.names.index(name)]
-        member = _put(shell, self.states[_slot(shell)])
+        return self._member(self.shells[self.names.index(name)], {})
+
+    def _member(self, shell: Any, known: dict[Any, Any]) -> Metric:
+        slot = _slot(shell)
+        member = _put(shell, _read(self.states, slot.index, slot.reads, known))
         if is_fresh(self):
             mark_fresh(member)
         return member
@@ -137,10 +174,18 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return MetricDict(dict(self) | dict(other))
 
     def members(self) -> dict[str, Metric]:
-        return dict(self)
+        known: dict[Any, Any] = {}
+        shells = zip(self.names, self.shells, strict=True)
+        return {name: self._member(shell, known) for name, shell in shells}
+
+    def _owners(self) -> dict[str, Metric]:
+        """The members with the states that are kept in the place of their own: enough to tell
+        what they take, and to update those whose own it is."""
+        shells = zip(self.names, self.shells, strict=True)
+        return {name: _put(shell, self.states[_slot(shell).index]) for name, shell in shells}
 
     def arguments(self) -> dict[str, bool]:
-        return union(self)
+        return union(self._owners())
 
     def replace_members(self, **members: Metric) -> "MetricDict":
         """A copy with other metrics under some names; those no longer share."""
@@ -149,12 +194,15 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return MetricDict(dict(self) | members)
 
     def update(self, **outputs: Any) -> Self:
-        members = dict(self)
+        members = self._owners()
         routed = route(members, outputs)
-        slots = [_slot(shell) for shell in self.shells]
-        first = [self.names[slots.index(i)] for i in range(len(self.states))]
-        states = [_peel(update_of(members[name], routed[name])) for name in first]
-        return rebuild(self, {"states": tuple(states)})
+        states: dict[int, Any] = {}
+        for name, shell in zip(self.names, self.shells, strict=True):
+            slot = _slot(shell)
+            if not slot.reads and slot.index not in states:
+                with _named(name, members[name]):
+                    states[slot.index] = _peel(update_of(members[name], routed[name]))
+        return rebuild(self, {"states": tuple(states[i] for i in range(len(states)))})
 
     def merge(self, other: Any) -> Self:
         """Merges by name; dicts that share their statistics differently still merge."""
@@ -170,7 +218,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return cast(Self, merged)
 
     def compute(self) -> dict[str, Any]:
-        return {name: self[name].compute() for name in self.names}
+        return {name: member.compute() for name, member in self.members().items()}
 
 
 class Collection(AbstractCollection):
@@ -201,7 +249,11 @@ class Collection(AbstractCollection):
     def update(self, **outputs: Any) -> Self:
         members = type(self).members(self)
         routed = route(members, outputs)
-        return self.replace(**{n: update_of(m, routed[n]) for n, m in members.items()})
+        new = {}
+        for name, member in members.items():
+            with _named(name, member):
+                new[name] = update_of(member, routed[name])
+        return self.replace(**new)
 
     def compute(self) -> dict[str, Any]:
         return {name: m.compute() for name, m in self.members().items()}

@@ -3,7 +3,7 @@ annotations are checked, so that at run time, and in messages, there are jax arr
 
 from typing import TYPE_CHECKING
 
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool, Integer, Shaped
 
 
 if TYPE_CHECKING:
@@ -13,5 +13,6 @@ else:
 
 
 Values = Shaped[Input, "..."]
+Labels = Integer[Input, "..."] | Bool[Input, "..."]
 Mask = Bool[Input, "..."] | None
 Weights = Shaped[Input, "..."] | None

@@ -298,6 +298,16 @@ class Metric(Node):
         return FromFun(self, fn)
 
 
+class AbstractExact(Metric):
+    """A metric whose value is a sum, which float32 may not hold: `eqm.to_host` reads it in
+    float64."""
+
+    @abc.abstractmethod
+    def exact(self) -> Any:
+        """The value with a pair of float32 in the place of each array; `None` if it is no
+        sum."""
+
+
 class AbstractInvalid(Metric):
     """A metric whose value is a count of invalid rows."""
 

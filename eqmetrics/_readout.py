@@ -7,6 +7,26 @@ from ._metric import AbstractWrapper, Metric
 from ._route import arguments_of
 
 
+class AbstractStatistic(Metric):
+    """A statistic that readouts, and members of a `MetricDict`, share: it holds no arrays that
+    are configuration, so equal structure means the same."""
+
+
+class AbstractPartialStatistic(AbstractStatistic):
+    """A statistic that can be read from a larger one; a `MetricDict` that holds both keeps the
+    larger alone."""
+
+    @abc.abstractmethod
+    def larger(self) -> AbstractStatistic | None:
+        """The next larger statistic, empty, that holds all that this one does; `None` if
+        there is none of this configuration."""
+
+    @classmethod
+    @abc.abstractmethod
+    def read(cls, larger: Any) -> Self:
+        """This statistic from the state of the larger one."""
+
+
 class AbstractReadout(AbstractWrapper):
     """A value read from a statistic that other metrics may read too.
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
-from ._reduction.pair import add_count, count_rows, from_integer, fused, Pair, renormalise, sum_rows
+from ._reduction.pair import add_count, count_rows, from_integer, fused, Pair, sum_pairs, sum_rows
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -44,6 +44,12 @@ class Rows(NamedTuple):
         """A count of invalid rows that has also seen these."""
         return count if self.invalid is None else add_count(count, self.invalid)
 
+    def only(self, keep: Bool[Array, "rows"]) -> "Rows":
+        """Some of the rows; the rest leaves no trace."""
+        mask = keep if self.mask is None else self.mask & keep
+        invalid = None if self.invalid is None else self.invalid & keep
+        return self._replace(mask=mask, invalid=invalid)
+
     def without(self, bad: Bool[Array, "rows"]) -> "Rows":
         """The rows less those that a metric finds invalid."""
         if self.mask is not None:
@@ -72,10 +78,7 @@ def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pa
     if weights is not None:
         w = column(weights, high)
         high, low = high * w, None if low is None else low * w
-    total = sum_rows(high)
-    if low is None:
-        return total
-    return renormalise(total[0], total[1] + jnp.sum(low, axis=0))
+    return sum_rows(high) if low is None else sum_pairs(jnp.stack([high, low]))
 
 
 def rows(

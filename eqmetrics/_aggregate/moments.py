@@ -9,7 +9,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._metric import Metric
+from .._readout import AbstractStatistic
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX, zeros
 from .._reduction.pair import (
@@ -126,7 +126,7 @@ MOMENTS = _Moments()
 
 
 @final
-class CentredMoments(Metric):
+class CentredMoments(AbstractStatistic):
     """Count, mean and sum of squared deviations: the statistic that `Std` and `Variance`
     read, and share in a `MetricDict`.
 

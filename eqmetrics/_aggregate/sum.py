@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._metric import Metric
+from .._metric import AbstractExact
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, Pair, to_float
 from .._rows import rows
@@ -26,7 +26,7 @@ def _counted(pair: Array, values: Array, mask: Array | None) -> Array:
 
 
 @final
-class Sum(Metric):
+class Sum(AbstractExact):
     r"""The sum of all values: $\sum_i w_i x_i$, as accurate as `math.fsum`.
 
     The accumulator under nearly every metric. It keeps an unevaluated pair of float32,
@@ -70,13 +70,16 @@ class Sum(Metric):
         """Adds a sum that is already a pair, of shape `(2, *shape)`."""
         return self.replace(pair=add(self.pair, pair))
 
+    def exact(self) -> Pair:
+        return self.pair
+
     def compute(self) -> Float32[Array, "..."]:
         """The float32 nearest to the sum, of shape `shape`."""
         return to_float(self.pair)
 
 
 @final
-class Count(Metric):
+class Count(AbstractExact):
     """The number of rows under the mask; exact up to $2^{48}$.
 
     State: 2 floats. Undefined when: never; an empty count is 0. Rows are all axes of
@@ -98,6 +101,9 @@ class Count(Metric):
 
     def update(self, values: Values, *, mask: Mask = None) -> Self:
         return self.replace(pair=_counted(self.pair, values, mask))
+
+    def exact(self) -> Pair:
+        return self.pair
 
     def compute(self) -> Float32[Array, ""]:
         return to_float(self.pair)

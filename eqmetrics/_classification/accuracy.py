@@ -1,75 +1,132 @@
+import functools as ft
 from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32, Integer
+from jaxtyping import Array, Float, Float32
 
-from .._checks import describe
-from .._custom_types import Input, Mask, Weights
+from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
-from .._metric import Metric
+from .._readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, to_float
-from .._rows import rows, undefined_as
+from .._reduction.pair import add, fused, sum_pairs, to_float
+from .._rows import undefined_as, weighted_sum
+from .._task import AbstractTask, Multiclass
+from .average import average_of, AverageKind, check_average
+from .decision import hits, Inputs
+from .stat_scores import Counts, StatScores
 
 
-def _hits(logits: Array, labels: Array) -> tuple[Array, Array]:
-    """Whether each label's own score is the best of its row, and whether the row is valid.
-    Ties go to the lower class."""
-    classes = logits.shape[-1]
-    # 8 bits don't hold 300 classes: the comparison below would wrap.
-    labels = labels.astype(jnp.int32)
-    valid = (labels >= 0) & (labels < classes)
-    index = jnp.where(valid, labels, 0)[:, None]
-    if classes <= 24:
-        # XLA's CPU unrolls a short argmax: 4096 x 10 in 9 us, 32 in the form below. It
-        # answers with the first NaN, if there is one.
-        best = jnp.argmax(logits, axis=-1)[:, None]
-        top = jnp.take_along_axis(logits, best, axis=-1)
-        return (best == index)[:, 0], valid & ~jnp.isnan(top)[:, 0]
-    # The rank of one score needs no argmax, and the maximum of one code per score is one
-    # pass: 0 is beaten by the label's, 1 beats it (or ties and comes first), 2 is NaN. As
-    # floats: XLA's CPU vectorises a float maximum and not an integer one or a sum, and no
-    # NaN reaches it.
-    own = jnp.take_along_axis(logits, index, axis=-1)
-    before = jnp.arange(classes, dtype=jnp.int32)[None, :] < index
-    beats = jnp.where((logits > own) | before, 1.0, 0.0)
-    code = jnp.where(logits < own, 0.0, jnp.where(jnp.isnan(logits), 2.0, beats))
-    code = jnp.max(code, axis=-1)
-    return code == 0, valid & (code < 2)
-
-
-@fused
+@ft.partial(fused, static_argnames="task")
 def _updated(
-    sums: Array,
-    invalid: Array,
-    logits: Array,
-    labels: Array,
-    mask: Array | None,
-    weights: Array | None,
+    sums: Array, invalid: Array, inputs: Inputs, task: AbstractTask | None
 ) -> dict[str, Array]:
-    if logits.shape[-1] == 0:
-        raise TypeError(f"`logits` is {describe(logits)}: it has no classes on its last axis.")
-    batch = rows(labels, mask, weights, name="labels")
-    hit, valid = _hits(logits.reshape(-1, logits.shape[-1]), batch.values)
-    batch = batch.without(~valid)
-    both = jnp.stack([batch._replace(values=hit).total(), batch.weight()], axis=-1)
-    return {"sums": add(sums, both), "invalid": batch.left_out(invalid)}
+    hit, d = hits(task, inputs)
+    if hit.ndim == 1:
+        batch = d.batch._replace(values=hit)
+        both = jnp.stack([batch.total(), batch.weight()], axis=-1)
+    else:
+        # each of the labels of a row is a decision
+        each = jnp.stack([hit & d.taken, d.taken], axis=-1)
+        both = sum_pairs(weighted_sum(each, d.batch.mask, d.batch.weights))
+    return {"sums": add(sums, both), "invalid": d.batch.left_out(invalid)}
 
 
 @final
-class Accuracy(Metric):
-    r"""The share of rows whose highest score is the label's (top-1, micro average).
-
-    Takes `logits` of shape `(*rows, classes)` and integer `labels` of shape `rows`, with
-    any leading axes. Ties go to the lower class. NaN scores and labels outside
-    `[0, classes)` are invalid: such rows are left out and counted.
+class Hits(AbstractPartialStatistic):
+    """How many decisions were right, and how many were made: the statistic under
+    [`eqmetrics.Accuracy`][] and [`eqmetrics.HammingLoss`][].
 
     **Arguments:**
 
+    - `task`: a task; or `None`: multiclass, top-1, as many classes as there are scores.
+
+    State: 6 floats, whatever the number of classes. Undefined when: never.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        hits = eqm.Hits()
+        logits = jnp.array([[-1.0, 1.0], [1.0, -1.0]])
+        assert hits(logits=logits, labels=jnp.array([0, 0])).tolist() == [1, 2]
+        ```
+    """
+
+    task: AbstractTask | None = eqx.field(static=True)
+    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (right, all)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
+
+    def __init__(self, task: AbstractTask | None = None):
+        self.task = task
+        self.sums = jnp.zeros((2, 2))
+        self.invalid = jnp.zeros(2)
+
+    @property
+    def valid(self) -> str:
+        any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
+        return any_classes if self.task is None else self.task.valid
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        predicted_labels: Labels | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`."""
+        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
+        return self.replace(**_updated(self.sums, self.invalid, inputs, task=self.task))
+
+    def larger(self) -> StatScores | None:
+        return None if self.task is None else StatScores(self.task)
+
+    @classmethod
+    def read(cls, larger: StatScores) -> Self:
+        counts = larger.counts()
+        if isinstance(larger.task, Multiclass):
+            right, wrong = counts.tp, counts.fn
+        else:
+            right, wrong = add(counts.tp, counts.tn), add(counts.fp, counts.fn)
+        both = sum_pairs(jnp.stack([right, add(right, wrong)], axis=-1))
+        return cls(larger.task).replace(sums=both, invalid=larger.invalid)
+
+    def compute(self) -> Float32[Array, "2"]:
+        """The weights of the right decisions and of all."""
+        return to_float(self.sums)
+
+
+def _accuracy(counts: Counts, multiclass: bool) -> tuple[Array, Array]:
+    tp, fp, fn, tn = counts
+    # Of one class among several, the rows that are its own: all others would be right of it
+    # as soon as they are something else, however wrong.
+    return (tp, tp + fn) if multiclass else (tp + tn, tp + fp + fn + tn)
+
+
+@final
+class Accuracy(AbstractReadout):
+    r"""The share of right decisions.
+
+    Without a task, the share of rows whose highest score is the label's, as in clu: `logits`
+    of shape `(*rows, classes)`, `labels` of shape `rows`, and a state that doesn't grow with
+    the classes. Ties go to the lower class.
+
+    The accuracy of one class of several is the share of its rows that are right (its recall),
+    as in torchmetrics; that of a label of a multilabel task is the share of right decisions
+    about it. With `average="macro"` a multiclass accuracy is the balanced accuracy.
+
+    **Arguments:**
+
+    - `task`: a task; `None` as said above.
+    - `average`: `"micro"` over all decisions alike, `"macro"`, `"weighted"` by the support of
+        the classes, or `None` for each class. Micro here, unlike in the rest of the family.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 6 floats, whatever the number of classes. Undefined when: no row was seen.
+    State: micro 6 floats, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
+    seen; of a class, when no row of it was.
 
     !!! example
 
@@ -80,29 +137,33 @@ class Accuracy(Metric):
         ```
     """
 
+    task: AbstractTask | None = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (hits, weight)
-    invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="labels in [0, classes), logits without NaN, weights >= 0"
-    )
+    statistic: Hits | StatScores
 
-    def __init__(self, *, undefined: float | None = None):
-        self.undefined = undefined
-        self.sums = jnp.zeros((2, 2), jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
-
-    def update(
+    def __init__(
         self,
+        task: AbstractTask | None = None,
         *,
-        logits: Float[Input, "*rows classes"],
-        labels: Integer[Input, "*rows"],
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        return self.replace(
-            **_updated(self.sums, self.invalid, logits, labels, mask, weights)
-        )
+        average: AverageKind = "micro",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        if task is None and average != "micro":
+            raise ValueError(
+                f"`Accuracy(average={average!r})` needs to know the classes: "
+                f"`eqm.Accuracy(eqm.Multiclass(num_classes), average={average!r})`."
+            )
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = Hits(task) if task is None or average == "micro" else StatScores(task)
 
-    def compute(self) -> Float32[Array, ""]:
-        hits, weight = to_float(self.sums)
-        return undefined_as(hits / weight, weight == 0, self.undefined)
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None`."""
+        if isinstance(self.statistic, Hits):
+            right, every = self.statistic.compute()
+            return undefined_as(right / every, every == 0, self.undefined)
+        ratio = ft.partial(_accuracy, multiclass=isinstance(self.task, Multiclass))
+        return average_of(ratio, self.statistic, self.average, self.undefined)

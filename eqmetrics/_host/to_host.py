@@ -4,10 +4,9 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from .._aggregate.sum import Count, Sum
 from .._checks import describe
 from .._invalid import raise_if_invalid
-from .._metric import AbstractCollection
+from .._metric import AbstractCollection, AbstractExact
 from .._node import is_metric
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
@@ -33,9 +32,9 @@ def _readout(metric: Any) -> Any:
         return _Members(tuple(members), tuple(_readout(m) for m in members.values()))
     if isinstance(metric, (FromOutput, FromFun)):
         return _readout(metric.metric)
-    if isinstance(metric, (Sum, Count)):
+    if isinstance(metric, AbstractExact) and (pairs := metric.exact()) is not None:
         metric.compute()  # checks the shapes of the state
-        return _Exact(metric.pair)
+        return jax.tree.map(_Exact, pairs)
     return metric.compute() if is_metric(metric) else metric
 
 

@@ -162,6 +162,12 @@ def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
 
 
 @fused
+def sum_pairs(x: Float32[Array, "2 rows ..."]) -> Pair:
+    """The sum over the first axis of an array of pairs; exact for whole numbers."""
+    return add(sum_rows(x[0]), sum_rows(x[1]))
+
+
+@fused
 def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
     return from_integer(jnp.sum(x, axis=0, dtype=jnp.int32))
 

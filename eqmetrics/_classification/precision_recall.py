@@ -1,0 +1,68 @@
+from typing import final
+
+from jaxtyping import Array
+
+from .average import AbstractClassScore
+from .stat_scores import Counts
+
+
+@final
+class Precision(AbstractClassScore):
+    r"""The share of the rows predicted as a class that are of it.
+
+    $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp})$
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.StatScores`][], shared.
+    Undefined when: no row is predicted as the class.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        predicted, labels = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 1])
+        precision = eqm.Precision(eqm.Binary())
+        assert precision(predicted_labels=predicted, labels=labels) == 0.5
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.tp, counts.tp + counts.fp
+
+
+@final
+class Recall(AbstractClassScore):
+    r"""The share of the rows of a class that are predicted as it; sensitivity.
+
+    $\mathrm{tp} / (\mathrm{tp} + \mathrm{fn})$
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.StatScores`][], shared.
+    Undefined when: no row is of the class.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        predicted, labels = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 1])
+        recall = eqm.Recall(eqm.Binary())
+        assert recall(predicted_labels=predicted, labels=labels) == 0.5
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.tp, counts.tp + counts.fn

@@ -1,0 +1,68 @@
+from typing import final
+
+from jaxtyping import Array
+
+from .average import AbstractClassScore
+from .stat_scores import Counts
+
+
+@final
+class Specificity(AbstractClassScore):
+    r"""The share of the rows of other classes that are predicted as others.
+
+    $\mathrm{tn} / (\mathrm{tn} + \mathrm{fp})$
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.StatScores`][], shared.
+    Undefined when: every row is of the class.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        predicted, labels = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 1])
+        specificity = eqm.Specificity(eqm.Binary())
+        assert specificity(predicted_labels=predicted, labels=labels) == 0.5
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.tn, counts.tn + counts.fp
+
+
+@final
+class NegativePredictiveValue(AbstractClassScore):
+    r"""The share of the rows predicted as other classes that are of others.
+
+    $\mathrm{tn} / (\mathrm{tn} + \mathrm{fn})$
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.StatScores`][], shared.
+    Undefined when: every row is predicted as the class.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        predicted, labels = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 1])
+        npv = eqm.NegativePredictiveValue(eqm.Binary())
+        assert npv(predicted_labels=predicted, labels=labels) == 0.5
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.tn, counts.tn + counts.fn

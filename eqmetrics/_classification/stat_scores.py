@@ -1,0 +1,153 @@
+import functools as ft
+from typing import final, NamedTuple, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
+
+from .._cells import add_rows, add_weights
+from .._custom_types import Input, Labels, Mask, Weights
+from .._field import state
+from .._metric import AbstractExact
+from .._readout import AbstractPartialStatistic
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add, count_rows, fused, Pair, sum_pairs, to_float
+from .._rows import weighted_sum
+from .._task import AbstractTask, Multiclass
+from .confusion_counts import ConfusionCounts, MOST_CLASSES
+from .decision import decide, Decisions, Inputs
+
+
+class Counts(NamedTuple):
+    """True and false positives and negatives, of each class or of all together."""
+
+    tp: Array
+    fp: Array
+    fn: Array
+    tn: Array
+
+    def floats(self) -> "Counts":
+        return Counts(*map(to_float, self))
+
+    def total(self, part: Array) -> "Counts":
+        """The sums over the classes of which `part` is true, of counts that are pairs."""
+        return Counts(*(sum_pairs(jnp.where(part[None], x, 0)) for x in self))
+
+
+@ft.partial(fused, static_argnames="task")
+def _updated(
+    cells: Array, invalid: Array, inputs: Inputs, task: AbstractTask
+) -> dict[str, Array]:
+    d = decide(task, inputs)
+    count = _count_one if isinstance(task, Multiclass) else _count_each
+    return {"cells": count(cells, d), "invalid": d.batch.left_out(invalid)}
+
+
+def _count_one(cells: Array, d: Decisions) -> Array:
+    """Each row has one label and one prediction: three cells, wherever the classes end."""
+    classes = cells.shape[2]
+    index = jnp.concatenate([d.labels, classes + d.predicted, 2 * classes + d.labels])
+    flat = cells.reshape(2, -1)
+    hit = d.labels == d.predicted
+    if d.batch.weights is None:
+        taken = jnp.concatenate([d.taken, d.taken, d.taken & hit])
+        flat = add_rows(flat, index, taken)
+    else:
+        w = jnp.where(d.taken, d.batch.weights, 0)
+        flat = add_weights(flat, index, jnp.concatenate([w, w, jnp.where(hit, w, 0)]))
+    return flat.reshape(cells.shape)
+
+
+def _count_each(cells: Array, d: Decisions) -> Array:
+    """Each row says yes or no to every class."""
+    said = jnp.stack(
+        [d.labels, d.predicted, d.labels & d.predicted, jnp.ones_like(d.labels)], axis=1
+    )
+    said &= d.taken[:, None]
+    if d.batch.weights is None:
+        return add(cells, count_rows(said))
+    return add(cells, weighted_sum(said, d.batch.mask, d.batch.weights))
+
+
+@final
+class StatScores(AbstractPartialStatistic, AbstractExact):
+    r"""True and false positives and negatives of each class: the statistic that the scores
+    of counts read, and share in a `MetricDict`.
+
+    A row with label $y$ and prediction $p$ is a true positive of $y$ if $p = y$; else a false
+    negative of $y$ and a false positive of $p$. It costs $O(\text{rows} + \text{classes})$.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 6 floats a class (8 if the task isn't multiclass), and 2 for the invalid rows.
+    Undefined when: never; empty counts are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        scores = eqm.StatScores(eqm.Multiclass(3))
+        counts = scores(predicted_labels=jnp.array([0, 1, 1]), labels=jnp.array([0, 1, 2]))
+        assert counts["tp"].tolist() == [1, 1, 0] and counts["fp"].tolist() == [0, 1, 0]
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    # Of each class: the weight of its rows, of the rows predicted as it, and of both; and of
+    # all rows, where that isn't the sum of the first over the classes.
+    cells: Float32[Array, "2 cells classes"] = state(reduce=EXACT_SUM)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+
+    def __init__(self, task: AbstractTask):
+        self.task = task
+        self.cells = jnp.zeros((2, 3 if isinstance(task, Multiclass) else 4, task.classes))
+        self.invalid = jnp.zeros(2)
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        predicted_labels: Labels | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
+        are the task's. `mask` and `weights` have the shape of the rows."""
+        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
+        return self.replace(**_updated(self.cells, self.invalid, inputs, task=self.task))
+
+    def larger(self) -> ConfusionCounts | None:
+        if isinstance(self.task, Multiclass) and self.task.num_classes <= MOST_CLASSES:
+            return ConfusionCounts(self.task)
+        return None
+
+    @classmethod
+    def read(cls, larger: ConfusionCounts) -> Self:
+        new = cls(larger.task)
+        support, predicted, both = larger.margins()
+        return new.replace(
+            cells=jnp.stack([support, predicted, both], axis=1), invalid=larger.invalid
+        )
+
+    def counts(self) -> Counts:
+        """The counts of each class as pairs: arrays of shape `(2, classes)`."""
+        support, predicted, tp = self.cells[:, 0], self.cells[:, 1], self.cells[:, 2]
+        fp, fn = add(predicted, -tp), add(support, -tp)
+        if self.cells.shape[1] == 4:
+            total = self.cells[:, 3]
+        else:
+            total = jnp.broadcast_to(sum_pairs(support)[:, None], support.shape)
+        return Counts(tp, fp, fn, add(add(total, -support), -fp))
+
+    def exact(self) -> dict[str, Pair]:
+        counts = self.counts()
+        return counts._asdict() | {"support": add(counts.tp, counts.fn)}
+
+    def compute(self) -> dict[str, Float32[Array, "classes"]]:
+        """`tp`, `fp`, `fn`, `tn` and `support` of each class, of shape `(classes,)`; of a
+        binary task, of class 1."""
+        return {name: to_float(x) for name, x in self.exact().items()}
