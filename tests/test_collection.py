@@ -1,5 +1,6 @@
 """`MetricDict` and `Collection` beside their members alone."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,3 +118,21 @@ def test_the_order_of_members_is_kept_to_the_host():
 def test_a_class_is_not_a_metric():
     with pytest.raises(TypeError, match=r"`a` is the class `Accuracy`.*`a=Accuracy\(\)`"):
         eqm.MetricDict(a=eqm.Accuracy)  # pyright: ignore[reportArgumentType]
+
+
+def test_metrics_are_updated_inside_a_loss_that_is_differentiated():
+    metrics = eqm.MetricDict(
+        MEMBERS | {"sum": eqm.Sum(), "max": eqm.Max(), "last": eqm.LastValue(), "n": eqm.Count()}
+    )
+
+    def loss(weight, metrics, x):
+        rows = jnp.square(weight * x)
+        return rows.mean(), metrics.update(values=rows)
+
+    x = jnp.arange(4.0)
+    want = eqm.to_host(metrics.update(values=4.0 * x * x))
+    for transform in (jax.value_and_grad, eqx.filter_value_and_grad):
+        step = transform(loss, has_aux=True)
+        for f in (step, eqx.filter_jit(step)):
+            (_, seen), gradient = f(jnp.array(2.0), metrics, x)
+            assert gradient == 14.0 and eqm.to_host(seen) == want

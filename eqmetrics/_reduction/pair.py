@@ -93,14 +93,13 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     high = x.astype(jnp.float32)
     if x.dtype == jnp.bool_ or jnp.iinfo(x.dtype).bits <= 16:
         return lift(high)
-    # Two pieces of 16 bits: `high` rounded up to 2^31 would not go back to an integer.
-    top = lax.shift_right_arithmetic(x, jnp.asarray(16, x.dtype))
+    # Two pieces of 24 bits: `high` rounded up to 2^31 would not go back to an integer.
+    bits = jnp.asarray(24, x.dtype)
+    top = lax.shift_right_arithmetic(x, bits)
     if jnp.issubdtype(x.dtype, jnp.unsignedinteger):
-        top = lax.shift_right_logical(x, jnp.asarray(16, x.dtype))
-    bottom = x - lax.shift_left(top, jnp.asarray(16, x.dtype))
-    return renormalise(
-        top.astype(jnp.float32) * 65536.0, bottom.astype(jnp.float32)
-    )
+        top = lax.shift_right_logical(x, bits)
+    bottom = x - lax.shift_left(top, bits)
+    return renormalise(top.astype(jnp.float32) * 2.0**24, bottom.astype(jnp.float32))
 
 
 def _add_row(a, b):
@@ -108,9 +107,17 @@ def _add_row(a, b):
     return s, a[1] + b[1] + e
 
 
+@ft.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _reduce_axis(high: Array, low: Array, axis: int) -> tuple[Array, Array]:
     zero = jnp.float32(0)
     return lax.reduce((high, low), (zero, zero), _add_row, (axis,))
+
+
+@_reduce_axis.defjvp
+def _reduce_axis_jvp(axis, primals, tangents):
+    # jax has no derivative of a reduction of two operands; of this one it is a plain sum.
+    high, low = (jnp.sum(t, axis) for t in tangents)
+    return _reduce_axis(*primals, axis), (high, low)
 
 
 def _is_split(x: Array) -> bool:
