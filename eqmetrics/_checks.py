@@ -250,7 +250,7 @@ class CheckedMethod:
                 return self.fn(metric, *args, **kwargs)
         except TypeError:
             key = None
-        verify(metric)
+        verify(metric, args, kwargs)
         self._bind(metric, args, kwargs)
         out = (self.fn if off else self.checked)(metric, *args, **kwargs)
         if key is not None:

@@ -120,7 +120,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     def __getitem__(self, name: str) -> Metric:
         if name not in self.names:
-            raise KeyError(f"No metric `{name}`; there are {', '.join(self.names)}.")
+            raise KeyError(f"No metric `{name}`; there are {', '.join(self.names) or 'none'}.")
         shell = self.shells[self.names.index(name)]
         member = _put(shell, self.states[_slot(shell)])
         if is_fresh(self):

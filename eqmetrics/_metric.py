@@ -42,7 +42,11 @@ def _plain(fn: _F) -> _F:
 def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
     fn = cls.__dict__[name]
     made: list[CheckedMethod] = []
-    verify = ft.partial(check_shapes_of, action=name, walk=walk)
+
+    def verify(metric, args, kwargs):
+        check_shapes_of(metric, name, walk)
+        if name == "update" and isinstance(metric, AbstractWrapper):
+            _check_outputs(metric, args, kwargs)
 
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
@@ -51,6 +55,13 @@ def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
         return finish(self, made[0](self, args, kwargs, verify), (args, kwargs))
 
     setattr(cls, name, method)
+
+
+def _check_outputs(metric: "AbstractWrapper", args: Any, kwargs: Any) -> None:
+    from ._route import check_outputs
+
+    if not isinstance(metric, AbstractCollection):  # which routes, and names its members
+        check_outputs(metric, kwargs, positional=bool(args))
 
 
 def _check_merge(cls: type["Metric"], fn: Any) -> None:

@@ -63,6 +63,21 @@ def test_routing_is_strict():
         largest.update(values=jnp.ones(2), weights=jnp.ones(2))
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        eqm.Max().from_output(weights=None).from_output("loss"),
+        eqm.Max().from_output(weights=None).from_fun(lambda loss: loss),
+        eqm.MetricDict(a=eqm.Max().from_output("loss", weights=None)),
+    ],
+    ids=["renamed", "from_fun", "nested"],
+)
+def test_a_refusal_is_heard_at_any_depth(member):
+    d = eqm.MetricDict(member=member, mean=eqm.Average().from_output("loss"))
+    out = d.update(loss=jnp.array([1.0, 3.0]), weights=jnp.array([1.0, 0.0])).compute()
+    assert jax.tree.leaves(out) == [1.0, 3.0]
+
+
 def test_nesting_and_mapping():
     d = eqm.MetricDict({"val/f": losses()}) | {"rows": eqm.Count().from_output("loss")}
     out = eqm.to_host(d.update(loss=jnp.array([1.0, 3.0])))
