@@ -77,6 +77,14 @@ def _share(members: Mapping[str, Metric]) -> tuple[tuple[Any, ...], tuple[Any, .
     return tuple(shells), tuple(states)
 
 
+def _refuse_class(collection: str, name: str, member: Any) -> None:
+    if isinstance(member, type):
+        raise TypeError(
+            f"`{collection}`: `{name}` is the class `{member.__name__}`, expected a metric. "
+            f"Build it: `{name}={member.__name__}()`."
+        )
+
+
 @final
 class MetricDict(AbstractCollection, Mapping[str, Metric]):
     """Metrics by name: a mapping, and itself a metric.
@@ -107,11 +115,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         joined = dict(metrics or {}) | named
         for name, member in joined.items():
             if not is_metric(member):
-                if isinstance(member, type):
-                    raise TypeError(
-                        f"`MetricDict`: `{name}` is the class `{member.__name__}`, expected a "
-                        f"metric. Build it: `{name}={member.__name__}()`."
-                    )
+                _refuse_class("MetricDict", name, member)
                 raise TypeError(
                     f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
                 )
@@ -190,6 +194,17 @@ class Collection(AbstractCollection):
             )
         ```
     """
+
+    def __check_init__(self):
+        for name in layout(type(self)).nested:
+            value = getattr(self, name)
+            _refuse_class(type(self).__qualname__, name, value)
+            if not is_metric(value) and jax.tree.leaves(value, is_leaf=is_metric):
+                raise TypeError(
+                    f"`{type(self).__qualname__}.{name}` is a {type(value).__name__}, expected a "
+                    "metric: no output would reach those inside. Give each a field, or use "
+                    f"`{name}: eqm.MetricDict`."
+                )
 
     def members(self) -> dict[str, Metric]:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

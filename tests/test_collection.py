@@ -130,7 +130,49 @@ def test_the_order_of_members_is_kept_to_the_host():
     assert list(got) == ["b", "a"] and list(got["a"]) == ["z", "y"]
 
 
+class Listed(eqm.Collection):
+    losses: list[eqm.Metric]
+
+    def __init__(self):
+        self.losses = [eqm.Average()]
+
+
+def test_a_member_inside_a_list_would_see_nothing():
+    with pytest.raises(TypeError, match="`Listed.losses` is a list.*eqm.MetricDict"):
+        Listed()
+
+
+def used(metrics):
+    return metrics.update(values=jnp.arange(3.0))
+
+
+TWICE = eqm.Average()
+TWINS = {
+    "named twice": lambda: eqm.MetricDict(a=TWICE, b=TWICE),
+    "shared": lambda: used(eqm.MetricDict(MEMBERS)).replace_members(mean=eqm.Average()),
+    "joined": lambda: used(eqm.MetricDict(MEMBERS)) | {"sum": eqm.Sum()},
+}
+
+
+@pytest.mark.parametrize("make", TWINS.values(), ids=TWINS)
+def test_no_buffer_is_held_twice(make):
+    step = jax.jit(lambda m, x: m.update(values=x), donate_argnums=0)
+    want = eqm.to_host(make().update(values=jnp.ones(2)))
+    assert eqm.to_host(step(make(), jnp.ones(2))) == want
+
+
+def test_a_dict_without_members():
+    empty = eqm.MetricDict()
+    assert eqm.to_host(empty.update().merge(empty)) == {} and empty.reduce().names == ()
+    stacked = {"sum": jax.vmap(eqm.Sum().update)(jnp.ones((8, 4))), "none": empty}
+    assert eqm.to_host(eqm.reduce(stacked)) == {"sum": 32.0, "none": {}}
+    with pytest.raises(TypeError, match="No metric takes the output `x`; taken are none"):
+        empty.update(x=1)
+
+
 def test_a_class_is_not_a_metric():
+    with pytest.raises(TypeError, match=r"`accuracy` is the class `Accuracy`.*Build it"):
+        Evaluation(accuracy=eqm.Accuracy)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match=r"`a` is the class `Accuracy`.*`a=Accuracy\(\)`"):
         eqm.MetricDict(a=eqm.Accuracy)  # pyright: ignore[reportArgumentType]
 
