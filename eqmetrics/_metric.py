@@ -110,6 +110,7 @@ class Metric(Node):
     ordered: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)  # `Generic` has one that must run
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         for name, finish in (("update", _finish_update), ("compute", _finish_compute)):
             fn = cls.__dict__.get(name)

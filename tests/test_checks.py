@@ -1,5 +1,7 @@
 """Arguments: conversions, ranges, and checks that cost nothing the second time."""
 
+import importlib
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -98,3 +100,31 @@ def test_what_is_no_number_is_told():
         eqm.Average().update(np.array(["cat", "dog"]))
     with pytest.raises(TypeError, match="`values` is an array of Python objects"):
         eqm.Average().update(np.array([[1.0], [1.0, 2.0]], dtype=object))
+
+
+LATE = (
+    "from __future__ import annotations\n"
+    + (Path(__file__).parent / "users_metric.py")
+    .read_text()
+    .replace("from typing import Self", "from typing import Self, TYPE_CHECKING")
+    .replace("class C", "if TYPE_CHECKING:\n    from absent import Absent\n\n\nclass C")
+    .replace("int = eqx.field", "int | Absent = eqx.field")
+    .replace('rows {self.columns}"]', 'rows {self.columns}"], other: Absent = 0')
+)
+
+
+def test_annotations_that_cannot_be_resolved_leave_the_others_checked(tmp_path, monkeypatch):
+    def load(name: str, source: str) -> Any:
+        (tmp_path / f"{name}.py").write_text(source)
+        return importlib.import_module(name).ColumnMean
+
+    assert LATE.count("Absent") == 3
+    monkeypatch.syspath_prepend(tmp_path)
+    good = load("late", LATE)(2)
+    assert good(np.ones((3, 2))).tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match="values"):
+        good.update(jnp.ones((3, 1)))
+    with pytest.raises(TypeError, match="total"):
+        load("late_shape", LATE.replace("zeros(columns)", "zeros(3)"))(2)
+    with pytest.raises(TypeError, match="`ColumnMean.count` is an array"):
+        load("late_class", LATE.replace('""] = eqm.state(reduce="sum")', '""]'))

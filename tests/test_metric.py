@@ -1,6 +1,6 @@
 """What `Metric` derives from `update`, `merge` and `compute`."""
 
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import equinox as eqx
 import jax
@@ -214,3 +214,24 @@ def test_different_parts_are_not_merged():
 def test_nan_as_configuration_is_itself():
     one, other = eqm.Average(undefined=float("nan")), eqm.Average(undefined=float("nan"))
     assert one.update(jnp.ones(2)).merge(other).compute() == 1.0
+
+
+M = TypeVar("M", bound=eqm.Metric)
+
+
+class Doubled(eqm.Metric, Generic[M]):
+    inner: M
+
+    def __init__(self, inner: M):
+        self.inner = inner
+
+    def update(self, values: Any) -> Self:
+        return self.replace(inner=self.inner.update(values))
+
+    def compute(self) -> Any:
+        return 2 * self.inner.compute()
+
+
+def test_a_generic_metric():
+    twice: Doubled[eqm.Sum] = Doubled(eqm.Sum())
+    assert twice.update(jnp.ones(3)).merge(Doubled[eqm.Sum](eqm.Sum())).compute() == 6.0
