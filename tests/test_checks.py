@@ -98,6 +98,9 @@ def test_masks_of_a_wrong_shape_or_dtype(mask, said):
 def test_what_is_no_number_is_told():
     with pytest.raises(TypeError, match=r"`values` is <U3\[2\], expected numbers"):
         eqm.Average().update(np.array(["cat", "dog"]))
+    for metric in (eqm.Sum(), eqm.Max(), eqm.Std(), eqm.LastValue()):
+        with pytest.raises(TypeError, match=r"`values` is complex64\[2\], expected real"):
+            metric.update(np.array([1 + 2j, 0], np.complex64))
     with pytest.raises(TypeError, match="`values` is an array of Python objects"):
         eqm.Average().update(np.array([[1.0], [1.0, 2.0]], dtype=object))
 
