@@ -121,7 +121,9 @@ def to_array(name: str, x: Any) -> Any:
 def _signature_of(tree: Any) -> Any:
     leaves, treedef = jax.tree.flatten(tree)
     return treedef, tuple(
-        (x.shape, x.dtype) if isinstance(x, (jax.Array, np.ndarray)) else type(x)
+        (x.shape, x.dtype)
+        if isinstance(x, (jax.Array, np.ndarray))
+        else (type(x), x if isinstance(x, str) else None)  # which of a `Literal`
         for x in leaves
     )
 

@@ -2,7 +2,7 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -131,3 +131,21 @@ def test_annotations_that_cannot_be_resolved_leave_the_others_checked(tmp_path, 
         load("late_shape", LATE.replace("zeros(columns)", "zeros(3)"))(2)
     with pytest.raises(TypeError, match="`ColumnMean.count` is an array"):
         load("late_class", LATE.replace('""] = eqm.state(reduce="sum")', '""]'))
+
+
+def test_each_value_of_a_literal_is_checked():
+    class Rounds(eqm.Metric):
+        total: Float[Array, ""] = eqm.state(reduce="sum")
+
+        def __init__(self):
+            self.total = jnp.zeros(())
+
+        def update(self, x: Float[Array, ""], how: Literal["up", "down"]) -> "Rounds":
+            return self.replace(total=self.total + (jnp.ceil(x) if how == "up" else jnp.floor(x)))
+
+        def compute(self) -> Float[Array, ""]:
+            return self.total
+
+    assert Rounds()(0.5, "up") == 1.0 and Rounds()(0.5, "down") == 0.0
+    with pytest.raises(TypeError, match="how"):
+        Rounds()(0.5, "sideways")
