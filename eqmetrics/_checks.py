@@ -8,6 +8,8 @@ import dataclasses
 import difflib
 import functools as ft
 import inspect
+import sys
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +45,38 @@ def is_array_hint(hint: Any) -> bool:
     if inspect.isclass(hint):
         return issubclass(hint, (AbstractArray, jax.Array))
     return any(is_array_hint(h) for h in typing.get_args(hint))
+
+
+def annotations_of(x: Any) -> dict[str, Any]:
+    if sys.version_info >= (3, 14):  # evaluated late, and a missing name would raise
+        import annotationlib
+
+        return annotationlib.get_annotations(x, format=annotationlib.Format.FORWARDREF)
+    return inspect.get_annotations(x)
+
+
+def resolved(annotations: dict[str, Any], globalns: Any, localns: Any) -> dict[str, Any]:
+    """Annotations that are text, evaluated one by one: a name that is imported for the type
+    checker alone leaves the others checked."""
+    hints = {}
+    for name, hint in annotations.items():
+        one = types.SimpleNamespace(__annotations__={name: hint})
+        try:
+            hints |= typing.get_type_hints(one, globalns, localns, include_extras=True)
+        except (NameError, TypeError, AttributeError):
+            continue
+    return hints
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """The annotations of a class and its bases that can be resolved."""
+    hints = {}
+    for base in reversed(cls.__mro__):
+        module = sys.modules.get(base.__module__)
+        names = vars(module) if module else {}
+        # the module's names go before the class's, as in `typing.get_type_hints`
+        hints |= resolved(annotations_of(base), dict(vars(base)), names)
+    return hints
 
 
 def _has_self(hint: Any) -> bool:
@@ -87,7 +121,9 @@ def to_array(name: str, x: Any) -> Any:
 def _signature_of(tree: Any) -> Any:
     leaves, treedef = jax.tree.flatten(tree)
     return treedef, tuple(
-        (x.shape, x.dtype) if isinstance(x, (jax.Array, np.ndarray)) else type(x)
+        (x.shape, x.dtype)
+        if isinstance(x, (jax.Array, np.ndarray))
+        else (type(x), x if isinstance(x, str) else None)  # which of a `Literal`
         for x in leaves
     )
 
@@ -124,11 +160,8 @@ def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
 
 
 @ft.cache
-def _field_checker(cls: type) -> Callable[..., None] | None:
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except (NameError, TypeError):
-        return None  # annotations that can't be resolved can't be checked
+def _field_checker(cls: type) -> Callable[..., None]:
+    hints = hints_of(cls)
     named = {
         f.name: hints[f.name]
         for f in dataclasses.fields(cls)
@@ -164,9 +197,7 @@ def check_fields(metric: Any) -> None:
             return
     except TypeError:  # an unhashable static field
         key = None
-    checker = _field_checker(type(metric))
-    if checker is not None:
-        checker(metric)
+    _field_checker(type(metric))(metric)
     if key is not None:
         _remember(_fields_seen, key)
 
@@ -188,12 +219,11 @@ def check_signature(cls: type, fn: Any, routes: bool) -> None:
 def _resolve(cls: type, fn: Any) -> inspect.Signature:
     signature = inspect.signature(fn)
     inner = inspect.unwrap(fn)
-    try:
-        hints = typing.get_type_hints(
-            inner, localns={**vars(cls), cls.__name__: cls}, include_extras=True
-        )
-    except (NameError, TypeError, AttributeError):
-        hints = {}
+    hints = resolved(
+        annotations_of(inner) if callable(inner) else {},
+        getattr(inner, "__globals__", {}),
+        {**vars(cls), cls.__name__: cls},
+    )
 
     def hint(name: str, default: Any) -> Any:
         found = hints.get(name, Any if isinstance(default, str) else default)
@@ -250,7 +280,7 @@ class CheckedMethod:
                 return self.fn(metric, *args, **kwargs)
         except TypeError:
             key = None
-        verify(metric)
+        verify(metric, args, kwargs)
         self._bind(metric, args, kwargs)
         out = (self.fn if off else self.checked)(metric, *args, **kwargs)
         if key is not None:

@@ -111,6 +111,14 @@ def _named(name: str, member: Metric) -> Iterator[None]:
         raise
 
 
+def _refuse_class(collection: str, name: str, member: Any) -> None:
+    if isinstance(member, type):
+        raise TypeError(
+            f"`{collection}`: `{name}` is the class `{member.__name__}`, expected a metric. "
+            f"Build it: `{name}={member.__name__}()`."
+        )
+
+
 @final
 class MetricDict(AbstractCollection, Mapping[str, Metric]):
     """Metrics by name: a mapping, and itself a metric.
@@ -141,11 +149,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         joined = dict(metrics or {}) | named
         for name, member in joined.items():
             if not is_metric(member):
-                if isinstance(member, type):
-                    raise TypeError(
-                        f"`MetricDict`: `{name}` is the class `{member.__name__}`, expected a "
-                        f"metric. Build it: `{name}={member.__name__}()`."
-                    )
+                _refuse_class("MetricDict", name, member)
                 raise TypeError(
                     f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
                 )
@@ -154,7 +158,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     def __getitem__(self, name: str) -> Metric:
         if name not in self.names:
-            raise KeyError(f"No metric `{name}`; there are {', '.join(self.names)}.")
+            raise KeyError(f"No metric `{name}`; there are {', '.join(self.names) or 'none'}.")
         return self._member(self.shells[self.names.index(name)], {})
 
     def _member(self, shell: Any, known: dict[Any, Any]) -> Metric:
@@ -238,6 +242,17 @@ class Collection(AbstractCollection):
             )
         ```
     """
+
+    def __check_init__(self):
+        for name in layout(type(self)).nested:
+            value = getattr(self, name)
+            _refuse_class(type(self).__qualname__, name, value)
+            if not is_metric(value) and jax.tree.leaves(value, is_leaf=is_metric):
+                raise TypeError(
+                    f"`{type(self).__qualname__}.{name}` is a {type(value).__name__}, expected a "
+                    "metric: no output would reach those inside. Give each a field, or use "
+                    f"`{name}: eqm.MetricDict`."
+                )
 
     def members(self) -> dict[str, Metric]:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

@@ -2,12 +2,11 @@
 
 import dataclasses
 import functools as ft
-import typing
 from typing import Any, NamedTuple
 
 import equinox as eqx
 
-from ._checks import is_array_hint, nearest
+from ._checks import annotations_of, hints_of, is_array_hint, nearest
 from ._reduction import AbstractReduction, NAMED
 
 
@@ -88,11 +87,8 @@ def layout(cls: Any) -> Layout:
 def check_class(cls: Any, own_merge: bool) -> None:
     """At class definition: every array says how it merges. `dataclasses.fields` is still
     empty then, so the annotations are read."""
-    try:
-        hints = typing.get_type_hints(cls, include_extras=True)
-    except (NameError, TypeError):
-        hints = {}  # told when the first instance is built
-    for name in cls.__dict__.get("__annotations__", {}):
+    hints = hints_of(cls)
+    for name in annotations_of(cls):
         declared = cls.__dict__.get(name)
         meta = declared.metadata if isinstance(declared, dataclasses.Field) else {}
         role = "static" if meta.get("static") else meta.get("role")

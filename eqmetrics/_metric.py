@@ -42,7 +42,11 @@ def _plain(fn: _F) -> _F:
 def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
     fn = cls.__dict__[name]
     made: list[CheckedMethod] = []
-    verify = ft.partial(check_shapes_of, action=name, walk=walk)
+
+    def verify(metric, args, kwargs):
+        check_shapes_of(metric, name, walk)
+        if name == "update" and isinstance(metric, AbstractWrapper):
+            _check_outputs(metric, args, kwargs)
 
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
@@ -51,6 +55,13 @@ def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
         return finish(self, made[0](self, args, kwargs, verify), (args, kwargs))
 
     setattr(cls, name, method)
+
+
+def _check_outputs(metric: "AbstractWrapper", args: Any, kwargs: Any) -> None:
+    from ._route import check_outputs
+
+    if not isinstance(metric, AbstractCollection):  # which routes, and names its members
+        check_outputs(metric, kwargs, positional=bool(args))
 
 
 def _check_merge(cls: type["Metric"], fn: Any) -> None:
@@ -99,6 +110,7 @@ class Metric(Node):
     ordered: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)  # `Generic` has one that must run
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         for name, finish in (("update", _finish_update), ("compute", _finish_compute)):
             fn = cls.__dict__.get(name)
@@ -163,12 +175,13 @@ class Metric(Node):
             right = tuple(getattr(other, n) for n in names)
             changes.update(zip(names, reduction.merge(left, right), strict=True))
         for name in mine.nested:
-            changes[name] = jax.tree.map(
-                lambda x, y: x.merge(y) if is_metric(x) else x,
-                getattr(self, name),
-                getattr(other, name),
-                is_leaf=is_metric,
-            )
+            values, others = getattr(self, name), getattr(other, name)
+            left, treedef = jax.tree.flatten(values, is_leaf=is_metric)
+            right, treedef_there = jax.tree.flatten(others, is_leaf=is_metric)
+            if treedef != treedef_there:
+                raise _differs(type(self), name, _paths(values), _paths(others))
+            merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
+            changes[name] = jax.tree.unflatten(treedef, merged)
         return rebuild(self, changes)
 
     @_plain
@@ -328,6 +341,19 @@ class AbstractCollection(AbstractWrapper):
         """The metrics by name."""
 
 
+def _differs(cls: type[Metric], name: str, here: Any, there: Any) -> ValueError:
+    return ValueError(
+        f"Cannot merge two `{cls.__qualname__}` of different configuration: "
+        f"`{name}` is {here} here and {there} there."
+    )
+
+
+def _paths(value: Any) -> str:
+    found = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)[0]
+    where = [jax.tree_util.keystr(path) or type(leaf).__name__ for path, leaf in found]
+    return ", ".join(where) or "nothing"
+
+
 def check_mergeable(left: Metric, right: Any) -> None:
     cls = type(left)
     if type(right) is not cls:
@@ -336,10 +362,11 @@ def check_mergeable(left: Metric, right: Any) -> None:
         )
     for name in layout(cls).static:
         a, b = getattr(left, name), getattr(right, name)
-        if a is not b and a != b:
-            raise ValueError(
-                f"Cannot merge two `{cls.__qualname__}` of different configuration: "
-                f"`{name}` is {a!r} here and {b!r} there."
-            )
+        if a is not b and a != b and (a == a or b == b):  # NaN is NaN
+            raise _differs(cls, name, repr(a), repr(b))
+    for (name, *here), (_, *there) in zip(left._built, right._built, strict=False):
+        if here != there:  # would be broadcast, or worse
+            sizes = (describe(jax.ShapeDtypeStruct(*x)) for x in (here, there))
+            raise _differs(cls, name, *sizes)
     for metric in (left, right):
         check_shapes_of(metric, "merge", walk)

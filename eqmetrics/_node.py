@@ -95,17 +95,25 @@ def finish_build(metric: Node) -> None:
     """After `__init__`: converts and checks every array, and remembers its shape."""
     mine = layout(type(metric))
     _own_arrays(metric, mine)
-    fresh = True
+    fresh, seen = True, {id(getattr(metric, name)) for name in mine.arrays}
     for name in mine.nested:
-        for leaf in jax.tree.leaves(getattr(metric, name), is_leaf=is_metric):
+        value = getattr(metric, name)
+        for leaf in jax.tree.leaves(value, is_leaf=is_metric):
             if is_metric(leaf):
                 fresh = fresh and is_fresh(leaf)
-            elif isinstance(leaf, (jax.Array, np.ndarray)):
+                continue
+            where = f"`{type(metric).__qualname__}.{name}`"
+            if isinstance(leaf, (jax.Array, np.ndarray)):
                 raise TypeError(
-                    f"`{type(metric).__qualname__}.{name}` holds {describe(leaf)}, which "
-                    "doesn't say how it merges. Declare the field with "
-                    "`eqm.state(reduce=...)` or `eqm.constant()`."
+                    f"{where} holds {describe(leaf)}, which doesn't say how it merges. Declare "
+                    "the field with `eqm.state(reduce=...)` or `eqm.constant()`."
                 )
+            raise TypeError(
+                f"{where} holds {describe(leaf)}, which is neither a metric nor a declared array. "
+                f"Configuration is static: `{name}: ... = eqx.field(static=True)`."
+            )
+        apart = jax.tree.map(lambda x: _apart(x, seen), value, is_leaf=is_metric)
+        object.__setattr__(metric, name, apart)
     built = tuple(
         (name, x.shape, x.dtype)
         for name in mine.arrays
@@ -117,14 +125,32 @@ def finish_build(metric: Node) -> None:
         mark_fresh(metric)
 
 
+def _apart(metric: Any, seen: set[int]) -> Any:
+    """The metric, with copies of the arrays that another one holds: one buffer an array, a
+    shared one can't be donated."""
+    leaves, treedef = jax.tree.flatten(metric)
+    shared = [id(x) in seen for x in leaves]
+    seen.update(map(id, leaves))
+    if not any(shared):
+        return metric
+    copies = [jnp.copy(x) if s else x for x, s in zip(leaves, shared, strict=True)]
+    new = jax.tree.unflatten(treedef, copies)
+    if is_fresh(metric):
+        mark_fresh(new)
+    return new
+
+
 def _own_arrays(metric: Node, mine: Layout) -> None:
     seen: set[int] = set()
-    reductions = {name: r for r, names in mine.groups for name in names}
+    reductions = {name: r for r, names in mine.groups if r is not None for name in names}
     for name in mine.arrays:
-        x = getattr(metric, name)
-        if is_metric(x):
-            continue
-        x = to_array(name, x)
+        x = to_array(name, getattr(metric, name))
+        if name in reductions and not isinstance(x, jax.Array):
+            raise TypeError(
+                f"`{type(metric).__qualname__}.{name}` is a {type(x).__name__}, expected an "
+                "array: `eqm.state(reduce=...)` declares one. Several arrays are several "
+                "fields, and a metric is a field without a declaration."
+            )
         if isinstance(x, jax.Array):
             # One buffer an array: a shared one can't be donated. Strong types: a weak one
             # costs a second compilation.

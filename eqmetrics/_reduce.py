@@ -154,6 +154,8 @@ def reduce(tree: _T) -> _T:
 
 def _reduce_one(metric: Metric) -> Metric:
     leaves, treedef = jax.tree.flatten(metric)
+    if not leaves:  # a dict without members, or what has collected nothing
+        return metric
     sizes = {x.shape[:1] for x in leaves}
     if len(sizes) != 1 or () in sizes:
         first = next(iter(layout(type(metric)).arrays), None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._checks import nearest
-from ._metric import AbstractWrapper, Metric
+from ._metric import AbstractCollection, AbstractWrapper, Metric
 
 
 @ft.cache
@@ -68,13 +68,36 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
         refused = any(_refuses(m, name) for m in members.values())
         if name not in taken and not refused:
             raise TypeError(
-                f"No metric takes the output `{name}`; taken are {', '.join(sorted(taken))}."
-                f"{nearest(name, taken)}"
+                f"No metric takes the output `{name}`; taken are "
+                f"{', '.join(sorted(taken)) or 'none'}.{nearest(name, taken)}"
             )
     return routed
 
 
+def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any], positional: bool) -> None:
+    """What a wrapper is handed directly: as strict as in a collection."""
+    takes, name = arguments_of(metric), type(metric).__qualname__
+    for given in outputs:
+        if given not in takes and not _refuses(metric, given):
+            raise TypeError(
+                f"`{name}.update` takes {', '.join(takes)}, not `{given}`.{nearest(given, takes)}"
+            )
+    missing = [a for a, required in takes.items() if required and a not in outputs]
+    if missing and not positional:
+        raise TypeError(
+            f"`{name}.update` needs `{missing[0]}`, which was not passed; passed were "
+            f"{', '.join(outputs) or 'no outputs'}."
+        )
+
+
 def _refuses(metric: Metric, name: str) -> bool:
+    """Whether `from_output(name=None)` was said of it, or of every member."""
+    from ._wrap.from_fun import FromFun
     from ._wrap.from_output import FromOutput
 
-    return isinstance(metric, FromOutput) and FromOutput.refuses(metric, name)
+    if isinstance(metric, AbstractCollection):
+        members = metric.members().values()
+        return bool(members) and all(_refuses(m, name) for m in members)
+    if isinstance(metric, FromOutput) and FromOutput.refuses(metric, name):
+        return True
+    return isinstance(metric, (FromOutput, FromFun)) and _refuses(metric.metric, name)

@@ -89,6 +89,11 @@ def rows(
     name: str = "values",
 ) -> Rows:
     """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens."""
+    if jnp.issubdtype(values.dtype, jnp.complexfloating):
+        raise TypeError(
+            f"`{name}` is {describe(values)}, expected real numbers: give the real part, the "
+            "imaginary part or the absolute value."
+        )
     leading = values.ndim - len(shape)
     if leading < 0 or values.shape[leading:] != shape:
         raise TypeError(

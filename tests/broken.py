@@ -345,20 +345,6 @@ class SpoiltByMaskedWeights(AbstractTotal):
         return self.replace(total=self.total + jnp.sum(values))
 
 
-class HoldsAPythonNumber(eqm.Metric):
-    factor: float = 0.5  # not `eqx.field(static=True)`
-    total: Float[Array, ""] = eqm.state(reduce="sum")
-
-    def __init__(self):
-        self.factor, self.total = 0.5, jnp.zeros(())
-
-    def update(self, values: Rows) -> Self:
-        return self.replace(total=self.total + self.factor * values.sum())
-
-    def compute(self) -> Float[Array, ""]:
-        return self.total
-
-
 class NotAssociativeInTime(AbstractOwnMerge):
     """Ordered, and still a merge must be associative."""
 
@@ -377,6 +363,5 @@ ALSO_BROKEN: list[tuple[str, eqm.Metric]] = [
     ("eager = pmap", ReducesTwoButNotEight()),
     ("eager = jit", OffByOneInAMillion()),
     ("mask = removal (all rows)", SpoiltByMaskedWeights()),
-    ("strong types", HoldsAPythonNumber()),
     ("associativity", NotAssociativeInTime()),
 ]

@@ -1,6 +1,8 @@
 """Arguments: conversions, ranges, and checks that cost nothing the second time."""
 
-from typing import Any
+import importlib
+from pathlib import Path
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -96,5 +98,54 @@ def test_masks_of_a_wrong_shape_or_dtype(mask, said):
 def test_what_is_no_number_is_told():
     with pytest.raises(TypeError, match=r"`values` is <U3\[2\], expected numbers"):
         eqm.Average().update(np.array(["cat", "dog"]))
+    for metric in (eqm.Sum(), eqm.Max(), eqm.Std(), eqm.LastValue()):
+        with pytest.raises(TypeError, match=r"`values` is complex64\[2\], expected real"):
+            metric.update(np.array([1 + 2j, 0], np.complex64))
     with pytest.raises(TypeError, match="`values` is an array of Python objects"):
         eqm.Average().update(np.array([[1.0], [1.0, 2.0]], dtype=object))
+
+
+LATE = (
+    "from __future__ import annotations\n"
+    + (Path(__file__).parent / "users_metric.py")
+    .read_text()
+    .replace("from typing import Self", "from typing import Self, TYPE_CHECKING")
+    .replace("class C", "if TYPE_CHECKING:\n    from absent import Absent\n\n\nclass C")
+    .replace("int = eqx.field", "int | Absent = eqx.field")
+    .replace('rows {self.columns}"]', 'rows {self.columns}"], other: Absent = 0')
+)
+
+
+def test_annotations_that_cannot_be_resolved_leave_the_others_checked(tmp_path, monkeypatch):
+    def load(name: str, source: str) -> Any:
+        (tmp_path / f"{name}.py").write_text(source)
+        return importlib.import_module(name).ColumnMean
+
+    assert LATE.count("Absent") == 3
+    monkeypatch.syspath_prepend(tmp_path)
+    good = load("late", LATE)(2)
+    assert good(np.ones((3, 2))).tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match="values"):
+        good.update(jnp.ones((3, 1)))
+    with pytest.raises(TypeError, match="total"):
+        load("late_shape", LATE.replace("zeros(columns)", "zeros(3)"))(2)
+    with pytest.raises(TypeError, match="`ColumnMean.count` is an array"):
+        load("late_class", LATE.replace('""] = eqm.state(reduce="sum")', '""]'))
+
+
+def test_each_value_of_a_literal_is_checked():
+    class Rounds(eqm.Metric):
+        total: Float[Array, ""] = eqm.state(reduce="sum")
+
+        def __init__(self):
+            self.total = jnp.zeros(())
+
+        def update(self, x: Float[Array, ""], how: Literal["up", "down"]) -> "Rounds":
+            return self.replace(total=self.total + (jnp.ceil(x) if how == "up" else jnp.floor(x)))
+
+        def compute(self) -> Float[Array, ""]:
+            return self.total
+
+    assert Rounds()(0.5, "up") == 1.0 and Rounds()(0.5, "down") == 0.0
+    with pytest.raises(TypeError, match="how"):
+        Rounds()(0.5, "sideways")

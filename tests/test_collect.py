@@ -66,3 +66,12 @@ def test_built_under_jit_and_merged_outside():
         jax.jit(lambda x: m.update(loss=x).update(loss=x))(jnp.ones(2))
     with pytest.raises(TypeError, match="at least one output"):
         eqm.Collect()
+    with pytest.raises(TypeError, match="`Collect.update` needs `b`.*passed were a"):
+        eqm.Collect("a", "b").update(a=1.0)
+    with pytest.raises(TypeError, match="takes loss, mask, not `maks`"):
+        m.update(loss=jnp.ones(2), maks=jnp.ones(2, bool))
+    differ = r"leading axes differ: `a` is float32\[3\], `b` is float32\[4\]"
+    with pytest.raises(TypeError, match=differ):
+        eqm.Collect("a", "b").update(a=jnp.ones(3), b=jnp.ones(4))
+    with pytest.raises(TypeError, match=r"`loss` is float32\[2\], `mask` is bool\[3\]"):
+        m.update(loss=jnp.ones(2), mask=jnp.ones(3, bool))

@@ -1,5 +1,6 @@
 """`MetricDict` and `Collection` beside their members alone."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,6 +63,21 @@ def test_routing_is_strict():
         largest.update(values=jnp.ones(2), weights=jnp.ones(2))
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        eqm.Max().from_output(weights=None).from_output("loss"),
+        eqm.Max().from_output(weights=None).from_fun(lambda loss: loss),
+        eqm.MetricDict(a=eqm.Max().from_output("loss", weights=None)),
+    ],
+    ids=["renamed", "from_fun", "nested"],
+)
+def test_a_refusal_is_heard_at_any_depth(member):
+    d = eqm.MetricDict(member=member, mean=eqm.Average().from_output("loss"))
+    out = d.update(loss=jnp.array([1.0, 3.0]), weights=jnp.array([1.0, 0.0])).compute()
+    assert jax.tree.leaves(out) == [1.0, 3.0]
+
+
 def test_nesting_and_mapping():
     d = eqm.MetricDict({"val/f": losses()}) | {"rows": eqm.Count().from_output("loss")}
     out = eqm.to_host(d.update(loss=jnp.array([1.0, 3.0])))
@@ -114,6 +130,66 @@ def test_the_order_of_members_is_kept_to_the_host():
     assert list(got) == ["b", "a"] and list(got["a"]) == ["z", "y"]
 
 
+class Listed(eqm.Collection):
+    losses: list[eqm.Metric]
+
+    def __init__(self):
+        self.losses = [eqm.Average()]
+
+
+def test_a_member_inside_a_list_would_see_nothing():
+    with pytest.raises(TypeError, match="`Listed.losses` is a list.*eqm.MetricDict"):
+        Listed()
+
+
+def used(metrics):
+    return metrics.update(values=jnp.arange(3.0))
+
+
+TWICE = eqm.Average()
+TWINS = {
+    "named twice": lambda: eqm.MetricDict(a=TWICE, b=TWICE),
+    "shared": lambda: used(eqm.MetricDict(MEMBERS)).replace_members(mean=eqm.Average()),
+    "joined": lambda: used(eqm.MetricDict(MEMBERS)) | {"sum": eqm.Sum()},
+}
+
+
+@pytest.mark.parametrize("make", TWINS.values(), ids=TWINS)
+def test_no_buffer_is_held_twice(make):
+    step = jax.jit(lambda m, x: m.update(values=x), donate_argnums=0)
+    want = eqm.to_host(make().update(values=jnp.ones(2)))
+    assert eqm.to_host(step(make(), jnp.ones(2))) == want
+
+
+def test_a_dict_without_members():
+    empty = eqm.MetricDict()
+    assert eqm.to_host(empty.update().merge(empty)) == {} and empty.reduce().names == ()
+    stacked = {"sum": jax.vmap(eqm.Sum().update)(jnp.ones((8, 4))), "none": empty}
+    assert eqm.to_host(eqm.reduce(stacked)) == {"sum": 32.0, "none": {}}
+    with pytest.raises(TypeError, match="No metric takes the output `x`; taken are none"):
+        empty.update(x=1)
+
+
 def test_a_class_is_not_a_metric():
+    with pytest.raises(TypeError, match=r"`accuracy` is the class `Accuracy`.*Build it"):
+        Evaluation(accuracy=eqm.Accuracy)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match=r"`a` is the class `Accuracy`.*`a=Accuracy\(\)`"):
         eqm.MetricDict(a=eqm.Accuracy)  # pyright: ignore[reportArgumentType]
+
+
+def test_metrics_are_updated_inside_a_loss_that_is_differentiated():
+    metrics = eqm.MetricDict(
+        MEMBERS | {"sum": eqm.Sum(), "max": eqm.Max(), "last": eqm.LastValue(), "n": eqm.Count()}
+    )
+
+    def loss(weight, metrics, x):
+        rows = jnp.square(weight * x)
+        return rows.mean(), metrics.update(values=rows)
+
+    x = jnp.arange(4.0)
+    want = eqm.to_host(metrics.update(values=4.0 * x * x))
+    for transform in (jax.value_and_grad, eqx.filter_value_and_grad):
+        step = transform(loss, has_aux=True)
+        for f in (step, eqx.filter_jit(step)):
+            (_, seen), gradient = f(jnp.array(2.0), metrics, x)
+            assert gradient == 14.0 and eqm.to_host(seen) == want

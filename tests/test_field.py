@@ -45,6 +45,35 @@ def test_an_array_that_the_annotation_hides_is_found_when_built():
         Hides()
 
 
+class Holds(eqm.Metric):
+    """A field that says nothing, and one that declares an array."""
+
+    plain: Any
+    declared: Any = eqm.state(reduce="sum")
+
+    def __init__(self, plain: Any = None, declared: Any = 0.0):
+        self.plain = plain
+        self.declared = declared
+
+    def update(self) -> Self:
+        return self
+
+    def compute(self) -> Any:
+        return self.declared
+
+
+@pytest.mark.parametrize("value", [2, 0.5, "mean", abs])
+def test_configuration_is_static(value):
+    with pytest.raises(TypeError, match=r"Holds.plain` holds .*`plain: .*field\(static=True"):
+        Holds(value)
+
+
+@pytest.mark.parametrize("value", [eqm.Average(), (jnp.zeros(2), jnp.zeros(3)), None, "x"])
+def test_a_declared_state_is_one_array(value):
+    with pytest.raises(TypeError, match="`Holds.declared` is a|`declared` is <U1.*expected num"):
+        Holds(declared=value)
+
+
 def test_unknown_reductions():
     with pytest.raises(ValueError, match="Unknown reduction 'summ': .*sum, max, min.*`sum`"):
         eqm.state(reduce="summ")

@@ -37,3 +37,19 @@ def test_a_missing_output_is_told():
     gap = eqm.Average().from_fun(lambda predictions, targets: predictions - targets)
     with pytest.raises(TypeError, match="Metric `gap` .*needs `targets`.*Did you mean `target`"):
         eqm.MetricDict(gap=gap).update(predictions=jnp.ones(2), target=jnp.ones(2))
+    with pytest.raises(TypeError, match="takes mask, weights, predictions, targets, not `masks`"):
+        gap.update(predictions=jnp.ones(2), targets=jnp.ones(2), masks=jnp.ones(2, bool))
+    with pytest.raises(TypeError, match="`FromFun.update` needs `targets`"):
+        gap.update(predictions=jnp.ones(2))
+
+
+@pytest.mark.parametrize("fn", [lambda **outputs: 0, lambda x, /: x, jnp.tanh, "loss", max])
+def test_a_function_names_what_it_reads(fn):
+    with pytest.raises(TypeError, match="from_fun.*the names of its parameters"):
+        eqm.Average().from_fun(fn)
+
+
+def test_what_the_function_returns_is_left_alone():
+    kept = {"values": jnp.array([1.0, 3.0])}
+    mean = eqm.Average().from_fun(lambda x: kept)
+    assert mean(x=0, mask=jnp.array([True, False])) == 1.0 and list(kept) == ["values"]

@@ -39,3 +39,15 @@ def test_errors():
         eqm.Average().from_output(value="loss")
     with pytest.raises(TypeError, match="renamed at most once"):
         eqm.Average().from_output("loss", values="other")
+    with pytest.raises(TypeError, match=r"on a class.*`Average\(\).from_output\('loss'\)`"):
+        eqm.Average.from_output("loss")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_misspelt_or_missing_output_is_told():
+    mean = eqm.Average().from_output("loss")
+    with pytest.raises(TypeError, match="takes loss, mask, weights, not `maks`.*mean `mask`"):
+        mean.update(loss=jnp.ones(2), maks=jnp.ones(2, bool))
+    with pytest.raises(TypeError, match="`FromOutput.update` needs `loss`.*passed were mask"):
+        mean.update(mask=jnp.ones(2, bool))
+    whole = eqm.Average().from_output("loss", mask=None)
+    assert whole(loss=jnp.array([1.0, 3.0]), mask=jnp.array([True, False])) == 2.0

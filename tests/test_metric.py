@@ -1,6 +1,6 @@
 """What `Metric` derives from `update`, `merge` and `compute`."""
 
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import equinox as eqx
 import jax
@@ -169,3 +169,69 @@ def test_a_merge_of_its_own_is_checked_too():
 def test_what_an_update_takes_is_told():
     with pytest.raises(TypeError, match=r"`Accuracy.update`.*By name alone: logits, labels"):
         eqm.Accuracy().update(jnp.ones((2, 3)), jnp.zeros(2))  # pyright: ignore[reportCallIssue]
+
+
+class Bins(eqm.Metric):
+    """Its shapes follow from a constant, and no static field tells two apart."""
+
+    edges: Float[Array, "edges"] = eqm.constant()
+    counts: Float[Array, "bins"] = eqm.state(reduce="sum")
+
+    def __init__(self, edges: Any):
+        self.edges = edges
+        self.counts = jnp.zeros(len(edges) - 1)
+
+    def update(self, values: Float[Array, "rows"]) -> Self:
+        return self.replace(counts=self.counts + jnp.histogram(values, self.edges)[0])
+
+    def compute(self) -> Float[Array, "bins"]:
+        return self.counts
+
+
+def test_states_of_different_shapes_are_not_broadcast():
+    said = r"`Bins` of different configuration: `counts` is float32\[3\] here and float32\[1\]"
+    with pytest.raises(ValueError, match=said):
+        Bins(np.arange(4.0)).merge(Bins(np.arange(2.0)))
+
+
+def test_different_parts_are_not_merged():
+    class Parts(eqm.Metric):
+        parts: dict[str, eqm.Metric]
+
+        def __init__(self, *names: str):
+            self.parts = {name: eqm.Average() for name in names}
+
+        def update(self) -> Self:
+            return self
+
+        def compute(self) -> Any:
+            return None
+
+    with pytest.raises(ValueError, match=r"Parts`.*`parts` is \['a'\] here and \['b'\], \['c'\]"):
+        Parts("a").merge(Parts("b", "c"))
+
+
+def test_nan_as_configuration_is_itself():
+    one, other = eqm.Average(undefined=float("nan")), eqm.Average(undefined=float("nan"))
+    assert one.update(jnp.ones(2)).merge(other).compute() == 1.0
+
+
+M = TypeVar("M", bound=eqm.Metric)
+
+
+class Doubled(eqm.Metric, Generic[M]):
+    inner: M
+
+    def __init__(self, inner: M):
+        self.inner = inner
+
+    def update(self, values: Any) -> Self:
+        return self.replace(inner=self.inner.update(values))
+
+    def compute(self) -> Any:
+        return 2 * self.inner.compute()
+
+
+def test_a_generic_metric():
+    twice: Doubled[eqm.Sum] = Doubled(eqm.Sum())
+    assert twice.update(jnp.ones(3)).merge(Doubled[eqm.Sum](eqm.Sum())).compute() == 6.0

@@ -68,6 +68,12 @@ def test_integers_are_exact(values, total):
     assert eqm.to_host(eqm.Sum().update(values)) == total
 
 
+@pytest.mark.parametrize("total", [2**45 + 2**17 + 3, 3 - 2**47, 2**48 - 1])
+def test_integers_of_64_bits_are_exact(total):
+    with jax.enable_x64(True):
+        assert eqm.to_host(eqm.Sum().update(jnp.array(total))) == total
+
+
 def test_integers_that_do_not_fit_are_told():
     with pytest.raises(ValueError, match="`values` holds integers .* don't fit"):
         eqm.Sum()(np.array([2**32 + 1]))
@@ -101,3 +107,13 @@ def test_negative_weights_are_invalid():
     assert jnp.isnan(total.compute())
     with pytest.raises(eqm.InvalidDataError, match="2 invalid row.*weights >= 0"):
         total.check()
+
+
+@pytest.mark.parametrize("rows", [3, 100, 20_000])  # each way of summing
+@pytest.mark.parametrize(
+    ("metric", "same"), [(eqm.Sum(), jnp.sum), (eqm.Average(), jnp.mean), (eqm.Std(), jnp.std)]
+)
+def test_the_gradient_of_a_sum(metric, same, rows):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=rows), jnp.float32)
+    got, want = jax.grad(lambda v: metric(v))(x), jax.grad(same)(x)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-7)

@@ -6,6 +6,7 @@ import jax
 import jax.core
 import numpy as np
 
+from .._checks import describe
 from .._field import state
 from .._metric import AbstractWrapper
 from .._node import rebuild
@@ -58,6 +59,13 @@ class Collect(AbstractWrapper):
         return rebuild(self, {"chunks": ()})
 
     def update(self, **outputs: Any) -> Self:
+        rows = {name: np.shape(x)[:1] or (1,) for name, x in outputs.items()}
+        if len(set(rows.values())) > 1:
+            raise TypeError(
+                "`Collect` keeps rows, and the leading axes differ: "
+                + ", ".join(f"`{name}` is {describe(outputs[name])}" for name in rows)
+                + "."
+            )
         return self.merge(rebuild(self, {"chunks": (outputs,)}))
 
     def merge(self, other: Any) -> Self:

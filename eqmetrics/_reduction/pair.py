@@ -93,14 +93,13 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     high = x.astype(jnp.float32)
     if x.dtype == jnp.bool_ or jnp.iinfo(x.dtype).bits <= 16:
         return lift(high)
-    # Two pieces of 16 bits: `high` rounded up to 2^31 would not go back to an integer.
-    top = lax.shift_right_arithmetic(x, jnp.asarray(16, x.dtype))
+    # Two pieces of 24 bits: `high` rounded up to 2^31 would not go back to an integer.
+    bits = jnp.asarray(24, x.dtype)
+    top = lax.shift_right_arithmetic(x, bits)
     if jnp.issubdtype(x.dtype, jnp.unsignedinteger):
-        top = lax.shift_right_logical(x, jnp.asarray(16, x.dtype))
-    bottom = x - lax.shift_left(top, jnp.asarray(16, x.dtype))
-    return renormalise(
-        top.astype(jnp.float32) * 65536.0, bottom.astype(jnp.float32)
-    )
+        top = lax.shift_right_logical(x, bits)
+    bottom = x - lax.shift_left(top, bits)
+    return renormalise(top.astype(jnp.float32) * 2.0**24, bottom.astype(jnp.float32))
 
 
 def _add_row(a, b):
@@ -108,9 +107,17 @@ def _add_row(a, b):
     return s, a[1] + b[1] + e
 
 
+@ft.partial(jax.custom_jvp, nondiff_argnums=(2,))
 def _reduce_axis(high: Array, low: Array, axis: int) -> tuple[Array, Array]:
     zero = jnp.float32(0)
     return lax.reduce((high, low), (zero, zero), _add_row, (axis,))
+
+
+@_reduce_axis.defjvp
+def _reduce_axis_jvp(axis, primals, tangents):
+    # jax has no derivative of a reduction of two operands; of this one it is a plain sum.
+    high, low = (jnp.sum(t, axis) for t in tangents)
+    return _reduce_axis(*primals, axis), (high, low)
 
 
 def _is_split(x: Array) -> bool:
@@ -119,42 +126,40 @@ def _is_split(x: Array) -> bool:
 
 
 def _add_neighbours(high: Array, low: Array) -> tuple[Array, Array]:
-    """Up to 32 rows become one: rows side by side, or blocks of them, are added."""
-    count, shape = high.shape[0], high.shape[1:]
-    lanes = 32 if high.ndim == 1 and count >= 1024 else 1
+    """Up to 32 numbers become one: those side by side, or blocks of them, are added."""
+    count = high.shape[0]
+    lanes = 32 if count >= 1024 else 1
     times = min(5, (count // lanes).bit_length() - 1)
-    missing = -count % (lanes << times)
-    if missing:
-        zeros = jnp.zeros((missing, *shape), high.dtype)
-        high, low = jnp.concatenate([high, zeros]), jnp.concatenate([low, zeros])
+    zeros = jnp.zeros(-count % (lanes << times), high.dtype)
+    high, low = jnp.concatenate([high, zeros]), jnp.concatenate([low, zeros])
     for _ in range(times):
-        pairs = [x.reshape(-1, 2, lanes, *shape) for x in (high, low)]
+        pairs = [x.reshape(-1, 2, lanes) for x in (high, low)]
         high, low = _add_row([x[:, 0] for x in pairs], [x[:, 1] for x in pairs])
-        high, low = high.reshape(-1, *shape), low.reshape(-1, *shape)
+        high, low = high.ravel(), low.ravel()
     return high, low
 
 
-def _reduce_blocks(high: Array, low: Array) -> tuple[Array, Array]:
-    """Of each 512 rows, 32 sums of 16."""
-    shape, whole = high.shape[1:], high.shape[0] // 512 * 512
-    blocks = [x[:whole].reshape(-1, 16, 32, *shape) for x in (high, low)]
+def _reduce_blocks(high: Array, low: Array, size: int, lanes: int) -> tuple[Array, Array]:
+    """Of each block of `size * lanes` rows, the sums of every `lanes`-th."""
+    shape, whole = high.shape[1:], high.shape[0] // (size * lanes) * size * lanes
+    blocks = [x[:whole].reshape(-1, size, lanes, *shape) for x in (high, low)]
     sums = [x.reshape(-1, *shape) for x in _reduce_axis(blocks[0], blocks[1], 1)]
     high, low = (jnp.concatenate([s, x[whole:]]) for s, x in zip(sums, (high, low), strict=True))
     return high, low
 
 
-@fused
-def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
-    """The sum over the first axis, compensated."""
-    high, low = x, jnp.zeros_like(x)
+def _sum_rows(high: Array, low: Array) -> Pair:
     # XLA's CPU reduces a long axis row after row (a million rows: 945 us), a short one before
-    # 32 columns in vectors (131 us; a plain sum 46), and is best at neighbours where there are
-    # few (4096 rows: 7 us, in the way before 13; a plain sum 4). Never across the whole axis,
-    # so that a shard of the rows stays on its device.
-    while high.shape[0] >= 8192 and not _is_split(x):
-        high, low = _reduce_blocks(high, low)
-    while high.shape[0] >= 32 and not _is_split(x):
+    # columns in vectors (131 us; a plain sum 46; 1000 x 1000: 183 and 91), and is best at
+    # neighbours where there are few numbers (4096: 7 us, in the way before 13; a plain sum 4).
+    # Never across the whole axis, so that a shard of the rows stays on its device.
+    split = _is_split(high)
+    while high.ndim == 1 and high.shape[0] >= 8192 and not split:
+        high, low = _reduce_blocks(high, low, 16, 32)
+    while high.ndim == 1 and high.shape[0] >= 32 and not split:
         high, low = _add_neighbours(high, low)
+    while high.ndim > 1 and high.shape[0] >= 16 and not split:
+        high, low = _reduce_blocks(high, low, 8, 1)
     # A reduction ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
@@ -162,9 +167,15 @@ def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
 
 
 @fused
+def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
+    """The sum over the first axis, compensated."""
+    return _sum_rows(x, jnp.zeros_like(x))
+
+
+@fused
 def sum_pairs(x: Float32[Array, "2 rows ..."]) -> Pair:
-    """The sum over the first axis of an array of pairs; exact for whole numbers."""
-    return add(sum_rows(x[0]), sum_rows(x[1]))
+    """The sum over the first axis of an array of pairs."""
+    return _sum_rows(x[0], x[1])
 
 
 @fused

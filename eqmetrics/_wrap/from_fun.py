@@ -28,6 +28,16 @@ class FromFun(AbstractWrapper):
     metric: Metric
 
     def __init__(self, metric: Metric, fn: Callable[..., Any]):
+        try:
+            named = parameters(fn)
+        except (TypeError, ValueError):  # not callable, without a signature, not hashable
+            named = {}
+        if not named:
+            raise TypeError(
+                f"`from_fun({fn!r})`: the outputs that it reads are the "
+                "names of its parameters, and it has none that can be passed by name. Write "
+                "`from_fun(lambda loss: ...)`."
+            )
         self.fn = fn
         self.metric = metric
 
@@ -43,8 +53,7 @@ class FromFun(AbstractWrapper):
         wanted = parameters(self.fn)
         made = self.fn(**{name: outputs[name] for name in wanted if name in outputs})
         takes = arguments_of(self.metric)
-        if not isinstance(made, dict):
-            made = {next(iter(takes)): made}
+        made = dict(made) if isinstance(made, dict) else {next(iter(takes)): made}
         for name in ("mask", "weights"):
             if name in takes and name in outputs and name not in made:
                 made[name] = outputs[name]

@@ -26,6 +26,11 @@ class FromOutput(AbstractWrapper):
     metric: Metric
 
     def __init__(self, metric: Metric, names: tuple[str, ...], renames: dict[str, str | None]):
+        if isinstance(metric, str):  # `Average.from_output("loss")`, as in clu
+            raise TypeError(
+                f"`from_output({metric!r})` was called on a class, expected a metric. Build it: "
+                f"`Average().from_output({metric!r})`."
+            )
         takes = arguments_of(metric)
         required = [name for name, needed in takes.items() if needed]
         if len(names) > len(required):

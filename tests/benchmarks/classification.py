@@ -125,8 +125,10 @@ def stepper(classes: int, metrics, update):
 
 def with_torch(classes: int):
     import torch  # pyright: ignore[reportMissingImports]
-    from torchmetrics import MetricCollection  # pyright: ignore[reportMissingImports]
-    from torchmetrics import classification as c  # pyright: ignore[reportMissingImports]
+    from torchmetrics import (
+        classification as c,  # pyright: ignore[reportMissingImports]
+        MetricCollection,  # pyright: ignore[reportMissingImports]
+    )
 
     kinds = "Accuracy Precision Recall F1Score Specificity JaccardIndex CohenKappa".split()
     kinds += "MatthewsCorrCoef HammingDistance ConfusionMatrix".split()
