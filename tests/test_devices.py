@@ -245,6 +245,16 @@ def test_a_collection_reduces_in_one_maximum_and_one_sum(count):
     assert sent == ["all-reduce"] * 2
 
 
+@pytest.mark.parametrize("n, rows", [(8, 32), (8, 10664), (7, 7000), (6, 6144)])
+def test_sharded_jit_sends_sums_and_no_rows(n, rows):
+    # XLA partitions what doesn't move rows between devices; else it gathers all of them.
+    x = jax.ShapeDtypeStruct((rows,), np.float32, sharding=NamedSharding(mesh_of((n,)), P(AXES)))
+    text = jax.jit(update).lower(eqm.Sum(), {"values": x}).compile().as_text() or ""
+    kinds = r"all-\w+|collective-permute|reduce-scatter"
+    sent = re.findall(rf"= (\S.*) ({kinds})(?:-start)?\(", text)
+    assert [(s.split("{")[0], kind) for s, kind in sent] == [(f"f32[{n}]", "all-gather")] * 2
+
+
 def test_compute_sends_nothing():
     text = str(jax.make_jaxpr(lambda m: m.compute())(metrics()))
     assert not re.search("psum|pmax|pmin|all_gather|ppermute", text)

@@ -113,16 +113,27 @@ def _reduce_axis(high: Array, low: Array, axis: int) -> tuple[Array, Array]:
     return lax.reduce((high, low), (zero, zero), _add_row, (axis,))
 
 
-def _is_split(x: Array) -> bool:
-    """Whether the first axis is sharded by type (explicit mesh axes)."""
-    return any(axis is not None for axis in jax.typeof(x).sharding.spec[:1])
+def _split_in(x: Array) -> int:
+    """In how many parts, at most, XLA may have put the first axis on devices."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.axis_names and set(mesh.manual_axes) == set(mesh.axis_names):
+        return 1  # `shard_map`: these rows are on one device
+    return jax.device_count()
 
 
-def _add_neighbours(high: Array, low: Array) -> tuple[Array, Array]:
+def _joinable(count: int, parts: int) -> int:
+    """How many of `count` rows may become one, so that no part gives rows to another. On
+    some number of devices up to `parts`; what they are is not known under `jit`."""
+    if parts == 1:
+        return count
+    return (count & -count) >> (parts.bit_length() - 1)
+
+
+def _add_neighbours(high: Array, low: Array, most: int) -> tuple[Array, Array]:
     """Up to 32 rows become one: rows side by side, or blocks of them, are added."""
     count, shape = high.shape[0], high.shape[1:]
-    lanes = 32 if high.ndim == 1 and count >= 1024 else 1
-    times = min(5, (count // lanes).bit_length() - 1)
+    lanes = 32 if high.ndim == 1 and most >= 1024 else 1
+    times = min(5, (most // lanes).bit_length() - 1)
     missing = -count % (lanes << times)
     if missing:
         zeros = jnp.zeros((missing, *shape), high.dtype)
@@ -139,6 +150,8 @@ def _reduce_blocks(high: Array, low: Array) -> tuple[Array, Array]:
     shape, whole = high.shape[1:], high.shape[0] // 512 * 512
     blocks = [x[:whole].reshape(-1, 16, 32, *shape) for x in (high, low)]
     sums = [x.reshape(-1, *shape) for x in _reduce_axis(blocks[0], blocks[1], 1)]
+    if whole == high.shape[0]:
+        return sums[0], sums[1]
     high, low = (jnp.concatenate([s, x[whole:]]) for s, x in zip(sums, (high, low), strict=True))
     return high, low
 
@@ -149,12 +162,14 @@ def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
     high, low = x, jnp.zeros_like(x)
     # XLA's CPU reduces a long axis row after row (a million rows: 945 us), a short one before
     # 32 columns in vectors (131 us; a plain sum 46), and is best at neighbours where there are
-    # few (4096 rows: 7 us, in the way before 13; a plain sum 4). Never across the whole axis,
-    # so that a shard of the rows stays on its device.
-    while high.shape[0] >= 8192 and not _is_split(x):
+    # few (4096 rows: 7 us, in the way before 13; a plain sum 4). Never across the parts of the
+    # axis: XLA would send all rows to all devices, where it needs one sum of each.
+    explicit = any(axis is not None for axis in jax.typeof(x).sharding.spec[:1])
+    most = lambda: 1 if explicit else _joinable(high.shape[0], _split_in(x))
+    while high.shape[0] >= 8192 and most() >= 512:
         high, low = _reduce_blocks(high, low)
-    while high.shape[0] >= 32 and not _is_split(x):
-        high, low = _add_neighbours(high, low)
+    while high.shape[0] >= 32 and most() >= 2:
+        high, low = _add_neighbours(high, low, most())
     # A reduction ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
