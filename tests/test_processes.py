@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -25,7 +26,7 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def run(count: int, folder: Path) -> list[dict[str, str]]:
+def run(count: int, folder: Path) -> list[dict[str, Any]]:
     """What each process writes to a file of its own: gloo writes to stdout as it likes."""
     port = str(free_port())
     files = [folder / f"{i}.json" for i in range(count)]

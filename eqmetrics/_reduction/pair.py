@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .base import AbstractReduction, zeros
+from .base import AbstractReduction, on_one_device, zeros
 
 
 Pair = Float32[Array, "2 ..."]
@@ -113,20 +113,16 @@ def _reduce_axis(high: Array, low: Array, axis: int) -> tuple[Array, Array]:
     return lax.reduce((high, low), (zero, zero), _add_row, (axis,))
 
 
-def _split_in(x: Array) -> int:
-    """In how many parts, at most, XLA may have put the first axis on devices."""
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.axis_names and set(mesh.manual_axes) == set(mesh.axis_names):
-        return 1  # `shard_map`: these rows are on one device
-    return jax.device_count()
-
-
-def _joinable(count: int, parts: int) -> int:
-    """How many of `count` rows may become one, so that no part gives rows to another. On
-    some number of devices up to `parts`; what they are is not known under `jit`."""
-    if parts == 1:
+def _joinable(x: Array) -> int:
+    """How many rows may become one, so that no device gives rows to another."""
+    count = x.shape[0]
+    if any(axis is not None for axis in jax.typeof(x).sharding.spec[:1]):
+        return 1
+    if on_one_device() or jax.device_count() == 1:
         return count
-    return (count & -count) >> (parts.bit_length() - 1)
+    # Under `jit` XLA may have put the rows on any number of the devices that divides them:
+    # on each a multiple of this power of 2.
+    return (count & -count) >> (jax.device_count().bit_length() - 1)
 
 
 def _add_neighbours(high: Array, low: Array, most: int) -> tuple[Array, Array]:
@@ -164,12 +160,10 @@ def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
     # 32 columns in vectors (131 us; a plain sum 46), and is best at neighbours where there are
     # few (4096 rows: 7 us, in the way before 13; a plain sum 4). Never across the parts of the
     # axis: XLA would send all rows to all devices, where it needs one sum of each.
-    explicit = any(axis is not None for axis in jax.typeof(x).sharding.spec[:1])
-    most = lambda: 1 if explicit else _joinable(high.shape[0], _split_in(x))
-    while high.shape[0] >= 8192 and most() >= 512:
+    while high.shape[0] >= 8192 and _joinable(high) >= 512:
         high, low = _reduce_blocks(high, low)
-    while high.shape[0] >= 32 and most() >= 2:
-        high, low = _add_neighbours(high, low, most())
+    while high.shape[0] >= 32 and _joinable(high) >= 2:
+        high, low = _add_neighbours(high, low, _joinable(high))
     # A reduction ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
