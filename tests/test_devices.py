@@ -1,5 +1,6 @@
 """The same answer on one device and on several, in every form; and what it sends."""
 
+import functools as ft
 import re
 from typing import Self
 
@@ -39,9 +40,13 @@ def by_sharded_jit(batch, mesh, spec):
     return jax.jit(update)(metrics(), jax.device_put(batch, place))
 
 
+@ft.cache
+def across(mesh, spec):
+    return over(lambda m, b: m.update_across(spec[0], **b), mesh, (P(), spec))
+
+
 def by_shard_map(batch, mesh, spec):
-    names = spec[0]
-    return over(lambda m, b: m.update_across(names, **b), mesh, (P(), spec))(metrics(), batch)
+    return across(mesh, spec)(metrics(), batch)
 
 
 FORMS = {
@@ -57,16 +62,17 @@ FORMS = {
         )
     ),
     "pmap, reduce": lambda b: jax.pmap(lambda b: metrics().update(**b))(shards(b, 8)).reduce(),
-    "pmap of 4": lambda b: jax.pmap(
-        lambda b: metrics().update(**b), devices=jax.devices()[:4]
-    )(shards(b, 4)).reduce(),
-    "vmap": lambda b: jax.vmap(
-        lambda b: metrics().update_across("i", **b), axis_name="i", out_axes=None
-    )(shards(b, 8)),
-    "vmap, reduce over 7": lambda b: eqm.merge(
-        jax.vmap(lambda b: metrics().update(**b))(shards(b, 7)).reduce(),
-        metrics().update(**{k: x[512 // 7 * 7 :] for k, x in b.items()}),
+    "pmap of 4": lambda b: jax.jit(eqm.reduce)(
+        jax.pmap(lambda b: metrics().update(**b), devices=jax.devices()[:4])(shards(b, 4))
     ),
+    "vmap": lambda b: jax.jit(
+        jax.vmap(lambda b: metrics().update_across("i", **b), axis_name="i", out_axes=None)
+    )(shards(b, 8)),
+    "vmap, reduce over 7": lambda b: jax.jit(
+        lambda b, rest: eqm.merge(
+            jax.vmap(lambda b: metrics().update(**b))(b).reduce(), metrics().update(**rest)
+        )
+    )(shards(b, 7), {k: x[512 // 7 * 7 :] for k, x in b.items()}),
 }
 
 
