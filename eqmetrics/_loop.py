@@ -137,6 +137,11 @@ def _padded(batches: Iterable[Any], size: int | None, place: _Placement) -> Iter
         rows = _rows(batch, "evaluate")
         if size is None:
             size = rows + -rows % place.shards
+        if rows > size:
+            raise ValueError(
+                f"`evaluate`: a batch has {rows} rows, more than the {size} of a padded batch: "
+                "its size is that of the first batch. Pass `size=` if a later one is larger."
+            )
         if whole is None:
             whole = place.batch(np.ones(size, bool))
         mask = whole

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
-from ._reduction.pair import add_count, count_rows, from_integer, fused, Pair, sum_pairs, sum_rows
+from ._reduction.pair import add, add_count, count_rows, from_integer, fused, Pair, sum_rows
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -78,7 +78,8 @@ def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pa
     if weights is not None:
         w = column(weights, high)
         high, low = high * w, None if low is None else low * w
-    return sum_rows(high) if low is None else sum_pairs(jnp.stack([high, low]))
+    total = sum_rows(high)
+    return total if low is None else add(total, sum_rows(low))
 
 
 def rows(

@@ -1,5 +1,6 @@
 """The same answer on one device and on several, in every form; and what it sends."""
 
+import functools as ft
 import re
 from typing import Self
 
@@ -14,6 +15,7 @@ from jaxtyping import Array, Float
 import eqmetrics as eqm
 
 from .digits import metrics, outputs, padded, update
+from .users_metric import ColumnMean
 
 
 EXACT = ("accuracy", "rows", "low", "high")
@@ -38,9 +40,13 @@ def by_sharded_jit(batch, mesh, spec):
     return jax.jit(update)(metrics(), jax.device_put(batch, place))
 
 
+@ft.cache
+def across(mesh, spec):
+    return over(lambda m, b: m.update_across(spec[0], **b), mesh, (P(), spec))
+
+
 def by_shard_map(batch, mesh, spec):
-    names = spec[0]
-    return over(lambda m, b: m.update_across(names, **b), mesh, (P(), spec))(metrics(), batch)
+    return across(mesh, spec)(metrics(), batch)
 
 
 FORMS = {
@@ -56,16 +62,17 @@ FORMS = {
         )
     ),
     "pmap, reduce": lambda b: jax.pmap(lambda b: metrics().update(**b))(shards(b, 8)).reduce(),
-    "pmap of 4": lambda b: jax.pmap(
-        lambda b: metrics().update(**b), devices=jax.devices()[:4]
-    )(shards(b, 4)).reduce(),
-    "vmap": lambda b: jax.vmap(
-        lambda b: metrics().update_across("i", **b), axis_name="i", out_axes=None
-    )(shards(b, 8)),
-    "vmap, reduce over 7": lambda b: eqm.merge(
-        jax.vmap(lambda b: metrics().update(**b))(shards(b, 7)).reduce(),
-        metrics().update(**{k: x[512 // 7 * 7 :] for k, x in b.items()}),
+    "pmap of 4": lambda b: jax.jit(eqm.reduce)(
+        jax.pmap(lambda b: metrics().update(**b), devices=jax.devices()[:4])(shards(b, 4))
     ),
+    "vmap": lambda b: jax.jit(
+        jax.vmap(lambda b: metrics().update_across("i", **b), axis_name="i", out_axes=None)
+    )(shards(b, 8)),
+    "vmap, reduce over 7": lambda b: jax.jit(
+        lambda b, rest: eqm.merge(
+            jax.vmap(lambda b: metrics().update(**b))(b).reduce(), metrics().update(**rest)
+        )
+    )(shards(b, 7), {k: x[512 // 7 * 7 :] for k, x in b.items()}),
 }
 
 
@@ -225,13 +232,12 @@ def test_a_merge_of_its_own_reduces_in_log_depth(n):
     assert text.count("collective_permute") == 2 * steps and "all_gather" not in text
 
 
-def collectives(metric, batch):
-    def f(m, b):
-        return m.update(**b).all_reduce("devices")
-
-    compiled = over(f, mesh_of(), (P(), P("devices"))).lower(metric, batch).compile()
+def collectives(compiled):
+    """The kind and the shape, or shapes, of each: `("all-reduce", "f32[3]")`."""
+    text = compiled.as_text() or ""
     kind = r"(all-\w+|collective-permute|reduce-scatter)(?:-start)?\("
-    return re.findall(rf"= \S.* {kind}", compiled.as_text() or "")
+    found = re.findall(rf"= (\S.*) {kind}", text)
+    return [(name, re.sub(r"\{.*?\}", "", shape)) for shape, name in found]
 
 
 KINDS = (eqm.Average, eqm.Std, eqm.Sum, eqm.Count, eqm.Max, eqm.Min, eqm.Variance)
@@ -241,8 +247,36 @@ KINDS = (eqm.Average, eqm.Std, eqm.Sum, eqm.Count, eqm.Max, eqm.Min, eqm.Varianc
 def test_a_collection_reduces_in_one_maximum_and_one_sum(count):
     members = {f"m{i}": KINDS[i % len(KINDS)]() for i in range(count)}
     batch = {"values": np.ones(16, np.float32)}
-    sent = collectives(eqm.MetricDict(members), batch)
-    assert sent == ["all-reduce"] * 2
+    f = over(lambda m, b: m.update(**b).all_reduce("devices"), mesh_of(), (P(), P("devices")))
+    sent = collectives(f.lower(eqm.MetricDict(members), batch).compile())
+    # each of one array: on the CPU the arrays of one collective go one after another
+    assert [kind for kind, _ in sent] == ["all-reduce"] * 2
+    assert all(re.fullmatch(r"s32\[\d*\]", shape) for _, shape in sent)
+
+
+def test_large_arrays_and_other_dtypes_go_beside_the_small():
+    x = np.random.default_rng(0).integers(-9, 9, (8, 20, 1000)).astype(np.float32)
+    m = {"large": eqm.Sum((20, 1000)), "small": eqm.Average((3,)), "mean": ColumnMean(5)}
+
+    def f(m, x):
+        batch = {"large": x, "small": x[0, :, :3], "mean": x[0, :, :5]}
+        return eqm.all_reduce({k: m[k].update(v) for k, v in batch.items()}, "devices")
+
+    done = over(f, mesh_of(), (P(), P(AXES))).lower(m, x).compile()
+    got = eqm.compute(done(m, x))
+    np.testing.assert_array_equal(got["large"], x.sum(0))
+    np.testing.assert_allclose(got["small"], x[:, :, :3].mean((0, 1)), rtol=1e-7)
+    np.testing.assert_allclose(got["mean"], x[:, :, :5].mean((0, 1)), rtol=1e-7)
+    shapes = [shape for _, shape in collectives(done) if "s32[20,1000]" in shape]
+    assert len(shapes) == 2 and "s32[6]" in shapes[0] and "s32[12]" in shapes[1]
+
+
+@pytest.mark.parametrize("n, rows", [(8, 32), (8, 10664), (7, 7000), (6, 6144)])
+def test_sharded_jit_sends_sums_and_no_rows(n, rows):
+    # XLA partitions what doesn't move rows between devices; else it gathers all of them.
+    x = jax.ShapeDtypeStruct((rows,), np.float32, sharding=NamedSharding(mesh_of((n,)), P(AXES)))
+    sent = collectives(jax.jit(update).lower(eqm.Sum(), {"values": x}).compile())
+    assert sent == [("all-gather", f"f32[{n}]")] * 2
 
 
 def test_compute_sends_nothing():

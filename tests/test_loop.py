@@ -128,6 +128,10 @@ def test_what_the_caller_gets_wrong_is_told(data):
     with pytest.raises(eqm.EvaluationError) as told:
         eqm.evaluate(lambda m, b, mask: m.update(b), eqm.Sum(), [np.array([2**40])])
     assert "don't fit" in str(told.value.__cause__)
+    with pytest.raises(eqm.EvaluationError) as told:
+        eqm.evaluate(lambda m, b, mask: m.update(b, mask=mask), eqm.Sum(), [x[:2, 0], x[:3, 0]])
+    assert "3 rows, more than the 2 of a padded batch" in str(told.value.__cause__)
+    assert told.value.metrics.compute() == x[:2, 0].sum()
 
 
 def test_no_batches_and_the_metrics_passed_in_stay(data):

@@ -1,7 +1,9 @@
 import abc
+import itertools
 from collections.abc import Generator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
@@ -142,6 +144,33 @@ NAMED: dict[str, AbstractReduction] = {"sum": SUM, "max": MAX, "min": MIN}
 
 
 _COLLECTIVES = {"max": lax.pmax, "min": lax.pmin, "sum": lax.psum}
+_SMALL = 2**14
+
+
+def on_one_device() -> bool:
+    """Whether this is the program of one device, as in `shard_map` or `pmap` over all axes:
+    nothing that it does with an array moves data between devices."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return bool(mesh.axis_names) and set(mesh.manual_axes) == set(mesh.axis_names)
+
+
+def _send(kind: Collective, arrays: list[Array], axis_name: Any) -> list[Array]:
+    """One collective. Small arrays go end to end, as one of each dtype: on the CPU every
+    array of a collective costs 0.1 ms, which is what 16 000 numbers cost."""
+    small = [i for i, x in enumerate(arrays) if x.size <= _SMALL and on_one_device()]
+    packs = [[i for i in small if arrays[i].dtype == d] for d in {arrays[i].dtype for i in small}]
+    alone = [[i] for i in range(len(arrays)) if i not in small]
+    groups = sorted(packs + alone)  # in the same order in every process
+    joined = [
+        jnp.concatenate([arrays[i].ravel() for i in g]) if len(g) > 1 else arrays[g[0]]
+        for g in groups
+    ]
+    answers = list(arrays)
+    for g, whole in zip(groups, _COLLECTIVES[kind](joined, axis_name), strict=True):
+        ends = list(itertools.accumulate(arrays[i].size for i in g))[:-1]
+        for i, part in zip(g, jnp.split(whole, ends) if ends else [whole], strict=True):
+            answers[i] = part.reshape(arrays[i].shape)
+    return answers
 
 
 def run(
@@ -162,9 +191,7 @@ def run(
                 asked.setdefault(kind, []).append((i, arrays))
         inbox = {}
         for kind, requests in asked.items():
-            sent = [arrays for _, arrays in requests]
-            answers = _COLLECTIVES[kind](sent, axis_name)
-            inbox.update(
-                (i, a) for (i, _), a in zip(requests, answers, strict=True)
-            )
+            answers = iter(_send(kind, [x for _, arrays in requests for x in arrays], axis_name))
+            for i, arrays in requests:
+                inbox[i] = [next(answers) for _ in arrays]
     return results

@@ -6,14 +6,14 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 
 import functools as ft
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .base import AbstractReduction, zeros
+from .base import AbstractReduction, on_one_device, zeros
 
 
 Pair = Float32[Array, "2 ..."]
@@ -120,18 +120,26 @@ def _reduce_axis_jvp(axis, primals, tangents):
     return _reduce_axis(*primals, axis), (high, low)
 
 
-def _is_split(x: Array) -> bool:
-    """Whether the first axis is sharded by type (explicit mesh axes)."""
-    return any(axis is not None for axis in jax.typeof(x).sharding.spec[:1])
+def _joinable(x: Array) -> int:
+    """How many rows may become one, so that no device gives rows to another."""
+    count = x.shape[0]
+    if any(axis is not None for axis in jax.typeof(x).sharding.spec[:1]):
+        return 1
+    if on_one_device() or jax.device_count() == 1:
+        return count
+    # Under `jit` XLA may have put the rows on any number of the devices that divides them:
+    # on each a multiple of this power of 2.
+    return (count & -count) >> (jax.device_count().bit_length() - 1)
 
 
-def _add_neighbours(high: Array, low: Array) -> tuple[Array, Array]:
+def _add_neighbours(high: Array, low: Array, most: int) -> tuple[Array, Array]:
     """Up to 32 numbers become one: those side by side, or blocks of them, are added."""
-    count = high.shape[0]
-    lanes = 32 if count >= 1024 else 1
-    times = min(5, (count // lanes).bit_length() - 1)
-    zeros = jnp.zeros(-count % (lanes << times), high.dtype)
-    high, low = jnp.concatenate([high, zeros]), jnp.concatenate([low, zeros])
+    lanes = 32 if most >= 1024 else 1
+    times = min(5, (most // lanes).bit_length() - 1)
+    missing = -high.shape[0] % (lanes << times)
+    if missing:
+        zeros = jnp.zeros(missing, high.dtype)
+        high, low = jnp.concatenate([high, zeros]), jnp.concatenate([low, zeros])
     for _ in range(times):
         pairs = [x.reshape(-1, 2, lanes) for x in (high, low)]
         high, low = _add_row([x[:, 0] for x in pairs], [x[:, 1] for x in pairs])
@@ -144,22 +152,22 @@ def _reduce_blocks(high: Array, low: Array, size: int, lanes: int) -> tuple[Arra
     shape, whole = high.shape[1:], high.shape[0] // (size * lanes) * size * lanes
     blocks = [x[:whole].reshape(-1, size, lanes, *shape) for x in (high, low)]
     sums = [x.reshape(-1, *shape) for x in _reduce_axis(blocks[0], blocks[1], 1)]
+    if whole == high.shape[0]:
+        return sums[0], sums[1]
     high, low = (jnp.concatenate([s, x[whole:]]) for s, x in zip(sums, (high, low), strict=True))
     return high, low
 
 
-def _sum_rows(high: Array, low: Array) -> Pair:
+def _sum(high: Array, low: Array, joinable: Callable[[Array], int]) -> Pair:
     # XLA's CPU reduces a long axis row after row (a million rows: 945 us), a short one before
     # columns in vectors (131 us; a plain sum 46; 1000 x 1000: 183 and 91), and is best at
     # neighbours where there are few numbers (4096: 7 us, in the way before 13; a plain sum 4).
-    # Never across the whole axis, so that a shard of the rows stays on its device.
-    split = _is_split(high)
-    while high.ndim == 1 and high.shape[0] >= 8192 and not split:
+    while high.ndim == 1 and high.shape[0] >= 8192 and joinable(high) >= 512:
         high, low = _reduce_blocks(high, low, 16, 32)
-    while high.ndim == 1 and high.shape[0] >= 32 and not split:
-        high, low = _add_neighbours(high, low)
-    while high.ndim > 1 and high.shape[0] >= 16 and not split:
-        high, low = _reduce_blocks(high, low, 8, 1)
+    while high.ndim == 1 and high.shape[0] >= 32 and joinable(high) >= 2:
+        high, low = _add_neighbours(high, low, joinable(high))
+    while high.ndim > 1 and high.shape[0] >= 16 and joinable(high) >= 2:
+        high, low = _reduce_blocks(high, low, min(8, joinable(high)), 1)
     # A reduction ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
@@ -168,14 +176,15 @@ def _sum_rows(high: Array, low: Array) -> Pair:
 
 @fused
 def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
-    """The sum over the first axis, compensated."""
-    return _sum_rows(x, jnp.zeros_like(x))
+    """The sum over the rows of a batch, compensated. Never across the parts of the axis: XLA
+    would send all rows to all devices, where it needs one sum of each."""
+    return _sum(x, jnp.zeros_like(x), _joinable)
 
 
 @fused
 def sum_pairs(x: Float32[Array, "2 rows ..."]) -> Pair:
-    """The sum over the first axis of an array of pairs."""
-    return _sum_rows(x[0], x[1])
+    """The sum over the first axis of a state, an array of pairs: every device has it whole."""
+    return _sum(x[0], x[1], len)
 
 
 @fused
