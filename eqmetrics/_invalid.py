@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32
 
 from ._field import layout, state
-from ._metric import AbstractCollection, AbstractInvalid
+from ._metric import AbstractCollection, AbstractInvalid, AbstractWrapper
 from ._node import is_metric
+from ._readout import AbstractReadout, AbstractStatistic
 from ._reduction import EXACT_SUM
 from ._reduction.pair import add_count, to_float
 
@@ -65,8 +66,9 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
                 look_into(leaf, where + jax.tree_util.keystr(key), owner)
 
     def look_into(metric: Any, where: str, owner: str) -> None:
-        # an `Invalid` is a field of the metric that a user knows
-        cls = owner if owner and isinstance(metric, AbstractInvalid) else type(metric).__name__
+        # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
+        parts = AbstractInvalid, AbstractStatistic
+        cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         for name, valid in layout(type(metric)).valid.items():
             pair = getattr(metric, name)
             name = f"{where} ({cls})" if where else cls
@@ -75,6 +77,9 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
             found[id(pair)] = name, valid.format(self=metric), pair
         if isinstance(metric, AbstractCollection):
             look(metric.members(), where)
+        elif isinstance(metric, AbstractWrapper):
+            for n in layout(type(metric)).nested:
+                look(getattr(metric, n), where, cls if isinstance(metric, AbstractReadout) else "")
         else:
             for n in layout(type(metric)).nested:
                 look(getattr(metric, n), f"{where}.{n}", cls)

@@ -4,7 +4,7 @@ from typing import Any, Self
 import equinox as eqx
 
 from ._metric import AbstractWrapper, Metric
-from ._route import arguments_of
+from ._route import arguments_of, check_positional
 
 
 class AbstractStatistic(Metric):
@@ -41,6 +41,8 @@ class AbstractReadout(AbstractWrapper):
 
     def update(self, *args: Any, **outputs: Any) -> Self:
         """Updates the statistic; see there for the arguments."""
+        if args:
+            check_positional(self, self.statistic, len(args))
         return self.replace(statistic=type(self.statistic).update(self.statistic, *args, **outputs))
 
     @abc.abstractmethod

@@ -90,6 +90,18 @@ def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any], positiona
         )
 
 
+def check_positional(metric: Metric, statistic: Metric, given: int) -> None:
+    """What a readout is handed by position, its statistic must take by position."""
+    params = list(inspect.signature(type(statistic).update).parameters.values())[1:]
+    places = [p.name for p in params if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if given > len(places):
+        named = ", ".join(p.name for p in params if p.kind is p.KEYWORD_ONLY)
+        raise TypeError(
+            f"`{type(metric).__qualname__}.update`: too many positional arguments: {given} given; "
+            f"it takes {', '.join(places) or 'none'}. By name alone: {named}."
+        )
+
+
 def _refuses(metric: Metric, name: str) -> bool:
     """Whether `from_output(name=None)` was said of it, or of every member."""
     from ._wrap.from_fun import FromFun

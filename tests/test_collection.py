@@ -52,8 +52,13 @@ def test_other_configuration_is_not_shared():
 def test_routing_is_strict():
     d = eqm.MetricDict(accuracy=eqm.Accuracy(), loss=eqm.Average().from_output("loss"))
     good = dict(logits=jnp.ones((2, 3)), labels=jnp.array([0, 1]), loss=jnp.ones(2))
-    with pytest.raises(TypeError, match="needs `logits`.*Did you mean `logit`"):
+    with pytest.raises(TypeError, match="takes the output `logit`.*Did you mean `logits`"):
         d.update(logit=good["logits"], labels=good["labels"], loss=good["loss"])
+    with pytest.raises(TypeError, match="needs `labels`.*Did you mean `label`"):
+        d.update(logits=good["logits"], label=good["labels"], loss=good["loss"])
+    with pytest.raises(TypeError, match="got none of them") as raised:
+        d.update(labels=good["labels"], loss=good["loss"])
+    assert raised.value.__notes__[-1] == "In the metric `accuracy` (Accuracy)."
     with pytest.raises(TypeError, match="No metric takes the output `lables`"):
         d.update(**good, lables=1)
     largest = eqm.MetricDict(top=eqm.Max(), last=eqm.Average().from_output(mask=None))

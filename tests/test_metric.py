@@ -167,7 +167,7 @@ def test_a_merge_of_its_own_is_checked_too():
 
 
 def test_what_an_update_takes_is_told():
-    with pytest.raises(TypeError, match=r"`Accuracy.update`.*By name alone: logits, labels"):
+    with pytest.raises(TypeError, match=r"`Accuracy.update`.*By name alone: labels, logits"):
         eqm.Accuracy().update(jnp.ones((2, 3)), jnp.zeros(2))  # pyright: ignore[reportCallIssue]
 
 
