@@ -25,6 +25,29 @@ def labels(rng, n):
     return rng.integers(0, 5, size=n).astype(np.int32)
 
 
+def yes_or_no(*shape):
+    return lambda rng, n: rng.integers(0, 2, size=(n, *shape)).astype(np.int32)
+
+
+def scores(*shape):
+    return lambda rng, n: rng.normal(size=(n, *shape)).astype(np.float32)
+
+
+BINARY, MULTICLASS, MULTILABEL = eqm.Binary(), eqm.Multiclass(5), eqm.Multilabel(3)
+
+
+def of_binary(sizes=(5, 8, 11)):
+    return _rows(sizes, logits=scores(), labels=yes_or_no())
+
+
+def of_multiclass(sizes=(5, 8, 11)):
+    return _rows(sizes, logits=logits, labels=labels)
+
+
+def of_multilabel(sizes=(5, 8, 11)):
+    return _rows(sizes, logits=scores(3), labels=yes_or_no(3))
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -43,6 +66,34 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "CentredMoments": (eqm.CentredMoments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
+    "Hits": (eqm.Hits(MULTILABEL), of_multilabel()),
+    "StatScores": (eqm.StatScores(MULTICLASS), of_multiclass()),
+    "ConfusionCounts": (eqm.ConfusionCounts(MULTICLASS), of_multiclass()),
+    "ConfusionMatrix": (eqm.ConfusionMatrix(MULTICLASS, normalize="all"), of_multiclass()),
+    "Precision": (eqm.Precision(eqm.Multiclass(5, top_k=2)), of_multiclass()),
+    "Recall": (eqm.Recall(MULTICLASS, average="weighted"), of_multiclass()),
+    "Specificity": (eqm.Specificity(MULTILABEL), of_multilabel()),
+    "NegativePredictiveValue": (eqm.NegativePredictiveValue(BINARY), of_binary()),
+    "F1": (eqm.F1(MULTICLASS), of_multiclass()),
+    "FBeta": (eqm.FBeta(MULTILABEL, beta=0.5, average=None), of_multilabel()),
+    "Jaccard": (eqm.Jaccard(eqm.Multiclass(5, ignore_index=2)), of_multiclass()),
+    "HammingLoss": (eqm.HammingLoss(BINARY), of_binary()),
+    "ExactMatch": (eqm.ExactMatch(MULTILABEL), of_multilabel()),
+    "BalancedAccuracy": (eqm.BalancedAccuracy(BINARY), of_binary()),
+    "CohenKappa": (eqm.CohenKappa(MULTICLASS, weights="linear"), of_multiclass()),
+    "MatthewsCorrelation": (eqm.MatthewsCorrelation(MULTICLASS), of_multiclass()),
+    "ClassLikelihoodRatios": (eqm.ClassLikelihoodRatios(BINARY), of_binary()),
+    "InformednessMarkedness": (eqm.InformednessMarkedness(BINARY), of_binary()),
+    "ClassificationReport": (eqm.ClassificationReport(MULTICLASS), of_multiclass()),
+    "scores of one matrix": (
+        eqm.MetricDict(
+            accuracy=eqm.Accuracy(MULTICLASS),
+            f1=eqm.F1(MULTICLASS),
+            kappa=eqm.CohenKappa(MULTICLASS),
+            confusion=eqm.ConfusionMatrix(MULTICLASS),
+        ),
+        of_multiclass(),
+    ),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),
@@ -57,5 +108,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
 }
+# Rows beyond one for each metric.
+MORE = {"scores of one matrix"}
 # Keeps its state on the host, and says so to every transformation.
 APART = {"Collect"}
