@@ -153,7 +153,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
                 raise TypeError(
                     f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
                 )
-        self.names = tuple(joined)
+        self.names = tuple(map(str, joined))  # NumPy has strings of its own
         self.shells, self.states = _share(joined)
 
     def __getitem__(self, name: str) -> Metric:

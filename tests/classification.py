@@ -37,7 +37,8 @@ def shapes(task: eqm.AbstractTask, rows: tuple[int, ...]) -> tuple[tuple, tuple]
         return rows, rows
     if isinstance(task, eqm.Multiclass):
         return rows, (*rows, task.num_classes)
-    return ((*rows, task.classes),) * 2
+    both = (*rows, task.classes)
+    return both, both
 
 
 @st.composite

@@ -29,7 +29,7 @@ def metrics() -> eqm.MetricDict:
 
 
 def outputs() -> dict[str, np.ndarray]:
-    data, target = load_digits(return_X_y=True)
+    data, target = (np.asarray(x) for x in load_digits(return_X_y=True))
     x = (data[-ROWS:] / 16.0).astype(np.float32)
     y = target[-ROWS:].astype(np.int32)
     logits = x @ np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""`Accuracy` beside scikit-learn's `accuracy_score`."""
+"""`Accuracy` and `Hits` beside scikit-learn's `accuracy_score`."""
 
 import math
 
@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 
 import eqmetrics as eqm
 
+from .classification import averaged, batches, close, counts, every_average, kept, TASKS
 from .oracle import few, fold, masks, ROWS, spread, STEPS, taken, weights
 
 
@@ -114,6 +115,39 @@ def test_by_hand():
         logits=logits, labels=jnp.array([0, 0]), weights=jnp.array([1.0, 3.0])
     )
     assert weighted == 0.75
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_averages_are_their_definitions(name):
+    task = TASKS[name]
+    averages = ("macro", "weighted", None)
+    metrics = eqm.MetricDict(
+        micro=eqm.Accuracy(task), each=every_average(eqm.Accuracy, task, averages)
+    )
+
+    def ratio(tp, fp, fn, tn):
+        one = isinstance(task, eqm.Multiclass)
+        return (tp, tp + fn) if one else (tp + tn, tp + fp + fn + tn)
+
+    @few
+    @given(batch=batches(task))
+    def check(batch):
+        got, table = fold(metrics, batch).compute(), counts(task, batch)
+        for average in averages:
+            close(got["each"][str(average)], averaged(ratio, task, table, average))
+        y, p, w = kept(task, batch)
+        if y.ndim > 1:  # scikit-learn's is of whole rows
+            y, p, w = y.ravel(), p.ravel(), np.repeat(w, y.shape[1])
+        close(got["micro"], accuracy_score(y, p, sample_weight=w) if len(y) else math.nan)
+
+    check()
+
+
+def test_without_a_task():
+    y, p = jnp.array([3, 900, 2]), jnp.array([3, 900, 5])
+    np.testing.assert_allclose(eqm.Accuracy()(predicted_labels=p, labels=y), 2 / 3, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"eqm.Accuracy\(eqm.Multiclass\(num_classes\)"):
+        eqm.Accuracy(average="macro")
 
 
 def test_the_numbers_of_clus_notebook():

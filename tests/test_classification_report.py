@@ -1,6 +1,7 @@
 """`ClassificationReport` beside the text and the numbers of scikit-learn's."""
 
 import warnings
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ from .classification import batches, kept, NAN, random_batch, TASKS
 from .oracle import few, fold
 
 
-def theirs(task, batch, **kwargs):
+def theirs(task, batch, **kwargs) -> Any:
     y, p, w = kept(task, batch)
     if np.all(w == 1):
         w = None  # so that it prints whole numbers
@@ -24,7 +25,8 @@ def theirs(task, batch, **kwargs):
         kwargs["labels"] = list(range(task.classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return skl.classification_report(y, p, sample_weight=w, zero_division=NAN, **kwargs)
+        kwargs |= {"sample_weight": w, "zero_division": NAN}
+        return skl.classification_report(y, p, **kwargs)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -71,7 +73,7 @@ def test_prints_what_scikit_learn_prints(name, digits):
         lines = theirs(task, batch, digits=digits).splitlines()
         lines = [x for x in lines if "samples avg" not in x]  # which needs every row
         assert report.table(digits=digits).splitlines() == lines
-    assert str(report) == report.table()
+        assert str(report) == report.table()
 
 
 def test_names():

@@ -1,9 +1,11 @@
 from typing import final
 
+import equinox as eqx
 from jaxtyping import Array
 
-from .average import AbstractClassScore
-from .stat_scores import Counts
+from .._task import AbstractTask
+from .average import AbstractClassScore, AverageKind, check_average
+from .stat_scores import Counts, StatScores
 
 
 @final
@@ -32,6 +34,24 @@ class Specificity(AbstractClassScore):
         assert specificity(predicted_labels=predicted, labels=labels) == 0.5
         ```
     """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
 
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tn, counts.tn + counts.fp
@@ -63,6 +83,24 @@ class NegativePredictiveValue(AbstractClassScore):
         assert npv(predicted_labels=predicted, labels=labels) == 0.5
         ```
     """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
 
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tn, counts.tn + counts.fn

@@ -74,6 +74,7 @@ def with_metrax():
 def with_torchmetrics():
     import torch  # pyright: ignore[reportMissingImports]
     import torchmetrics  # pyright: ignore[reportMissingImports]
+    import torchmetrics.classification  # pyright: ignore[reportMissingImports]
 
     def make(classes):
         accuracy = torchmetrics.classification.MulticlassAccuracy(classes, average="micro")
