@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -141,6 +142,17 @@ def test_averages_are_their_definitions(name):
         close(got["micro"], accuracy_score(y, p, sample_weight=w) if len(y) else math.nan)
 
     check()
+
+
+def test_a_label_beyond_32_bits_is_invalid_with_64_bit_types():
+    with jax.enable_x64(True):
+        labels = jnp.array([2**32, 1], jnp.int64)
+        for task in (None, eqm.Multiclass(3)):
+            for p in (dict(logits=jnp.eye(3)[:2]), dict(predicted_labels=jnp.array([0, 1]))):
+                seen = eqm.Accuracy(task).update(labels=labels, **p)
+                assert jnp.isnan(seen.compute()), (task, p)
+    with pytest.raises(ValueError, match="don't fit int32"):
+        eqm.Accuracy().update(labels=np.array([2**32, 1]), predicted_labels=np.array([0, 1]))
 
 
 def test_without_a_task():

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import pytest
 
 import eqmetrics as eqm
+import eqmetrics.plot
 import eqmetrics.testing
 
 
@@ -97,13 +98,14 @@ def test_page(page, tmp_path, monkeypatch):
 
 
 def public() -> dict[str, object]:
-    """The contents page of the package, and what `eqmetrics.testing` defines."""
+    """The contents page of the package, and what its public modules define."""
     assert eqm.__file__ is not None
     names = re.findall(r"\bas (\w+)", Path(eqm.__file__).read_text())
     found = {f"eqmetrics.{name}": getattr(eqm, name) for name in names}
-    for name, x in vars(eqmetrics.testing).items():
-        if getattr(x, "__module__", "").startswith("eqmetrics.testing") and name[0] != "_":
-            found[f"eqmetrics.testing.{name}"] = x
+    for module in (eqmetrics.testing, eqmetrics.plot):
+        for name, x in vars(module).items():
+            if getattr(x, "__module__", "").startswith(module.__name__) and name[0] != "_":
+                found[f"{module.__name__}.{name}"] = x
     return found
 
 
