@@ -1,7 +1,9 @@
 """Counts in cells: rows added to an array of pairs by index, in O(rows), exactly."""
 
+import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
 from ._reduction.pair import add, from_integer, fused, renormalise
@@ -12,13 +14,20 @@ from ._reduction.pair import add, from_integer, fused, renormalise
 _PROMISE = "promise_in_bounds"
 
 
+def _everywhere(x: Array) -> Array:
+    """A few bytes a row go to every device where mesh axes are explicit: a scatter or a sort
+    of rows that are apart is refused there, and XLA's own plan for automatic axes."""
+    apart = any(axis is not None for axis in jax.typeof(x).sharding.spec)
+    return jax.sharding.reshard(x, PartitionSpec()) if apart else x
+
+
 @fused
 def add_rows(
     cells: Float32[Array, "2 cells"], index: Int32[Array, "rows"], taken: Bool[Array, "rows"]
 ) -> Float32[Array, "2 cells"]:
     """Adds 1 to the cell of each row that is taken."""
     size, count = cells.shape[1], index.shape[0]
-    index = jnp.where(taken, index, 0)
+    index, taken = _everywhere(jnp.where(taken, index, 0)), _everywhere(taken)
     if size <= 8 * count or count > 2**22:
         new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
         return add(cells, from_integer(new))
@@ -44,6 +53,7 @@ def add_weights(
     if count == 0:
         return cells
     away = 2 * size  # out of bounds: dropped
+    index, weights = _everywhere(index), _everywhere(weights)
     index, weights = lax.sort((jnp.where(weights > 0, index, away), weights), num_keys=1)
     # A scatter of floats would round at every row. Rows of one cell are neighbours now: a
     # segmented scan adds them as pairs, and the last row of each holds the sum.

@@ -3,7 +3,9 @@
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
@@ -82,6 +84,18 @@ def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pa
     return total if low is None else add(total, sum_rows(low))
 
 
+def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
+    """All axes before the trailing `shape` as one: `(rows, *shape)`."""
+    rows = x.shape[: x.ndim - len(shape)]
+    spec = jax.typeof(x).sharding.spec
+    if any(axis is not None for axis in spec[1 : len(rows)]):
+        # Only the first axis may be spread over explicit mesh axes when it is joined with
+        # others; over automatic ones XLA gathers the others by itself.
+        whole = [None] * (len(rows) - 1)
+        x = jax.sharding.reshard(x, PartitionSpec(spec[0], *whole, *spec[len(rows) :]))
+    return x.reshape(math.prod(rows), *shape)
+
+
 def rows(
     values: Array,
     mask: Array | None,
@@ -101,18 +115,17 @@ def rows(
             f"`{name}` is {describe(values)}, expected the trailing shape {shape}."
         )
     axes = values.shape[:leading]
-    flat = values.reshape((math.prod(axes), *shape))
     if mask is not None:
-        mask = _expand("mask", mask, name, values, axes).ravel()
+        mask = flat(_expand("mask", mask, name, values, axes))
     if weights is None:
-        return Rows(flat, mask, None, None)
-    weights = _expand("weights", weights, name, values, axes).astype(jnp.float32).ravel()
+        return Rows(flat(values, shape), mask, None, None)
+    weights = flat(_expand("weights", weights, name, values, axes).astype(jnp.float32))
     bad = ~(weights >= 0)
     taken = weights > 0
     if mask is not None:
         bad, taken = bad & mask, taken & mask
     # A row that doesn't take part may hold NaN, its weight too.
-    return Rows(flat, taken, jnp.where(taken, weights, 0), bad)
+    return Rows(flat(values, shape), taken, jnp.where(taken, weights, 0), bad)
 
 
 def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from sklearn.metrics import confusion_matrix
 
 import eqmetrics as eqm
@@ -66,3 +67,33 @@ def test_counts_stay_exact_where_they_leave_float32():
     step = lambda m, _: (m.update(**one), None)
     end = jax.jit(lambda m: jax.lax.scan(step, m, length=1000)[0])(start)
     assert eqm.to_host(end)[0, 1] == 2**32 + 1000
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
+@pytest.mark.parametrize(
+    "classes, spec", [(5, P("a")), (30, P("a", "b")), (30, P(None, "b"))]
+)
+def test_sequences_over_a_mesh(kind, classes, spec):
+    """Rows of tokens, spread over batch, over time, or over both."""
+    rng = np.random.default_rng(0)
+    task = eqm.Multiclass(classes)
+    metrics = eqm.MetricDict(
+        accuracy=eqm.Accuracy(task),
+        f1=eqm.F1(task).from_output(weights=None),
+        matrix=eqm.ConfusionMatrix(task),
+        rows=eqm.Count().from_output("labels", weights=None),
+    )
+    batch = {
+        "logits": rng.normal(size=(8, 6, classes)).astype(np.float32),
+        "labels": rng.integers(0, classes, (8, 6)).astype(np.int32),
+        "mask": rng.random((8, 6)) < 0.8,
+        "weights": rng.integers(1, 4, (8, 6)).astype(np.float32),
+    }
+    update = jax.jit(lambda m, b: m.update(**b))
+    want = jax.tree.leaves(update(metrics, batch).compute())
+    mesh = jax.make_mesh((4, 2), ("a", "b"), axis_types=(kind, kind))
+    with jax.set_mesh(mesh):
+        placed = jax.device_put(batch, NamedSharding(mesh, spec))
+        got = jax.tree.leaves(update(metrics, placed).compute())
+    for x, y in zip(got, want, strict=True):
+        np.testing.assert_array_equal(np.asarray(x), np.asarray(y))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
 from .._checks import describe
-from .._rows import Rows, rows
+from .._rows import flat, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
 
 
@@ -128,10 +128,10 @@ def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
                 f"`predicted_labels` was passed, and the task has top_k={task.top_k}: of hard "
                 "decisions only the first is known. Pass `logits` or `probabilities`."
             )
-        predicted = _narrow(scores).ravel()
+        predicted = flat(_narrow(scores))
         valid &= _in_range(predicted, task.num_classes)
     else:
-        scores = scores.reshape(-1, task.num_classes)
+        scores = flat(scores, (task.num_classes,))
         predicted, top, known = best(scores)
         valid &= known
         if name == "probabilities":
@@ -184,7 +184,7 @@ def _hits_of_scores(
     labels = batch.values
     valid = _in_range(labels, task.num_classes)
     index = jnp.where(valid, labels, 0)
-    scores = scores.reshape(-1, task.num_classes)
+    scores = flat(scores, (task.num_classes,))
     if task.num_classes <= _FEW:
         predicted, top, known = best(scores)
         hit = predicted == index
@@ -222,7 +222,7 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
     shape = () if isinstance(task, Binary) else (task.num_labels,)
     batch = rows(_narrow(labels), inputs.mask, inputs.weights, shape, name="labels")
     labels = batch.values.reshape(-1, task.classes)
-    scores = scores.reshape(-1, task.classes)
+    scores = flat(scores, shape).reshape(-1, task.classes)
     positive, known = _positive(task.threshold, name, scores)
     known &= (labels == 0) | (labels == 1)
     taken = jnp.ones(labels.shape, bool)
