@@ -109,7 +109,9 @@ class Metric(Node):
 
     ordered: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs: Any):
+    def __init_subclass__(cls, *, init: bool = True, **kwargs: Any):
+        # `init=False` tells type checkers, which think of dataclasses, what holds of any
+        # class without an `__init__` of its own: it has its base's (PEP 681).
         super().__init_subclass__(**kwargs)  # `Generic` has one that must run
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         for name, finish in (("update", _finish_update), ("compute", _finish_compute)):

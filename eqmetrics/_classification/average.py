@@ -69,12 +69,26 @@ def average_classes(
 
 
 class AbstractClassScore(AbstractReadout):
-    """A score of each class that is a ratio of its counts, and its averages."""
+    """A score of each class that is a ratio of its counts, and its averages. A subclass writes
+    `ratio`."""
 
-    task: eqx.AbstractVar[AbstractTask]
-    average: eqx.AbstractVar[AverageKind]
-    undefined: eqx.AbstractVar[float | None]
-    statistic: eqx.AbstractVar[StatScores]
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
 
     @abc.abstractmethod
     def ratio(self, counts: Counts) -> tuple[Array, Array]:

@@ -2,15 +2,16 @@ import math
 from typing import final
 
 import equinox as eqx
-from jaxtyping import Array
+from jaxtyping import Array, Float32
 
+from .._readout import AbstractReadout
 from .._task import AbstractTask
-from .average import AbstractClassScore, AverageKind, check_average
+from .average import AbstractClassScore, average_of, AverageKind, check_average
 from .stat_scores import Counts, StatScores
 
 
 @final
-class F1(AbstractClassScore):
+class F1(AbstractClassScore, init=False):
     r"""The harmonic mean of precision and recall.
 
     $2\,\mathrm{tp} / (2\,\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$
@@ -38,30 +39,12 @@ class F1(AbstractClassScore):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
-
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return 2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn
 
 
 @final
-class FBeta(AbstractClassScore):
+class FBeta(AbstractReadout):
     r"""The weighted harmonic mean of precision and recall, in which recall counts
     $\beta$ times as much.
 
@@ -113,7 +96,11 @@ class FBeta(AbstractClassScore):
         self.undefined = undefined
         self.statistic = StatScores(task)
 
-    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+    def _ratio(self, counts: Counts) -> tuple[Array, Array]:
         square = self.beta**2
         top = (1 + square) * counts.tp
         return top, top + counts.fp + square * counts.fn
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
+        return average_of(self._ratio, self.statistic, self.average, self.undefined)

@@ -1,15 +1,13 @@
 from typing import final
 
-import equinox as eqx
 from jaxtyping import Array
 
-from .._task import AbstractTask
-from .average import AbstractClassScore, AverageKind, check_average
-from .stat_scores import Counts, StatScores
+from .average import AbstractClassScore
+from .stat_scores import Counts
 
 
 @final
-class Jaccard(AbstractClassScore):
+class Jaccard(AbstractClassScore, init=False):
     r"""The overlap of the rows of a class with those predicted as it; intersection over union.
 
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$
@@ -34,24 +32,6 @@ class Jaccard(AbstractClassScore):
         assert jaccard(predicted_labels=predicted, labels=labels) == jnp.float32(1 / 3)
         ```
     """
-
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
 
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tp, counts.tp + counts.fp + counts.fn

@@ -1,15 +1,13 @@
 from typing import final
 
-import equinox as eqx
 from jaxtyping import Array
 
-from .._task import AbstractTask
-from .average import AbstractClassScore, AverageKind, check_average
-from .stat_scores import Counts, StatScores
+from .average import AbstractClassScore
+from .stat_scores import Counts
 
 
 @final
-class Precision(AbstractClassScore):
+class Precision(AbstractClassScore, init=False):
     r"""The share of the rows predicted as a class that are of it.
 
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp})$
@@ -35,30 +33,12 @@ class Precision(AbstractClassScore):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
-
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tp, counts.tp + counts.fp
 
 
 @final
-class Recall(AbstractClassScore):
+class Recall(AbstractClassScore, init=False):
     r"""The share of the rows of a class that are predicted as it; sensitivity.
 
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fn})$
@@ -83,24 +63,6 @@ class Recall(AbstractClassScore):
         assert recall(predicted_labels=predicted, labels=labels) == 0.5
         ```
     """
-
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
 
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tp, counts.tp + counts.fn

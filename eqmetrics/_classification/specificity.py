@@ -1,15 +1,13 @@
 from typing import final
 
-import equinox as eqx
 from jaxtyping import Array
 
-from .._task import AbstractTask
-from .average import AbstractClassScore, AverageKind, check_average
-from .stat_scores import Counts, StatScores
+from .average import AbstractClassScore
+from .stat_scores import Counts
 
 
 @final
-class Specificity(AbstractClassScore):
+class Specificity(AbstractClassScore, init=False):
     r"""The share of the rows of other classes that are predicted as others.
 
     $\mathrm{tn} / (\mathrm{tn} + \mathrm{fp})$
@@ -35,30 +33,12 @@ class Specificity(AbstractClassScore):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
-
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tn, counts.tn + counts.fp
 
 
 @final
-class NegativePredictiveValue(AbstractClassScore):
+class NegativePredictiveValue(AbstractClassScore, init=False):
     r"""The share of the rows predicted as other classes that are of others.
 
     $\mathrm{tn} / (\mathrm{tn} + \mathrm{fn})$
@@ -83,24 +63,6 @@ class NegativePredictiveValue(AbstractClassScore):
         assert npv(predicted_labels=predicted, labels=labels) == 0.5
         ```
     """
-
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
 
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
         return counts.tn, counts.tn + counts.fn
