@@ -75,26 +75,26 @@ def confusion_matrix(
     rows = np.nansum(matrix, axis=1, keepdims=True)
     share = np.divide(np.nan_to_num(matrix), rows, out=np.zeros_like(matrix), where=rows > 0)
 
-    ax = _axes(ax, min(9.0, 3.2 + 0.32 * classes))
-    image = ax.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axes = _axes(ax, min(9.0, 3.2 + 0.32 * classes))
+    image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     label = "share of the true class"
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.045, pad=0.02, label=label)
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.045, pad=0.02, label=label)
     shares = np.array([0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
     bar.set_ticks(np.sqrt(shares), labels=[f"{x:.0%}" for x in shares])
     step = -(-classes // _MOST_TICKS)
     step = step if step == 1 else max(5, 5 * round(step / 5))
     shown = range(0, classes, step)
     long = max(map(len, names)) > 3
-    ax.set_yticks(shown, [names[i] for i in shown])
-    ax.set_xticks(shown, [names[i] for i in shown], rotation=90 if long else 0)
-    ax.set(xlabel="predicted", ylabel="true")
+    axes.set_yticks(shown, [names[i] for i in shown])
+    axes.set_xticks(shown, [names[i] for i in shown], rotation=90 if long else 0)
+    axes.set(xlabel="predicted", ylabel="true")
     if classes <= _MOST_NUMBERS:
         for (i, j), x in np.ndenumerate(matrix):
             color = "white" if share[i, j] > 0.4 else "black"
-            ax.text(j, i, _number(x), ha="center", va="center", color=color, fontsize=9)
+            axes.text(j, i, _number(x), ha="center", va="center", color=color, fontsize=9)
     else:
-        _name_mistakes(ax, matrix, names)
-    return ax
+        _name_mistakes(axes, matrix, names)
+    return axes
 
 
 def _name_mistakes(ax: Any, matrix: np.ndarray, names: list[str]) -> None:
@@ -105,6 +105,6 @@ def _name_mistakes(ax: Any, matrix: np.ndarray, names: list[str]) -> None:
     for i, j in zip(*np.unravel_index(largest, matrix.shape), strict=True):
         if mistakes[i, j] > 0:
             ax.plot(j, i, "o", ms=9, mfc="none", mec="tab:red", mew=1.2)
-            lines.append(f"{names[i]} as {names[j]}: {_number(matrix[i, j])}")
+            lines.append(f"{names[i]} as {names[j]}: {_number(float(matrix[i, j]))}")
     if lines:
         ax.set_title("most often " + ", ".join(lines), fontsize=9, wrap=True)

@@ -3,9 +3,8 @@ from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32
 
-from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
 from .._readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction import EXACT_SUM
@@ -13,7 +12,8 @@ from .._reduction.pair import add, fused, sum_pairs, to_float
 from .._rows import undefined_as, weighted_sum
 from .._task import AbstractTask, Multiclass
 from .average import average_of, AverageKind, check_average
-from .decision import hits, Inputs
+from .decision import hits
+from .inputs import AbstractClassification, Inputs
 from .stat_scores import Counts, StatScores
 
 
@@ -33,7 +33,7 @@ def _updated(
 
 
 @final
-class Hits(AbstractPartialStatistic):
+class Hits(AbstractPartialStatistic, AbstractClassification):
     """How many decisions were right, and how many were made: the statistic under
     [`eqmetrics.Accuracy`][] and [`eqmetrics.HammingLoss`][].
 
@@ -67,19 +67,8 @@ class Hits(AbstractPartialStatistic):
         any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
         return any_classes if self.task is None else self.task.valid
 
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        predicted_labels: Labels | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`."""
-        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
-        return self.replace(**_updated(self.sums, self.invalid, inputs, task=self.task))
+    def see(self, inputs: Inputs) -> dict[str, Array]:
+        return _updated(self.sums, self.invalid, inputs, task=self.task)
 
     def larger(self) -> StatScores | None:
         return None if self.task is None else StatScores(self.task)

@@ -1,19 +1,19 @@
 import functools as ft
-from typing import final, Self
+from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32
 
 from .._cells import add_rows, add_weights
-from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
 from .._metric import AbstractExact
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, Pair, sum_pairs, to_float
 from .._task import Multiclass
-from .decision import decide, Inputs
+from .decision import decide
+from .inputs import AbstractClassification, Inputs
 
 
 # 2 * 32767**2 is the last that an int32 counts.
@@ -33,7 +33,7 @@ def _updated(cells: Array, invalid: Array, inputs: Inputs, task: Multiclass) -> 
 
 
 @final
-class ConfusionCounts(AbstractStatistic, AbstractExact):
+class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractClassification):
     """How often each class was predicted as each: the statistic under
     [`eqmetrics.ConfusionMatrix`][], from which a `MetricDict` reads those of all other counts.
 
@@ -67,18 +67,8 @@ class ConfusionCounts(AbstractStatistic, AbstractExact):
         self.cells = jnp.zeros((2, task.num_classes, task.num_classes))
         self.invalid = jnp.zeros(2)
 
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        predicted_labels: Labels | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
-        return self.replace(**_updated(self.cells, self.invalid, inputs, task=self.task))
+    def see(self, inputs: Inputs) -> dict[str, Array]:
+        return _updated(self.cells, self.invalid, inputs, task=self.task)
 
     def margins(self) -> tuple[Pair, Pair, Pair]:
         """Of each class, as pairs: the weight of its rows, of the rows predicted as it, and

@@ -1,7 +1,7 @@
 """From scores to decisions: which class each row is predicted as, and which rows count."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
@@ -9,17 +9,7 @@ from jaxtyping import Array, Bool, Float32, Int32, Shaped
 from .._checks import describe
 from .._rows import flat, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
-
-
-class Inputs(NamedTuple):
-    """What a classification metric is given: arrays, or `None` where nothing is."""
-
-    labels: Any
-    logits: Any
-    probabilities: Any
-    predicted_labels: Any
-    mask: Any
-    weights: Any
+from .inputs import check_shape, Inputs, scores_of
 
 
 class Decisions(NamedTuple):
@@ -41,7 +31,7 @@ def decide(task: AbstractTask, inputs: Inputs) -> Decisions:
 def hits(task: AbstractTask | None, inputs: Inputs) -> tuple[Bool[Array, "rows ..."], Decisions]:
     """Whether each decision is right. Without a task the scores say how many classes there
     are."""
-    name, scores = _scores(inputs)
+    name, scores = scores_of(inputs)
     if task is None:
         classes = _MANY if name == "predicted_labels" else scores.shape[-1] if scores.ndim else 0
         if classes == 0:
@@ -56,37 +46,6 @@ def hits(task: AbstractTask | None, inputs: Inputs) -> tuple[Bool[Array, "rows .
 _MANY = 2**31 - 1
 
 
-def _scores(inputs: Inputs) -> tuple[str, Array]:
-    names = "logits", "probabilities", "predicted_labels"
-    given = {n: x for n in names if (x := getattr(inputs, n)) is not None}
-    if len(given) != 1:
-        raise TypeError(
-            f"Exactly one of `logits`, `probabilities` and `predicted_labels` says what was "
-            f"predicted; got {' and '.join(f'`{n}`' for n in given) or 'none of them'}."
-            + (
-                f" Leave one out: `metric.from_output({list(given)[-1]}=None)`."
-                if given
-                else " Pass the one you have; `metric.from_output(logits=...)` renames it."
-            )
-        )
-    ((name, x),) = given.items()
-    integers = jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == jnp.bool_
-    if (name == "predicted_labels") != integers:
-        raise TypeError(
-            f"`{name}` is {describe(x)}, expected "
-            + ("integers: a class for each row." if name == "predicted_labels" else "floats.")
-        )
-    return name, x
-
-
-def _check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why: str) -> None:
-    if x.shape != shape:
-        raise TypeError(
-            f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
-            f"{shape} for `{name}`, {why}."
-        )
-
-
 # ---- one of several classes
 
 
@@ -96,10 +55,10 @@ def _rows_of_classes(task: Multiclass, inputs: Inputs, name: str, scores: Array)
     if jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"`labels` is {describe(labels)}, expected integers: a class a row.")
     if name == "predicted_labels":
-        _check_shape(name, scores, labels.shape, labels, "that of `labels`")
+        check_shape(name, scores, labels.shape, labels, "that of `labels`")
     else:
         shape = *labels.shape, task.num_classes
-        _check_shape(name, scores, shape, labels, "that of `labels` and the classes")
+        check_shape(name, scores, shape, labels, "that of `labels` and the classes")
     batch = rows(_narrow(labels), inputs.mask, inputs.weights, name="labels")
     if task.ignore_index is None:
         return batch
@@ -118,7 +77,7 @@ def _in_range(labels: Array, classes: int) -> Bool[Array, "rows"]:
 
 
 def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
-    name, scores = _scores(inputs)
+    name, scores = scores_of(inputs)
     batch = _rows_of_classes(task, inputs, name, scores)
     labels = batch.values
     valid = _in_range(labels, task.num_classes)
@@ -214,11 +173,11 @@ def _hits_of_scores(
 
 def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
     assert isinstance(task, (Binary, Multilabel))
-    name, scores = _scores(inputs)
+    name, scores = scores_of(inputs)
     labels = inputs.labels
     if jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"`labels` is {describe(labels)}, expected 0 and 1, or booleans.")
-    _check_shape(name, scores, labels.shape, labels, "that of `labels`: one score a label")
+    check_shape(name, scores, labels.shape, labels, "that of `labels`: one score a label")
     shape = () if isinstance(task, Binary) else (task.num_labels,)
     batch = rows(_narrow(labels), inputs.mask, inputs.weights, shape, name="labels")
     labels = batch.values.reshape(-1, task.classes)

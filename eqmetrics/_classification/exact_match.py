@@ -1,19 +1,18 @@
 import functools as ft
-from typing import final, Self
+from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32
 
 from .._checks import describe
-from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
-from .._metric import Metric
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, to_float
 from .._rows import undefined_as
 from .._task import Multilabel
-from .decision import decide, Inputs
+from .decision import decide
+from .inputs import AbstractClassification, Inputs
 
 
 @ft.partial(fused, static_argnames="task")
@@ -26,7 +25,7 @@ def _updated(sums: Array, invalid: Array, inputs: Inputs, task: Multilabel) -> d
 
 
 @final
-class ExactMatch(Metric):
+class ExactMatch(AbstractClassification):
     """The share of rows of which every label is right; subset accuracy.
 
     **Arguments:**
@@ -63,19 +62,8 @@ class ExactMatch(Metric):
         self.sums = jnp.zeros((2, 2))
         self.invalid = jnp.zeros(2)
 
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        predicted_labels: Labels | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`."""
-        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
-        return self.replace(**_updated(self.sums, self.invalid, inputs, task=self.task))
+    def see(self, inputs: Inputs) -> dict[str, Array]:
+        return _updated(self.sums, self.invalid, inputs, task=self.task)
 
     def compute(self) -> Float32[Array, ""]:
         right, every = to_float(self.sums)

@@ -3,10 +3,9 @@ from typing import final, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32
 
 from .._cells import add_rows, add_weights
-from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
 from .._metric import AbstractExact
 from .._readout import AbstractPartialStatistic
@@ -15,7 +14,8 @@ from .._reduction.pair import add, count_rows, fused, Pair, sum_pairs, to_float
 from .._rows import weighted_sum
 from .._task import AbstractTask, Multiclass
 from .confusion_counts import ConfusionCounts, MOST_CLASSES
-from .decision import decide, Decisions, Inputs
+from .decision import decide, Decisions
+from .inputs import AbstractClassification, Inputs
 
 
 class Counts(NamedTuple):
@@ -70,7 +70,7 @@ def _count_each(cells: Array, d: Decisions) -> Array:
 
 
 @final
-class StatScores(AbstractPartialStatistic, AbstractExact):
+class StatScores(AbstractPartialStatistic, AbstractExact, AbstractClassification):
     r"""True and false positives and negatives of each class: the statistic that the scores
     of counts read, and share in a `MetricDict`.
 
@@ -105,20 +105,8 @@ class StatScores(AbstractPartialStatistic, AbstractExact):
         self.cells = jnp.zeros((2, 3 if isinstance(task, Multiclass) else 4, task.classes))
         self.invalid = jnp.zeros(2)
 
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        predicted_labels: Labels | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
-        are the task's. `mask` and `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
-        return self.replace(**_updated(self.cells, self.invalid, inputs, task=self.task))
+    def see(self, inputs: Inputs) -> dict[str, Array]:
+        return _updated(self.cells, self.invalid, inputs, task=self.task)
 
     def larger(self) -> ConfusionCounts | None:
         if isinstance(self.task, Multiclass) and self.task.num_classes <= MOST_CLASSES:

@@ -1,0 +1,77 @@
+"""What every classification metric is given: labels, and exactly one of three kinds of scores."""
+
+import abc
+from typing import Any, NamedTuple, Self
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._checks import describe
+from .._custom_types import Input, Labels, Mask, Weights
+from .._metric import Metric
+
+
+class Inputs(NamedTuple):
+    """What a classification metric is given: arrays, or `None` where nothing is."""
+
+    labels: Any
+    logits: Any
+    probabilities: Any
+    predicted_labels: Any
+    mask: Any
+    weights: Any
+
+
+class AbstractClassification(Metric):
+    """A metric of labels and scores. A subclass writes `see`."""
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        predicted_labels: Labels | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
+        are the task's. `mask` and `weights` have the shape of the rows."""
+        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
+        return self.replace(**self.see(inputs))
+
+    @abc.abstractmethod
+    def see(self, inputs: Inputs) -> dict[str, Array]:
+        """The state, by the names of its fields, that has also seen these rows."""
+
+
+def scores_of(inputs: Inputs) -> tuple[str, Array]:
+    """What was predicted, and which of its three names was used."""
+    names = "logits", "probabilities", "predicted_labels"
+    given = {n: x for n in names if (x := getattr(inputs, n)) is not None}
+    if len(given) != 1:
+        raise TypeError(
+            f"Exactly one of `logits`, `probabilities` and `predicted_labels` says what was "
+            f"predicted; got {' and '.join(f'`{n}`' for n in given) or 'none of them'}."
+            + (
+                f" Leave one out: `metric.from_output({list(given)[-1]}=None)`."
+                if given
+                else " Pass the one you have; `metric.from_output(logits=...)` renames it."
+            )
+        )
+    ((name, x),) = given.items()
+    integers = jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == jnp.bool_
+    if (name == "predicted_labels") != integers:
+        raise TypeError(
+            f"`{name}` is {describe(x)}, expected "
+            + ("integers: a class for each row." if name == "predicted_labels" else "floats.")
+        )
+    return name, x
+
+
+def check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why: str) -> None:
+    if x.shape != shape:
+        raise TypeError(
+            f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
+            f"{shape} for `{name}`, {why}."
+        )
