@@ -228,6 +228,9 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 class Collection(AbstractCollection):
     """The typed form of a `MetricDict`: a subclass declares its metrics as fields.
 
+    Its members don't share statistics, as those of a `MetricDict` do: each field is what its
+    type says. A field may be a `MetricDict`.
+
     State: its members'. Undefined when: each member says so.
 
     !!! example

@@ -1,6 +1,7 @@
 """Values with a mask and weights: one shape rule for every metric."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -82,6 +83,11 @@ def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pa
         high, low = high * w, None if low is None else low * w
     total = sum_rows(high)
     return total if low is None else add(total, sum_rows(low))
+
+
+def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """A shape as NumPy takes it: one number is one axis."""
+    return (shape,) if isinstance(shape, int) else tuple(shape)
 
 
 def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:

@@ -113,3 +113,9 @@ def test_shapes_that_do_not_fit_are_told():
         eqm.Average().update(jnp.ones(4, "float32"), weights=jnp.ones((4, 1), "float32"))
     with pytest.raises(TypeError, match=r"`values` is float32\[4\], expected the trailing"):
         eqm.Average((2,)).update(jnp.ones(4, "float32"))
+
+
+def test_a_shape_may_be_one_number():
+    columns = eqm.Average(3)(jnp.arange(6.0).reshape(2, 3))
+    assert columns.tolist() == [1.5, 2.5, 3.5]
+    assert eqm.Sum(3).shape == eqm.Average([3]).shape == (3,)  # pyright: ignore[reportArgumentType]

@@ -121,3 +121,9 @@ def test_all_reduce_under_vmap_and_pmap():
     seen = eqm.Average().update(jnp.array([100.0]))
     across = jax.pmap(lambda m, v: m.update_across("i", v), axis_name="i", in_axes=(None, 0))
     assert eqm.unreplicate(across(seen, x)).compute() == np.float32((120 + 100) / 17)
+
+
+def test_axes_may_be_a_list():
+    inner = lambda x: eqm.Sum().update(x).all_reduce(["a", "b"]).compute()  # pyright: ignore
+    both = jax.vmap(jax.vmap(inner, axis_name="b"), axis_name="a")
+    assert both(jnp.ones((2, 3))).tolist() == [[6.0] * 3] * 2

@@ -9,7 +9,7 @@ from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, to_float
-from .._rows import rows, undefined_as
+from .._rows import rows, trailing, undefined_as
 
 
 @fused
@@ -56,10 +56,10 @@ class Average(Metric):
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
-    def __init__(self, shape: tuple[int, ...] = (), *, undefined: float | None = None):
-        self.shape = shape
+    def __init__(self, shape: int | tuple[int, ...] = (), *, undefined: float | None = None):
+        self.shape = trailing(shape)
         self.undefined = undefined
-        self.total = jnp.zeros((2, *shape), jnp.float32)
+        self.total = jnp.zeros((2, *self.shape), jnp.float32)
         self.weight = jnp.zeros(2, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 

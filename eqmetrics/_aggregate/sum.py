@@ -9,7 +9,7 @@ from .._field import state
 from .._metric import AbstractExact
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, Pair, to_float
-from .._rows import rows
+from .._rows import rows, trailing
 
 
 @fused
@@ -54,9 +54,9 @@ class Sum(AbstractExact):
     pair: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
-    def __init__(self, shape: tuple[int, ...] = ()):
-        self.shape = shape
-        self.pair = jnp.zeros((2, *shape), jnp.float32)
+    def __init__(self, shape: int | tuple[int, ...] = ()):
+        self.shape = trailing(shape)
+        self.pair = jnp.zeros((2, *self.shape), jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
