@@ -240,7 +240,7 @@ def _resolve(cls: type, fn: Any) -> inspect.Signature:
 class CheckedMethod:
     """What the wrapper of one `update` or `compute` knows; built at the first call."""
 
-    def __init__(self, cls: type, fn: Any):
+    def __init__(self, cls: type, fn: Any, owner: str):
         self.fn = fn
         self.memo: dict = {}
         signature = _resolve(cls, fn)
@@ -259,7 +259,7 @@ class CheckedMethod:
         if signature.return_annotation is not signature.empty:
             call.__annotations__["return"] = signature.return_annotation
         call.__name__ = fn.__name__
-        call.__qualname__ = f"{cls.__qualname__}.{fn.__name__}"
+        call.__qualname__ = f"{owner}.{fn.__name__}"
         call.__module__ = cls.__module__
         self.checked = _checked(call)
 

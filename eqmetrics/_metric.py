@@ -41,7 +41,7 @@ def _plain(fn: _F) -> _F:
 
 def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
     fn = cls.__dict__[name]
-    made: list[CheckedMethod] = []
+    made: dict[type, CheckedMethod] = {}
 
     def verify(metric, args, kwargs):
         check_shapes_of(metric, name, walk)
@@ -50,9 +50,10 @@ def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
 
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
-        if not made:  # built at the first call: annotations may name later classes
-            made.append(CheckedMethod(cls, fn))
-        return finish(self, made[0](self, args, kwargs, verify), (args, kwargs))
+        checked = made.get(type(self))
+        if checked is None:  # built at the first call: annotations may name later classes
+            checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
+        return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
 
     setattr(cls, name, method)
 

@@ -88,6 +88,15 @@ def test_by_hand():
     np.testing.assert_allclose(got, 1 - (4 / 3) / (12 / 9), atol=1e-6)
 
 
+def test_a_perfect_predictor_has_1():
+    rng = np.random.default_rng(0)
+    for classes in (2, 3, 10):
+        y = rng.integers(0, classes, 100)
+        for cls in (eqm.CohenKappa, eqm.MatthewsCorrelation):
+            got = cls(eqm.Multiclass(classes))(predicted_labels=y, labels=y)
+            np.testing.assert_allclose(got, 1, rtol=1e-7)
+
+
 def test_undefined():
     y = jnp.array([1, 1])
     for cls in (eqm.CohenKappa, eqm.MatthewsCorrelation):

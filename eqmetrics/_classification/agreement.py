@@ -178,6 +178,7 @@ class MatthewsCorrelation(AbstractReadout):
         top = to_float(add(right, -_dot(t, p)))
         spread_t, spread_p = (to_float(add(_one(), -_dot(x, x))) for x in (t, p))
         several = [jnp.sum(x[0] > 0, axis=0) > 1 for x in (t, p)]
-        # The root of each: the product of two small ones would underflow.
-        value = top / (jnp.sqrt(spread_t) * jnp.sqrt(spread_p))
+        # One root of the product, so that equal spreads give 1 and not the float after it. Each
+        # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
+        value = top / jnp.sqrt(spread_t * spread_p)
         return _over_problems(value, several[0] & several[1], self.undefined)
