@@ -6,7 +6,18 @@ from jax import lax
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
-from ._reduction.pair import add, from_integer, fused, renormalise
+from ._reduction.pair import (
+    add,
+    exponent,
+    from_integer,
+    from_limbs,
+    fused,
+    LEAST_EXPONENT,
+    lift,
+    Pair,
+    renormalise,
+    to_limbs,
+)
 
 
 # XLA's CPU scatters in place and in 1 ns a row if the indices are promised to be in bounds
@@ -49,14 +60,36 @@ def add_weights(
     weights: Float32[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's weight to its cell; rows of weight 0 may have any index."""
-    size, count = cells.shape[1], index.shape[0]
-    if count == 0:
-        return cells
-    away = 2 * size  # out of bounds: dropped
     index, weights = _everywhere(index), _everywhere(weights)
+    if index.shape[0] == 0:
+        return cells
+    if cells.shape[1] <= 64 * index.shape[0]:
+        return add(cells, _limb_sums(cells.shape[1], index, weights))
+    return _add_sorted(cells, index, weights)
+
+
+def _limb_sums(size: int, index: Array, weights: Array) -> Pair:
+    """Sums by cell as over devices: a scatter of floats would round at every row, one of
+    integer limbs relative to the largest weight of the cell adds exactly and in any order."""
+    index = jnp.where(weights > 0, index, 0)
+    tops = jnp.full(size, LEAST_EXPONENT, jnp.int32)
+    tops = tops.at[index].max(exponent(weights), mode=_PROMISE)
+    own = tops.at[index].get(mode=_PROMISE)
+    limbs = [
+        jnp.zeros(size, jnp.int32).at[index].add(limb, mode=_PROMISE)
+        for limb in to_limbs([lift(weights)], [own], index.shape[0])
+    ]
+    (sums,) = from_limbs(limbs, [tops], index.shape[0])
+    return sums
+
+
+def _add_sorted(cells: Array, index: Array, weights: Array) -> Array:
+    """For cells so many that only those touched may be looked at."""
+    size = cells.shape[1]
+    away = 2 * size  # out of bounds: dropped
     index, weights = lax.sort((jnp.where(weights > 0, index, away), weights), num_keys=1)
-    # A scatter of floats would round at every row. Rows of one cell are neighbours now: a
-    # segmented scan adds them as pairs, and the last row of each holds the sum.
+    # Rows of one cell are neighbours now: a segmented scan adds them as pairs, and the last
+    # row of each cell holds its sum.
     changes, edge = index[1:] != index[:-1], jnp.ones(1, bool)
     starts, ends = jnp.concatenate([edge, changes]), jnp.concatenate([changes, edge])
     pairs = jnp.stack([weights, jnp.zeros_like(weights)], axis=-1)

@@ -214,11 +214,14 @@ def _limb_bits(size: int) -> tuple[int, int]:
     return bits, -(-48 // bits)
 
 
+# Below it the scale factor would overflow: what is lost there is under 2^-126.
+LEAST_EXPONENT = 48
+
+
 def exponent(x: Float32[Array, "..."]) -> Int32[Array, "..."]:
     """Biased: `|x| < 2^(exponent - 126)`, and 255 where `x` isn't finite."""
     biased = (lax.bitcast_convert_type(x, jnp.int32) >> 23) & 0xFF
-    # Below 48 the scale factor would overflow: what is lost there is under 2^-126.
-    return jnp.maximum(biased, 48)
+    return jnp.maximum(biased, LEAST_EXPONENT)
 
 
 def bound(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
