@@ -9,6 +9,8 @@ from ._classification.agreement import (
     CohenKappa as CohenKappa,
     MatthewsCorrelation as MatthewsCorrelation,
 )
+from ._classification.auroc import AUROC as AUROC
+from ._classification.average_precision import AveragePrecision as AveragePrecision
 from ._classification.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
 from ._classification.classification_report import (
     ClassificationReport as ClassificationReport,
@@ -25,6 +27,7 @@ from ._classification.likelihood_ratios import (
     InformednessMarkedness as InformednessMarkedness,
 )
 from ._classification.precision_recall import Precision as Precision, Recall as Recall
+from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
 from ._classification.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,
     Specificity as Specificity,

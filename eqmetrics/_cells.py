@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from ._reduction.pair import add, from_integer, fused, renormalise
+from ._reduction.pair import add, from_integer, fused, renormalise, two_sum
 
 
 # XLA's CPU scatters in place and in 1 ns a row if the indices are promised to be in bounds
@@ -21,7 +21,11 @@ def add_rows(
     index = jnp.where(taken, index, 0)
     if size <= 8 * count or count > 2**22:
         new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
-        return add(cells, from_integer(new))
+        if count >= 2**24:
+            return add(cells, from_integer(new))
+        # A float holds such a count: half the work of adding two pairs.
+        high, error = two_sum(cells[0], new.astype(jnp.float32))
+        return renormalise(high, cells[1] + error)
     # Only the cells that are touched. The low half of a count below 2^48 is a whole number
     # of at most 2^23, so a scatter of ones into it is exact; every row then renormalises its
     # cell, and rows of one cell write the same.

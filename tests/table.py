@@ -25,6 +25,14 @@ def labels(rng, n):
     return rng.integers(0, 5, size=n).astype(np.int32)
 
 
+def logit(rng, n):
+    return rng.integers(-3, 3, size=n).astype(np.float32)  # with ties
+
+
+def yes(rng, n):
+    return np.arange(n) % 3 % 2 == 0  # both in each batch
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -43,6 +51,18 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "CentredMoments": (eqm.CentredMoments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
+    "ScoreHistogram": (
+        eqm.ScoreHistogram(eqm.Multiclass(5), resolution=9),
+        _rows(SIZES, logits=logits, labels=labels),
+    ),
+    "AUROC": (
+        eqm.AUROC(eqm.Binary(), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "AveragePrecision": (
+        eqm.AveragePrecision(eqm.Multiclass(5), resolution=9),
+        _rows(SIZES, logits=logits, labels=labels),
+    ),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),
