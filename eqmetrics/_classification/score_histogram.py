@@ -3,6 +3,7 @@ from typing import final, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from .._cells import add_rows, add_weights
@@ -55,16 +56,19 @@ def _counted(counts, keys, index, key, positive, taken, weights):
     classes)."""
     classes, cells = counts.shape[2:]
     flat = index + cells * jnp.arange(classes, dtype=jnp.int32)[None, :]
-    labelled = (flat + jnp.where(positive, classes * cells, 0)).ravel()
+    flat = jnp.where(taken, flat, 0)
+    labelled = flat + jnp.where(positive, classes * cells, 0)
+    largest, smallest = (jnp.where(taken, k, NONE) for k in (key, ~key))
+    # Otherwise XLA's CPU computes all of this row by row, inside of each scatter.
+    rows = lax.optimization_barrier((flat, labelled, largest, smallest, taken))
+    flat, labelled, largest, smallest, taken = (x.ravel() for x in rows)
     if weights is None:
-        new = add_rows(counts.reshape(2, -1), labelled, taken.ravel())
+        new = add_rows(counts.reshape(2, -1), labelled, taken)
     else:
-        new = add_weights(counts.reshape(2, -1), labelled, jnp.where(taken, weights, 0).ravel())
-    flat = jnp.where(taken, flat, 0).ravel()
-    largest, smallest = (jnp.where(taken, k, NONE).ravel() for k in (key, ~key))
-    both = jnp.concatenate([flat, flat + classes * cells]), jnp.concatenate([largest, smallest])
-    keys = keys.reshape(-1).at[both[0]].max(both[1], mode=_PROMISE).reshape(keys.shape)
-    return new.reshape(counts.shape), keys
+        new = add_weights(counts.reshape(2, -1), labelled, jnp.where(taken, weights.ravel(), 0))
+    both = keys.reshape(-1).at[flat].max(largest, mode=_PROMISE)
+    both = both.at[flat + classes * cells].max(smallest, mode=_PROMISE)
+    return new.reshape(counts.shape), both.reshape(keys.shape)
 
 
 @ft.partial(fused, static_argnames="task")
@@ -81,8 +85,8 @@ def _updated(old: "dict[str, Array]", inputs: Inputs, task: AbstractTask) -> dic
     )
     # Infinities have cells of their own among the bits, and none on the line.
     finite = taken & is_finite(key)
-    both = jnp.stack([jnp.where(finite, key, NONE), jnp.where(finite, ~key, NONE)])
-    extremes = jnp.maximum(old["extremes"], jnp.max(both, axis=1, initial=NONE))
+    new = [jnp.max(jnp.where(finite, k, NONE), axis=0, initial=NONE) for k in (key, ~key)]
+    extremes = jnp.maximum(old["extremes"], jnp.stack(new))
     e = width(extremes, cells)
     line_counts, line_keys = widened(old["extremes"], e, old["line_counts"], old["line_keys"])
     line = line_index(jnp.where(finite, key, 0), e[None, :]) & (cells - 1)

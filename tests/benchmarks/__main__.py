@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 
-NAMES = ("updates", "eager", "imports", "reductions", "loop", "sums")
+NAMES = ("updates", "eager", "imports", "reductions", "loop", "sums", "curves")
 
 for name in sys.argv[1:] or NAMES:
     subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
