@@ -50,7 +50,8 @@ SHARES = st.sampled_from([0.0, 1e-30, 0.1, 0.5, 0.7, 1 - 2.0**-24, 1.0])
 def scored(draw, name="logits", classes=None, elements=None):
     """Stacked batches of scores and labels; of `classes` of which a row has one, or binary."""
     shape = (STEPS, ROWS)
-    elements = elements or (FEW if name == "logits" else SHARES)
+    if elements is None:
+        elements = FEW if name == "logits" else SHARES
     wide = shape if classes is None else (*shape, classes)
     labels = st.integers(0, 1 if classes is None else classes - 1)
     batch = {

@@ -29,6 +29,15 @@ def logit(rng, n):
     return rng.integers(-3, 3, size=n).astype(np.float32)  # with ties
 
 
+def share(rng, n):
+    return rng.random(n).astype(np.float32)
+
+
+def shares(rng, n):
+    x = rng.random((n, 5))
+    return (x / x.sum(-1, keepdims=True)).astype(np.float32)
+
+
 def yes(rng, n):
     return np.arange(n) % 3 % 2 == 0  # both in each batch
 
@@ -62,6 +71,31 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "AveragePrecision": (
         eqm.AveragePrecision(eqm.Multiclass(5), resolution=9),
         _rows(SIZES, logits=logits, labels=labels),
+    ),
+    "ProbabilityLosses": (
+        eqm.ProbabilityLosses(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=lambda rng, n: rng.random((n, 5)) < 0.5),
+    ),
+    "LogLoss": (eqm.LogLoss(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
+    "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
+    "NormalizedEntropy": (
+        eqm.NormalizedEntropy(eqm.Binary()),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "D2LogLoss": (eqm.D2LogLoss(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
+    "D2Brier": (eqm.D2Brier(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
+    "Hinge": (eqm.Hinge(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
+    "CalibrationBins": (
+        eqm.CalibrationBins(eqm.Binary()),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "CalibrationError": (
+        eqm.CalibrationError(eqm.Multiclass(5), bins=5),
+        _rows(SIZES, probabilities=shares, labels=labels),
+    ),
+    "ReliabilityDiagram": (
+        eqm.ReliabilityDiagram(eqm.Multiclass(5), bins=3, per_class=True),
+        _rows(SIZES, probabilities=shares, labels=labels),
     ),
     "MetricDict": (
         eqm.MetricDict(
