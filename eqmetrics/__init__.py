@@ -28,6 +28,11 @@ from ._classification.f_score import F1 as F1, FBeta as FBeta
 from ._classification.hamming_loss import HammingLoss as HammingLoss
 from ._classification.hinge import Hinge as Hinge
 from ._classification.jaccard import Jaccard as Jaccard
+from ._classification.label_ranking import (
+    CoverageError as CoverageError,
+    LabelRankingAveragePrecision as LabelRankingAveragePrecision,
+    LabelRankingLoss as LabelRankingLoss,
+)
 from ._classification.likelihood_ratios import (
     ClassLikelihoodRatios as ClassLikelihoodRatios,
     InformednessMarkedness as InformednessMarkedness,

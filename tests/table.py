@@ -38,6 +38,10 @@ def shares(rng, n):
     return (x / x.sum(-1, keepdims=True)).astype(np.float32)
 
 
+def some(rng, n):
+    return rng.random((n, 5)) < 0.5
+
+
 def yes(rng, n):
     return np.arange(n) % 3 % 2 == 0  # both in each batch
 
@@ -74,7 +78,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "ProbabilityLosses": (
         eqm.ProbabilityLosses(eqm.Multilabel(5)),
-        _rows(SIZES, logits=logits, labels=lambda rng, n: rng.random((n, 5)) < 0.5),
+        _rows(SIZES, logits=logits, labels=some),
     ),
     "LogLoss": (eqm.LogLoss(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
     "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
@@ -96,6 +100,18 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "ReliabilityDiagram": (
         eqm.ReliabilityDiagram(eqm.Multiclass(5), bins=3, per_class=True),
         _rows(SIZES, probabilities=shares, labels=labels),
+    ),
+    "CoverageError": (
+        eqm.CoverageError(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
+    ),
+    "LabelRankingAveragePrecision": (
+        eqm.LabelRankingAveragePrecision(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
+    ),
+    "LabelRankingLoss": (
+        eqm.LabelRankingLoss(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
     ),
     "MetricDict": (
         eqm.MetricDict(
