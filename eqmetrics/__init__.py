@@ -9,7 +9,14 @@ from ._classification.agreement import (
     CohenKappa as CohenKappa,
     MatthewsCorrelation as MatthewsCorrelation,
 )
+from ._classification.auroc import AUROC as AUROC
+from ._classification.average_precision import AveragePrecision as AveragePrecision
 from ._classification.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
+from ._classification.calibration_bins import CalibrationBins as CalibrationBins
+from ._classification.calibration_error import (
+    CalibrationError as CalibrationError,
+    ReliabilityDiagram as ReliabilityDiagram,
+)
 from ._classification.classification_report import (
     ClassificationReport as ClassificationReport,
     Report as Report,
@@ -19,12 +26,26 @@ from ._classification.confusion_matrix import ConfusionMatrix as ConfusionMatrix
 from ._classification.exact_match import ExactMatch as ExactMatch
 from ._classification.f_score import F1 as F1, FBeta as FBeta
 from ._classification.hamming_loss import HammingLoss as HammingLoss
+from ._classification.hinge import Hinge as Hinge
 from ._classification.jaccard import Jaccard as Jaccard
+from ._classification.label_ranking import (
+    CoverageError as CoverageError,
+    LabelRankingAveragePrecision as LabelRankingAveragePrecision,
+    LabelRankingLoss as LabelRankingLoss,
+)
 from ._classification.likelihood_ratios import (
     ClassLikelihoodRatios as ClassLikelihoodRatios,
     InformednessMarkedness as InformednessMarkedness,
 )
 from ._classification.precision_recall import Precision as Precision, Recall as Recall
+from ._classification.probability_losses import ProbabilityLosses as ProbabilityLosses
+from ._classification.proper_scores import Brier as Brier, LogLoss as LogLoss
+from ._classification.relative_scores import (
+    D2Brier as D2Brier,
+    D2LogLoss as D2LogLoss,
+    NormalizedEntropy as NormalizedEntropy,
+)
+from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
 from ._classification.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,
     Specificity as Specificity,

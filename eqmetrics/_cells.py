@@ -17,6 +17,7 @@ from ._reduction.pair import (
     Pair,
     renormalise,
     to_limbs,
+    two_sum,
 )
 
 
@@ -41,7 +42,11 @@ def add_rows(
     index, taken = _everywhere(jnp.where(taken, index, 0)), _everywhere(taken)
     if size <= 8 * count or count > 2**22:
         new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
-        return add(cells, from_integer(new))
+        if count >= 2**24:
+            return add(cells, from_integer(new))
+        # A float holds such a count: half the work of adding two pairs.
+        high, error = two_sum(cells[0], new.astype(jnp.float32))
+        return renormalise(high, cells[1] + error)
     # Only the cells that are touched. The low half of a count below 2^48 is a whole number
     # of at most 2^23, so a scatter of ones into it is exact; every row then renormalises its
     # cell, and rows of one cell write the same.

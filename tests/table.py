@@ -48,6 +48,27 @@ def of_multilabel(sizes=(5, 8, 11)):
     return _rows(sizes, logits=scores(3), labels=yes_or_no(3))
 
 
+def logit(rng, n):
+    return rng.integers(-3, 3, size=n).astype(np.float32)  # with ties
+
+
+def share(rng, n):
+    return rng.random(n).astype(np.float32)
+
+
+def shares(rng, n):
+    x = rng.random((n, 5))
+    return (x / x.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def some(rng, n):
+    return rng.random((n, 5)) < 0.5
+
+
+def yes(rng, n):
+    return np.arange(n) % 3 % 2 == 0  # both in each batch
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -93,6 +114,55 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
             confusion=eqm.ConfusionMatrix(MULTICLASS),
         ),
         of_multiclass(),
+    ),
+    "ScoreHistogram": (
+        eqm.ScoreHistogram(eqm.Multiclass(5), resolution=9),
+        _rows(SIZES, logits=logits, labels=labels),
+    ),
+    "AUROC": (
+        eqm.AUROC(eqm.Binary(), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "AveragePrecision": (
+        eqm.AveragePrecision(eqm.Multiclass(5), resolution=9),
+        _rows(SIZES, logits=logits, labels=labels),
+    ),
+    "ProbabilityLosses": (
+        eqm.ProbabilityLosses(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
+    ),
+    "LogLoss": (eqm.LogLoss(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
+    "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
+    "NormalizedEntropy": (
+        eqm.NormalizedEntropy(eqm.Binary()),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "D2LogLoss": (eqm.D2LogLoss(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
+    "D2Brier": (eqm.D2Brier(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
+    "Hinge": (eqm.Hinge(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
+    "CalibrationBins": (
+        eqm.CalibrationBins(eqm.Binary()),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "CalibrationError": (
+        eqm.CalibrationError(eqm.Multiclass(5), bins=5),
+        _rows(SIZES, probabilities=shares, labels=labels),
+    ),
+    "ReliabilityDiagram": (
+        eqm.ReliabilityDiagram(eqm.Multiclass(5), bins=3, per_class=True),
+        _rows(SIZES, probabilities=shares, labels=labels),
+    ),
+    "CoverageError": (
+        eqm.CoverageError(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
+    ),
+    "LabelRankingAveragePrecision": (
+        eqm.LabelRankingAveragePrecision(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
+    ),
+    "LabelRankingLoss": (
+        eqm.LabelRankingLoss(eqm.Multilabel(5)),
+        _rows(SIZES, logits=logits, labels=some),
     ),
     "MetricDict": (
         eqm.MetricDict(

@@ -1,0 +1,148 @@
+import functools as ft
+from typing import final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from .._cells import add_weights
+from .._custom_types import Input, Labels, Mask, Weights
+from .._field import state
+from .._metric import AbstractExact
+from .._readout import AbstractStatistic
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add, fused, Pair, to_float
+from .._rows import weighted_sum
+from .._task import AbstractTask, Multiclass, Multilabel
+from .decision import best
+from .inputs import Inputs
+from .scores import Scores, scores_of
+
+
+def _confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
+    """Confidence, whether it was right, and whether it takes part, of shape (rows, problems)."""
+    x = s.scores
+    if s.labels.ndim == 2:
+        return jax.nn.sigmoid(x) if s.are_logits else x, s.labels, s.taken
+    p = jax.nn.softmax(x, axis=-1) if s.are_logits else x
+    if per_class:
+        return p, *s.each()
+    index, top, _ = best(p)
+    return top[:, None], (index == s.labels)[:, None], s.taken[:, None]
+
+
+def bin_of(p: Float32[Array, "..."], bins: int) -> Array:
+    """The bins are closed below, the last one above too."""
+    edges = jnp.asarray(np.arange(bins + 1) / bins, jnp.float32)
+    index = jnp.clip(jnp.floor(p * bins).astype(jnp.int32), 0, bins - 1)
+    # The product may have been rounded across an edge.
+    index = index - (p < edges[index]) + (p >= edges[index + 1])
+    return jnp.clip(index, 0, bins - 1)
+
+
+_DENSE = 2**24
+
+
+@ft.partial(fused, static_argnames=("task", "per_class"))
+def _updated(
+    cells: Array, invalid: Array, inputs: Inputs, task: AbstractTask, per_class: bool
+) -> dict[str, Array]:
+    s = scores_of(task, inputs)
+    p, right, taken = _confidences(s, per_class)
+    (count, problems), bins = p.shape, cells.shape[-1]
+    index = bin_of(p, bins)
+    three = jnp.stack([jnp.ones_like(p), p, right.astype(jnp.float32)], axis=1)
+    three = jnp.where(taken[:, None], three, 0)
+    if count * problems * bins <= _DENSE:
+        inside = index[..., None] == jnp.arange(bins, dtype=jnp.int32)[None, None, :]
+        each = jnp.where(inside[:, None], three[..., None], 0)
+        cells = add(cells, weighted_sum(each, s.batch.mask, s.batch.weights))
+    else:
+        w = s.batch.weights
+        three = three if w is None else three * w[:, None, None]
+        kinds = jnp.arange(3 * problems, dtype=jnp.int32).reshape(1, 3, problems)
+        flat = (kinds * bins + index[:, None]).ravel()
+        cells = add_weights(cells.reshape(2, -1), flat, three.ravel()).reshape(cells.shape)
+    return {"cells": cells, "invalid": s.batch.left_out(invalid)}
+
+
+@final
+class CalibrationBins(AbstractStatistic, AbstractExact):
+    r"""The weight of the rows whose confidence lies in each of some bins, their confidences and
+    how many of them were right: the statistic that [`eqmetrics.CalibrationError`][] and
+    [`eqmetrics.ReliabilityDiagram`][] share.
+
+    The bins have one width, $[k / b, (k + 1) / b)$; the last one is closed, so that confidences of
+    exactly 0 and 1 are in the first and the last, and the weights add up to that of all rows.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][] or [`eqmetrics.Multilabel`][]: the confidence is the
+        probability of yes, and right is a label of 1. [`eqmetrics.Multiclass`][]: the confidence
+        is the highest probability, and right is that class.
+    - `bins`: how many there are.
+    - `per_class`: of a multiclass task, each class against all others instead.
+
+    State: `6 * bins` floats, for each label or class if these have bins of their own; and 2 for
+    the invalid rows. Undefined when: never; empty sums are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        bins = eqm.CalibrationBins(eqm.Binary(), bins=2)
+        sums = bins(probabilities=jnp.array([0.0, 0.5, 1.0]), labels=jnp.array([0, 0, 1]))
+        assert sums["weight"].tolist() == [[1, 2]] and sums["right"].tolist() == [[0, 1]]
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    bins: int = eqx.field(static=True)
+    per_class: bool = eqx.field(static=True)
+    # Pairs of weight, confidence and right rows.
+    cells: Float32[Array, "2 3 problems {self.bins}"] = state(reduce=EXACT_SUM)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+
+    def __init__(self, task: AbstractTask, *, bins: int = 15, per_class: bool = False):
+        if not isinstance(bins, int) or bins < 1:
+            raise ValueError(f"bins={bins!r}: expected a whole number of at least 1.")
+        if per_class and not isinstance(task, Multiclass):
+            raise ValueError("`per_class` is for multiclass tasks: others are so already.")
+        self.task = task
+        self.bins = bins
+        self.per_class = per_class
+        self.cells = jnp.zeros((2, 3, task.classes if self.apart else 1, bins))
+        self.invalid = jnp.zeros(2)
+
+    @property
+    def apart(self) -> bool:
+        """Whether labels or classes have bins of their own."""
+        return self.per_class or isinstance(self.task, Multilabel)
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
+        and `weights` have the shape of the rows."""
+        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
+        return self.replace(
+            **_updated(
+                self.cells, self.invalid, inputs, task=self.task, per_class=self.per_class
+            )
+        )
+
+    def exact(self) -> dict[str, Pair]:
+        names = "weight", "confidence", "right"
+        return {name: self.cells[:, i] for i, name in enumerate(names)}
+
+    def compute(self) -> dict[str, Float32[Array, "problems {self.bins}"]]:
+        """Sums over the rows of each bin: `weight`, `confidence` and `right`."""
+        return {name: to_float(x) for name, x in self.exact().items()}

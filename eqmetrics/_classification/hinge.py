@@ -1,0 +1,110 @@
+import functools as ft
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
+
+from .._custom_types import Input, Labels, Mask, Weights
+from .._field import state
+from .._metric import Metric
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add, fused, to_float
+from .._rows import weighted_sum
+from .._task import AbstractTask, Multiclass
+from .inputs import Inputs
+from .proper_scores import average_problems, check_label_average, LabelAverage
+from .scores import scores_of
+
+
+@ft.partial(fused, static_argnames="task")
+def _updated(
+    sums: Array, invalid: Array, inputs: Inputs, task: AbstractTask
+) -> dict[str, Array]:
+    s = scores_of(task, inputs)
+    if isinstance(task, Multiclass):
+        index = jnp.where(s.taken, s.labels, 0)[:, None]
+        classes = jnp.arange(task.num_classes, dtype=jnp.int32)[None, :]
+        own = jnp.take_along_axis(s.scores, index, axis=-1)
+        others = jnp.where(classes == index, -jnp.inf, s.scores)
+        best, taken = jnp.max(others, axis=-1, keepdims=True), s.taken[:, None]
+        margin = jnp.where(own == best, 0, own - best)
+    else:
+        margin, taken = jnp.where(s.labels, s.scores, -s.scores), s.taken
+    loss = jnp.where(taken, jnp.maximum(1 - margin, 0), 0)
+    both = jnp.stack([loss, taken.astype(jnp.float32)], axis=1)
+    return {
+        "sums": add(sums, weighted_sum(both, s.batch.mask, s.batch.weights)),
+        "invalid": s.batch.left_out(invalid),
+    }
+
+
+@final
+class Hinge(Metric):
+    r"""The mean hinge loss: how far a row is from being right by a margin of 1.
+
+    Binary $\max(0, 1 - (2 y_i - 1) s_i)$. Multiclass
+    $\max(0, 1 - s_{i y_i} + \max_{c \neq y_i} s_{ic})$, as Crammer and Singer define it and
+    scikit-learn does. Multilabel, the binary loss of each label. Scores are decision values,
+    so `logits`; probabilities have no margin of 1.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 4 floats, 4 a label if the task is multilabel; and 2 for the invalid rows.
+    Undefined when: no row was seen.
+    Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based
+    vector machines", 2001.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        hinge = eqm.Hinge(eqm.Binary())
+        assert hinge(logits=jnp.array([0.5, 2.0]), labels=jnp.array([1, 1])) == 0.25
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    sums: Float32[Array, "2 2 problems"] = state(reduce=EXACT_SUM)  # pairs of (loss, weight)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        problems = 1 if isinstance(task, Multiclass) else task.classes
+        self.sums = jnp.zeros((2, 2, problems))
+        self.invalid = jnp.zeros(2)
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."],
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`mask` and `weights` have the shape of the rows."""
+        inputs = Inputs(labels, logits, None, None, mask, weights)
+        return self.replace(**_updated(self.sums, self.invalid, inputs, task=self.task))
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        loss, weight = to_float(self.sums)
+        return average_problems(
+            loss / weight, weight > 0, self.task, self.average, self.undefined
+        )

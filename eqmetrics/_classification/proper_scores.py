@@ -1,0 +1,146 @@
+from typing import final, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._readout import AbstractReadout
+from .._rows import undefined_as
+from .._task import AbstractTask, Binary, Multiclass
+from .average import mean_of
+from .probability_losses import ProbabilityLosses
+
+
+LabelAverage = Literal["macro"] | None
+
+
+def check_label_average(average: LabelAverage) -> None:
+    if average not in ("macro", None):
+        raise ValueError(f"average={average!r}: expected 'macro', the mean over labels, or None.")
+
+
+def average_problems(
+    values: Float32[Array, "problems"],
+    defined: Array,
+    task: AbstractTask,
+    average: LabelAverage,
+    undefined: float | None,
+) -> Float32[Array, "..."]:
+    """The value of a task, or of each label of a multilabel one."""
+    if isinstance(task, (Binary, Multiclass)):
+        return undefined_as(values, ~defined, undefined)[0]
+    if average is None:
+        return undefined_as(values, ~defined, undefined)
+    return mean_of(values, defined.astype(jnp.float32), undefined)
+
+
+def _mean_loss(
+    statistic: ProbabilityLosses, name: str, average: LabelAverage, undefined: float | None
+) -> Float32[Array, "..."]:
+    sums = statistic.compute()
+    weight = sums["weight"]
+    return average_problems(
+        sums[name] / weight, weight > 0, statistic.task, average, undefined
+    )
+
+
+@final
+class LogLoss(AbstractReadout):
+    r"""The mean negative log-probability of the label, in nats: $-\frac1n \sum_i \log p_i(y_i)$.
+
+    From logits no probability is formed, so that none saturates: the loss of a logit of -50 is
+    50. A probability of 0 for what happened costs infinity; scikit-learn clips it.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    Undefined when: no row was seen.
+    Source: Good, "Rational decisions", 1952.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        loss = eqm.LogLoss(eqm.Binary())
+        value = loss(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
+        assert abs(value - jnp.log(2) / 2) < 1e-6
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ProbabilityLosses
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ProbabilityLosses(task)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        return _mean_loss(self.statistic, "log_loss", self.average, self.undefined)
+
+
+@final
+class Brier(AbstractReadout):
+    r"""The mean squared error of the probabilities.
+
+    Binary $(p_i - y_i)^2$, from 0 to 1. Multiclass $\sum_c (p_{ic} - [y_i = c])^2$, from 0 to 2, as
+    Brier and scikit-learn define it; two classes give twice the binary value.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    Undefined when: no row was seen.
+    Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        brier = eqm.Brier(eqm.Binary())
+        value = brier(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
+        assert abs(value - 0.125) < 1e-6
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ProbabilityLosses
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ProbabilityLosses(task)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        return _mean_loss(self.statistic, "squared_error", self.average, self.undefined)

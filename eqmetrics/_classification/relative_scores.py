@@ -1,0 +1,218 @@
+from collections.abc import Callable
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+from jaxtyping import Array, Float32
+
+from .._readout import AbstractReadout
+from .._reduction.pair import add, to_float
+from .._task import AbstractTask, Multiclass
+from .probability_losses import ProbabilityLosses
+from .proper_scores import average_problems, check_label_average, LabelAverage
+
+
+def _shares(statistic: ProbabilityLosses) -> Float32[Array, "classes problems"]:
+    """How often each class occurs, down; of a yes or no, both."""
+    weight = to_float(statistic.weight)
+    positives = to_float(statistic.positives)
+    if isinstance(statistic.task, Multiclass):
+        return positives[:, None] / weight[None, :]
+    negatives = to_float(add(statistic.weight, -statistic.positives))
+    return jnp.stack([positives, negatives]) / weight[None, :]
+
+
+def _entropy(shares: Array) -> Array:
+    return -jnp.sum(xlogy(shares, shares), axis=0)
+
+
+def _impurity(shares: Array) -> Array:
+    # not 1 - sum of squares, which cancels where one class is rare
+    return jnp.sum(shares * (1 - shares), axis=0)
+
+
+def _relative(
+    statistic: ProbabilityLosses,
+    name: str,
+    of_constant: Callable[[Array], Array],
+    average: LabelAverage,
+    undefined: float | None,
+    complement: bool,
+) -> Float32[Array, "..."]:
+    """A mean loss relative to that of the best constant prediction, the shares."""
+    sums, shares = statistic.compute(), _shares(statistic)
+    weight, least = sums["weight"], of_constant(shares)
+    if name == "squared_error" and not isinstance(statistic.task, Multiclass):
+        least = least / 2  # a yes or no has the error of one of its two classes
+    ratio = sums[name] / weight / least
+    defined = (weight > 0) & (least > 0)
+    values = 1 - ratio if complement else ratio
+    return average_problems(values, defined, statistic.task, average, undefined)
+
+
+@final
+class NormalizedEntropy(AbstractReadout):
+    r"""The log loss over that of the best constant prediction: below 1 is better than knowing
+    the classes' frequencies alone.
+
+    $\mathrm{LogLoss} / -\sum_c \pi_c \log \pi_c$, where $\pi_c$ is the share of class $c$ in the
+    rows seen.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    Undefined when: all rows are of one class, or none was seen.
+    Source: He et al., "Practical lessons from predicting clicks on ads at Facebook", 2014.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        entropy = eqm.NormalizedEntropy(eqm.Binary())
+        value = entropy(probabilities=jnp.array([0.25, 0.75]), labels=jnp.array([0, 1]))
+        assert abs(value - jnp.log(0.75) / jnp.log(0.5)) < 1e-6
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ProbabilityLosses
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ProbabilityLosses(task)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        return _relative(
+            self.statistic, "log_loss", _entropy, self.average, self.undefined, complement=False
+        )
+
+
+@final
+class D2LogLoss(AbstractReadout):
+    r"""The share of the log loss of the best constant prediction that is explained: 1 is perfect, 0
+    as good as the classes' frequencies.
+
+    $1 - \mathrm{LogLoss} / -\sum_c \pi_c \log \pi_c$, the complement of
+    [`eqmetrics.NormalizedEntropy`][].
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    Undefined when: all rows are of one class, or none was seen.
+    Source: McFadden, "Conditional logit analysis of qualitative choice behavior", 1974.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        d2 = eqm.D2LogLoss(eqm.Binary())
+        value = d2(probabilities=jnp.array([0.25, 0.75]), labels=jnp.array([0, 1]))
+        assert abs(value - (1 - jnp.log(0.75) / jnp.log(0.5))) < 1e-6
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ProbabilityLosses
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ProbabilityLosses(task)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        return _relative(
+            self.statistic, "log_loss", _entropy, self.average, self.undefined, complement=True
+        )
+
+
+@final
+class D2Brier(AbstractReadout):
+    r"""The share of the Brier score of the best constant prediction that is explained: 1 is
+    perfect, 0 as good as the classes' frequencies. The Brier skill score.
+
+    $1 - \mathrm{Brier} / B$, where $B$ is $\pi (1 - \pi)$ if the task is binary, else
+    $\sum_c \pi_c (1 - \pi_c)$.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    Undefined when: all rows are of one class, or none was seen.
+    Source: Murphy, "Hedging and skill scores for probability forecasts", 1973.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        d2 = eqm.D2Brier(eqm.Binary())
+        value = d2(probabilities=jnp.array([0.25, 0.75]), labels=jnp.array([0, 1]))
+        assert abs(value - 0.75) < 1e-6
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ProbabilityLosses
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ProbabilityLosses(task)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        return _relative(
+            self.statistic,
+            "squared_error",
+            _impurity,
+            self.average,
+            self.undefined,
+            complement=True,
+        )
