@@ -64,6 +64,36 @@ from ._reduction import (
     AbstractReduction as AbstractReduction,
     exact_sum as exact_sum,
 )
+from ._regression.absolute_error import (
+    MeanAbsoluteError as MeanAbsoluteError,
+    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+    SymmetricMAPE as SymmetricMAPE,
+)
+from ._regression.deviance import Tweedie as Tweedie
+from ._regression.huber import Huber as Huber
+from ._regression.likelihood import GaussianNLL as GaussianNLL, PoissonNLL as PoissonNLL
+from ._regression.log_error import (
+    LogCosh as LogCosh,
+    MeanSquaredLogError as MeanSquaredLogError,
+    RootMeanSquaredLogError as RootMeanSquaredLogError,
+)
+from ._regression.max_error import MaxError as MaxError
+from ._regression.mean_error import AbstractMeanError as AbstractMeanError
+from ._regression.minkowski import Minkowski as Minkowski
+from ._regression.pinball import Pinball as Pinball
+from ._regression.ratio_error import (
+    CriticalSuccessIndex as CriticalSuccessIndex,
+    WeightedMAPE as WeightedMAPE,
+)
+from ._regression.similarity import (
+    CosineSimilarity as CosineSimilarity,
+    JensenShannon as JensenShannon,
+    KLDivergence as KLDivergence,
+)
+from ._regression.squared_error import (
+    MeanSquaredError as MeanSquaredError,
+    RootMeanSquaredError as RootMeanSquaredError,
+)
 from ._task import (
     AbstractTask as AbstractTask,
     Binary as Binary,
