@@ -1,4 +1,9 @@
 from ._aggregate.average import Average as Average
+from ._aggregate.covariance import (
+    Correlation as Correlation,
+    Covariance as Covariance,
+    CrossMoments as CrossMoments,
+)
 from ._aggregate.extrema import Max as Max, Min as Min
 from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
@@ -69,6 +74,7 @@ from ._regression.absolute_error import (
     MeanAbsolutePercentageError as MeanAbsolutePercentageError,
     SymmetricMAPE as SymmetricMAPE,
 )
+from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
 from ._regression.deviance import Tweedie as Tweedie
 from ._regression.huber import Huber as Huber
 from ._regression.likelihood import GaussianNLL as GaussianNLL, PoissonNLL as PoissonNLL
@@ -80,7 +86,14 @@ from ._regression.log_error import (
 from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
 from ._regression.minkowski import Minkowski as Minkowski
+from ._regression.pair_moments import PairMoments as PairMoments
 from ._regression.pinball import Pinball as Pinball
+from ._regression.r2 import (
+    ExplainedVariance as ExplainedVariance,
+    NormalizedRMSE as NormalizedRMSE,
+    R2 as R2,
+    RelativeSquaredError as RelativeSquaredError,
+)
 from ._regression.ratio_error import (
     CriticalSuccessIndex as CriticalSuccessIndex,
     WeightedMAPE as WeightedMAPE,

@@ -56,6 +56,9 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Std": (eqm.Std(), _rows(SIZES, values=values)),
     "Variance": (eqm.Variance(ddof=1), _rows(SIZES, values=values)),
     "CentredMoments": (eqm.CentredMoments(), _rows(SIZES, values=values)),
+    "CrossMoments": (eqm.CrossMoments(2), _rows(SIZES, values=columns)),
+    "Covariance": (eqm.Covariance(2), _rows(SIZES, values=columns)),
+    "Correlation": (eqm.Correlation(2), _rows(SIZES, values=columns)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
     "MeanSquaredError": (eqm.MeanSquaredError(), _rows(SIZES, **PAIR)),
@@ -81,6 +84,16 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "CosineSimilarity": (eqm.CosineSimilarity(), _rows(SIZES, **VECTORS)),
     "KLDivergence": (eqm.KLDivergence(), _rows(SIZES, **VECTORS)),
     "JensenShannon": (eqm.JensenShannon(), _rows(SIZES, **VECTORS)),
+    "PairMoments": (eqm.PairMoments(), _rows(SIZES, **PAIR)),
+    "R2": (eqm.R2(adjusted=1), _rows(SIZES, **PAIR)),
+    "ExplainedVariance": (eqm.ExplainedVariance(), _rows(SIZES, **PAIR)),
+    "RelativeSquaredError": (eqm.RelativeSquaredError(), _rows(SIZES, **PAIR)),
+    "NormalizedRMSE": (eqm.NormalizedRMSE(), _rows(SIZES, **PAIR)),
+    "Pearson": (
+        eqm.Pearson(outputs=2, multioutput="raw_values"),
+        _rows(SIZES, predictions=columns, targets=columns),
+    ),
+    "Concordance": (eqm.Concordance(), _rows(SIZES, **PAIR)),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),

@@ -7,8 +7,9 @@ import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array
 
+from .._squares import square
 from .mean_error import AbstractLossSums, AbstractMeanError, Within
-from .paired import Multioutput, square
+from .paired import Multioutput
 
 
 _WEIGHTS, _NODES = [x / 2 for x in np.polynomial.legendre.leggauss(6)[::-1]]

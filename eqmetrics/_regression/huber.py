@@ -5,8 +5,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._squares import known, square
 from .mean_error import AbstractLossSums, AbstractPairLoss
-from .paired import known, Multioutput, square
+from .paired import Multioutput
 
 
 @final

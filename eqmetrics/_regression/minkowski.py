@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._reduction.pair import to_float
+from .._squares import known
 from .mean_error import AbstractLossSums, AbstractPairLoss
-from .paired import known, Multioutput
+from .paired import Multioutput
 
 
 @final

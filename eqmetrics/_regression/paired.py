@@ -46,18 +46,3 @@ def paired(
 
 def over_columns(values: Array, multioutput: str) -> Float32[Array, "..."]:
     return values if multioutput == "raw_values" else jnp.mean(values)
-
-
-# A square below the range of float32 would count as 0, and many of them give a mean that looks
-# right. So each counts as the smallest number, and a mean this small says that it isn't known:
-# means from here up are right to 2^-26.
-_SMALLEST, _KNOWN = 2.0**-126, 2.0**-100
-
-
-def square(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    return jnp.where(x == 0, 0, jnp.maximum(x * x, _SMALLEST))
-
-
-def known(mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    """A mean of squares; NaN if they left the range of float32."""
-    return jnp.where((mean > 0) & (mean < _KNOWN), jnp.nan, mean)

@@ -3,8 +3,8 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._squares import known, square
 from .mean_error import AbstractPairLoss
-from .paired import known, square
 
 
 @final
