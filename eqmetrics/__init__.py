@@ -1,4 +1,9 @@
 from ._aggregate.average import Average as Average
+from ._aggregate.covariance import (
+    Correlation as Correlation,
+    Covariance as Covariance,
+    CrossMoments as CrossMoments,
+)
 from ._aggregate.extrema import Max as Max, Min as Min
 from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
@@ -84,6 +89,44 @@ from ._reduce import (
 from ._reduction import (
     AbstractReduction as AbstractReduction,
     exact_sum as exact_sum,
+)
+from ._regression.absolute_error import (
+    MeanAbsoluteError as MeanAbsoluteError,
+    MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+    SymmetricMAPE as SymmetricMAPE,
+)
+from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
+from ._regression.deviance import Tweedie as Tweedie
+from ._regression.huber import Huber as Huber
+from ._regression.likelihood import GaussianNLL as GaussianNLL, PoissonNLL as PoissonNLL
+from ._regression.log_error import (
+    LogCosh as LogCosh,
+    MeanSquaredLogError as MeanSquaredLogError,
+    RootMeanSquaredLogError as RootMeanSquaredLogError,
+)
+from ._regression.max_error import MaxError as MaxError
+from ._regression.mean_error import AbstractMeanError as AbstractMeanError
+from ._regression.minkowski import Minkowski as Minkowski
+from ._regression.pair_moments import PairMoments as PairMoments
+from ._regression.pinball import Pinball as Pinball
+from ._regression.r2 import (
+    ExplainedVariance as ExplainedVariance,
+    NormalizedRMSE as NormalizedRMSE,
+    R2 as R2,
+    RelativeSquaredError as RelativeSquaredError,
+)
+from ._regression.ratio_error import (
+    CriticalSuccessIndex as CriticalSuccessIndex,
+    WeightedMAPE as WeightedMAPE,
+)
+from ._regression.similarity import (
+    CosineSimilarity as CosineSimilarity,
+    JensenShannon as JensenShannon,
+    KLDivergence as KLDivergence,
+)
+from ._regression.squared_error import (
+    MeanSquaredError as MeanSquaredError,
+    RootMeanSquaredError as RootMeanSquaredError,
 )
 from ._task import (
     AbstractTask as AbstractTask,

@@ -65,3 +65,50 @@ def rows_of(batch: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     keep = taken(batch)
     w = batch.get("weights", np.ones_like(batch["values"]))
     return batch["values"][keep].astype(np.float64), w[keep].astype(np.float64)
+
+
+# A mean square below this isn't known: squares of single numbers left the range of float32.
+LOST = 2.0**-100
+# Of predictions and targets: as many examples as make 200 over both ways.
+many = settings(deadline=None, max_examples=100, derandomize=True)
+
+
+@st.composite
+def pairs(
+    draw: st.DrawFn, low: float = -2.0, *, weighted: bool = True, columns: tuple[int, ...] = ()
+) -> dict[str, np.ndarray]:
+    """Stacked batches of `predictions` and `targets`: multiples of 1/1024 up to 2."""
+    shape, whole = (STEPS, ROWS, *columns), st.integers(int(low * 1024), 2048)
+    names = "predictions", "targets"
+    drawn = {name: draw(arrays(np.int32, shape, elements=whole)) for name in names}
+    batch = {name: (x / 1024).astype(np.float32) for name, x in drawn.items()}
+    batch["mask"] = draw(masks())
+    if weighted:
+        batch["weights"] = draw(arrays(np.float32, (STEPS, ROWS), elements=weights))
+    return batch
+
+
+def moved(
+    batch: dict[str, np.ndarray], scale: float = 1.0, offset: float = 0.0
+) -> dict[str, np.ndarray]:
+    """At another scale and offset, and with NaN where a row doesn't take part."""
+    keep, names = taken(batch), {"mask", "weights"} & batch.keys()
+    put = lambda x: (x * scale + offset).astype(np.float32)
+    new = {k: v if k in names else put(v) for k, v in batch.items()}
+    for k in new.keys() - names:
+        rest = (1,) * (new[k].ndim - keep.ndim)
+        new[k] = np.where(keep.reshape(*keep.shape, *rest), new[k], np.float32(np.nan))
+    return new
+
+
+def real_rows(batch: dict[str, np.ndarray], *names: str) -> list[np.ndarray]:
+    """The named arrays and the weights where they count, in float64."""
+    keep = taken(batch)
+    weights = batch.get("weights", np.ones(keep.shape))
+    return [batch[name][keep].astype(np.float64) for name in names] + [
+        weights[keep].astype(np.float64)
+    ]
+
+
+def agree(got: Any, want: Any, rtol: float = 1e-5, atol: float = 0.0) -> None:
+    np.testing.assert_allclose(np.asarray(got, np.float64), want, rtol, atol)

@@ -69,6 +69,18 @@ def yes(rng, n):
     return np.arange(n) % 3 % 2 == 0  # both in each batch
 
 
+def positive(rng, n):
+    return rng.gamma(2.0, size=n).astype(np.float32)
+
+
+def vectors(rng, n):
+    return rng.gamma(2.0, size=(n, 3)).astype(np.float32)
+
+
+def columns(rng, n):
+    return rng.normal(size=(n, 2)).astype(np.float32)
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -76,6 +88,9 @@ class Evaluation(eqm.Collection):
 
 
 SIZES = (5, 8, 11)
+PAIR = {"predictions": values, "targets": values}
+POSITIVE = {"predictions": positive, "targets": positive}
+VECTORS = {"predictions": vectors, "targets": vectors}
 ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Sum": (eqm.Sum(), _rows(SIZES, values=values)),
     "Count": (eqm.Count(), _rows(SIZES, values=values)),
@@ -85,6 +100,9 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Std": (eqm.Std(), _rows(SIZES, values=values)),
     "Variance": (eqm.Variance(ddof=1), _rows(SIZES, values=values)),
     "CentredMoments": (eqm.CentredMoments(), _rows(SIZES, values=values)),
+    "CrossMoments": (eqm.CrossMoments(2), _rows(SIZES, values=columns)),
+    "Covariance": (eqm.Covariance(2), _rows(SIZES, values=columns)),
+    "Correlation": (eqm.Correlation(2), _rows(SIZES, values=columns)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
     "Hits": (eqm.Hits(MULTILABEL), of_multilabel()),
@@ -164,6 +182,39 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.LabelRankingLoss(eqm.Multilabel(5)),
         _rows(SIZES, logits=logits, labels=some),
     ),
+    "MeanSquaredError": (eqm.MeanSquaredError(), _rows(SIZES, **PAIR)),
+    "RootMeanSquaredError": (
+        eqm.RootMeanSquaredError(outputs=2, multioutput="raw_values"),
+        _rows(SIZES, predictions=columns, targets=columns),
+    ),
+    "MeanAbsoluteError": (eqm.MeanAbsoluteError(), _rows(SIZES, **PAIR)),
+    "MeanAbsolutePercentageError": (eqm.MeanAbsolutePercentageError(), _rows(SIZES, **PAIR)),
+    "SymmetricMAPE": (eqm.SymmetricMAPE(), _rows(SIZES, **PAIR)),
+    "WeightedMAPE": (eqm.WeightedMAPE(), _rows(SIZES, **PAIR)),
+    "MeanSquaredLogError": (eqm.MeanSquaredLogError(), _rows(SIZES, **POSITIVE)),
+    "RootMeanSquaredLogError": (eqm.RootMeanSquaredLogError(), _rows(SIZES, **POSITIVE)),
+    "LogCosh": (eqm.LogCosh(), _rows(SIZES, **PAIR)),
+    "Huber": (eqm.Huber(), _rows(SIZES, **PAIR)),
+    "Pinball": (eqm.Pinball(0.3), _rows(SIZES, **PAIR)),
+    "Minkowski": (eqm.Minkowski(3), _rows(SIZES, **PAIR)),
+    "MaxError": (eqm.MaxError(), _rows(SIZES, **PAIR)),
+    "Tweedie": (eqm.Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
+    "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),
+    "CriticalSuccessIndex": (eqm.CriticalSuccessIndex(0.0), _rows(SIZES, **PAIR)),
+    "CosineSimilarity": (eqm.CosineSimilarity(), _rows(SIZES, **VECTORS)),
+    "KLDivergence": (eqm.KLDivergence(), _rows(SIZES, **VECTORS)),
+    "JensenShannon": (eqm.JensenShannon(), _rows(SIZES, **VECTORS)),
+    "PairMoments": (eqm.PairMoments(), _rows(SIZES, **PAIR)),
+    "R2": (eqm.R2(adjusted=1), _rows(SIZES, **PAIR)),
+    "ExplainedVariance": (eqm.ExplainedVariance(), _rows(SIZES, **PAIR)),
+    "RelativeSquaredError": (eqm.RelativeSquaredError(), _rows(SIZES, **PAIR)),
+    "NormalizedRMSE": (eqm.NormalizedRMSE(), _rows(SIZES, **PAIR)),
+    "Pearson": (
+        eqm.Pearson(outputs=2, multioutput="raw_values"),
+        _rows(SIZES, predictions=columns, targets=columns),
+    ),
+    "Concordance": (eqm.Concordance(), _rows(SIZES, **PAIR)),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),

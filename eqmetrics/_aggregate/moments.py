@@ -21,6 +21,7 @@ from .._reduction.pair import (
     fused,
     lift,
     multiply,
+    settled,
     to_float,
     to_limbs,
 )
@@ -65,9 +66,10 @@ def _of_batch(batch: Rows) -> Array:
     count = to_float(n)
     safe = jnp.where(count > 0, count, 1)
     x = batch.values.astype(jnp.float32)
-    # One pass for the mean, one for the deviations from it.
-    rough = to_float(weighted_sum(x, mask, weights)) / safe
-    offset = to_float(weighted_sum(x - rough, mask, weights)) / safe
+    # One pass for the mean, one for the deviations from it: 0 for equal values, since what is
+    # left of these has few bits.
+    rough = settled(to_float(weighted_sum(x, mask, weights)) / safe)
+    offset = settled(to_float(weighted_sum(x - rough, mask, weights)) / safe)
     mean = add(lift(rough), lift(offset))
     deviation = (x - rough) - offset
     squares = weighted_sum(deviation * deviation, mask, weights)

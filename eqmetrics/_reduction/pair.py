@@ -58,15 +58,17 @@ def add(x: Pair, y: Pair) -> Pair:
 
 
 def _two_prod(a: Array, b: Array) -> tuple[Array, Array]:
-    """`(p, e)` with `p = fl(a * b)` and `p + e = a * b` exactly (Veltkamp's split)."""
-    p = a * b
+    """`(s, e)` with `s + e = a * b` to 2^-48. Products of halves of 12 bits are exact, so that
+    it doesn't matter which of them the compiler fuses with an addition: of `a * b` it does."""
     (a1, a2), (b1, b2) = _split(a), _split(b)
-    return p, ((a1 * b1 - p) + a1 * b2 + a2 * b1) + a2 * b2
+    middle, rest = two_sum(a1 * b2, a2 * b1)
+    s, e = two_sum(a1 * b1, middle)
+    return s, e + (rest + a2 * b2)
 
 
 def _split(x: Array) -> tuple[Array, Array]:
-    c = x * 4097.0
-    high = c - (c - x)
+    bits = lax.bitcast_convert_type(x, jnp.int32) & jnp.int32(~0xFFF)
+    high = lax.bitcast_convert_type(bits, jnp.float32)
     return high, x - high
 
 
@@ -78,9 +80,17 @@ def multiply(x: Pair, y: Pair) -> Pair:
 
 @fused
 def divide(x: Pair, y: Pair) -> Pair:
-    first = x[0] / y[0]
+    first = settled(x[0] / y[0])
     rest = add(x, -multiply(lift(first), y))
     return renormalise(first, rest[0] / y[0])
+
+
+def settled(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
+    """The nearest float of 20 bits. `a - b / n` may be compiled to one instruction that never
+    rounds the quotient, and then the float `b / n` isn't what was subtracted; this is."""
+    bits = lax.bitcast_convert_type(x, jnp.int32)
+    near = lax.bitcast_convert_type((bits + 8) & jnp.int32(~15), jnp.float32)
+    return jnp.where(jnp.isfinite(x), near, x)
 
 
 def to_float(x: Pair) -> Float32[Array, "..."]:

@@ -1,0 +1,178 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32
+
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._readout import AbstractReadout, AbstractStatistic
+from .._reduction import EXACT_SUM
+from .._reduction.pair import fused, to_float
+from .._rows import rows, undefined_as
+from .joint import AbstractJointMoments, correlation, ends_of, is_constant, Joint
+
+
+class _Cross(AbstractJointMoments):
+    """Of every variable with every other, once."""
+
+    def factors(self, variables):
+        return np.triu_indices(variables)
+
+    def __repr__(self):
+        return "cross moments"
+
+
+CROSS = _Cross()
+
+
+@fused
+def _updated(joint: Joint, ends: Array, invalid: Array, values, mask, weights) -> dict[str, Array]:
+    batch = rows(values, mask, weights, ends.shape[1:])
+    x = batch.values.astype(jnp.float32)
+    new = CROSS.plus(joint, CROSS.of_batch(batch, x))
+    ends = jnp.maximum(ends, ends_of(batch, x))
+    return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
+
+
+@final
+class CrossMoments(AbstractStatistic):
+    """The weight of the rows, the means of their columns, and the sums of products of the
+    deviations from these: the statistic that `Covariance` and `Correlation` read, and share in
+    a `MetricDict`.
+
+    **Arguments:**
+
+    - `size`: how many columns the rows have.
+
+    State: `size * (size + 5) + 2` floats, and 2 for the invalid rows. Undefined when: never;
+    empty moments are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        moments = eqm.CrossMoments(2)(jnp.array([[1.0, 2.0], [3.0, -2.0]]))
+        assert moments["mean"].tolist() == [2.0, 0.0]
+        assert moments["products"].tolist() == [[2.0, -4.0], [-4.0, 8.0]]
+        ```
+    """
+
+    size: int = eqx.field(static=True)
+    weight: Float32[Array, "2"] = state(reduce=CROSS)
+    mean: Float32[Array, "2 size"] = state(reduce=CROSS)
+    products: Float32[Array, "2 products"] = state(reduce=CROSS)
+    ends: Float32[Array, "2 size"] = state(reduce="max")  # of the values and of their opposites
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+
+    def __init__(self, size: int):
+        if size < 1:
+            raise ValueError(f"size={size}: expected at least one column.")
+        self.size = size
+        self.weight = jnp.zeros(2, jnp.float32)
+        self.mean = jnp.zeros((2, size), jnp.float32)
+        self.products = jnp.zeros((2, size * (size + 1) // 2), jnp.float32)
+        self.ends = jnp.full((2, size), -jnp.inf, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
+        """`values` has shape `(*rows, size)`; `mask` and `weights` have that of the rows."""
+        joint = Joint(self.weight, self.mean, self.products)
+        return self.replace(**_updated(joint, self.ends, self.invalid, values, mask, weights))
+
+    def matrix(self) -> Float32[Array, "size size"]:
+        """The sums of products of deviations."""
+        i, j = CROSS.factors(self.size)
+        x = to_float(self.products)
+        return jnp.zeros((self.size, self.size), jnp.float32).at[i, j].set(x).at[j, i].set(x)
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`weight`, a scalar; `mean`, of shape `(size,)`; `products`, of `(size, size)`."""
+        return {
+            "weight": to_float(self.weight),
+            "mean": to_float(self.mean),
+            "products": self.matrix(),
+        }
+
+
+@final
+class Covariance(AbstractReadout):
+    r"""The covariance matrix of the columns:
+    $\sum_i w_i (x_{ij} - \bar x_j)(x_{ik} - \bar x_k) / (\sum_i w_i - \mathrm{ddof})$.
+
+    **Arguments:**
+
+    - `size`: how many columns the rows have.
+    - `ddof`: 1 for the unbiased estimate (frequency weights), as in numpy; or 0.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `size * (size + 5) + 4` floats, shared with `Correlation` in a `MetricDict`.
+    Undefined when: the weights sum to `ddof` or less. Products of
+    deviations are in the range of float32 for those between $10^{-15}$ and $10^{15}$.
+    Source: Chan, Golub and LeVeque, 1979; for pairs Bennett et al., "Numerically stable,
+    single-pass, parallel statistics algorithms", 2009.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        covariance = eqm.Covariance(2)(jnp.array([[1.0, 2.0], [3.0, -2.0]]))
+        assert covariance.tolist() == [[2.0, -4.0], [-4.0, 8.0]]
+        ```
+    """
+
+    ddof: int = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: CrossMoments
+
+    def __init__(self, size: int, *, ddof: int = 1, undefined: float | None = None):
+        self.ddof = ddof
+        self.undefined = undefined
+        self.statistic = CrossMoments(size)
+
+    def compute(self) -> Float32[Array, "size size"]:
+        """Of shape `(size, size)`."""
+        count = to_float(self.statistic.weight)
+        products = self.statistic.matrix() / (count - self.ddof)
+        return undefined_as(products, ~(count > self.ddof), self.undefined)
+
+
+@final
+class Correlation(AbstractReadout):
+    r"""Pearson's correlation of each pair of columns: the covariance divided by the standard
+    deviations of both.
+
+    **Arguments:**
+
+    - `size`: how many columns the rows have.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `size * (size + 5) + 4` floats, shared with `Covariance` in a `MetricDict`.
+    Undefined when: one of the columns is constant, or no row was seen. Deviations
+    below $10^{-15}$ or above $10^{19}$ have no square in float32: NaN.
+    Source: Pearson, "Notes on regression and inheritance in the case of two parents", 1895.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        correlation = eqm.Correlation(2)(jnp.array([[1.0, 2.0], [3.0, -2.0]]))
+        assert jnp.allclose(correlation, jnp.array([[1.0, -1.0], [-1.0, 1.0]]))
+        ```
+    """
+
+    undefined: float | None = eqx.field(static=True)
+    statistic: CrossMoments
+
+    def __init__(self, size: int, *, undefined: float | None = None):
+        self.undefined = undefined
+        self.statistic = CrossMoments(size)
+
+    def compute(self) -> Float32[Array, "size size"]:
+        """Of shape `(size, size)`."""
+        matrix, count = self.statistic.matrix(), to_float(self.statistic.weight)
+        squares = jnp.diagonal(matrix)
+        values = correlation(matrix, squares[:, None], squares[None, :], count)
+        constant = is_constant(self.statistic.ends)
+        return undefined_as(values, constant[:, None] | constant[None, :], self.undefined)

@@ -1,0 +1,146 @@
+"""Centred moments of several variables at once: the weight of the rows, the means, and sums of
+products of deviations; merged as in `moments.py`, and for the same reasons."""
+
+import abc
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from .._reduction import AbstractReduction, EXACT_SUM
+from .._reduction.base import MAX, zeros
+from .._reduction.pair import (
+    add,
+    bound,
+    divide,
+    exponent,
+    from_limbs,
+    lift,
+    multiply,
+    Pair,
+    settled,
+    to_float,
+    to_limbs,
+)
+from .._rows import column, Rows, weighted_sum
+from .._squares import divisor
+
+
+class Joint(NamedTuple):
+    """Pairs: `weight` of shape `(2,)`, `mean` of `(2, variables, *columns)` and `products` of
+    `(2, products, *columns)`."""
+
+    weight: Pair
+    mean: Pair
+    products: Pair
+
+
+class AbstractJointMoments(AbstractReduction):
+    """A reduction of three fields, those of a `Joint`. A subclass says which variables are
+    multiplied."""
+
+    @abc.abstractmethod
+    def factors(self, variables: int) -> tuple[Any, Any]:
+        """Two arrays: the numbers of the first and second factor of each product."""
+
+    def of_batch(self, batch: Rows, x: Array) -> Joint:
+        """`x` has shape `(rows, variables, *columns)`."""
+        i, j = self.factors(x.shape[1])
+        n = batch.weight()
+        count = to_float(n)
+        safe = jnp.where(count > 0, count, 1)
+        # One pass for the mean, one for the deviations from it: 0 for equal values, since what is
+        # left of these has few bits.
+        rough = settled(to_float(weighted_sum(x, batch.mask, batch.weights)) / safe)
+        offset = settled(to_float(weighted_sum(x - rough[None], batch.mask, batch.weights)) / safe)
+        d = (x - rough[None]) - offset[None]
+        products = weighted_sum(d[:, i] * d[:, j], batch.mask, batch.weights)
+        return Joint(n, add(lift(rough), lift(offset)), products)
+
+    def plus(self, left: Joint, right: Joint) -> Joint:
+        i, j = self.factors(left.mean.shape[1])
+        n = add(left.weight, right.weight)
+        a, b, total = (to_float(x) for x in (left.weight, right.weight, n))
+        delta = to_float(add(right.mean, -left.mean))
+        safe = jnp.where(total > 0, total, 1)
+        # From the mean of the larger side: the smaller correction, whichever comes first.
+        swap = b > a
+        base = jnp.where(swap, right.mean, left.mean)
+        mean = add(base, lift(delta * (jnp.where(swap, -a, b) / safe)))
+        # An empty side has mean 0: its delta says nothing.
+        either = (a > 0) & (b > 0)
+        mean = jnp.where(either, mean, jnp.where(b > 0, right.mean, left.mean))
+        between = delta[i] * delta[j] * (jnp.minimum(a, b) / safe) * jnp.maximum(a, b)
+        products = add(left.products, right.products)
+        products = jnp.where(either, add(products, lift(between)), products)
+        return Joint(n, mean, products)
+
+    def identity(self, arrays):
+        return zeros(arrays)
+
+    def merge(self, left, right):
+        return tuple(self.plus(Joint(*left), Joint(*right)))
+
+    def across(self, arrays, size):
+        # One maximum and one sum, as an exact sum: from a pivot that all devices know.
+        n, mean, products = arrays
+        i, j = self.factors(mean.shape[1])
+        some = to_float(n) > 0
+        ends = jnp.where(some, mean[0], -jnp.inf), jnp.where(some, -mean[0], -jnp.inf)
+        *keys, count_top, own_top = yield (
+            "max",
+            [*MAX.keys(ends), exponent(n[0]), exponent(products[0])],
+        )
+        highest, lowest = MAX.values(keys, ends)
+        pivot = jnp.where(jnp.isfinite(highest), highest, 0)
+        # The low halves of the means aren't in the difference of the high ones.
+        spread = (highest + lowest) + 2.0**-22 * jnp.maximum(jnp.abs(highest), jnp.abs(lowest))
+        most = bound(count_top) * spread
+        own = bound(own_top) + most[i] * spread[j]
+        tops = count_top, exponent(most), exponent(own)
+
+        wide = lambda x, like: jnp.broadcast_to(column(x, like), like.shape)
+        offset = jnp.where(some, add(mean, -lift(pivot)), 0)
+        shifted = multiply(wide(n, mean), offset)
+        moved = add(products, multiply(shifted[:, i], offset[:, j]))
+        sums = yield "sum", to_limbs((n, shifted, moved), tops, size)
+        count, shifted, moved = from_limbs(sums, tops, size)
+
+        any_row = to_float(count) > 0
+        safe = jnp.where(any_row, count, lift(jnp.ones((), jnp.float32)))
+        offset = divide(shifted, wide(safe, mean))
+        products = add(moved, -multiply(shifted[:, i], offset[:, j]))
+        square = jnp.broadcast_to(
+            column(jnp.asarray(np.equal(i, j)), products[0]), products[0].shape
+        )
+        products = jnp.where((square & (products[0] < 0))[None], 0, products)
+        finite = jnp.isfinite(spread)
+        inside = finite[i] & finite[j] & (tops[2] < 255)
+        products = jnp.where(inside[None], products, jnp.nan)
+        mean = jnp.where(finite[None], add(lift(pivot), offset), jnp.nan)
+        return count, jnp.where(any_row, mean, 0), jnp.where(any_row, products, 0)
+
+    def check(self, dtype):
+        return EXACT_SUM.check(dtype)
+
+
+def ends_of(batch: Rows, x: Array) -> Array:
+    """The largest of `x` and of `-x`, of shape `(2, *)`: they tell a constant, of which the
+    deviations are rounding alone."""
+    if batch.mask is not None:
+        x = jnp.where(column(batch.mask, x), x, jnp.nan)
+    both = jnp.stack([x, -x], axis=1)
+    # A NaN is told by the mean.
+    return jnp.max(jnp.where(jnp.isnan(both), -jnp.inf, both), axis=0, initial=-jnp.inf)
+
+
+def is_constant(ends: Array) -> Array:
+    """True where no row was seen, too."""
+    return ~(ends[0] > -ends[1])
+
+
+def correlation(products: Array, left: Array, right: Array, count: Array) -> Array:
+    """From sums of products and of squares; NaN where the squares left the range of float32."""
+    roots = [jnp.sqrt(divisor(x / count)) for x in (left, right)]
+    return jnp.clip(products / count / roots[0] / roots[1], -1, 1)

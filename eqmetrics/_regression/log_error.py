@@ -1,0 +1,123 @@
+from typing import ClassVar, final
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._squares import known, square
+from .mean_error import AbstractPairLoss, Within
+
+
+def _squared_log_error(predictions: Array, targets: Array) -> Within:
+    # The quotient of the two keeps the digits that the difference of their logarithms loses.
+    ratio = (predictions - targets) / (1 + targets)
+    near = jnp.log1p(jnp.where(jnp.abs(ratio) < 0.5, ratio, 0))
+    far = jnp.log1p(predictions) - jnp.log1p(targets)
+    log = jnp.where(jnp.abs(ratio) < 0.5, near, far)
+    inside = ~((predictions <= -1) | (targets <= -1))  # NaN isn't outside: it propagates
+    return Within(square(log), inside)
+
+
+@final
+class MeanSquaredLogError(AbstractPairLoss):
+    r"""The mean squared error of the logarithms:
+    $\sum_i w_i (\ln(1 + p_i) - \ln(1 + t_i))^2 / \sum_i w_i$.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
+    value of -1 or less are invalid. Source: scikit-learn, `mean_squared_log_error`.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        msle = eqm.MeanSquaredLogError()
+        value = msle(predictions=jnp.expm1(jnp.array([1.0])), targets=jnp.array([0.0]))
+        assert abs(value - 1) < 1e-6
+        ```
+    """
+
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0"
+
+    def loss(self, predictions: Array, targets: Array) -> Within:
+        return _squared_log_error(predictions, targets)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(known(self.mean()))
+
+
+@final
+class RootMeanSquaredLogError(AbstractPairLoss):
+    r"""The root of the mean squared error of the logarithms, of each column:
+    $\sqrt{\sum_i w_i (\ln(1 + p_i) - \ln(1 + t_i))^2 / \sum_i w_i}$.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
+    value of -1 or less are invalid. Source: scikit-learn, `root_mean_squared_log_error`.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        rmsle = eqm.RootMeanSquaredLogError()
+        value = rmsle(predictions=jnp.expm1(jnp.array([2.0])), targets=jnp.array([0.0]))
+        assert abs(value - 2) < 1e-6
+        ```
+    """
+
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0"
+
+    def loss(self, predictions: Array, targets: Array) -> Within:
+        return _squared_log_error(predictions, targets)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(jnp.sqrt(known(self.mean())))
+
+
+@final
+class LogCosh(AbstractPairLoss):
+    r"""The mean of the logarithm of the hyperbolic cosine of the errors:
+    $\sum_i w_i \ln\cosh(p_i - t_i) / \sum_i w_i$; half a square near 0 and an absolute value
+    far from it.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. If all
+    errors are below $10^{-15}$ the value is NaN: their squares leave the range of float32.
+    Source: Green, "Bayesian reconstructions from emission tomography data", 1990.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        value = eqm.LogCosh()(predictions=jnp.array([1.0]), targets=jnp.array([0.0]))
+        assert abs(value - jnp.log(jnp.cosh(1.0))) < 1e-6
+        ```
+    """
+
+    valid: ClassVar[str] = "weights >= 0"
+
+    def loss(self, predictions: Array, targets: Array) -> Array:
+        x = jnp.abs(predictions - targets)
+        # cosh(x) - 1 without the difference, which has no digits for a small x
+        small = jnp.log1p(2 * square(jnp.sinh(jnp.minimum(x, 1) / 2)))
+        return jnp.where(x < 1, small, x + jnp.log1p(jnp.exp(-2 * x)) - jnp.log(2.0))
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(known(self.mean()))

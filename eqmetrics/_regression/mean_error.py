@@ -1,0 +1,117 @@
+import abc
+from typing import NamedTuple, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._metric import Metric
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add, to_float
+from .._rows import Rows, undefined_as
+from .paired import check_multioutput, Multioutput, over_columns, paired, shape_of
+
+
+class Within(NamedTuple):
+    """Losses that have a domain: where `valid` is false the row is invalid."""
+
+    losses: Float32[Array, "rows ..."]
+    valid: Bool[Array, "rows ..."]
+
+
+def without_invalid(batch: Rows, losses: Array | Within) -> tuple[Rows, Array]:
+    if not isinstance(losses, Within):
+        return batch, losses
+    bad = ~losses.valid
+    return batch.without(jnp.any(bad, axis=tuple(range(1, bad.ndim)))), losses.losses
+
+
+class AbstractLossSums(Metric):
+    """The sum of a loss, of each column, and of the weights."""
+
+    valid: eqx.AbstractVar[str]
+
+    # The defaults are for type checkers, which don't see that subclasses inherit `__init__`.
+    outputs: tuple[int, ...] = eqx.field(static=True, kw_only=True, default=(), converter=shape_of)
+    multioutput: Multioutput = eqx.field(static=True, kw_only=True, default="uniform_average")
+    undefined: float | None = eqx.field(static=True, kw_only=True, default=None)
+    total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
+    weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
+
+    def __init__(
+        self,
+        *,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        check_multioutput(multioutput)
+        self.outputs = shape_of(outputs)
+        self.multioutput = multioutput
+        self.undefined = undefined
+        self.total = jnp.zeros((2, *self.outputs), jnp.float32)
+        self.weight = jnp.zeros(2, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    def plus(self, batch: Rows, losses: Float32[Array, "rows ..."] | Within) -> Self:
+        """With the losses of these rows."""
+        batch, losses = without_invalid(batch, losses)
+        return self.replace(
+            total=add(self.total, batch._replace(values=losses).total()),
+            weight=add(self.weight, batch.weight()),
+            invalid=batch.left_out(self.invalid),
+        )
+
+    def mean(self) -> Float32[Array, "..."]:
+        """The mean loss of each column."""
+        return to_float(self.total) / to_float(self.weight)
+
+    def overall(self, values: Array) -> Float32[Array, "..."]:
+        """The value from those of the columns."""
+        empty = to_float(self.weight) == 0
+        return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
+
+
+class AbstractPairLoss(AbstractLossSums):
+    """The sum of a loss of prediction and target."""
+
+    @abc.abstractmethod
+    def loss(
+        self, predictions: Float32[Array, "rows ..."], targets: Float32[Array, "rows ..."]
+    ) -> Float32[Array, "rows ..."] | Within:
+        """The loss of each entry."""
+
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
+        batch, both = paired(predictions, targets, mask, weights, self.outputs)
+        return self.plus(batch, self.loss(*both))
+
+
+class AbstractMeanError(AbstractPairLoss):
+    """The mean of a loss. A subclass writes `loss` alone, and in `valid` says which rows are:
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        from typing import ClassVar, final
+
+        @final
+        class MeanCubedError(eqm.AbstractMeanError):
+            valid: ClassVar[str] = "weights >= 0"
+
+            def loss(self, predictions, targets):
+                return jnp.abs(predictions - targets) ** 3
+
+        assert MeanCubedError()(predictions=jnp.array([1.0, 2.0]), targets=jnp.zeros(2)) == 4.5
+        ```
+    """
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(self.mean())

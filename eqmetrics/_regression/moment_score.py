@@ -1,0 +1,62 @@
+import abc
+from typing import get_args, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from .._readout import AbstractReadout
+from .._rows import undefined_as
+from .pair_moments import PairMoments, Spreads
+from .paired import check_multioutput, Multioutput, over_columns
+
+
+WeightedMultioutput = Literal["uniform_average", "raw_values", "variance_weighted"]
+
+
+class AbstractMomentScore(AbstractReadout):
+    """A score of each column that is read from its moments. A subclass writes `score`."""
+
+    # The defaults are for type checkers, which don't see that subclasses inherit `__init__`.
+    outputs: int | tuple[int, ...] = eqx.field(static=True, kw_only=True, default=())
+    multioutput: Multioutput = eqx.field(static=True, kw_only=True, default="uniform_average")
+    undefined: float | None = eqx.field(static=True, kw_only=True, default=None)
+    statistic: PairMoments = eqx.field(kw_only=True, default=None)
+
+    def __init__(
+        self,
+        *,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        check_multioutput(multioutput)
+        self.outputs = outputs
+        self.multioutput = multioutput
+        self.undefined = undefined
+        self.statistic = PairMoments(outputs)
+
+    @abc.abstractmethod
+    def score(self, s: Spreads) -> tuple[Array, Bool[Array, "..."]]:
+        """The score of each column, and where it is undefined."""
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        values, nothing = self.score(self.statistic.spreads())
+        return over_columns(undefined_as(values, nothing, self.undefined), self.multioutput)
+
+
+def explained(
+    unexplained: Array, s: Spreads, multioutput: WeightedMultioutput, undefined: float | None
+) -> Float32[Array, "..."]:
+    """1 less a share of the spread of the targets, over the columns."""
+    values = 1 - unexplained / s.targets
+    if multioutput != "variance_weighted":
+        return over_columns(undefined_as(values, s.constant_targets, undefined), multioutput)
+    spread = jnp.where(s.constant_targets, 0, s.targets)
+    parts = jnp.where(s.constant_targets, 0, values * (spread / jnp.sum(spread)))
+    return undefined_as(jnp.sum(parts), jnp.all(s.constant_targets), undefined)
+
+
+def check_weighted(multioutput: str) -> None:
+    check_multioutput(multioutput, get_args(WeightedMultioutput))

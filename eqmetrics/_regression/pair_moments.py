@@ -1,0 +1,114 @@
+from typing import final, NamedTuple, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float32
+
+from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._readout import AbstractStatistic
+from .._reduction import EXACT_SUM
+from .._reduction.pair import to_float
+from .paired import paired, shape_of
+
+
+class _Pair(AbstractJointMoments):
+    """Of targets, predictions and errors. The errors have moments of their own: as differences
+    of the others' they would lose their digits where predictions are good."""
+
+    def factors(self, variables):
+        return np.array([0, 1, 0, 2]), np.array([0, 1, 1, 2])
+
+    def __repr__(self):
+        return "pair moments"
+
+
+PAIR = _Pair()
+
+
+class Spreads(NamedTuple):
+    """Of each column: means over the rows, and which are constants. `both` is the mean product
+    of the deviations of targets and predictions, the others are mean squares of deviations."""
+
+    weight: Float32[Array, ""]
+    mean_target: Array
+    mean_prediction: Array
+    mean_error: Array
+    targets: Array
+    predictions: Array
+    both: Array
+    errors: Array
+    constant_targets: Bool[Array, "..."]
+    constant_predictions: Bool[Array, "..."]
+
+    def squared_error(self) -> Array:
+        return self.errors + self.mean_error**2
+
+
+@final
+class PairMoments(AbstractStatistic):
+    """Weight, means, squares and products of the deviations of targets, predictions and errors:
+    the statistic that `R2`, `Pearson` and their like read, and share in a `MetricDict`.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+
+    State: `18 * prod(outputs) + 4` floats. Undefined when: never; empty moments are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        moments = eqm.PairMoments()
+        value = moments(predictions=jnp.array([1.0, 3.0]), targets=jnp.array([2.0, 6.0]))
+        assert value["mean"].tolist() == [4.0, 2.0, -2.0]
+        assert value["products"].tolist() == [8.0, 2.0, 4.0, 2.0]
+        ```
+    """
+
+    outputs: tuple[int, ...] = eqx.field(static=True)
+    weight: Float32[Array, "2"] = state(reduce=PAIR)
+    mean: Float32[Array, "2 3 ..."] = state(reduce=PAIR)  # target, prediction, error
+    products: Float32[Array, "2 4 ..."] = state(reduce=PAIR)  # targets', predictions', of both
+    # of targets and predictions, and of their opposites
+    ends: Float32[Array, "2 2 ..."] = state(reduce="max")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+
+    def __init__(self, outputs: int | tuple[int, ...] = ()):
+        self.outputs = shape_of(outputs)
+        self.weight = jnp.zeros(2, jnp.float32)
+        self.mean = jnp.zeros((2, 3, *self.outputs), jnp.float32)
+        self.products = jnp.zeros((2, 4, *self.outputs), jnp.float32)
+        self.ends = jnp.full((2, 2, *self.outputs), -jnp.inf, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        old = Joint(self.weight, self.mean, self.products)
+        new = PAIR.of_batch(batch, jnp.stack([t, p, p - t], axis=1))
+        ends = ends_of(batch, jnp.stack([t, p], axis=1))
+        return self.replace(
+            **PAIR.plus(old, new)._asdict(),
+            ends=jnp.maximum(self.ends, ends),
+            invalid=batch.left_out(self.invalid),
+        )
+
+    def spreads(self) -> Spreads:
+        weight = to_float(self.weight)
+        products = to_float(self.products) / weight
+        return Spreads(weight, *to_float(self.mean), *products, *is_constant(self.ends))
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`weight`, a scalar; `mean`, of targets, predictions and errors; `products` of the
+        deviations: squares of targets, of predictions, products of both, squares of errors."""
+        return {
+            "weight": to_float(self.weight),
+            "mean": to_float(self.mean),
+            "products": to_float(self.products),
+        }

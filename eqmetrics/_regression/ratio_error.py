@@ -1,0 +1,144 @@
+import abc
+import math
+from typing import ClassVar, final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._metric import Metric
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add, to_float
+from .._rows import undefined_as, weighted_sum
+from .mean_error import Within, without_invalid
+from .paired import check_multioutput, Multioutput, over_columns, paired, shape_of
+
+
+class AbstractRatioError(Metric):
+    """A sum over the rows divided by another, of each column. A subclass writes `terms`."""
+
+    valid: eqx.AbstractVar[str]
+
+    # The defaults are for type checkers, which don't see that subclasses inherit `__init__`.
+    outputs: tuple[int, ...] = eqx.field(static=True, kw_only=True, default=(), converter=shape_of)
+    multioutput: Multioutput = eqx.field(static=True, kw_only=True, default="uniform_average")
+    undefined: float | None = eqx.field(static=True, kw_only=True, default=None)
+    sums: Float32[Array, "2 2 ..."] = state(reduce=EXACT_SUM)  # pairs of (top, bottom)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
+
+    def __init__(
+        self,
+        *,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        check_multioutput(multioutput)
+        self.outputs = shape_of(outputs)
+        self.multioutput = multioutput
+        self.undefined = undefined
+        self.sums = jnp.zeros((2, 2, *self.outputs), jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    @abc.abstractmethod
+    def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Bool[Array, "..."]]:
+        """What each entry adds to numerator and denominator, and which entries are valid."""
+
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
+        batch, both = paired(predictions, targets, mask, weights, self.outputs)
+        top, bottom, valid = self.terms(*both)
+        batch, _ = without_invalid(batch, Within(top, valid))
+        new = weighted_sum(jnp.stack([top, bottom], axis=1), batch.mask, batch.weights)
+        return self.replace(sums=add(self.sums, new), invalid=batch.left_out(self.invalid))
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        top, bottom = to_float(self.sums)
+        values = undefined_as(top / bottom, bottom == 0, self.undefined)
+        return over_columns(values, self.multioutput)
+
+
+@final
+class WeightedMAPE(AbstractRatioError):
+    r"""The sum of the absolute errors relative to that of the targets:
+    $\sum_i w_i |p_i - t_i| / \sum_i w_i |t_i|$.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `4 * prod(outputs) + 2` floats. Undefined when: no row was seen, or all targets are
+    0. Source: Kolassa and Schütz, "Advantages of the MAD/Mean ratio over the MAPE", 2007.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        wmape = eqm.WeightedMAPE()
+        assert wmape(predictions=jnp.array([1.0, 1.0]), targets=jnp.array([4.0, 0.0])) == 1.0
+        ```
+    """
+
+    valid: ClassVar[str] = "weights >= 0"
+
+    def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
+        always = jnp.ones(targets.shape, bool)
+        return jnp.abs(predictions - targets), jnp.abs(targets), always
+
+
+@final
+class CriticalSuccessIndex(AbstractRatioError):
+    r"""The threat score of an event, a value of at least `threshold`:
+    hits / (hits + misses + false alarms). Rows where the event was neither predicted nor
+    observed don't take part.
+
+    **Arguments:**
+
+    - `threshold`: values from here up are the event.
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `4 * prod(outputs) + 2` floats. Undefined when: the event was never predicted nor
+    observed. Rows with NaN are invalid.
+    Source: Gilbert, "Finley's tornado predictions", 1884; Schaefer, "The critical success
+    index as an indicator of warning skill", 1990.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        csi = eqm.CriticalSuccessIndex(threshold=0.5)
+        value = csi(predictions=jnp.array([0.9, 0.6, 0.1]), targets=jnp.array([1.0, 0.0, 0.0]))
+        assert value == 0.5
+        ```
+    """
+
+    valid: ClassVar[str] = "predictions and targets without NaN, weights >= 0"
+    threshold: float = eqx.field(static=True, kw_only=True)
+
+    def __init__(
+        self,
+        threshold: float,
+        *,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        if math.isnan(threshold):
+            raise ValueError(f"threshold={threshold}: expected a number.")
+        AbstractRatioError.__init__(
+            self, outputs=outputs, multioutput=multioutput, undefined=undefined
+        )
+        self.threshold = float(threshold)
+
+    def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
+        said, seen = predictions >= self.threshold, targets >= self.threshold
+        return said & seen, said | seen, ~jnp.isnan(predictions + targets)
