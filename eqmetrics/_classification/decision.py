@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float32, Int32, Shaped
 from .._checks import describe
 from .._rows import flat, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
-from .inputs import check_shape, Inputs, scores_of
+from .inputs import check_shape, Inputs, narrow, scores_of
 
 
 class Decisions(NamedTuple):
@@ -59,17 +59,10 @@ def _rows_of_classes(task: Multiclass, inputs: Inputs, name: str, scores: Array)
     else:
         shape = *labels.shape, task.num_classes
         check_shape(name, scores, shape, labels, "that of `labels` and the classes")
-    batch = rows(_narrow(labels), inputs.mask, inputs.weights, name="labels")
+    batch = rows(narrow(labels), inputs.mask, inputs.weights, name="labels")
     if task.ignore_index is None:
         return batch
     return batch.only(batch.values != task.ignore_index)
-
-
-def _narrow(labels: Array) -> Int32[Array, "..."]:
-    """In 32 bits: 8 don't hold 300 classes, and a label of 2^32 must not become 0."""
-    if labels.dtype.itemsize == 8:
-        labels = jnp.clip(labels, max(-(2**31), jnp.iinfo(labels.dtype).min), 2**31 - 1)
-    return labels.astype(jnp.int32)
 
 
 def _in_range(labels: Array, classes: int) -> Bool[Array, "rows"]:
@@ -87,7 +80,7 @@ def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
                 f"`predicted_labels` was passed, and the task has top_k={task.top_k}: of hard "
                 "decisions only the first is known. Pass `logits` or `probabilities`."
             )
-        predicted = flat(_narrow(scores))
+        predicted = flat(narrow(scores))
         valid &= _in_range(predicted, task.num_classes)
     else:
         scores = flat(scores, (task.num_classes,))
@@ -179,7 +172,7 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
         raise TypeError(f"`labels` is {describe(labels)}, expected 0 and 1, or booleans.")
     check_shape(name, scores, labels.shape, labels, "that of `labels`: one score a label")
     shape = () if isinstance(task, Binary) else (task.num_labels,)
-    batch = rows(_narrow(labels), inputs.mask, inputs.weights, shape, name="labels")
+    batch = rows(narrow(labels), inputs.mask, inputs.weights, shape, name="labels")
     labels = batch.values.reshape(-1, task.classes)
     scores = flat(scores, shape).reshape(-1, task.classes)
     positive, known = _positive(task.threshold, name, scores)
@@ -196,7 +189,7 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
 def _positive(threshold: float, name: str, scores: Array) -> tuple[Array, Array]:
     """Which scores say yes, and which say anything."""
     if name == "predicted_labels":
-        scores = _narrow(scores)
+        scores = narrow(scores)
         return scores == 1, (scores == 0) | (scores == 1)
     scores = scores.astype(jnp.float32)
     if name == "probabilities":
