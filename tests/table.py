@@ -113,6 +113,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.LabelRankingLoss(eqm.Multilabel(5)),
         _rows(SIZES, logits=logits, labels=some),
     ),
+    "ROC": (eqm.ROC(eqm.Binary(), resolution=9), _rows(SIZES, logits=logit, labels=yes)),
+    "DET": (
+        eqm.DET(eqm.Binary(), points=20, resolution=9),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "PrecisionRecallCurve": (
+        eqm.PrecisionRecallCurve(eqm.Multiclass(5), points=9, resolution=9),
+        _rows(SIZES, logits=logits, labels=labels),
+    ),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),
