@@ -43,6 +43,9 @@ from ._classification.likelihood_ratios import (
     InformednessMarkedness as InformednessMarkedness,
 )
 from ._classification.precision_recall import Precision as Precision, Recall as Recall
+from ._classification.precision_recall_curve import (
+    PrecisionRecallCurve as PrecisionRecallCurve,
+)
 from ._classification.probability_losses import ProbabilityLosses as ProbabilityLosses
 from ._classification.proper_scores import Brier as Brier, LogLoss as LogLoss
 from ._classification.relative_scores import (
@@ -50,6 +53,7 @@ from ._classification.relative_scores import (
     D2LogLoss as D2LogLoss,
     NormalizedEntropy as NormalizedEntropy,
 )
+from ._classification.roc import DET as DET, ROC as ROC
 from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
 from ._classification.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,

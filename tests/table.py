@@ -215,6 +215,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows(SIZES, predictions=columns, targets=columns),
     ),
     "Concordance": (eqm.Concordance(), _rows(SIZES, **PAIR)),
+    "ROC": (eqm.ROC(eqm.Binary(), resolution=9), _rows(SIZES, logits=logit, labels=yes)),
+    "DET": (
+        eqm.DET(eqm.Binary(), points=20, resolution=9),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "PrecisionRecallCurve": (
+        eqm.PrecisionRecallCurve(eqm.Multiclass(5), points=9, resolution=9),
+        _rows(SIZES, logits=logits, labels=labels),
+    ),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),

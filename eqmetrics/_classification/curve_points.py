@@ -1,0 +1,94 @@
+"""The points of a ROC curve that lie at the edges of cells: each is a point of the exact curve,
+since a threshold that is the smallest score of a cell parts the rows as the cells do."""
+
+import functools as ft
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float32
+
+from .._reduction.pair import add, fused, to_float
+from .._task import AbstractTask, Binary
+from .rank_score import cumulated
+from .score_cells import NONE, scores_of_keys
+from .score_histogram import Cells, ScoreHistogram
+
+
+class Points(NamedTuple):
+    """Counts where a row is positive if its score is at least the threshold, for thresholds from
+    infinity down; of shape `(classes, points)`."""
+
+    tp: Float32[Array, "classes points"]
+    fp: Float32[Array, "classes points"]
+    fn: Float32[Array, "classes points"]
+    tn: Float32[Array, "classes points"]
+    thresholds: Float32[Array, "classes points"]
+
+    def recall(self) -> tuple[Array, Bool[Array, "classes"]]:
+        """And whether it is defined."""
+        positives = self.tp[:, -1:]
+        return self.tp / positives, positives[:, 0] > 0
+
+    def fall_out(self) -> tuple[Array, Bool[Array, "classes"]]:
+        negatives = self.fp[:, -1:]
+        return self.fp / negatives, negatives[:, 0] > 0
+
+    def precision(self) -> Array:
+        """That of no prediction at all is 1, as in scikit-learn."""
+        said = self.tp + self.fp
+        return jnp.where(said == 0, 1, self.tp / said)
+
+
+def _finer(bits: Cells, line: Cells) -> Cells:
+    """Of each class, the layout that leaves fewer pairs of rows open."""
+    ends = [(0, 0)] * 2 + [(1, 1)]
+    empty = dict.fromkeys(Cells._fields[:2], 0) | {"smallest": ~NONE, "largest": NONE}
+    wide = Cells(
+        **{
+            name: jnp.pad(x, ends[-x.ndim :], constant_values=empty[name])
+            for name, x in bits._asdict().items()
+        }
+    )
+
+    def open_pairs(cells: Cells) -> Array:
+        both = to_float(cells.negatives) * to_float(cells.positives)
+        return jnp.sum(jnp.where(cells.tied, 0, both), axis=-1)
+
+    better = (open_pairs(wide) <= open_pairs(line))[:, None]
+    return Cells(*(jnp.where(better, x, y) for x, y in zip(wide, line, strict=True)))
+
+
+@ft.partial(fused, static_argnames="number")
+def points_of(statistic: ScoreHistogram, number: int | None = None) -> Points:
+    """All points, or a number of them that are evenly spread along the ROC curve."""
+    cells = _finer(*statistic.layouts())
+    fp, tp = (cumulated(jnp.flip(x, -1)) for x in (cells.negatives, cells.positives))
+    fp, tp = (jnp.where(statistic.mixed(), jnp.nan, x) for x in (fp, tp))
+    tn, fn = (add(jnp.broadcast_to(x[..., -1:], x.shape), -x) for x in (fp, tp))
+    lowest = lax.cummin(jnp.flip(cells.smallest, -1), axis=1)
+    lowest = jnp.concatenate([jnp.full_like(lowest[:, :1], ~NONE), lowest], axis=-1)
+    thresholds = jnp.where(lowest == ~NONE, jnp.inf, scores_of_keys(lowest))
+    found = Points(to_float(tp), to_float(fp), to_float(fn), to_float(tn), thresholds)
+    if number is None:
+        return found
+    sides = [jnp.where(known[:, None], x, 0) for x, known in (found.recall(), found.fall_out())]
+    along = jnp.sum(jnp.stack(sides), axis=0)
+    wanted = jnp.linspace(0, 1, number, dtype=jnp.float32)[None, :] * along[:, -1:]
+    index = jax.vmap(jnp.searchsorted)(along, wanted)
+    index = jnp.minimum(index, along.shape[1] - 1).at[:, -1].set(along.shape[1] - 1)
+    return Points(*(jnp.take_along_axis(x, index, axis=-1) for x in found))
+
+
+def check_points(points: int | None) -> None:
+    if points is not None and (not isinstance(points, int) or points < 2):
+        raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")
+
+
+def per_class(x: Float32[Array, "classes ..."], task: AbstractTask) -> Float32[Array, "..."]:
+    """Without the axis of the classes if the task is binary; NaN of an ignored class."""
+    if isinstance(task, Binary):
+        return x[0]
+    part = jnp.asarray(task.takes_part()).reshape(-1, *(1,) * (x.ndim - 1))
+    return jnp.where(part, x, jnp.nan)
