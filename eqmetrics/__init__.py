@@ -5,10 +5,12 @@ from ._aggregate.covariance import (
     CrossMoments as CrossMoments,
 )
 from ._aggregate.extrema import Max as Max, Min as Min
+from ._aggregate.histogram import Histogram as Histogram
 from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
+from ._aggregate.throughput import Throughput as Throughput
 from ._classification.accuracy import Accuracy as Accuracy, Hits as Hits
 from ._classification.agreement import (
     CohenKappa as CohenKappa,
@@ -100,14 +102,20 @@ from ._regression.absolute_error import (
     SymmetricMAPE as SymmetricMAPE,
 )
 from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
+from ._regression.crps import CRPSEnsemble as CRPSEnsemble, CRPSGaussian as CRPSGaussian
 from ._regression.deviance import Tweedie as Tweedie
 from ._regression.huber import Huber as Huber
+from ._regression.interval import (
+    IntervalCoverage as IntervalCoverage,
+    WinklerScore as WinklerScore,
+)
 from ._regression.likelihood import GaussianNLL as GaussianNLL, PoissonNLL as PoissonNLL
 from ._regression.log_error import (
     LogCosh as LogCosh,
     MeanSquaredLogError as MeanSquaredLogError,
     RootMeanSquaredLogError as RootMeanSquaredLogError,
 )
+from ._regression.mase import MASE as MASE
 from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
 from ._regression.minkowski import Minkowski as Minkowski

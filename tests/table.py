@@ -90,6 +90,7 @@ class Evaluation(eqm.Collection):
 SIZES = (5, 8, 11)
 PAIR = {"predictions": values, "targets": values}
 POSITIVE = {"predictions": positive, "targets": positive}
+INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
 VECTORS = {"predictions": vectors, "targets": vectors}
 ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Sum": (eqm.Sum(), _rows(SIZES, values=values)),
@@ -103,6 +104,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "CrossMoments": (eqm.CrossMoments(2), _rows(SIZES, values=columns)),
     "Covariance": (eqm.Covariance(2), _rows(SIZES, values=columns)),
     "Correlation": (eqm.Correlation(2), _rows(SIZES, values=columns)),
+    "Histogram": (eqm.Histogram([-1, 0, 1]), _rows(SIZES, values=values)),
+    "Throughput": (eqm.Throughput(), _rows((8, 8, 8), items=positive, seconds=positive)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
     "Hits": (eqm.Hits(MULTILABEL), of_multilabel()),
@@ -205,6 +208,11 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "CosineSimilarity": (eqm.CosineSimilarity(), _rows(SIZES, **VECTORS)),
     "KLDivergence": (eqm.KLDivergence(), _rows(SIZES, **VECTORS)),
     "JensenShannon": (eqm.JensenShannon(), _rows(SIZES, **VECTORS)),
+    "IntervalCoverage": (eqm.IntervalCoverage(), _rows(SIZES, **INTERVAL)),
+    "WinklerScore": (eqm.WinklerScore(0.1), _rows(SIZES, **INTERVAL)),
+    "MASE": (eqm.MASE(), _rows(SIZES, naive_errors=positive, **PAIR)),
+    "CRPSEnsemble": (eqm.CRPSEnsemble(), _rows(SIZES, samples=vectors, targets=values)),
+    "CRPSGaussian": (eqm.CRPSGaussian(), _rows(SIZES, scales=positive, **PAIR)),
     "PairMoments": (eqm.PairMoments(), _rows(SIZES, **PAIR)),
     "R2": (eqm.R2(adjusted=1), _rows(SIZES, **PAIR)),
     "ExplainedVariance": (eqm.ExplainedVariance(), _rows(SIZES, **PAIR)),

@@ -21,6 +21,24 @@ def check_multioutput(multioutput: str, kinds: tuple[str, ...] = get_args(Multio
         raise ValueError(f"multioutput={multioutput!r}: expected one of {kinds}.")
 
 
+def together(
+    mask: Any, weights: Any, shape: tuple[int, ...] = (), **arrays: Any
+) -> tuple[Rows, tuple[Float32[Array, "rows ..."], ...]]:
+    """The rows (`values` are the first array), and all arrays in float32, of shape
+    `(rows, *shape)`. Nothing is broadcast."""
+    (first, like), *_ = arrays.items()
+    batch = rows(like, mask, weights, shape, first)
+    for name, x in arrays.items():
+        if x.shape != like.shape:
+            raise TypeError(
+                f"`{first}` is {describe(like)} and `{name}` is {describe(x)}: they "
+                "must have the same shape. Squeeze or reshape one: nothing is broadcast."
+            )
+        rows(x, None, None, shape, name)  # real numbers
+    size = batch.values.shape
+    return batch, tuple(x.reshape(size).astype(jnp.float32) for x in arrays.values())
+
+
 def paired(
     predictions: Any,
     targets: Any,
@@ -29,19 +47,7 @@ def paired(
     shape: tuple[int, ...] = (),
     **more: Any,
 ) -> tuple[Rows, tuple[Float32[Array, "rows ..."], ...]]:
-    """The rows (`values` are the predictions), and predictions, targets and `more` as float32
-    arrays of shape `(rows, *shape)`. Nothing is broadcast."""
-    batch = rows(predictions, mask, weights, shape, "predictions")
-    for name, x in {"targets": targets, **more}.items():
-        if x.shape != predictions.shape:
-            raise TypeError(
-                f"`predictions` is {describe(predictions)} and `{name}` is {describe(x)}: they "
-                "must have the same shape. Squeeze or reshape one: nothing is broadcast."
-            )
-        rows(x, None, None, shape, name)  # real numbers
-    size = batch.values.shape
-    each = [x.reshape(size).astype(jnp.float32) for x in (predictions, targets, *more.values())]
-    return batch, tuple(each)
+    return together(mask, weights, shape, predictions=predictions, targets=targets, **more)
 
 
 def over_columns(values: Array, multioutput: str) -> Float32[Array, "..."]:

@@ -1,0 +1,113 @@
+from typing import ClassVar, final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._checks import describe
+from .._custom_types import Mask, Values
+from .._field import state
+from .._metric import Metric
+from .._reduction import AbstractReduction, EXACT_SUM
+from .._reduction.base import MAX, zeros
+from .._reduction.pair import add, fused, lift, to_float
+from .._rows import rows, undefined_as
+
+
+class _Longest(AbstractReduction):
+    """Over time a sum of pairs; over devices, which work at the same time, the longest."""
+
+    def identity(self, arrays):
+        return zeros(arrays)
+
+    def merge(self, left, right):
+        return EXACT_SUM.merge(left, right)
+
+    def across(self, arrays, size):
+        high = tuple(x[0] for x in arrays)
+        longest = MAX.values((yield "max", MAX.keys(high)), high)
+        low = tuple(
+            jnp.where(x[0] == top, x[1], -jnp.inf) for x, top in zip(arrays, longest, strict=True)
+        )
+        rest = MAX.values((yield "max", MAX.keys(low)), low)
+        # Where the longest is NaN no device has it as its own.
+        return tuple(
+            jnp.stack([top, jnp.where(jnp.isfinite(r), r, 0)])
+            for top, r in zip(longest, rest, strict=True)
+        )
+
+    def check(self, dtype):
+        return EXACT_SUM.check(dtype)
+
+    def __repr__(self):
+        return "longest"
+
+
+_LONGEST = _Longest()
+
+
+@fused
+def _updated(items: Array, seconds: Array, invalid: Array, new, time, mask) -> dict[str, Array]:
+    if time.shape != new.shape:
+        raise TypeError(
+            f"`items` is {describe(new)} and `seconds` is {describe(time)}: they must have the "
+            "same shape."
+        )
+    batch = rows(new, mask, None, name="items")
+    time = time.ravel().astype(jnp.float32)
+    batch = batch.without(~((batch.values >= 0) & (time >= 0)))
+    longest = jnp.max(jnp.where(batch.mask, time, 0), initial=0)
+    return {
+        "items": add(items, batch.total()),
+        "seconds": add(seconds, lift(longest)),
+        "invalid": batch.left_out(invalid),
+    }
+
+
+@final
+class Throughput(Metric):
+    """Items per second.
+
+    Ordered: over steps items and seconds add; over devices, which work at the same time, items
+    add and the longest time counts. The caller reads the clock, after
+    `jax.block_until_ready`.
+
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 6 floats. Undefined when: the seconds sum to 0. Negative or NaN items and seconds are
+    invalid.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm
+        rate = eqm.Throughput().update(items=256, seconds=0.5).update(items=256, seconds=1.5)
+        assert rate.compute() == 256.0
+        ```
+    """
+
+    ordered: ClassVar[bool] = True
+
+    undefined: float | None = eqx.field(static=True)
+    items: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    seconds: Float32[Array, "2"] = state(reduce=_LONGEST)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="items >= 0, seconds >= 0")
+
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
+        self.items = jnp.zeros(2, jnp.float32)
+        self.seconds = jnp.zeros(2, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    def update(self, *, items: Values, seconds: Values, mask: Mask = None) -> Self:
+        """One step: how many items it had, and how long it took. Of several entries, such as
+        those of several devices, items add and the longest time counts."""
+        return self.replace(
+            **_updated(self.items, self.seconds, self.invalid, items, seconds, mask)
+        )
+
+    def compute(self) -> Float32[Array, ""]:
+        seconds = to_float(self.seconds)
+        return undefined_as(to_float(self.items) / seconds, seconds == 0, self.undefined)

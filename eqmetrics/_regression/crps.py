@@ -1,0 +1,112 @@
+import math
+from typing import ClassVar, final, Self
+
+import jax.numpy as jnp
+from jax.scipy.stats import norm
+from jaxtyping import Array, Float32
+
+from .._checks import describe
+from .._custom_types import Mask, Values, Weights
+from .mean_error import AbstractLossSums, Within
+from .paired import paired, together
+
+
+@final
+class CRPSEnsemble(AbstractLossSums):
+    r"""The mean continuous ranked probability score of ensembles, whose members are equally
+    likely: $\frac1m \sum_j |x_j - t| - \frac1{2 m^2} \sum_{jk} |x_j - x_k|$.
+
+    Of one member it is the absolute error. The members are sorted: $O(m \log m)$.
+
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 6 floats. Undefined when: the weights sum to 0.
+    Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
+    2007.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        crps = eqm.CRPSEnsemble()
+        assert crps(samples=jnp.array([[0.0, 2.0]]), targets=jnp.array([1.0])) == 0.5
+        ```
+    """
+
+    valid: ClassVar[str] = "weights >= 0"
+
+    def __init__(self, *, undefined: float | None = None):
+        AbstractLossSums.__init__(self, undefined=undefined)
+
+    def update(
+        self, *, samples: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `rows`."""
+        s, t = jnp.asarray(samples), jnp.asarray(targets)
+        if s.ndim == 0 or s.shape[:-1] != t.shape or s.shape[-1] == 0:
+            raise TypeError(
+                f"`samples` is {describe(s)} and `targets` is {describe(t)}: the "
+                "samples must have the shape of the targets and one more axis, the members."
+            )
+        batch, (t,) = together(mask, weights, targets=t)
+        _, (s,) = together(None, None, s.shape[-1:], samples=s)
+        # From the target, so that a large offset costs no digits.
+        x = jnp.sort(s - t[:, None], axis=1)
+        m = x.shape[1]
+        rank = (2 * jnp.arange(m, dtype=jnp.float32) + (1 - m)) / m
+        return self.plus(batch, jnp.mean(jnp.abs(x) - x * rank[None], axis=1))
+
+    def compute(self) -> Float32[Array, ""]:
+        return self.overall(self.mean())
+
+
+@final
+class CRPSGaussian(AbstractLossSums):
+    r"""The mean continuous ranked probability score of normal distributions with the predicted
+    means and standard deviations; with $z = (t - p) / \sigma$,
+    $\sigma \left(z (2 \Phi(z) - 1) + 2 \varphi(z) - 1 / \sqrt\pi\right)$.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with
+    scales of 0 or less are invalid.
+    Source: Gneiting et al., "Calibrated probabilistic forecasting using ensemble model output
+    statistics and minimum CRPS estimation", 2005.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        one = jnp.ones(1)
+        value = eqm.CRPSGaussian()(predictions=one, targets=one, scales=one)
+        assert abs(value - (jnp.sqrt(2.0) - 1) / jnp.sqrt(jnp.pi)) < 1e-6
+        ```
+    """
+
+    valid: ClassVar[str] = "scales > 0, weights >= 0"
+
+    def update(
+        self,
+        *,
+        predictions: Values,
+        targets: Values,
+        scales: Values,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`predictions`, `targets` and `scales`, the standard deviations, are real, of shape
+        `(*rows, *outputs)`."""
+        batch, (p, t, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
+        z = (t - p) / s
+        score = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
+        return self.plus(batch, Within(s * score, ~(s <= 0)))
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(self.mean())

@@ -1,0 +1,81 @@
+"""`CRPSEnsemble` and `CRPSGaussian` beside their definitions in float64."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm
+
+import eqmetrics as eqm
+
+from .oracle import agree, few, fold, many, moved, pairs, real_rows, spread
+
+
+def ensemble(x, t):
+    """All pairs of members, as the definition has it."""
+    pairs = np.abs(x[:, :, None] - x[:, None, :]).mean(axis=(1, 2))
+    return np.abs(x - t[:, None]).mean(axis=1) - pairs / 2
+
+
+def gaussian(p, t, s):
+    z = (t - p) / s
+    return s * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
+
+
+@pytest.mark.parametrize("way", [fold, spread])
+@few
+@given(batch=pairs(columns=(3,)), place=st.sampled_from([(1, 0), (1, 1e6), (1e-12, 0), (1e12, 0)]))
+def test_ensemble(way, batch, place):
+    batch["samples"] = batch.pop("predictions")
+    batch["targets"] = batch["targets"][..., 0]
+    batch = moved(batch, *place)
+    x, t, w = real_rows(batch, "samples", "targets")
+    want = np.average(ensemble(x, t), weights=w) if w.size else np.nan
+    got = way(eqm.CRPSEnsemble(), batch).compute()
+    agree(got, want, rtol=1e-5, atol=1e-6 * place[0])
+
+
+@pytest.mark.parametrize("way", [fold, spread])
+@many
+@given(batch=pairs(), scale=st.sampled_from([1.0, 1e-12, 1e12]))
+def test_gaussian(way, batch, scale):
+    batch["scales"] = 0.1 + np.abs(batch["targets"])
+    batch = moved(batch, scale)
+    p, t, s, w = real_rows(batch, "predictions", "targets", "scales")
+    want = np.average(gaussian(p, t, s), weights=w) if w.size else np.nan
+    agree(way(eqm.CRPSGaussian(), batch).compute(), want)
+
+
+def test_gaussian_is_the_integral_of_its_definition():
+    square = lambda x: (norm.cdf(x, 1, 2) - (x >= 2)) ** 2
+    want = quad(square, -30, 2)[0] + quad(square, 2, 30)[0]
+    agree(gaussian(1.0, 2.0, 2.0), want, rtol=1e-7)
+
+
+def test_properscoring_agrees():
+    scoring = pytest.importorskip("properscoring")
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(200, 17)).astype(np.float32), rng.normal(size=200).astype(np.float32)
+    agree(eqm.CRPSEnsemble()(samples=x, targets=t), scoring.crps_ensemble(t, x).mean())
+    s = np.abs(x[:, 1]) + np.float32(0.1)
+    got = eqm.CRPSGaussian()(predictions=x[:, 0], targets=t, scales=s)
+    agree(got, scoring.crps_gaussian(t, x[:, 0], s).mean())
+
+
+def test_by_hand():
+    x, t = jnp.array([[0.0, 4.0], [1.0, 1.0]]), jnp.array([1.0, 3.0])
+    assert eqm.CRPSEnsemble()(samples=x, targets=t) == 1.5  # 2 - 1 and 2
+    assert eqm.CRPSEnsemble()(samples=x[:, :1], targets=t) == 1.5
+    far = eqm.CRPSGaussian()(predictions=t[:1], targets=t[:1] + 100, scales=jnp.ones(1))
+    agree(far, 100 - 1 / np.sqrt(np.pi))
+
+
+def test_undefined_and_invalid():
+    one = jnp.ones(2)
+    assert jnp.isnan(eqm.CRPSEnsemble().compute()) and jnp.isnan(eqm.CRPSGaussian().compute())
+    with pytest.raises(eqm.InvalidDataError, match="1 invalid row.*scales > 0"):
+        scales = jnp.array([0.0, 1.0])
+        eqm.CRPSGaussian().update(predictions=one, targets=one, scales=scales).check()
+    with pytest.raises(TypeError, match=r"`samples` is float32\[2\] and `targets` is .*\[2\]"):
+        eqm.CRPSEnsemble().update(samples=one, targets=one)
