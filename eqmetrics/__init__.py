@@ -32,6 +32,7 @@ from ._classification.confusion_counts import ConfusionCounts as ConfusionCounts
 from ._classification.confusion_matrix import ConfusionMatrix as ConfusionMatrix
 from ._classification.exact_match import ExactMatch as ExactMatch
 from ._classification.f_score import F1 as F1, FBeta as FBeta
+from ._classification.gini import Gini as Gini
 from ._classification.hamming_loss import HammingLoss as HammingLoss
 from ._classification.hinge import Hinge as Hinge
 from ._classification.jaccard import Jaccard as Jaccard
@@ -44,6 +45,13 @@ from ._classification.likelihood_ratios import (
     ClassLikelihoodRatios as ClassLikelihoodRatios,
     InformednessMarkedness as InformednessMarkedness,
 )
+from ._classification.operating_points import (
+    PrecisionAtRecall as PrecisionAtRecall,
+    RecallAtPrecision as RecallAtPrecision,
+    SensitivityAtSpecificity as SensitivityAtSpecificity,
+    SpecificityAtSensitivity as SpecificityAtSensitivity,
+)
+from ._classification.partial_area import LogAUC as LogAUC, PartialAUROC as PartialAUROC
 from ._classification.precision_recall import Precision as Precision, Recall as Recall
 from ._classification.precision_recall_curve import (
     PrecisionRecallCurve as PrecisionRecallCurve,
@@ -56,6 +64,10 @@ from ._classification.relative_scores import (
     NormalizedEntropy as NormalizedEntropy,
 )
 from ._classification.roc import DET as DET, ROC as ROC
+from ._classification.roc_scores import (
+    EqualErrorRate as EqualErrorRate,
+    KolmogorovSmirnov as KolmogorovSmirnov,
+)
 from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
 from ._classification.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,

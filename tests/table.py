@@ -232,6 +232,42 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.PrecisionRecallCurve(eqm.Multiclass(5), points=9, resolution=9),
         _rows(SIZES, logits=logits, labels=labels),
     ),
+    "PrecisionAtRecall": (
+        eqm.PrecisionAtRecall(eqm.Binary(), min_recall=0.5, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "RecallAtPrecision": (
+        eqm.RecallAtPrecision(eqm.Binary(), min_precision=0.4, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "SensitivityAtSpecificity": (
+        eqm.SensitivityAtSpecificity(eqm.Binary(), min_specificity=0.3, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "SpecificityAtSensitivity": (
+        eqm.SpecificityAtSensitivity(eqm.Binary(), min_sensitivity=0.3, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "EqualErrorRate": (
+        eqm.EqualErrorRate(eqm.Binary(), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "KolmogorovSmirnov": (
+        eqm.KolmogorovSmirnov(eqm.Binary(), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "PartialAUROC": (
+        eqm.PartialAUROC(eqm.Binary(), max_fpr=0.5, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "LogAUC": (
+        eqm.LogAUC(eqm.Binary(), min_fpr=0.1, max_fpr=0.5, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "Gini": (
+        eqm.Gini(eqm.Binary(), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
     "MetricDict": (
         eqm.MetricDict(
             accuracy=eqm.Accuracy(),

@@ -134,3 +134,27 @@ def test_logits_and_probabilities_have_no_common_order():
 def test_resolution_is_checked():
     with pytest.raises(ValueError, match="from 9 to 20"):
         eqm.ScoreHistogram(eqm.Binary(), resolution=4)
+
+
+def test_all_readouts_of_curves_share_one():
+    task = eqm.Binary()
+    metrics = eqm.MetricDict(
+        {f"auroc {i}": eqm.AUROC(task, resolution=9, undefined=i / 10) for i in range(6)},
+        precision=eqm.AveragePrecision(task, resolution=9),
+        gini=eqm.Gini(task, resolution=9),
+        roc=eqm.ROC(task, resolution=9),
+        det=eqm.DET(task, resolution=9, points=5),
+        curve=eqm.PrecisionRecallCurve(task, resolution=9),
+        partial=eqm.PartialAUROC(task, max_fpr=0.1, resolution=9),
+        log=eqm.LogAUC(task, resolution=9),
+        ks=eqm.KolmogorovSmirnov(task, resolution=9),
+        eer=eqm.EqualErrorRate(task, resolution=9),
+        one=eqm.PrecisionAtRecall(task, min_recall=0.5, resolution=9),
+        two=eqm.RecallAtPrecision(task, min_precision=0.5, resolution=9),
+        three=eqm.SensitivityAtSpecificity(task, min_specificity=0.5, resolution=9),
+        four=eqm.SpecificityAtSensitivity(task, min_sensitivity=0.5, resolution=9),
+        histogram=eqm.ScoreHistogram(task, resolution=9),
+    )
+    assert len(metrics) == 20
+    shapes = lambda m: [x.shape for x in jax.tree.leaves(m)]
+    assert shapes(metrics) == shapes(eqm.ScoreHistogram(task, resolution=9))

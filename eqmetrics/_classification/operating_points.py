@@ -1,0 +1,255 @@
+import abc
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from .._readout import AbstractReadout
+from .._rows import undefined_as
+from .._task import AbstractTask
+from .curve_points import per_class, Points, points_of
+from .score_histogram import ScoreHistogram
+
+
+def _check(name: str, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ValueError(f"{name}={value}: expected a rate above 0 and at most 1.")
+
+
+class AbstractOperatingPoint(AbstractReadout):
+    """The best threshold of those that reach a rate. A subclass writes `choose`."""
+
+    task: eqx.AbstractVar[AbstractTask]
+    undefined: eqx.AbstractVar[float | None]
+    statistic: eqx.AbstractVar[ScoreHistogram]
+
+    @abc.abstractmethod
+    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+        """Of each point the value and whether it may be chosen, and where this is defined."""
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`value` and `threshold`: scalars, or of shape `(classes,)` if the task isn't binary. A
+        row is positive if its score is at least the threshold."""
+        points = points_of(self.statistic)
+        values, allowed, defined = self.choose(points)
+        # Of equals the first, which has the highest threshold.
+        index = jnp.argmax(jnp.where(allowed, values, -jnp.inf), axis=-1)[:, None]
+        at = lambda x: jnp.take_along_axis(x, index, axis=-1)[:, 0]
+        threshold = jnp.where(defined, at(points.thresholds), jnp.nan)
+        value = undefined_as(at(values), ~defined, self.undefined)
+        return {
+            "threshold": per_class(threshold, self.task),
+            "value": per_class(value, self.task),
+        }
+
+
+@final
+class PrecisionAtRecall(AbstractOperatingPoint):
+    r"""The highest precision of the thresholds with at least a given recall.
+
+    Value and threshold belong together exactly; a threshold between two scores of one cell of
+    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `min_recall`: what is to be reached, above 0 and at most 1.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    Undefined when: no row is positive.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        best = eqm.PrecisionAtRecall(eqm.Binary(), min_recall=1.0)
+        logits, labels = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([1, 0, 0, 1])
+        assert best(logits=logits, labels=labels) == {"value": 0.5, "threshold": 1.0}
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    min_recall: float = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ScoreHistogram
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        min_recall: float,
+        resolution: int | None = None,
+        undefined: float | None = None,
+    ):
+        _check("min_recall", min_recall)
+        self.task = task
+        self.min_recall = min_recall
+        self.undefined = undefined
+        self.statistic = ScoreHistogram(task, resolution=resolution)
+
+    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+        recall, defined = points.recall()
+        return points.precision(), recall >= self.min_recall, defined
+
+
+@final
+class RecallAtPrecision(AbstractOperatingPoint):
+    r"""The highest recall of the thresholds with at least a given precision.
+
+    Value and threshold belong together exactly; a threshold between two scores of one cell of
+    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `min_precision`: what is to be reached, above 0 and at most 1.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    Undefined when: no row is positive. Where no threshold reaches the precision, nothing
+    is to be predicted: recall 0 at the threshold infinity.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        best = eqm.RecallAtPrecision(eqm.Binary(), min_precision=0.75)
+        logits, labels = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([1, 0, 0, 1])
+        assert best(logits=logits, labels=labels) == {"value": 0.5, "threshold": 4.0}
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    min_precision: float = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ScoreHistogram
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        min_precision: float,
+        resolution: int | None = None,
+        undefined: float | None = None,
+    ):
+        _check("min_precision", min_precision)
+        self.task = task
+        self.min_precision = min_precision
+        self.undefined = undefined
+        self.statistic = ScoreHistogram(task, resolution=resolution)
+
+    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+        recall, defined = points.recall()
+        return recall, points.precision() >= self.min_precision, defined
+
+
+@final
+class SensitivityAtSpecificity(AbstractOperatingPoint):
+    r"""The highest sensitivity (recall) of the thresholds with at least a given specificity.
+
+    Value and threshold belong together exactly; a threshold between two scores of one cell of
+    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `min_specificity`: what is to be reached, above 0 and at most 1.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    Undefined when: no row is positive, or none is negative.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        best = eqm.SensitivityAtSpecificity(eqm.Binary(), min_specificity=0.75)
+        logits, labels = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([1, 0, 0, 1])
+        assert best(logits=logits, labels=labels) == {"value": 0.5, "threshold": 4.0}
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    min_specificity: float = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ScoreHistogram
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        min_specificity: float,
+        resolution: int | None = None,
+        undefined: float | None = None,
+    ):
+        _check("min_specificity", min_specificity)
+        self.task = task
+        self.min_specificity = min_specificity
+        self.undefined = undefined
+        self.statistic = ScoreHistogram(task, resolution=resolution)
+
+    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+        (recall, some), (_, others) = points.recall(), points.fall_out()
+        specificity = points.tn / points.fp[:, -1:]
+        return recall, specificity >= self.min_specificity, some & others
+
+
+@final
+class SpecificityAtSensitivity(AbstractOperatingPoint):
+    r"""The highest specificity of the thresholds with at least a given sensitivity (recall).
+
+    Value and threshold belong together exactly; a threshold between two scores of one cell of
+    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `min_sensitivity`: what is to be reached, above 0 and at most 1.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    Undefined when: no row is positive, or none is negative.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        best = eqm.SpecificityAtSensitivity(eqm.Binary(), min_sensitivity=0.5)
+        logits, labels = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([1, 0, 0, 1])
+        assert best(logits=logits, labels=labels) == {"value": 1.0, "threshold": 4.0}
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    min_sensitivity: float = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ScoreHistogram
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        min_sensitivity: float,
+        resolution: int | None = None,
+        undefined: float | None = None,
+    ):
+        _check("min_sensitivity", min_sensitivity)
+        self.task = task
+        self.min_sensitivity = min_sensitivity
+        self.undefined = undefined
+        self.statistic = ScoreHistogram(task, resolution=resolution)
+
+    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+        (recall, some), (_, others) = points.recall(), points.fall_out()
+        specificity = points.tn / points.fp[:, -1:]
+        return specificity, recall >= self.min_sensitivity, some & others

@@ -1,0 +1,172 @@
+import math
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._readout import AbstractReadout
+from .._reduction.pair import sum_rows, to_float
+from .._task import AbstractTask
+from .average import AverageKind, check_average
+from .curve_points import Points, points_of
+from .roc_scores import averaged
+from .score_histogram import ScoreHistogram
+
+
+def _segments(points: Points, low: float, high: float) -> tuple[Array, ...]:
+    """Of each straight line of the ROC curve, cut to `low <= fpr <= high`: where it begins and
+    ends, the rates at both, and its slope. None has a length below 0."""
+    (y, _), (x, _) = points.recall(), points.fall_out()
+    x0, x1, y0, y1 = x[:, :-1], x[:, 1:], y[:, :-1], y[:, 1:]
+    slope = jnp.where(x1 > x0, (y1 - y0) / (x1 - x0), 0)
+    start = jnp.maximum(x0, low)
+    end = jnp.maximum(jnp.minimum(x1, high), start)
+    return start, end, y0 + slope * (start - x0), y1 + slope * (end - x1), slope
+
+
+def _sum(x: Array) -> Float32[Array, "classes"]:
+    return to_float(sum_rows(x.T))
+
+
+@final
+class PartialAUROC(AbstractReadout):
+    r"""The area under the ROC curve up to a false positive rate.
+
+    Standardised, $\frac12 (1 + \frac{A - m^2 / 2}{m - m^2 / 2})$ for the area $A$ up to $m$: 0.5 is
+    chance and 1 perfect, as in scikit-learn's `roc_auc_score(max_fpr=m)`. In a cell of several
+    scores the curve is a straight line.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `max_fpr`: the rate, above 0 and at most 1.
+    - `standardized`: whether to rescale as said above, or to give the area.
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their positives; `None`, of each class.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    Undefined when: no row is positive, or none is negative.
+    Source: McClish, "Analyzing a portion of the ROC curve", 1989.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        metric = eqm.PartialAUROC(eqm.Binary(), max_fpr=0.5)
+        logits, labels = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([0, 1, 0, 1])
+        assert metric(logits=logits, labels=labels) == jnp.float32(2 / 3)
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    max_fpr: float = eqx.field(static=True)
+    standardized: bool = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ScoreHistogram
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        max_fpr: float,
+        standardized: bool = True,
+        average: AverageKind = "macro",
+        resolution: int | None = None,
+        undefined: float | None = None,
+    ):
+        if not 0 < max_fpr <= 1:
+            raise ValueError(f"max_fpr={max_fpr}: expected a rate above 0 and at most 1.")
+        check_average(average, micro=False)
+        self.task = task
+        self.max_fpr = max_fpr
+        self.standardized = standardized
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ScoreHistogram(task, resolution=resolution)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
+        points = points_of(self.statistic)
+        start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
+        values = _sum((end - start) * 0.5 * (at_start + at_end))
+        if self.standardized:
+            least, most = self.max_fpr**2 / 2, self.max_fpr
+            values = 0.5 * (1 + (values - least) / (most - least))
+        return averaged(values, points, self.task, self.average, self.undefined)
+
+
+@final
+class LogAUC(AbstractReadout):
+    r"""The area under the ROC curve over the logarithm of the false positive rate, between two
+    rates, divided by its length: what is found early counts more.
+
+    $\int_a^b \mathrm{TPR}(x)\,\frac{dx}{x} / \log\frac{b}{a}$, on the ROC curve drawn with straight
+    lines. Chance is $(b - a) / \log\frac ba$, 0.0215 by default; a perfect order is 1.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `min_fpr`, `max_fpr`: the rates, above 0 and at most 1.
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their positives; `None`, of each class.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    Undefined when: no row is positive, or none is negative.
+    Source: Mysinger and Shoichet, "Rapid context-dependent ligand desolvation in molecular
+    docking", 2010.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        metric = eqm.LogAUC(eqm.Binary())
+        logits, labels = jnp.array([1.0, 2.0, 3.0, 4.0]), jnp.array([0, 1, 0, 1])
+        assert abs(metric(logits=logits, labels=labels) - 0.5) < 1e-6
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    min_fpr: float = eqx.field(static=True)
+    max_fpr: float = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ScoreHistogram
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        min_fpr: float = 0.001,
+        max_fpr: float = 0.1,
+        average: AverageKind = "macro",
+        resolution: int | None = None,
+        undefined: float | None = None,
+    ):
+        if not 0 < min_fpr < max_fpr <= 1:
+            raise ValueError(
+                f"min_fpr={min_fpr} and max_fpr={max_fpr}: expected 0 < min_fpr < max_fpr <= 1."
+            )
+        check_average(average, micro=False)
+        self.task = task
+        self.min_fpr = min_fpr
+        self.max_fpr = max_fpr
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ScoreHistogram(task, resolution=resolution)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
+        points = points_of(self.statistic)
+        start, end, at_start, _, slope = _segments(points, self.min_fpr, self.max_fpr)
+        log = jnp.log1p((end - start) / start)
+        area = at_start * log + slope * ((end - start) - start * log)
+        values = _sum(area) / math.log(self.max_fpr / self.min_fpr)
+        return averaged(values, points, self.task, self.average, self.undefined)
