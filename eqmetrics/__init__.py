@@ -8,6 +8,8 @@ from ._aggregate.extrema import Max as Max, Min as Min
 from ._aggregate.histogram import Histogram as Histogram
 from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
+from ._aggregate.quantile import Median as Median, Quantile as Quantile
+from ._aggregate.quantile_sketch import QuantileSketch as QuantileSketch
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
