@@ -4,6 +4,7 @@ from ._aggregate.covariance import (
     Covariance as Covariance,
     CrossMoments as CrossMoments,
 )
+from ._aggregate.distinct import Distinct as Distinct
 from ._aggregate.extrema import Max as Max, Min as Min
 from ._aggregate.histogram import Histogram as Histogram
 from ._aggregate.last_value import LastValue as LastValue
@@ -95,6 +96,7 @@ from ._regression.log_error import (
 from ._regression.mase import MASE as MASE
 from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
+from ._regression.median_error import MedianAbsoluteError as MedianAbsoluteError
 from ._regression.minkowski import Minkowski as Minkowski
 from ._regression.pair_moments import PairMoments as PairMoments
 from ._regression.pinball import Pinball as Pinball
