@@ -6,6 +6,7 @@ from ._aggregate.covariance import (
 )
 from ._aggregate.distinct import Distinct as Distinct
 from ._aggregate.extrema import Max as Max, Min as Min
+from ._aggregate.higher_moments import Moments as Moments
 from ._aggregate.histogram import Histogram as Histogram
 from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments

@@ -66,6 +66,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Quantile": (eqm.Quantile((0.1, 0.8)), _rows(SIZES, values=values)),
     "Median": (eqm.Median(), _rows(SIZES, values=values)),
     "Distinct": (eqm.Distinct(bits=5), _rows(SIZES, ids=labels)),
+    "Moments": (eqm.Moments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
     "MeanSquaredError": (eqm.MeanSquaredError(), _rows(SIZES, **PAIR)),
