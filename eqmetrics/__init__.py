@@ -4,10 +4,14 @@ from ._aggregate.covariance import (
     Covariance as Covariance,
     CrossMoments as CrossMoments,
 )
+from ._aggregate.distinct import Distinct as Distinct
 from ._aggregate.extrema import Max as Max, Min as Min
+from ._aggregate.higher_moments import Moments as Moments
 from ._aggregate.histogram import Histogram as Histogram
 from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
+from ._aggregate.quantile import Median as Median, Quantile as Quantile
+from ._aggregate.quantile_sketch import QuantileSketch as QuantileSketch
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
@@ -130,6 +134,7 @@ from ._regression.log_error import (
 from ._regression.mase import MASE as MASE
 from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
+from ._regression.median_error import MedianAbsoluteError as MedianAbsoluteError
 from ._regression.minkowski import Minkowski as Minkowski
 from ._regression.pair_moments import PairMoments as PairMoments
 from ._regression.pinball import Pinball as Pinball

@@ -56,6 +56,7 @@ def _updated(items: Array, seconds: Array, invalid: Array, new, time, mask) -> d
     batch = rows(new, mask, None, name="items")
     time = time.ravel().astype(jnp.float32)
     batch = batch.without(~((batch.values >= 0) & (time >= 0)))
+    assert batch.mask is not None
     longest = jnp.max(jnp.where(batch.mask, time, 0), initial=0)
     return {
         "items": add(items, batch.total()),

@@ -1,0 +1,166 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int32
+
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._metric import Metric
+from .._reduction.pair import add, bound, exponent, fused, lift, settled, to_float
+from .._rows import rows, undefined_as, weighted_sum
+from .joint import ends_of, is_constant
+
+
+# A state is a tuple: pairs of the weight, of the mean and of the sums of the second, third and
+# fourth powers of the deviations, and the exponent of the unit of these. In units of the largest
+# deviation fourth powers stay in the range of float32 at any scale.
+def _empty() -> dict[str, Array]:
+    return {
+        "weight": jnp.zeros(2, jnp.float32),
+        "mean": jnp.zeros(2, jnp.float32),
+        "powers": jnp.zeros((2, 3), jnp.float32),
+        "unit": jnp.zeros((), jnp.int32),
+        "ends": jnp.full(2, -jnp.inf, jnp.float32),
+        "invalid": jnp.zeros(2, jnp.float32),
+    }
+
+
+@fused
+def _merged(left: dict[str, Array], right: dict[str, Array]) -> dict[str, Array]:
+    n = add(left["weight"], right["weight"])
+    a, b, total = (to_float(x) for x in (left["weight"], right["weight"], n))
+    either = (a > 0) & (b > 0)
+    delta = jnp.where(either, to_float(add(right["mean"], -left["mean"])), 0)
+    unit = jnp.maximum(jnp.maximum(left["unit"], right["unit"]), exponent(delta))
+    unit = jnp.where(either, unit, jnp.maximum(left["unit"], right["unit"]))
+
+    def in_unit(side: dict[str, Array]) -> Array:
+        f = jnp.where(side["unit"] > 0, bound(side["unit"]) / bound(unit), 0)
+        return side["powers"] * jnp.stack([f * f, f * f * f, f * f * f * f])[None]
+
+    x, y = in_unit(left), in_unit(right)
+    (x2, x3, _), (y2, y3, _) = to_float(x), to_float(y)
+    safe = jnp.where(total > 0, total, 1)
+    p, q, d = a / safe, b / safe, delta / bound(unit)
+    d = jnp.where(either, d, 0)
+    both = d * d * p * b
+    terms = [
+        both,
+        both * d * (p - q) + 3 * d * (p * y2 - q * x2),
+        both * d * d * (p * p - p * q + q * q)
+        + 6 * d * d * (p * p * y2 + q * q * x2)
+        + 4 * d * (p * y3 - q * x3),
+    ]
+    # From the mean of the larger side: the smaller correction, whichever comes first.
+    swap = b > a
+    base = jnp.where(swap, right["mean"], left["mean"])
+    return {
+        "weight": n,
+        "mean": add(base, lift(delta * jnp.where(swap, -p, q))),
+        "powers": add(add(x, y), lift(jnp.stack(terms))),
+        "unit": unit,
+        "ends": jnp.maximum(left["ends"], right["ends"]),
+        "invalid": add(left["invalid"], right["invalid"]),
+    }
+
+
+@fused
+def _updated(old: dict[str, Array], values, mask, weights) -> dict[str, Array]:
+    batch = rows(values, mask, weights)
+    n = batch.weight()
+    count = to_float(n)
+    safe = jnp.where(count > 0, count, 1)
+    x = batch.values.astype(jnp.float32)
+    rough = settled(to_float(weighted_sum(x, batch.mask, batch.weights)) / safe)
+    offset = settled(to_float(weighted_sum(x - rough, batch.mask, batch.weights)) / safe)
+    d = (x - rough) - offset
+    taken = jnp.ones(d.shape, bool) if batch.mask is None else batch.mask
+    unit = exponent(jnp.max(jnp.where(taken, jnp.abs(d), 0), initial=0))
+    z = d / bound(unit)
+    powers = jnp.stack([z * z, z * z * z, (z * z) * (z * z)], axis=1)
+    new = {
+        "weight": n,
+        "mean": add(lift(rough), lift(offset)),
+        "powers": weighted_sum(powers, batch.mask, batch.weights),
+        "unit": jnp.where(count > 0, unit, 0),
+        "ends": ends_of(batch, x),
+        "invalid": batch.left_out(jnp.zeros(2, jnp.float32)),
+    }
+    return _merged(old, new)
+
+
+@final
+class Moments(Metric):
+    r"""Mean, variance, skewness, kurtosis and the standard error of the mean, in one pass.
+
+    With $m_k = \sum_i w_i (x_i - \bar x)^k / \sum_i w_i$ and $n = \sum_i w_i$: the variance is
+    $m_2\,n / (n - \mathrm{ddof})$, the skewness $m_3 / m_2^{3/2}$, the kurtosis
+    $m_4 / m_2^2 - 3$ (0 for a normal distribution, and not corrected for bias, as in scipy), and
+    the standard error of the mean the root of the variance over $n$.
+
+    **Arguments:**
+
+    - `ddof`: of the variance and the standard error; 1 for the unbiased estimate (frequency
+        weights).
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 14 floats, 1 integer. Undefined when: no row was seen; the variance and the standard
+    error, when the weights sum to `ddof` or less; skewness and kurtosis, when the values are
+    constant. The powers are kept in a unit that follows the data: values at any offset and scale,
+    but the variance itself is NaN below $10^{-38}$ and infinite above $10^{38}$.
+    Source: Pébay, "Formulas for robust, one-pass parallel computation of covariances and
+    arbitrary-order statistical moments", 2008.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        moments = eqm.Moments()(jnp.array([1.0, 1.0, 4.0]))
+        assert moments["mean"] == 2.0 and moments["variance"] == 3.0
+        assert abs(moments["skewness"] - 0.5**0.5) < 1e-6
+        ```
+    """
+
+    ddof: int = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    weight: Float32[Array, "2"] = state()
+    mean: Float32[Array, "2"] = state()
+    powers: Float32[Array, "2 3"] = state()
+    unit: Int32[Array, ""] = state()
+    ends: Float32[Array, "2"] = state(initial=-jnp.inf)
+    invalid: Float32[Array, "2"] = state(valid="weights >= 0")
+
+    def __init__(self, *, ddof: int = 1, undefined: float | None = None):
+        self.ddof = ddof
+        self.undefined = undefined
+        empty = _empty()
+        self.weight, self.mean, self.powers = empty["weight"], empty["mean"], empty["powers"]
+        self.unit, self.ends, self.invalid = empty["unit"], empty["ends"], empty["invalid"]
+
+    def _arrays(self) -> dict[str, Array]:
+        names = "weight", "mean", "powers", "unit", "ends", "invalid"
+        return {name: getattr(self, name) for name in names}
+
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
+        return self.replace(**_updated(self._arrays(), values, mask, weights))
+
+    def merge(self, other: Self) -> Self:
+        return self.replace(**_merged(self._arrays(), other._arrays()))
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """`mean`, `variance`, `skewness`, `kurtosis` and `standard_error`."""
+        n, unit = to_float(self.weight), bound(self.unit)
+        m2, m3, m4 = to_float(self.powers) / n
+        few, same = ~(n > self.ddof), is_constant(self.ends)
+        variance = jnp.where(same, 0, m2 * (n / (n - self.ddof)))
+        squares = variance * unit * unit
+        squares = jnp.where((variance > 0) & (squares < 2.0**-126), jnp.nan, squares)
+        values = {
+            "mean": (to_float(self.mean), n == 0),
+            "variance": (squares, few),
+            "skewness": (m3 / (m2 * jnp.sqrt(m2)), same),
+            "kurtosis": (m4 / (m2 * m2) - 3, same),
+            "standard_error": (jnp.sqrt(variance / n) * unit, few),
+        }
+        return {k: undefined_as(x, where, self.undefined) for k, (x, where) in values.items()}

@@ -1,0 +1,142 @@
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32
+
+from .._readout import AbstractReadout
+from .._reduction.pair import add, fused, lift, multiply, Pair, sum_pairs, to_float
+from .._rows import undefined_as
+from .quantile_sketch import bracket, QuantileSketch
+
+
+def check_quantile(q: float | tuple[float, ...]) -> float | tuple[float, ...]:
+    each = q if isinstance(q, tuple) else (q,)
+    if not all(0 <= x <= 1 for x in each):
+        raise ValueError(f"q={q}: expected numbers from 0 to 1.")
+    return tuple(float(x) for x in q) if isinstance(q, tuple) else float(q)
+
+
+def _floor(x: Pair) -> Pair:
+    whole = jnp.floor(x[0])
+    return add(lift(whole), lift(jnp.where(whole == x[0], jnp.floor(x[1]), 0)))
+
+
+@fused
+def _ranks(weight: Pair, q: Pair) -> tuple[Pair, Pair, Array]:
+    """The ranks of the two order statistics beside each quantile, and the way between them."""
+    last = add(weight, -lift(jnp.ones((), jnp.float32)))
+    last = jnp.where(last[0] > 0, last, 0)
+    rank = multiply(jnp.broadcast_to(last[:, None], q.shape), q)
+    below = _floor(rank)
+    part = jnp.clip(to_float(add(rank, -below)), 0, 1)
+    above = add(below, lift(jnp.where(part > 0, 1.0, 0.0).astype(jnp.float32)))
+    return below, above, part
+
+
+def bounds_of(
+    sketch: QuantileSketch, q: float | tuple[float, ...], undefined: float | None
+) -> tuple[Array, Array]:
+    exact = np.asarray(q, np.float64).reshape(-1)
+    high = exact.astype(np.float32)
+    pair = jnp.asarray(np.stack([high, (exact - high).astype(np.float32)]))
+    weight = sum_pairs(sketch.linear)
+    below, above, part = _ranks(weight, pair)
+    ends = zip(bracket(sketch, below), bracket(sketch, above), strict=True)
+    shape, empty = np.shape(q), to_float(weight) == 0
+    low, high = (
+        undefined_as(((1 - part) * x + part * y).reshape(shape), empty, undefined) for x, y in ends
+    )
+    return low, high
+
+
+def value_of(
+    sketch: QuantileSketch, q: float | tuple[float, ...], undefined: float | None
+) -> Array:
+    low, high = bounds_of(sketch, q, undefined)
+    return low / 2 + high / 2
+
+
+@final
+class Quantile(AbstractReadout):
+    r"""A quantile of all values of a stream, from a state of fixed size, with bounds.
+
+    The $q$ quantile of $n$ values lies at the rank $q (n - 1)$, between the order statistics on
+    both sides, as in numpy (`method="linear"`); weights repeat a value. `bounds()` gives two
+    numbers that it lies between, and `compute()` their middle. They are at most 0.39 % of the
+    value apart and at most 6.1e-5 of the range of the values (or the spacing of floats at the
+    largest), where the order statistics on both sides lie in one cell.
+
+    **Arguments:**
+
+    - `q`: a number from 0 to 1, or a tuple of such.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
+    seen. Values that aren't finite are invalid.
+    Source: Hyndman and Fan, "Sample quantiles in statistical packages", 1996 (type 7).
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        quartile = eqm.Quantile(0.25).update(jnp.arange(101.0))
+        low, high = quartile.bounds()
+        assert low <= 25.0 <= high and high - low < 0.0062
+        ```
+    """
+
+    q: float | tuple[float, ...] = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: QuantileSketch
+
+    def __init__(self, q: float | tuple[float, ...], *, undefined: float | None = None):
+        self.q = check_quantile(q)
+        self.undefined = undefined
+        self.statistic = QuantileSketch()
+
+    def bounds(self) -> tuple[Float32[Array, "..."], Float32[Array, "..."]]:
+        """Two numbers that the quantile lies between."""
+        return bounds_of(self.statistic, self.q, self.undefined)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(len(q),)` if `q` is a tuple."""
+        return value_of(self.statistic, self.q, self.undefined)
+
+
+@final
+class Median(AbstractReadout):
+    """The median of all values of a stream, from a state of fixed size, with bounds: the 0.5
+    [`eqmetrics.Quantile`][].
+
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
+    seen. Values that aren't finite are invalid.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        median = eqm.Median().update(jnp.array([1.0, 9.0, 2.0]))
+        low, high = median.bounds()
+        assert low <= 2.0 <= high and high - low < 0.0005
+        ```
+    """
+
+    undefined: float | None = eqx.field(static=True)
+    statistic: QuantileSketch
+
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
+        self.statistic = QuantileSketch()
+
+    def bounds(self) -> tuple[Float32[Array, ""], Float32[Array, ""]]:
+        """Two numbers that the median lies between."""
+        return bounds_of(self.statistic, 0.5, self.undefined)
+
+    def compute(self) -> Float32[Array, ""]:
+        return value_of(self.statistic, 0.5, self.undefined)

@@ -1,0 +1,61 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._aggregate.quantile import bounds_of, value_of
+from .._aggregate.quantile_sketch import QuantileSketch
+from .._custom_types import Mask, Values, Weights
+from .._metric import Metric
+from .paired import paired
+
+
+@final
+class MedianAbsoluteError(Metric):
+    r"""The median of the absolute errors $|p_i - t_i|$, from a state of fixed size, with bounds.
+
+    `bounds()` gives two numbers that it lies between, and `compute()` their middle: at most
+    0.39 % of the value apart, and at most 6.1e-5 of the range of the errors, where the order
+    statistics on both sides lie in one cell. See [`eqmetrics.Quantile`][].
+
+    **Arguments:**
+
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: a [`eqmetrics.QuantileSketch`][], 1.3 MB. Undefined when: no row was seen. Errors that
+    aren't finite, and negative weights, are invalid.
+    Source: Hampel, "The influence curve and its role in robust estimation", 1974.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        error = eqm.MedianAbsoluteError()
+        error = error.update(predictions=jnp.array([1.0, -2.0, 90.0]), targets=jnp.zeros(3))
+        low, high = error.bounds()
+        assert low <= 2.0 <= high and high - low < 0.006
+        ```
+    """
+
+    undefined: float | None = eqx.field(static=True)
+    errors: QuantileSketch
+
+    def __init__(self, *, undefined: float | None = None):
+        self.undefined = undefined
+        self.errors = QuantileSketch()
+
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`predictions` and `targets` are real and of one shape."""
+        _, (p, t) = paired(predictions, targets, mask, weights)
+        error = jnp.abs(p - t).reshape(jnp.shape(targets))
+        return self.replace(errors=self.errors.update(error, mask=mask, weights=weights))
+
+    def bounds(self) -> tuple[Float32[Array, ""], Float32[Array, ""]]:
+        """Two numbers that the median lies between."""
+        return bounds_of(self.errors, 0.5, self.undefined)
+
+    def compute(self) -> Float32[Array, ""]:
+        return value_of(self.errors, 0.5, self.undefined)
