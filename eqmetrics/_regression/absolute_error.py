@@ -7,7 +7,7 @@ from .mean_error import AbstractMeanError, Within
 
 
 @final
-class MeanAbsoluteError(AbstractMeanError):
+class MeanAbsoluteError(AbstractMeanError, init=False):
     r"""The mean absolute error: $\sum_i w_i |p_i - t_i| / \sum_i w_i$.
 
     **Arguments:**
@@ -35,7 +35,7 @@ class MeanAbsoluteError(AbstractMeanError):
 
 
 @final
-class MeanAbsolutePercentageError(AbstractMeanError):
+class MeanAbsolutePercentageError(AbstractMeanError, init=False):
     r"""The mean of the absolute errors relative to the targets, as a fraction:
     $\sum_i w_i |p_i - t_i| / |t_i| \,/ \sum_i w_i$.
 
@@ -67,7 +67,7 @@ class MeanAbsolutePercentageError(AbstractMeanError):
 
 
 @final
-class SymmetricMAPE(AbstractMeanError):
+class SymmetricMAPE(AbstractMeanError, init=False):
     r"""The mean of the absolute errors relative to the mean size of prediction and target, from
     0 to 2: $\sum_i w_i \frac{2 |p_i - t_i|}{|p_i| + |t_i|} / \sum_i w_i$.
 

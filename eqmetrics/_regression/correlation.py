@@ -10,7 +10,7 @@ from .pair_moments import Spreads
 
 
 @final
-class Pearson(AbstractMomentScore):
+class Pearson(AbstractMomentScore, init=False):
     r"""The linear correlation of predictions and targets:
     $\mathrm{Cov}(p, t) / (\sigma_p \sigma_t)$.
 
@@ -40,7 +40,7 @@ class Pearson(AbstractMomentScore):
 
 
 @final
-class Concordance(AbstractMomentScore):
+class Concordance(AbstractMomentScore, init=False):
     r"""The concordance correlation coefficient, by how much predictions and targets lie on the
     line $p = t$: $2\,\mathrm{Cov}(p, t) / (\sigma_p^2 + \sigma_t^2 + (\bar p - \bar t)^2)$.
 

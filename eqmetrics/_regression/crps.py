@@ -63,7 +63,7 @@ class CRPSEnsemble(AbstractLossSums):
 
 
 @final
-class CRPSGaussian(AbstractLossSums):
+class CRPSGaussian(AbstractLossSums, init=False):
     r"""The mean continuous ranked probability score of normal distributions with the predicted
     means and standard deviations; with $z = (t - p) / \sigma$,
     $\sigma \left(z (2 \Phi(z) - 1) + 2 \varphi(z) - 1 / \sqrt\pi\right)$.

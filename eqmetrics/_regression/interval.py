@@ -10,7 +10,7 @@ from .paired import Multioutput, together
 
 
 @final
-class IntervalCoverage(AbstractLossSums):
+class IntervalCoverage(AbstractLossSums, init=False):
     r"""The share of targets inside their intervals, ends included:
     $\sum_i w_i [l_i \le t_i \le u_i] / \sum_i w_i$.
 

@@ -12,7 +12,7 @@ from .paired import paired
 
 
 @final
-class PoissonNLL(AbstractMeanError):
+class PoissonNLL(AbstractMeanError, init=False):
     r"""The mean negative log-likelihood of Poisson distributions with the predicted means:
     $\sum_i w_i (p_i - t_i \ln p_i + \ln t_i!) / \sum_i w_i$.
 
@@ -53,7 +53,7 @@ class PoissonNLL(AbstractMeanError):
 
 
 @final
-class GaussianNLL(AbstractLossSums):
+class GaussianNLL(AbstractLossSums, init=False):
     r"""The mean negative log-likelihood of normal distributions with the predicted means and
     standard deviations:
     $\sum_i w_i \left(\ln \sigma_i + \frac{(t_i - p_i)^2}{2 \sigma_i^2}

@@ -18,7 +18,7 @@ def _squared_log_error(predictions: Array, targets: Array) -> Within:
 
 
 @final
-class MeanSquaredLogError(AbstractPairLoss):
+class MeanSquaredLogError(AbstractPairLoss, init=False):
     r"""The mean squared error of the logarithms:
     $\sum_i w_i (\ln(1 + p_i) - \ln(1 + t_i))^2 / \sum_i w_i$.
 
@@ -52,7 +52,7 @@ class MeanSquaredLogError(AbstractPairLoss):
 
 
 @final
-class RootMeanSquaredLogError(AbstractPairLoss):
+class RootMeanSquaredLogError(AbstractPairLoss, init=False):
     r"""The root of the mean squared error of the logarithms, of each column:
     $\sqrt{\sum_i w_i (\ln(1 + p_i) - \ln(1 + t_i))^2 / \sum_i w_i}$.
 
@@ -86,7 +86,7 @@ class RootMeanSquaredLogError(AbstractPairLoss):
 
 
 @final
-class LogCosh(AbstractPairLoss):
+class LogCosh(AbstractPairLoss, init=False):
     r"""The mean of the logarithm of the hyperbolic cosine of the errors:
     $\sum_i w_i \ln\cosh(p_i - t_i) / \sum_i w_i$; half a square near 0 and an absolute value
     far from it.

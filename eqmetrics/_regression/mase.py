@@ -9,7 +9,7 @@ from .paired import paired
 
 
 @final
-class MASE(AbstractLossSums):
+class MASE(AbstractLossSums, init=False):
     r"""The mean absolute scaled error: of each forecast the absolute error relative to the mean
     absolute error $q$ of the naive forecast in the training part of its series,
     $\sum_i w_i |p_i - t_i| / q_i \,/ \sum_i w_i$.

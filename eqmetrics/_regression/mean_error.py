@@ -10,8 +10,8 @@ from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
-from .._rows import Rows, undefined_as
-from .paired import check_multioutput, Multioutput, over_columns, paired, shape_of
+from .._rows import Rows, trailing, undefined_as
+from .paired import check_multioutput, Multioutput, over_columns, paired
 
 
 class Within(NamedTuple):
@@ -33,10 +33,9 @@ class AbstractLossSums(Metric):
 
     valid: eqx.AbstractVar[str]
 
-    # The defaults are for type checkers, which don't see that subclasses inherit `__init__`.
-    outputs: tuple[int, ...] = eqx.field(static=True, kw_only=True, default=(), converter=shape_of)
-    multioutput: Multioutput = eqx.field(static=True, kw_only=True, default="uniform_average")
-    undefined: float | None = eqx.field(static=True, kw_only=True, default=None)
+    outputs: tuple[int, ...] = eqx.field(static=True)
+    multioutput: Multioutput = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
     total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
@@ -49,7 +48,7 @@ class AbstractLossSums(Metric):
         undefined: float | None = None,
     ):
         check_multioutput(multioutput)
-        self.outputs = shape_of(outputs)
+        self.outputs = trailing(outputs)
         self.multioutput = multioutput
         self.undefined = undefined
         self.total = jnp.zeros((2, *self.outputs), jnp.float32)
@@ -75,7 +74,7 @@ class AbstractLossSums(Metric):
         return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
 
 
-class AbstractPairLoss(AbstractLossSums):
+class AbstractPairLoss(AbstractLossSums, init=False):
     """The sum of a loss of prediction and target."""
 
     @abc.abstractmethod
@@ -92,7 +91,7 @@ class AbstractPairLoss(AbstractLossSums):
         return self.plus(batch, self.loss(*both))
 
 
-class AbstractMeanError(AbstractPairLoss):
+class AbstractMeanError(AbstractPairLoss, init=False):
     """The mean of a loss. A subclass writes `loss` alone, and in `valid` says which rows are:
 
     !!! example
@@ -102,7 +101,7 @@ class AbstractMeanError(AbstractPairLoss):
         from typing import ClassVar, final
 
         @final
-        class MeanCubedError(eqm.AbstractMeanError):
+        class MeanCubedError(eqm.AbstractMeanError, init=False):
             valid: ClassVar[str] = "weights >= 0"
 
             def loss(self, predictions, targets):

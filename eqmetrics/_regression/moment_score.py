@@ -17,11 +17,10 @@ WeightedMultioutput = Literal["uniform_average", "raw_values", "variance_weighte
 class AbstractMomentScore(AbstractReadout):
     """A score of each column that is read from its moments. A subclass writes `score`."""
 
-    # The defaults are for type checkers, which don't see that subclasses inherit `__init__`.
-    outputs: int | tuple[int, ...] = eqx.field(static=True, kw_only=True, default=())
-    multioutput: Multioutput = eqx.field(static=True, kw_only=True, default="uniform_average")
-    undefined: float | None = eqx.field(static=True, kw_only=True, default=None)
-    statistic: PairMoments = eqx.field(kw_only=True, default=None)
+    outputs: int | tuple[int, ...] = eqx.field(static=True)
+    multioutput: Multioutput = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: PairMoments
 
     def __init__(
         self,

@@ -11,7 +11,8 @@ from .._field import state
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
-from .paired import paired, shape_of
+from .._rows import trailing
+from .paired import paired
 
 
 class _Pair(AbstractJointMoments):
@@ -78,7 +79,7 @@ class PairMoments(AbstractStatistic):
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
-        self.outputs = shape_of(outputs)
+        self.outputs = trailing(outputs)
         self.weight = jnp.zeros(2, jnp.float32)
         self.mean = jnp.zeros((2, 3, *self.outputs), jnp.float32)
         self.products = jnp.zeros((2, 4, *self.outputs), jnp.float32)

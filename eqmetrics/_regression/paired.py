@@ -12,10 +12,6 @@ from .._rows import Rows, rows
 Multioutput = Literal["uniform_average", "raw_values"]
 
 
-def shape_of(outputs: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (outputs,) if isinstance(outputs, int) else tuple(outputs)
-
-
 def check_multioutput(multioutput: str, kinds: tuple[str, ...] = get_args(Multioutput)) -> None:
     if multioutput not in kinds:
         raise ValueError(f"multioutput={multioutput!r}: expected one of {kinds}.")

@@ -122,7 +122,7 @@ class ExplainedVariance(AbstractReadout):
 
 
 @final
-class RelativeSquaredError(AbstractMomentScore):
+class RelativeSquaredError(AbstractMomentScore, init=False):
     r"""The squared error relative to that of the mean of the targets, $1 - R^2$:
     $\sum_i w_i (t_i - p_i)^2 / \sum_i w_i (t_i - \bar t)^2$.
 

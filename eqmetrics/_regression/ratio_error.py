@@ -11,9 +11,9 @@ from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
-from .._rows import undefined_as, weighted_sum
+from .._rows import trailing, undefined_as, weighted_sum
 from .mean_error import Within, without_invalid
-from .paired import check_multioutput, Multioutput, over_columns, paired, shape_of
+from .paired import check_multioutput, Multioutput, over_columns, paired
 
 
 class AbstractRatioError(Metric):
@@ -21,10 +21,9 @@ class AbstractRatioError(Metric):
 
     valid: eqx.AbstractVar[str]
 
-    # The defaults are for type checkers, which don't see that subclasses inherit `__init__`.
-    outputs: tuple[int, ...] = eqx.field(static=True, kw_only=True, default=(), converter=shape_of)
-    multioutput: Multioutput = eqx.field(static=True, kw_only=True, default="uniform_average")
-    undefined: float | None = eqx.field(static=True, kw_only=True, default=None)
+    outputs: tuple[int, ...] = eqx.field(static=True)
+    multioutput: Multioutput = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
     sums: Float32[Array, "2 2 ..."] = state(reduce=EXACT_SUM)  # pairs of (top, bottom)
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
 
@@ -36,7 +35,7 @@ class AbstractRatioError(Metric):
         undefined: float | None = None,
     ):
         check_multioutput(multioutput)
-        self.outputs = shape_of(outputs)
+        self.outputs = trailing(outputs)
         self.multioutput = multioutput
         self.undefined = undefined
         self.sums = jnp.zeros((2, 2, *self.outputs), jnp.float32)
@@ -64,7 +63,7 @@ class AbstractRatioError(Metric):
 
 
 @final
-class WeightedMAPE(AbstractRatioError):
+class WeightedMAPE(AbstractRatioError, init=False):
     r"""The sum of the absolute errors relative to that of the targets:
     $\sum_i w_i |p_i - t_i| / \sum_i w_i |t_i|$.
 

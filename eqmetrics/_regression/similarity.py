@@ -43,7 +43,7 @@ class AbstractVectorScore(AbstractLossSums):
 
 
 @final
-class CosineSimilarity(AbstractVectorScore):
+class CosineSimilarity(AbstractVectorScore, init=False):
     r"""The mean cosine of the angle between prediction and target, vectors in the last axis:
     $\frac{p \cdot t}{\lVert p \rVert \lVert t \rVert}$.
 
@@ -86,7 +86,7 @@ def _shares(x: Array) -> tuple[Array, Array]:
 
 
 @final
-class KLDivergence(AbstractVectorScore):
+class KLDivergence(AbstractVectorScore, init=False):
     r"""The mean Kullback-Leibler divergence of the predicted from the true distribution, in
     nats: $\sum_k t_k \ln(t_k / p_k)$.
 
@@ -119,7 +119,7 @@ class KLDivergence(AbstractVectorScore):
 
 
 @final
-class JensenShannon(AbstractVectorScore):
+class JensenShannon(AbstractVectorScore, init=False):
     r"""The mean Jensen-Shannon divergence between the predicted and the true distribution, in
     nats, from 0 to $\ln 2$: with $m = (p + t) / 2$,
     $\frac12 \sum_k t_k \ln(t_k / m_k) + \frac12 \sum_k p_k \ln(p_k / m_k)$.

@@ -8,7 +8,7 @@ from .mean_error import AbstractPairLoss
 
 
 @final
-class MeanSquaredError(AbstractPairLoss):
+class MeanSquaredError(AbstractPairLoss, init=False):
     r"""The mean squared error: $\sum_i w_i (p_i - t_i)^2 / \sum_i w_i$.
 
     **Arguments:**
@@ -41,7 +41,7 @@ class MeanSquaredError(AbstractPairLoss):
 
 
 @final
-class RootMeanSquaredError(AbstractPairLoss):
+class RootMeanSquaredError(AbstractPairLoss, init=False):
     r"""The root of the mean squared error: $\sqrt{\sum_i w_i (p_i - t_i)^2 / \sum_i w_i}$.
 
     With `outputs`, the mean of the roots of the columns, as in scikit-learn.
