@@ -288,6 +288,26 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
 }
+# Readouts of a statistic that has a row of its own, and whose programs take long to compile:
+# their rows run in the session `slow`.
+SLOW = {
+    "AveragePrecision",
+    "Gini",
+    "ROC",
+    "DET",
+    "PrecisionRecallCurve",
+    "PartialAUROC",
+    "LogAUC",
+    "KolmogorovSmirnov",
+    "EqualErrorRate",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+    "Quantile",
+    "Median",
+    "MedianAbsoluteError",
+}
 # Rows beyond one for each metric.
 MORE = {"scores of one matrix"}
 # Keeps its state on the host, and says so to every transformation.
