@@ -5,18 +5,22 @@ from jaxtyping import Array, Float32
 
 
 # A square below the range of float32 would count as 0, and many of them give a mean that looks
-# right. So each counts as the smallest number, and a mean this small says that it isn't known:
-# means from here up are right to 2^-26.
-_SMALLEST, _KNOWN = 2.0**-126, 2.0**-100
+# right. So each counts as a small number, which weights from 0.02 on leave in the range, and a
+# mean this small says that it isn't known: means from here up are right to 2^-20.
+SMALLEST, _KNOWN = 2.0**-120, 2.0**-100
 
 
 def square(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    return jnp.where(x == 0, 0, jnp.maximum(x * x, _SMALLEST))
+    return jnp.where(x == 0, 0, jnp.maximum(x * x, SMALLEST))
 
 
-def known(mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    """A mean of squares; NaN if they left the range of float32."""
-    return jnp.where((mean > 0) & (mean < _KNOWN), jnp.nan, mean)
+def known(
+    mean: Float32[Array, "..."], total: Float32[Array, "..."] | None = None
+) -> Float32[Array, "..."]:
+    """A mean of squares; NaN if they left the range of float32. A mean of few small squares among
+    many that are 0 may have underflown itself: their `total` tells."""
+    some = (mean if total is None else total) > 0
+    return jnp.where(some & (mean < _KNOWN), jnp.nan, mean)
 
 
 def divisor(mean: Float32[Array, "..."]) -> Float32[Array, "..."]:

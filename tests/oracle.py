@@ -4,13 +4,17 @@ from typing import Any
 
 import jax
 import numpy as np
-from hypothesis import settings, strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 
 STEPS, ROWS = 3, 8
 # One shape, so one compilation; the same examples in each run.
-few = settings(deadline=None, max_examples=25, derandomize=True)
+# A busy machine may be slow to draw.
+slowly = [HealthCheck.too_slow]
+few = settings(
+    deadline=None, max_examples=25, derandomize=True, suppress_health_check=slowly
+)
 
 
 @jax.jit
@@ -70,7 +74,9 @@ def rows_of(batch: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 # A mean square below this isn't known: squares of single numbers left the range of float32.
 LOST = 2.0**-100
 # Of predictions and targets: as many examples as make 200 over both ways.
-many = settings(deadline=None, max_examples=100, derandomize=True)
+many = settings(
+    deadline=None, max_examples=100, derandomize=True, suppress_health_check=slowly
+)
 
 
 @st.composite

