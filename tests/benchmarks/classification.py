@@ -125,15 +125,13 @@ def stepper(classes: int, metrics, update):
 
 def with_torch(classes: int):
     import torch  # pyright: ignore[reportMissingImports]
-    from torchmetrics import (
-        classification as c,  # pyright: ignore[reportMissingImports]
-        MetricCollection,  # pyright: ignore[reportMissingImports]
-    )
+    import torchmetrics  # pyright: ignore[reportMissingImports]
+    import torchmetrics.classification as c  # pyright: ignore[reportMissingImports]
 
     kinds = "Accuracy Precision Recall F1Score Specificity JaccardIndex CohenKappa".split()
     kinds += "MatthewsCorrCoef HammingDistance ConfusionMatrix".split()
     found = {k: getattr(c, f"Multiclass{k}")(num_classes=classes) for k in kinds}
-    metrics = MetricCollection(found, compute_groups=True)
+    metrics = torchmetrics.MetricCollection(found, compute_groups=True)
     model = torch.nn.Sequential(
         torch.nn.Linear(64, WIDTH),
         torch.nn.ReLU(),
