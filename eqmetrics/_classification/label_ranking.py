@@ -1,3 +1,4 @@
+import abc
 import functools as ft
 from collections.abc import Callable
 from typing import final, Self
@@ -57,31 +58,8 @@ def _mean(sums: Array, undefined: float | None) -> Float32[Array, ""]:
     return undefined_as(total / weight, weight == 0, undefined)
 
 
-@final
-class CoverageError(Metric):
-    r"""How far down the ranking of a row's labels all relevant ones are found, on average: the
-    number of labels scored at least as high as the lowest relevant one.
-
-    A row without relevant labels counts 0, as in scikit-learn. The best value is the mean number
-    of relevant labels.
-
-    **Arguments:**
-
-    - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
-    - `undefined`: what replaces an undefined value; NaN if not given.
-
-    State: 6 floats. Undefined when: no row was seen.
-    Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.
-
-    !!! example
-
-        ```python
-        import eqmetrics as eqm, jax.numpy as jnp
-        coverage = eqm.CoverageError(eqm.Multilabel(3))
-        value = coverage(logits=jnp.array([[3.0, 2.0, 1.0]]), labels=jnp.array([[1, 0, 1]]))
-        assert value == 3
-        ```
-    """
+class AbstractLabelRanking(Metric):
+    """The mean over the rows of a score of their ranking. A subclass says which, in `of_row`."""
 
     task: Multilabel = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
@@ -107,15 +85,49 @@ class CoverageError(Metric):
         `weights` have the shape of the rows."""
         inputs = Inputs(labels, logits, probabilities, None, mask, weights)
         return self.replace(
-            **_updated(self.sums, self.invalid, inputs, task=self.task, of_row=_coverage)
+            **_updated(self.sums, self.invalid, inputs, task=self.task, of_row=type(self).of_row)
         )
 
     def compute(self) -> Float32[Array, ""]:
         return _mean(self.sums, self.undefined)
 
+    @staticmethod
+    @abc.abstractmethod
+    def of_row(x: Array, yes: Array, no: Array) -> Float32[Array, "rows"]:
+        """The score of each row, from its scores, and which labels are relevant and which not."""
+
 
 @final
-class LabelRankingAveragePrecision(Metric):
+class CoverageError(AbstractLabelRanking, init=False):
+    r"""How far down the ranking of a row's labels all relevant ones are found, on average: the
+    number of labels scored at least as high as the lowest relevant one.
+
+    A row without relevant labels counts 0, as in scikit-learn. The best value is the mean number
+    of relevant labels.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 6 floats. Undefined when: no row was seen.
+    Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        coverage = eqm.CoverageError(eqm.Multilabel(3))
+        value = coverage(logits=jnp.array([[3.0, 2.0, 1.0]]), labels=jnp.array([[1, 0, 1]]))
+        assert value == 3
+        ```
+    """
+
+    of_row = staticmethod(_coverage)
+
+
+@final
+class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
     r"""Of the labels ranked at least as high as a relevant one, the share that is relevant: the
     mean over the relevant labels of a row, and over the rows.
 
@@ -141,39 +153,11 @@ class LabelRankingAveragePrecision(Metric):
         ```
     """
 
-    task: Multilabel = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (values, weight)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
-
-    def __init__(self, task: Multilabel, *, undefined: float | None = None):
-        self.task = task
-        self.undefined = undefined
-        self.sums = jnp.zeros((2, 2))
-        self.invalid = jnp.zeros(2)
-
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits` and `probabilities`, of the shape of `labels`. `mask` and
-        `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
-        return self.replace(
-            **_updated(self.sums, self.invalid, inputs, task=self.task, of_row=_precision)
-        )
-
-    def compute(self) -> Float32[Array, ""]:
-        return _mean(self.sums, self.undefined)
+    of_row = staticmethod(_precision)
 
 
 @final
-class LabelRankingLoss(Metric):
+class LabelRankingLoss(AbstractLabelRanking, init=False):
     r"""The share of the pairs of a relevant and an irrelevant label of a row that are in the wrong
     order, on average. Tied pairs are wrong.
 
@@ -198,32 +182,4 @@ class LabelRankingLoss(Metric):
         ```
     """
 
-    task: Multilabel = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (values, weight)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
-
-    def __init__(self, task: Multilabel, *, undefined: float | None = None):
-        self.task = task
-        self.undefined = undefined
-        self.sums = jnp.zeros((2, 2))
-        self.invalid = jnp.zeros(2)
-
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits` and `probabilities`, of the shape of `labels`. `mask` and
-        `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
-        return self.replace(
-            **_updated(self.sums, self.invalid, inputs, task=self.task, of_row=_loss)
-        )
-
-    def compute(self) -> Float32[Array, ""]:
-        return _mean(self.sums, self.undefined)
+    of_row = staticmethod(_loss)
