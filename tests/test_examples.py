@@ -33,5 +33,12 @@ def test_train_digits(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_draw_plots(tmp_path):
+    run("draw_plots.py", str(tmp_path))
+    names = {"curves.png", "reliability.png", "residuals.png"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert names <= {path.name for path in (EXAMPLES.parent / "docs" / "assets").iterdir()}
+
+
 def test_every_example_has_a_test():
     assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= globals().keys()
