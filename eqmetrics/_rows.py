@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -103,13 +103,14 @@ def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
 
 
 def rows(
-    values: Array,
-    mask: Array | None,
-    weights: Array | None,
+    values: Any,
+    mask: Any,
+    weights: Any,
     shape: tuple[int, ...] = (),
     name: str = "values",
 ) -> Rows:
-    """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens."""
+    """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens. What an
+    `update` was given are arrays when its body runs, whatever its annotations allow."""
     if jnp.issubdtype(values.dtype, jnp.complexfloating):
         raise TypeError(
             f"`{name}` is {describe(values)}, expected real numbers: give the real part, the "
