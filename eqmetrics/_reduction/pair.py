@@ -314,4 +314,4 @@ class _ExactSum(AbstractReduction):
         return "exact_sum"
 
 
-EXACT_SUM = _ExactSum()
+EXACT_SUM: AbstractReduction = _ExactSum()
