@@ -1,5 +1,7 @@
 """`nox -l` lists the sessions; arguments after `--` go through."""
 
+from pathlib import Path
+
 import nox
 
 
@@ -76,3 +78,18 @@ def docs(session: nox.Session) -> None:
     """The documentation, strictly."""
     install(session, "docs")
     session.run("mkdocs", "build", "--strict", "-f", "docs/mkdocs.yml", *session.posargs)
+
+
+@nox.session(default=False)
+def package(session: nox.Session) -> None:
+    """The wheel and the sdist; the demo, in a clean environment, from the wheel of the sdist."""
+    folder = session.create_tmp()
+    session.install("hatchling", "pip", *nox.project.dependency_groups(PROJECT, "demo"))
+    session.run("python", "-m", "hatchling", "build", "-t", "sdist", "-d", folder)
+    (sdist,) = Path(folder).glob("*.tar.gz")
+    session.run("pip", "wheel", "--no-deps", "--quiet", "-w", folder, str(sdist))
+    (wheel,) = Path(folder).glob("*.whl")
+    session.install(str(wheel))
+    demo = Path("docs/examples/train_digits.py").resolve()
+    session.chdir(folder)
+    session.run("python", "-P", str(demo), "confusion.png")  # not what lies beside it

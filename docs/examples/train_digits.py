@@ -124,10 +124,10 @@ def resume_check(x: np.ndarray, y: np.ndarray) -> None:
 
     file = io.BytesIO()
     state = run(new_state(jax.random.key(0)), range(10))
-    eqx.tree_serialise_leaves(file, state)
+    eqm.save(file, state)
     file.seek(0)
-    # Another key on purpose: only the structure and the configuration are taken from it.
-    restored = eqx.tree_deserialise_leaves(file, new_state(jax.random.key(1)))
+    # Another key on purpose: only the structure and the configuration are read from it.
+    restored = eqm.load(file, new_state(jax.random.key(1)))
     assert eqx.tree_equal(run(state, range(10, 20)), run(restored, range(10, 20)))
     print("Saved in mid-epoch, restored, resumed: the same bits.")
 
