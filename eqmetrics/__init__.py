@@ -79,7 +79,7 @@ from ._classification.specificity import (
 )
 from ._classification.stat_scores import Counts as Counts, StatScores as StatScores
 from ._collection import Collection as Collection, MetricDict as MetricDict
-from ._field import constant as constant, state as state
+from ._field import constant as constant, stacked as stacked, state as state
 from ._host.collect import Collect as Collect
 from ._host.processes import process_all_reduce as process_all_reduce
 from ._host.to_host import to_host as to_host
@@ -105,6 +105,7 @@ from ._reduce import (
     merge as merge,
     reduce as reduce,
     reset as reset,
+    stack as stack,
     unreplicate as unreplicate,
     vary as vary,
 )
@@ -156,6 +157,12 @@ from ._regression.similarity import (
 from ._regression.squared_error import (
     MeanSquaredError as MeanSquaredError,
     RootMeanSquaredError as RootMeanSquaredError,
+)
+from ._row_sum import (
+    AbstractRowSum as AbstractRowSum,
+    Part as Part,
+    Parts as Parts,
+    row_sum as row_sum,
 )
 from ._task import (
     AbstractTask as AbstractTask,

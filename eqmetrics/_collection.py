@@ -32,7 +32,7 @@ def _hull(member: Any) -> str | None:
     if not isinstance(member, AbstractWrapper) or isinstance(member, AbstractCollection):
         return None
     mine = layout(type(member))
-    return mine.nested[0] if len(mine.nested) == 1 and not mine.arrays else None
+    return mine.nested[0] if len(mine.nested) == 1 and not (mine.arrays or mine.stacked) else None
 
 
 def _peel(member: Any) -> Any:

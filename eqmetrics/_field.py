@@ -43,10 +43,22 @@ def constant() -> Any:
     return eqx.field(metadata={"role": "constant"})
 
 
+def stacked(size: str) -> Any:
+    """Declares a metric that stands for several: its arrays have a leading axis, as `vmap`
+    leaves it, and each of the states behind it merges with its counterpart.
+
+    **Arguments:**
+
+    - `size`: the static field that says how many there are. [`eqmetrics.stack`][] makes them.
+    """
+    return eqx.field(metadata={"role": "stacked", "size": size})
+
+
 class Layout(NamedTuple):
     groups: tuple[tuple[AbstractReduction | None, tuple[str, ...]], ...]
     constants: tuple[str, ...]
     nested: tuple[str, ...]
+    stacked: dict[str, str]  # each with the static field that says how many there are
     static: tuple[str, ...]
     initial: dict[str, float]
     valid: dict[str, str]
@@ -61,7 +73,7 @@ class Layout(NamedTuple):
 def layout(cls: Any) -> Layout:
     groups: dict[AbstractReduction | None, list[str]] = {}
     roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
-    initial, valid = {}, {}
+    initial, valid, stacked = {}, {}, {}
     fields = [f for f in dataclasses.fields(cls) if f.name != "_built"]
     for f in fields:
         if f.metadata.get("role") == "state":
@@ -69,6 +81,8 @@ def layout(cls: Any) -> Layout:
             initial[f.name] = f.metadata["initial"]
             if f.metadata["valid"] is not None:
                 valid[f.name] = f.metadata["valid"]
+        elif f.metadata.get("role") == "stacked":
+            stacked[f.name] = f.metadata["size"]
         elif f.metadata.get("static", False):
             roles["static"].append(f.name)
         else:
@@ -77,6 +91,7 @@ def layout(cls: Any) -> Layout:
         groups=tuple((r, tuple(names)) for r, names in groups.items()),
         constants=tuple(roles["constant"]),
         nested=tuple(roles["nested"]),
+        stacked=stacked,
         static=tuple(roles["static"]),
         initial=initial,
         valid=valid,

@@ -60,6 +60,21 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
     """`(metric, valid range, pair)` of every count of invalid rows in a pytree."""
     found: dict[int, tuple[str, str, Any]] = {}
 
+    def name_of(where: str, cls: str) -> str:
+        return f"{where} ({cls})" if where else cls
+
+    def look_into_stack(metric: Any, where: str) -> None:
+        labels: list[tuple[str, str]] = []
+
+        def pairs(one):
+            counts = invalid_counts(one)
+            labels[:] = [(name, valid) for name, valid, _ in counts]
+            return [pair for _, _, pair in counts]
+
+        stacked = jax.vmap(pairs)(metric)
+        for (name, valid), pair in zip(labels, stacked, strict=True):
+            found[id(pair)] = f"{where} {name}".strip(), valid, pair
+
     def look(tree: Any, where: str, owner: str = "") -> None:
         for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
             if is_metric(leaf):
@@ -69,19 +84,22 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
         # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
         parts = AbstractInvalid, AbstractStatistic
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
-        for name, valid in layout(type(metric)).valid.items():
+        mine = layout(type(metric))
+        for name, valid in mine.valid.items():
             pair = getattr(metric, name)
-            name = f"{where} ({cls})" if where else cls
+            name = name_of(where, cls)
             if id(pair) in found:  # a statistic that several members share
                 name = f"{found[id(pair)][0]}, {name}"
             found[id(pair)] = name, valid.format(self=metric), pair
+        for n in mine.stacked:
+            look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):
-            for n in layout(type(metric)).nested:
+            for n in mine.nested:
                 look(getattr(metric, n), where, cls if isinstance(metric, AbstractReadout) else "")
         else:
-            for n in layout(type(metric)).nested:
+            for n in mine.nested:
                 look(getattr(metric, n), f"{where}.{n}", cls)
 
     look(tree, "")

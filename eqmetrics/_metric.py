@@ -17,8 +17,18 @@ from ._checks import (
     describe,
     nearest,
 )
-from ._field import check_class, constant, layout, state
-from ._node import converted, finish_build, is_metric, mark_fresh, Node, rebuild, vary_like, walk
+from ._field import check_class, constant, layout, stacked, state
+from ._node import (
+    converted,
+    finish_build,
+    is_metric,
+    mark_all_fresh,
+    mark_fresh,
+    Node,
+    rebuild,
+    vary_like,
+    walk,
+)
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -90,7 +100,10 @@ def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
     counts = [
-        getattr(node, name) for _, node in walk(metric) for name in layout(type(node)).valid
+        getattr(node, name)
+        for _, node, axes in walk(metric)
+        if not axes  # of a stack each value has had its own
+        for name in layout(type(node)).valid
     ]
     if not counts:
         return value
@@ -98,7 +111,7 @@ def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     return jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), value)
 
 
-@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant))
+@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant, stacked))
 class Metric(Node):
     """A commutative monoid with a readout: `reset`, `update`, `merge`, `compute`.
 
@@ -155,6 +168,9 @@ class Metric(Node):
                 getattr(self, name),
                 is_leaf=is_metric,
             )
+        for name in mine.stacked:
+            changes[name] = jax.vmap(lambda x: x.reset())(getattr(self, name))
+            mark_all_fresh(changes[name])
         new = rebuild(self, changes)
         mark_fresh(new)
         return new
@@ -185,6 +201,9 @@ class Metric(Node):
                 raise _differs(type(self), name, _paths(values), _paths(others))
             merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
+        for name in mine.stacked:
+            both = getattr(self, name), getattr(other, name)
+            changes[name] = jax.vmap(lambda x, y: x.merge(y))(*both)
         return rebuild(self, changes)
 
     @_plain

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -103,9 +103,9 @@ def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
 
 
 def rows(
-    values: Array,
-    mask: Array | None,
-    weights: Array | None,
+    values: Any,
+    mask: Any,
+    weights: Any,
     shape: tuple[int, ...] = (),
     name: str = "values",
 ) -> Rows:
