@@ -172,6 +172,7 @@ from ._task import (
 )
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
+from ._wrap.per_group import PerGroup as PerGroup
 
 
 __version__ = "0.1.0"

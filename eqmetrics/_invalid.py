@@ -106,12 +106,21 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
     return list(found.values())
 
 
+def _places(pair: np.ndarray) -> str:
+    """Which of the metrics of a stack."""
+    if pair.ndim == 1:
+        return ""
+    bad = np.nonzero(pair.reshape(len(pair), -1).any(axis=1))[0].tolist()
+    return f"[{', '.join(map(str, bad[:5]))}{', ...' if len(bad) > 5 else ''}]"
+
+
 def raise_if_invalid(tree: Any) -> None:
     """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
     counts = invalid_counts(tree)
     pairs = jax.device_get([pair for _, _, pair in counts])
     lines = [
-        f"{where}: {int(np.sum(pair, dtype=np.float64))} invalid row(s); valid are {valid}"
+        f"{where}{_places(pair)}: {int(np.sum(pair, dtype=np.float64))} invalid row(s); valid "
+        f"are {valid}"
         for (where, valid, _), pair in zip(counts, pairs, strict=True)
         if np.any(pair != 0)
     ]

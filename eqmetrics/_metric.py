@@ -29,6 +29,7 @@ from ._node import (
     vary_like,
     walk,
 )
+from ._ordered import dicts, keep_order
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -108,7 +109,7 @@ def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if not counts:
         return value
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
-    return jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), value)
+    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
 
 
 @dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant, stacked))
@@ -355,7 +356,15 @@ class AbstractWrapper(Metric):
         """Every argument that `update` takes, and whether it is required."""
 
 
-class AbstractCollection(AbstractWrapper):
+class AbstractRelay(AbstractWrapper):
+    """A wrapper that does no more with its arguments than hand them on."""
+
+    @abc.abstractmethod
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
+        """This wrapper, around what `update(metric, outputs)` gives for each metric in it."""
+
+
+class AbstractCollection(AbstractRelay):
     """Several metrics side by side; an invalid row in one doesn't touch the others."""
 
     @abc.abstractmethod

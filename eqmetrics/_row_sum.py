@@ -154,13 +154,29 @@ def _scattered(cells: Float32[Array, "2 cells"], index: Array, part: Part) -> Pa
     return add_values(cells, index.ravel(), pairs.reshape(2, -1), taken.ravel())
 
 
-def plus_by_group(cells: Pair, part: Part | tuple[Part, ...], group: Int32[Array, "rows"]) -> Pair:
-    """The arrays of all groups, of shape `(2, groups, *cells)`, with what the rows add to the
-    one of their group."""
+def plus_by_group(
+    cells: Float32[Array, "2 groups ..."],
+    part: Part | tuple[Part, ...],
+    group: Int32[Array, "rows"],
+    taken: Bool[Array, "rows"],
+) -> Float32[Array, "2 groups ..."]:
+    """The arrays of all groups, with what the rows that are taken add to that of their own."""
     if not isinstance(part, Part):
-        each = [plus_by_group(cells[..., i], p, group) for i, p in enumerate(part)]
+        each = [plus_by_group(cells[..., i], p, group, taken) for i, p in enumerate(part)]
         return jnp.stack(each, axis=-1)
+    group, taken = (_as_rows(x, part) for x in (group, taken))
     size = math.prod(cells.shape[2:])
-    index = jnp.arange(size, dtype=jnp.int32)[None, :] if part.at is None else part.at
-    index = (group * size)[:, None] + index
-    return _scattered(cells.reshape(2, -1), index, part).reshape(cells.shape)
+    at = jnp.arange(size, dtype=jnp.int32)[None, :] if part.at is None else part.at
+    part = part._replace(mask=taken if part.mask is None else part.mask & taken)
+    new = _scattered(cells.reshape(2, -1), (group * size)[:, None] + at, part)
+    return new.reshape(cells.shape)
+
+
+def _as_rows(x: Array, part: Part) -> Array:
+    """For each of the rows of a part, which may have more axes than what says their group."""
+    rows = part.values.shape[0]
+    if rows == x.shape[0]:
+        return x
+    if x.shape[0] == 0 or rows % x.shape[0]:
+        raise TypeError(f"There are {x.shape[0]} groups for {rows} rows: each row has one.")
+    return jnp.repeat(x, rows // x.shape[0], total_repeat_length=rows)
