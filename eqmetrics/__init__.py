@@ -37,6 +37,7 @@ from ._classification.confusion_matrix import ConfusionMatrix as ConfusionMatrix
 from ._classification.exact_match import ExactMatch as ExactMatch
 from ._classification.f_score import F1 as F1, FBeta as FBeta
 from ._classification.gini import Gini as Gini
+from ._classification.group_fairness import GroupFairness as GroupFairness
 from ._classification.hamming_loss import HammingLoss as HammingLoss
 from ._classification.hinge import Hinge as Hinge
 from ._classification.jaccard import Jaccard as Jaccard
@@ -170,9 +171,16 @@ from ._task import (
     Multiclass as Multiclass,
     Multilabel as Multilabel,
 )
+from ._wrap.best import Best as Best
+from ._wrap.bootstrap import Bootstrap as Bootstrap
+from ._wrap.classwise import Classwise as Classwise
+from ._wrap.compose import Compose as Compose
+from ._wrap.decayed import Decayed as Decayed
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
+from ._wrap.multi_output import MultiOutput as MultiOutput
 from ._wrap.per_group import PerGroup as PerGroup
+from ._wrap.windowed import Windowed as Windowed
 
 
 __version__ = "0.1.0"

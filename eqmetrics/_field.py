@@ -43,15 +43,17 @@ def constant() -> Any:
     return eqx.field(metadata={"role": "constant"})
 
 
-def stacked(size: str) -> Any:
+def stacked(size: str, *, counted: bool = True) -> Any:
     """Declares a metric that stands for several: its arrays have a leading axis, as `vmap`
     leaves it, and each of the states behind it merges with its counterpart.
 
     **Arguments:**
 
     - `size`: the static field that says how many there are. [`eqmetrics.stack`][] makes them.
+    - `counted`: whether they say which rows are invalid; not if all see rows that another metric
+        sees too.
     """
-    return eqx.field(metadata={"role": "stacked", "size": size})
+    return eqx.field(metadata={"role": "stacked", "size": size, "counted": counted})
 
 
 class Layout(NamedTuple):
@@ -59,6 +61,7 @@ class Layout(NamedTuple):
     constants: tuple[str, ...]
     nested: tuple[str, ...]
     stacked: dict[str, str]  # each with the static field that says how many there are
+    uncounted: tuple[str, ...]
     static: tuple[str, ...]
     initial: dict[str, float]
     valid: dict[str, str]
@@ -92,6 +95,7 @@ def layout(cls: Any) -> Layout:
         constants=tuple(roles["constant"]),
         nested=tuple(roles["nested"]),
         stacked=stacked,
+        uncounted=tuple(f.name for f in fields if not f.metadata.get("counted", True)),
         static=tuple(roles["static"]),
         initial=initial,
         valid=valid,

@@ -92,7 +92,8 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
                 name = f"{found[id(pair)][0]}, {name}"
             found[id(pair)] = name, valid.format(self=metric), pair
         for n in mine.stacked:
-            look_into_stack(getattr(metric, n), name_of(where, cls))
+            if n not in mine.uncounted:
+                look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):

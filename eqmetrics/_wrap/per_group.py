@@ -158,13 +158,12 @@ class PerGroup(AbstractExact, AbstractWrapper):
         if self.worst is None:
             return dicts(values)
         low, high = (jax.tree.map(f, values) for f in (_smallest, _largest))
-        value = {
-            "groups": values,
+        return {
+            "groups": dicts(values),
             "overall": reduce(self.metric).compute(),
-            "worst": low if self.worst == "min" else high,
-            "gap": jax.tree.map(lambda a, b: b - a, low, high),
+            "worst": dicts(low if self.worst == "min" else high),
+            "gap": dicts(jax.tree.map(lambda a, b: b - a, low, high)),
         }
-        return dicts(value)
 
 
 def _exact(metric: AbstractExact) -> Pair:

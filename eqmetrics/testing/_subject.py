@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from .._metric import Metric
-from .._node import is_fresh
+from .._node import is_fresh, walk
 from .._route import arguments_of
 
 
@@ -27,7 +27,7 @@ class Subject:
 
     def __init__(self, metric: Metric, batches: Sequence[Batch], rtol: float):
         self.empty = metric if is_fresh(metric) else metric.reset()
-        self.ordered = type(metric).ordered
+        self.ordered = any(type(node).ordered for _, node, _ in walk(metric))
         self.takes = arguments_of(metric)
         self.batches = [{k: np.asarray(v) for k, v in b.items()} for b in batches]
         self.whole = {k: np.concatenate([b[k] for b in self.batches]) for k in self.batches[0]}
