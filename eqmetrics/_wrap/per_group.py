@@ -24,25 +24,28 @@ from .inside import as_floats, leaves, needs, taken_by, values_of
 _AT_ONCE = 2**22
 
 
-def _expanded(name: str, x: Array, like: Array, shape: tuple[int, ...]) -> Array:
+def _expanded(name: str, x: Array, shape: tuple[int, ...]) -> Array:
     if x.shape != shape[: x.ndim]:
         raise TypeError(
-            f"`{name}` is {describe(x)} beside {describe(like)}: the groups and the mask both "
-            "have the leading axes of the rows, so one must start with the shape of the other."
+            f"`PerGroup`: `{name}` is {describe(x)} beside others of shape {shape}: `group`, "
+            "`mask` and `weights` have the leading axes of the rows, so one starts with the other."
         )
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * (len(shape) - x.ndim)), shape)
 
 
 def _members(
-    group: Integer[Array, "..."], mask: Array | None, groups: int
+    group: Integer[Array, "..."], mask: Array | None, weights: Array | None, groups: int
 ) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
     """Of each row its group, whether it takes part, and whether its group is out of range."""
     known = (group >= 0) & (group < groups)
     own = jnp.where(known, group, 0).astype(jnp.int32)
-    real = jnp.ones(group.shape, bool) if mask is None else mask
-    shape = max(group.shape, real.shape, key=len)
-    own, known = (_expanded("group", x, real, shape) for x in (own, known))
-    real = _expanded("mask", real, group, shape)
+    # A row of weight 0 isn't there, whatever group it is said to be of.
+    others = {"mask": mask, "weights": None if weights is None else weights != 0}
+    shape = max(group.shape, *(jnp.shape(x) for x in others.values()), key=len)
+    own, known = (_expanded("group", x, shape) for x in (own, known))
+    real = jnp.ones(shape, bool)
+    for name, x in others.items():
+        real = real if x is None else real & _expanded(name, x, shape)
     return own, real & known, real & ~known
 
 
@@ -132,7 +135,11 @@ class PerGroup(AbstractExact, AbstractWrapper):
         return taken_by("PerGroup", self.metric, "group")
 
     def update(self, *, group: Integer[Input, "..."], **outputs: Any) -> Self:
-        own, taken, bad = _members(jnp.asarray(group), outputs.get("mask"), self.num_groups)
+        mask, weights = (
+            None if outputs.get(name) is None else jnp.asarray(outputs[name])
+            for name in ("mask", "weights")
+        )
+        own, taken, bad = _members(jnp.asarray(group), mask, weights, self.num_groups)
 
         def update(metric: Any, outputs: dict[str, Any]) -> Any:
             if isinstance(metric, AbstractRelay):
