@@ -40,12 +40,13 @@ def _members(
     known = (group >= 0) & (group < groups)
     own = jnp.where(known, group, 0).astype(jnp.int32)
     # A row of weight 0 isn't there, whatever group it is said to be of.
-    others = {"mask": mask, "weights": None if weights is None else weights != 0}
-    shape = max(group.shape, *(jnp.shape(x) for x in others.values()), key=len)
+    others = {} if mask is None else {"mask": mask}
+    others |= {} if weights is None else {"weights": weights != 0}
+    shape = max([group.shape, *(x.shape for x in others.values())], key=len)
     own, known = (_expanded("group", x, shape) for x in (own, known))
     real = jnp.ones(shape, bool)
     for name, x in others.items():
-        real = real if x is None else real & _expanded(name, x, shape)
+        real &= _expanded(name, x, shape)
     return own, real & known, real & ~known
 
 
