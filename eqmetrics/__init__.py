@@ -83,6 +83,7 @@ from ._collection import Collection as Collection, MetricDict as MetricDict
 from ._field import constant as constant, stacked as stacked, state as state
 from ._host.collect import Collect as Collect
 from ._host.processes import process_all_reduce as process_all_reduce
+from ._host.save import load as load, save as save
 from ._host.to_host import to_host as to_host
 from ._invalid import Invalid as Invalid, InvalidDataError as InvalidDataError
 from ._loop import (

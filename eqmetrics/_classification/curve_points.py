@@ -81,6 +81,13 @@ def points_of(statistic: ScoreHistogram, number: int | None = None) -> Points:
     return Points(*(jnp.take_along_axis(x, index, axis=-1) for x in found))
 
 
+@fused
+def tied_points(statistic: ScoreHistogram) -> Bool[Array, "classes cells"]:
+    """Between each of all points and the next one, whether all rows have one score: the ROC curve
+    is a straight line there."""
+    return jnp.flip(_finer(*statistic.layouts()).tied, -1)
+
+
 def check_points(points: int | None) -> None:
     if points is not None and (not isinstance(points, int) or points < 2):
         raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")

@@ -295,6 +295,9 @@ def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
 
 
 class _ExactSum(AbstractScalable):
+    """Sums of pairs of float32, arrays of shape `(2, ...)`: with nothing lost but the last bits
+    of the low halves, and over devices exactly the same in any order."""
+
     def identity(self, arrays):
         return zeros(arrays)
 
@@ -317,4 +320,4 @@ class _ExactSum(AbstractScalable):
         return "exact_sum"
 
 
-EXACT_SUM = _ExactSum()
+EXACT_SUM: AbstractReduction = _ExactSum()
