@@ -72,6 +72,7 @@ from ._classification.roc_scores import (
     EqualErrorRate as EqualErrorRate,
     KolmogorovSmirnov as KolmogorovSmirnov,
 )
+from ._classification.score_buffer import ScoreBuffer as ScoreBuffer
 from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
 from ._classification.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,

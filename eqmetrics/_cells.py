@@ -6,6 +6,7 @@ from jax import lax
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
+from ._node import vary_like
 from ._reduction.pair import (
     add,
     exponent,
@@ -110,3 +111,23 @@ def _join(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array,
     (begins, a), (starts, b) = left, right
     joined = add(a.T, b.T).T
     return begins | starts, jnp.where(starts[:, None], b, joined)
+
+
+def cumulated(x: Pair) -> Pair:
+    """The sums of all entries before each, along the last axis, and of all as one more."""
+    cells = x.shape[-1]
+    size = 1 << (cells.bit_length() // 2)
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -cells % size)])
+    # Over blocks side by side, and then over their sums: the root of so many steps.
+    sums, inner = _before(x.reshape(*x.shape[:-1], -1, size))
+    total, outer = _before(sums)
+    whole = add(inner, outer[..., None]).reshape(x.shape)[..., :cells]
+    return jnp.concatenate([whole, total[..., None]], axis=-1)
+
+
+def _before(x: Pair) -> tuple[Pair, Pair]:
+    """The sum over the last axis, and of what comes before each entry."""
+    x = jnp.moveaxis(x, -1, 0)
+    start = vary_like(jnp.zeros(x.shape[1:], x.dtype), x)
+    total, before = lax.scan(lambda total, y: (add(total, y), total), start, x)
+    return total, jnp.moveaxis(before, 0, -1)

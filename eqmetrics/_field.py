@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools as ft
+import typing
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -100,7 +101,8 @@ def check_class(cls: Any, own_merge: bool) -> None:
         declared = cls.__dict__.get(name)
         meta = declared.metadata if isinstance(declared, dataclasses.Field) else {}
         role = "static" if meta.get("static") else meta.get("role")
-        if role is None and is_array_hint(hints.get(name)):
+        abstract = typing.get_origin(hints.get(name)) is eqx.AbstractVar
+        if role is None and not abstract and is_array_hint(hints.get(name)):
             raise TypeError(
                 f"`{cls.__qualname__}.{name}` is an array that doesn't say how it merges. "
                 f"Write `{name}: ... = eqm.state(reduce='sum')` (or 'max', 'min'), or "

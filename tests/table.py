@@ -151,6 +151,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.ScoreHistogram(eqm.Multiclass(5), resolution=9),
         _rows(SIZES, logits=logits, labels=labels),
     ),
+    "ScoreBuffer": (
+        eqm.ScoreBuffer(eqm.Multilabel(3), 100),
+        _rows(SIZES, probabilities=lambda rng, n: rng.random((n, 3)), labels=yes_or_no(3)),
+    ),
+    "exact AUROC": (eqm.AUROC(eqm.Multiclass(5), exact=100, average="micro"), of_multiclass()),
+    "AUROC of pairs": (
+        eqm.AUROC(eqm.Multiclass(5), multi_class="ovo", resolution=9),
+        of_multiclass((40, 30, 50)),
+    ),
     "AUROC": (
         eqm.AUROC(eqm.Binary(), resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
@@ -301,6 +310,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
 SLOW = {
+    "AUROC of pairs",
     "AveragePrecision",
     "Gini",
     "ROC",
@@ -319,6 +329,6 @@ SLOW = {
     "MedianAbsoluteError",
 }
 # Rows beyond one for each metric.
-MORE = {"scores of one matrix"}
+MORE = {"scores of one matrix", "exact AUROC", "AUROC of pairs"}
 # Keeps its state on the host, and says so to every transformation.
 APART = {"Collect"}
