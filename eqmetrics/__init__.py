@@ -16,6 +16,10 @@ from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
 from ._classification.accuracy import Accuracy as Accuracy, Hits as Hits
+from ._classification.adaptive_calibration import (
+    AdaptiveCalibrationError as AdaptiveCalibrationError,
+    ConfidenceHistogram as ConfidenceHistogram,
+)
 from ._classification.agreement import (
     CohenKappa as CohenKappa,
     MatthewsCorrelation as MatthewsCorrelation,

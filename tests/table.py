@@ -189,6 +189,14 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.CalibrationError(eqm.Multiclass(5), bins=5),
         _rows(SIZES, probabilities=shares, labels=labels),
     ),
+    "ConfidenceHistogram": (
+        eqm.ConfidenceHistogram(eqm.Binary(), resolution=9),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "AdaptiveCalibrationError": (
+        eqm.AdaptiveCalibrationError(eqm.Multiclass(5), bins=3, per_class=True, resolution=9),
+        _rows(SIZES, probabilities=shares, labels=labels),
+    ),
     "ReliabilityDiagram": (
         eqm.ReliabilityDiagram(eqm.Multiclass(5), bins=3, per_class=True),
         _rows(SIZES, probabilities=shares, labels=labels),
