@@ -16,6 +16,10 @@ from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
 from ._classification.accuracy import Accuracy as Accuracy, Hits as Hits
+from ._classification.adaptive_calibration import (
+    AdaptiveCalibrationError as AdaptiveCalibrationError,
+    ConfidenceHistogram as ConfidenceHistogram,
+)
 from ._classification.agreement import (
     CohenKappa as CohenKappa,
     MatthewsCorrelation as MatthewsCorrelation,
@@ -73,6 +77,7 @@ from ._classification.roc_scores import (
     EqualErrorRate as EqualErrorRate,
     KolmogorovSmirnov as KolmogorovSmirnov,
 )
+from ._classification.score_buffer import ScoreBuffer as ScoreBuffer
 from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
 from ._classification.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,
@@ -174,6 +179,7 @@ from ._task import (
 )
 from ._wrap.best import Best as Best
 from ._wrap.bootstrap import Bootstrap as Bootstrap
+from ._wrap.buffer import Buffer as Buffer
 from ._wrap.classwise import Classwise as Classwise
 from ._wrap.compose import Compose as Compose
 from ._wrap.decayed import Decayed as Decayed

@@ -6,6 +6,7 @@ from jax import lax
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
+from ._node import vary_like
 from ._reduction.pair import (
     add,
     exponent,
@@ -26,7 +27,7 @@ from ._reduction.pair import (
 _PROMISE = "promise_in_bounds"
 
 
-def _everywhere(x: Array) -> Array:
+def everywhere(x: Array) -> Array:
     """A few bytes a row go to every device where mesh axes are explicit: a scatter or a sort
     of rows that are apart is refused there, and XLA's own plan for automatic axes."""
     apart = any(axis is not None for axis in jax.typeof(x).sharding.spec)
@@ -39,7 +40,7 @@ def add_rows(
 ) -> Float32[Array, "2 cells"]:
     """Adds 1 to the cell of each row that is taken."""
     size, count = cells.shape[1], index.shape[0]
-    index, taken = _everywhere(jnp.where(taken, index, 0)), _everywhere(taken)
+    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
     if size <= 8 * count or count > 2**22:
         new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
         if count >= 2**24:
@@ -79,8 +80,8 @@ def add_values(
     if index.shape[0] == 0:
         return cells
     values = jnp.where(taken, values, 0)
-    index, taken = _everywhere(index), _everywhere(taken)
-    values = jnp.stack([_everywhere(values[0]), _everywhere(values[1])])
+    index, taken = everywhere(index), everywhere(taken)
+    values = jnp.stack([everywhere(values[0]), everywhere(values[1])])
     if cells.shape[1] <= 64 * index.shape[0]:
         return add(cells, _limb_sums(cells.shape[1], index, values, taken))
     return _add_sorted(cells, index, values, taken)
@@ -124,3 +125,23 @@ def _join(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array,
     (begins, a), (starts, b) = left, right
     joined = add(a.T, b.T).T
     return begins | starts, jnp.where(starts[:, None], b, joined)
+
+
+def cumulated(x: Pair) -> Pair:
+    """The sums of all entries before each, along the last axis, and of all as one more."""
+    cells = x.shape[-1]
+    size = 1 << (cells.bit_length() // 2)
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -cells % size)])
+    # Over blocks side by side, and then over their sums: the root of so many steps.
+    sums, inner = _before(x.reshape(*x.shape[:-1], -1, size))
+    total, outer = _before(sums)
+    whole = add(inner, outer[..., None]).reshape(x.shape)[..., :cells]
+    return jnp.concatenate([whole, total[..., None]], axis=-1)
+
+
+def _before(x: Pair) -> tuple[Pair, Pair]:
+    """The sum over the last axis, and of what comes before each entry."""
+    x = jnp.moveaxis(x, -1, 0)
+    start = vary_like(jnp.zeros(x.shape[1:], x.dtype), x)
+    total, before = lax.scan(lambda total, y: (add(total, y), total), start, x)
+    return total, jnp.moveaxis(before, 0, -1)

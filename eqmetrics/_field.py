@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools as ft
+import typing
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,6 +16,7 @@ def state(
     reduce: str | AbstractReduction | None = None,
     initial: float = 0,
     valid: str | None = None,
+    overflow: str | None = None,
 ) -> Any:
     """Declares a state array, and how it merges.
 
@@ -26,6 +28,8 @@ def state(
     - `valid`: says that the array counts invalid rows, and in words which rows are valid:
         `"labels in [0, {self.classes})"`. Where one was counted the value is NaN, and
         `metric.check()` raises. [`eqmetrics.Invalid`][] is such a count, ready to use.
+    - `overflow`: says that the array counts rows that found no room, and in words how much
+        room there should be: `"capacity={self.needed}"`. It has the same consequences.
     """
     if isinstance(reduce, str):
         if reduce not in NAMED:
@@ -34,7 +38,12 @@ def state(
                 f"reduction object.{nearest(reduce, NAMED)}"
             )
         reduce = NAMED[reduce]
-    meta = {"role": "state", "reduce": reduce, "initial": initial, "valid": valid}
+    told = None  # what is said of the rows that the array counts
+    if valid is not None:
+        told = f"{{count}} invalid row(s); valid are {valid}"
+    if overflow is not None:
+        told = f"{{count}} row(s) too many; all would fit in {overflow}"
+    meta = {"role": "state", "reduce": reduce, "initial": initial, "told": told}
     return eqx.field(metadata=meta)
 
 
@@ -64,7 +73,7 @@ class Layout(NamedTuple):
     uncounted: tuple[str, ...]
     static: tuple[str, ...]
     initial: dict[str, float]
-    valid: dict[str, str]
+    told: dict[str, str]
     names: tuple[str, ...]
 
     @property
@@ -76,14 +85,14 @@ class Layout(NamedTuple):
 def layout(cls: Any) -> Layout:
     groups: dict[AbstractReduction | None, list[str]] = {}
     roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
-    initial, valid, stacked = {}, {}, {}
+    initial, told, stacked = {}, {}, {}
     fields = [f for f in dataclasses.fields(cls) if f.name != "_built"]
     for f in fields:
         if f.metadata.get("role") == "state":
             groups.setdefault(f.metadata["reduce"], []).append(f.name)
             initial[f.name] = f.metadata["initial"]
-            if f.metadata["valid"] is not None:
-                valid[f.name] = f.metadata["valid"]
+            if f.metadata["told"] is not None:
+                told[f.name] = f.metadata["told"]
         elif f.metadata.get("role") == "stacked":
             stacked[f.name] = f.metadata["size"]
         elif f.metadata.get("static", False):
@@ -98,7 +107,7 @@ def layout(cls: Any) -> Layout:
         uncounted=tuple(f.name for f in fields if not f.metadata.get("counted", True)),
         static=tuple(roles["static"]),
         initial=initial,
-        valid=valid,
+        told=told,
         names=tuple(f.name for f in fields),
     )
 
@@ -111,7 +120,8 @@ def check_class(cls: Any, own_merge: bool) -> None:
         declared = cls.__dict__.get(name)
         meta = declared.metadata if isinstance(declared, dataclasses.Field) else {}
         role = "static" if meta.get("static") else meta.get("role")
-        if role is None and is_array_hint(hints.get(name)):
+        abstract = typing.get_origin(hints.get(name)) is eqx.AbstractVar
+        if role is None and not abstract and is_array_hint(hints.get(name)):
             raise TypeError(
                 f"`{cls.__qualname__}.{name}` is an array that doesn't say how it merges. "
                 f"Write `{name}: ... = eqm.state(reduce='sum')` (or 'max', 'min'), or "

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 
 import eqmetrics as eqm
@@ -81,6 +82,11 @@ def columns(rng, n):
     return rng.normal(size=(n, 2)).astype(np.float32)
 
 
+def spread_of(x, y, mask):
+    both = jnp.where(mask, x * y, 0)
+    return {"least": jnp.min(both), "most": jnp.max(both), "rows": jnp.sum(mask)}
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -145,6 +151,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.ScoreHistogram(eqm.Multiclass(5), resolution=9),
         _rows(SIZES, logits=logits, labels=labels),
     ),
+    "ScoreBuffer": (
+        eqm.ScoreBuffer(eqm.Multilabel(3), 100),
+        _rows(SIZES, probabilities=lambda rng, n: rng.random((n, 3)), labels=yes_or_no(3)),
+    ),
+    "exact AUROC": (eqm.AUROC(eqm.Multiclass(5), exact=100, average="micro"), of_multiclass()),
+    "AUROC of pairs": (
+        eqm.AUROC(eqm.Multiclass(5), multi_class="ovo", resolution=9),
+        of_multiclass((40, 30, 50)),
+    ),
     "AUROC": (
         eqm.AUROC(eqm.Binary(), resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
@@ -172,6 +187,14 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "CalibrationError": (
         eqm.CalibrationError(eqm.Multiclass(5), bins=5),
+        _rows(SIZES, probabilities=shares, labels=labels),
+    ),
+    "ConfidenceHistogram": (
+        eqm.ConfidenceHistogram(eqm.Binary(), resolution=9),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "AdaptiveCalibrationError": (
+        eqm.AdaptiveCalibrationError(eqm.Multiclass(5), bins=3, per_class=True, resolution=9),
         _rows(SIZES, probabilities=shares, labels=labels),
     ),
     "ReliabilityDiagram": (
@@ -285,12 +308,17 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "Collection": (Evaluation(), _rows(SIZES, logits=logits, labels=labels, loss=values)),
     "Invalid": (eqm.Invalid("x > 0"), _rows(SIZES, invalid=lambda rng, n: rng.random(n) < 0.5)),
+    "Buffer": (
+        eqm.Buffer(100, predictions=jnp.float32, targets=jnp.float32, fn=spread_of),
+        _rows(SIZES, **PAIR),
+    ),
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
 }
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
 SLOW = {
+    "AUROC of pairs",
     "AveragePrecision",
     "Gini",
     "ROC",
@@ -309,6 +337,6 @@ SLOW = {
     "MedianAbsoluteError",
 }
 # Rows beyond one for each metric.
-MORE = {"scores of one matrix"}
+MORE = {"scores of one matrix", "exact AUROC", "AUROC of pairs"}
 # Keeps its state on the host, and says so to every transformation.
 APART = {"Collect"}

@@ -23,7 +23,7 @@ def _scaled(metric: Any, factor: Pair) -> Any:
         if isinstance(reduction, AbstractScalable):
             arrays = tuple(getattr(metric, n) for n in names)
             new = dict(zip(names, reduction.scaled(arrays, factor), strict=True))
-            changes.update({n: x for n, x in new.items() if n not in mine.valid})
+            changes.update({n: x for n, x in new.items() if n not in mine.told})
     for name in mine.nested:
         changes[name] = jax.tree.map(
             lambda x: _scaled(x, factor) if is_metric(x) else x,
