@@ -12,6 +12,7 @@ from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
 from ._aggregate.quantile import Median as Median, Quantile as Quantile
 from ._aggregate.quantile_sketch import QuantileSketch as QuantileSketch
+from ._aggregate.reservoir import Reservoir as Reservoir, Sample as Sample
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput

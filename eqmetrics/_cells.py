@@ -26,7 +26,7 @@ from ._reduction.pair import (
 _PROMISE = "promise_in_bounds"
 
 
-def _everywhere(x: Array) -> Array:
+def everywhere(x: Array) -> Array:
     """A few bytes a row go to every device where mesh axes are explicit: a scatter or a sort
     of rows that are apart is refused there, and XLA's own plan for automatic axes."""
     apart = any(axis is not None for axis in jax.typeof(x).sharding.spec)
@@ -39,7 +39,7 @@ def add_rows(
 ) -> Float32[Array, "2 cells"]:
     """Adds 1 to the cell of each row that is taken."""
     size, count = cells.shape[1], index.shape[0]
-    index, taken = _everywhere(jnp.where(taken, index, 0)), _everywhere(taken)
+    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
     if size <= 8 * count or count > 2**22:
         new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
         if count >= 2**24:
@@ -65,7 +65,7 @@ def add_weights(
     weights: Float32[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's weight to its cell; rows of weight 0 may have any index."""
-    index, weights = _everywhere(index), _everywhere(weights)
+    index, weights = everywhere(index), everywhere(weights)
     if index.shape[0] == 0:
         return cells
     if cells.shape[1] <= 64 * index.shape[0]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import numpy as np
 
 import eqmetrics as eqm
@@ -88,6 +89,7 @@ class Evaluation(eqm.Collection):
 
 
 SIZES = (5, 8, 11)
+IDS = np.split(np.arange(24, dtype=np.int32), [5, 13])
 PAIR = {"predictions": values, "targets": values}
 POSITIVE = {"predictions": positive, "targets": positive}
 INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
@@ -110,6 +112,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Quantile": (eqm.Quantile((0.1, 0.8)), _rows(SIZES, values=values)),
     "Median": (eqm.Median(), _rows(SIZES, values=values)),
     "Distinct": (eqm.Distinct(bits=5), _rows(SIZES, ids=labels)),
+    "Reservoir": (
+        eqm.Reservoir(7, jax.random.key(0)),
+        [b | {"ids": i} for b, i in zip(_rows(SIZES, values=values), IDS, strict=True)],
+    ),
     "Moments": (eqm.Moments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
