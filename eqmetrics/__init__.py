@@ -120,6 +120,7 @@ from ._regression.absolute_error import (
 )
 from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
 from ._regression.crps import CRPSEnsemble as CRPSEnsemble, CRPSGaussian as CRPSGaussian
+from ._regression.d2_tweedie import D2Tweedie as D2Tweedie
 from ._regression.deviance import Tweedie as Tweedie
 from ._regression.huber import Huber as Huber
 from ._regression.interval import (

@@ -213,6 +213,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Minkowski": (eqm.Minkowski(3), _rows(SIZES, **PAIR)),
     "MaxError": (eqm.MaxError(), _rows(SIZES, **PAIR)),
     "Tweedie": (eqm.Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "D2Tweedie": (eqm.D2Tweedie(1.5), _rows(SIZES, **POSITIVE)),
     "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
     "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),
     "CriticalSuccessIndex": (eqm.CriticalSuccessIndex(0.0), _rows(SIZES, **PAIR)),
