@@ -165,6 +165,7 @@ from ._task import (
     Multiclass as Multiclass,
     Multilabel as Multilabel,
 )
+from ._wrap.buffer import Buffer as Buffer
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
 

@@ -15,6 +15,7 @@ def state(
     reduce: str | AbstractReduction | None = None,
     initial: float = 0,
     valid: str | None = None,
+    overflow: str | None = None,
 ) -> Any:
     """Declares a state array, and how it merges.
 
@@ -26,6 +27,8 @@ def state(
     - `valid`: says that the array counts invalid rows, and in words which rows are valid:
         `"labels in [0, {self.classes})"`. Where one was counted the value is NaN, and
         `metric.check()` raises. [`eqmetrics.Invalid`][] is such a count, ready to use.
+    - `overflow`: says that the array counts rows that found no room, and in words how much
+        room there should be: `"capacity={self.needed}"`. It has the same consequences.
     """
     if isinstance(reduce, str):
         if reduce not in NAMED:
@@ -34,7 +37,12 @@ def state(
                 f"reduction object.{nearest(reduce, NAMED)}"
             )
         reduce = NAMED[reduce]
-    meta = {"role": "state", "reduce": reduce, "initial": initial, "valid": valid}
+    told = None  # what is said of the rows that the array counts
+    if valid is not None:
+        told = f"{{count}} invalid row(s); valid are {valid}"
+    if overflow is not None:
+        told = f"{{count}} row(s) too many; all would fit in {overflow}"
+    meta = {"role": "state", "reduce": reduce, "initial": initial, "told": told}
     return eqx.field(metadata=meta)
 
 
@@ -49,7 +57,7 @@ class Layout(NamedTuple):
     nested: tuple[str, ...]
     static: tuple[str, ...]
     initial: dict[str, float]
-    valid: dict[str, str]
+    told: dict[str, str]
     names: tuple[str, ...]
 
     @property
@@ -61,14 +69,14 @@ class Layout(NamedTuple):
 def layout(cls: Any) -> Layout:
     groups: dict[AbstractReduction | None, list[str]] = {}
     roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
-    initial, valid = {}, {}
+    initial, told = {}, {}
     fields = [f for f in dataclasses.fields(cls) if f.name != "_built"]
     for f in fields:
         if f.metadata.get("role") == "state":
             groups.setdefault(f.metadata["reduce"], []).append(f.name)
             initial[f.name] = f.metadata["initial"]
-            if f.metadata["valid"] is not None:
-                valid[f.name] = f.metadata["valid"]
+            if f.metadata["told"] is not None:
+                told[f.name] = f.metadata["told"]
         elif f.metadata.get("static", False):
             roles["static"].append(f.name)
         else:
@@ -79,7 +87,7 @@ def layout(cls: Any) -> Layout:
         nested=tuple(roles["nested"]),
         static=tuple(roles["static"]),
         initial=initial,
-        valid=valid,
+        told=told,
         names=tuple(f.name for f in fields),
     )
 

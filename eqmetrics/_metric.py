@@ -89,8 +89,13 @@ def _finish_update(metric: "Metric", out: Any, inputs: Any) -> Any:
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
+    return nan_where_left_out(metric, value)
+
+
+def nan_where_left_out(metric: "Metric", value: Any) -> Any:
+    """The value, or NaN if rows were left out that were invalid or found no room."""
     counts = [
-        getattr(node, name) for _, node in walk(metric) for name in layout(type(node)).valid
+        getattr(node, name) for _, node in walk(metric) for name in layout(type(node)).told
     ]
     if not counts:
         return value
@@ -143,7 +148,7 @@ class Metric(Node):
             arrays = tuple(getattr(self, n) for n in names)
             if reduction is None:
                 empty = [
-                    jnp.full(x.shape, mine.initial[n], x.dtype)
+                    jax.tree.map(lambda y, n=n: jnp.full(y.shape, mine.initial[n], y.dtype), x)
                     for n, x in zip(names, arrays, strict=True)
                 ]
             else:

@@ -113,7 +113,8 @@ def vary(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
 
 def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
     for path, node in walk(metric):
-        arrays = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        states = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        arrays = jax.tree.leaves(states)
         same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
         if arrays and same and not is_fresh(node):
             raise TypeError(

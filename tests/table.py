@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import eqmetrics as eqm
@@ -80,6 +81,11 @@ def vectors(rng, n):
 
 def columns(rng, n):
     return rng.normal(size=(n, 2)).astype(np.float32)
+
+
+def spread_of(x, y, mask):
+    both = jnp.where(mask, x * y, 0)
+    return {"least": jnp.min(both), "most": jnp.max(both), "rows": jnp.sum(mask)}
 
 
 class Evaluation(eqm.Collection):
@@ -292,6 +298,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "Collection": (Evaluation(), _rows(SIZES, logits=logits, labels=labels, loss=values)),
     "Invalid": (eqm.Invalid("x > 0"), _rows(SIZES, invalid=lambda rng, n: rng.random(n) < 0.5)),
+    "Buffer": (
+        eqm.Buffer(100, predictions=jnp.float32, targets=jnp.float32, fn=spread_of),
+        _rows(SIZES, **PAIR),
+    ),
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
 }
