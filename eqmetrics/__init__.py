@@ -120,6 +120,11 @@ from ._regression.absolute_error import (
 )
 from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
 from ._regression.crps import CRPSEnsemble as CRPSEnsemble, CRPSGaussian as CRPSGaussian
+from ._regression.d2_pinball import (
+    D2AbsoluteError as D2AbsoluteError,
+    D2Pinball as D2Pinball,
+    OneSidedErrors as OneSidedErrors,
+)
 from ._regression.d2_tweedie import D2Tweedie as D2Tweedie
 from ._regression.deviance import Tweedie as Tweedie
 from ._regression.huber import Huber as Huber
@@ -159,6 +164,7 @@ from ._regression.squared_error import (
     MeanSquaredError as MeanSquaredError,
     RootMeanSquaredError as RootMeanSquaredError,
 )
+from ._regression.wasserstein import Wasserstein1D as Wasserstein1D
 from ._task import (
     AbstractTask as AbstractTask,
     Binary as Binary,

@@ -220,6 +220,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "MaxError": (eqm.MaxError(), _rows(SIZES, **PAIR)),
     "Tweedie": (eqm.Tweedie(1.5), _rows(SIZES, **POSITIVE)),
     "D2Tweedie": (eqm.D2Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "OneSidedErrors": (eqm.OneSidedErrors(), _rows(SIZES, **PAIR)),
+    "D2Pinball": (eqm.D2Pinball(0.3), _rows(SIZES, **PAIR)),
+    "D2AbsoluteError": (eqm.D2AbsoluteError(), _rows(SIZES, **PAIR)),
+    "Wasserstein1D": (eqm.Wasserstein1D(), _rows(SIZES, **PAIR)),
     "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
     "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),
     "CriticalSuccessIndex": (eqm.CriticalSuccessIndex(0.0), _rows(SIZES, **PAIR)),
@@ -324,6 +328,9 @@ SLOW = {
     "Quantile",
     "Median",
     "MedianAbsoluteError",
+    "D2Pinball",
+    "D2AbsoluteError",
+    "Wasserstein1D",
 }
 # Rows beyond one for each metric.
 MORE = {"scores of one matrix"}
