@@ -118,6 +118,7 @@ from ._regression.absolute_error import (
     MeanAbsolutePercentageError as MeanAbsolutePercentageError,
     SymmetricMAPE as SymmetricMAPE,
 )
+from ._regression.concordance_index import ConcordanceIndex as ConcordanceIndex
 from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
 from ._regression.crps import CRPSEnsemble as CRPSEnsemble, CRPSGaussian as CRPSGaussian
 from ._regression.d2_pinball import (
@@ -143,6 +144,7 @@ from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
 from ._regression.median_error import MedianAbsoluteError as MedianAbsoluteError
 from ._regression.minkowski import Minkowski as Minkowski
+from ._regression.pair_buffer import PairBuffer as PairBuffer
 from ._regression.pair_moments import PairMoments as PairMoments
 from ._regression.pinball import Pinball as Pinball
 from ._regression.r2 import (
@@ -151,6 +153,7 @@ from ._regression.r2 import (
     R2 as R2,
     RelativeSquaredError as RelativeSquaredError,
 )
+from ._regression.rank_correlation import Kendall as Kendall, Spearman as Spearman
 from ._regression.ratio_error import (
     CriticalSuccessIndex as CriticalSuccessIndex,
     WeightedMAPE as WeightedMAPE,

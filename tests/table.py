@@ -97,6 +97,7 @@ class Evaluation(eqm.Collection):
 SIZES = (5, 8, 11)
 IDS = np.split(np.arange(24, dtype=np.int32), [5, 13])
 PAIR = {"predictions": values, "targets": values}
+TIED = {"predictions": logit, "targets": logit}
 POSITIVE = {"predictions": positive, "targets": positive}
 INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
 VECTORS = {"predictions": vectors, "targets": vectors}
@@ -224,6 +225,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "D2Pinball": (eqm.D2Pinball(0.3), _rows(SIZES, **PAIR)),
     "D2AbsoluteError": (eqm.D2AbsoluteError(), _rows(SIZES, **PAIR)),
     "Wasserstein1D": (eqm.Wasserstein1D(), _rows(SIZES, **PAIR)),
+    "PairBuffer": (eqm.PairBuffer(80), _rows(SIZES, **PAIR)),
+    "Spearman": (eqm.Spearman(80), _rows(SIZES, **TIED)),
+    "Kendall": (eqm.Kendall(80), _rows(SIZES, **TIED)),
+    "ConcordanceIndex": (eqm.ConcordanceIndex(80), _rows(SIZES, events=yes, **TIED)),
     "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
     "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),
     "CriticalSuccessIndex": (eqm.CriticalSuccessIndex(0.0), _rows(SIZES, **PAIR)),
