@@ -12,6 +12,7 @@ from ._aggregate.last_value import LastValue as LastValue
 from ._aggregate.moments import CentredMoments as CentredMoments
 from ._aggregate.quantile import Median as Median, Quantile as Quantile
 from ._aggregate.quantile_sketch import QuantileSketch as QuantileSketch
+from ._aggregate.reservoir import Reservoir as Reservoir, Sample as Sample
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
@@ -125,8 +126,15 @@ from ._regression.absolute_error import (
     MeanAbsolutePercentageError as MeanAbsolutePercentageError,
     SymmetricMAPE as SymmetricMAPE,
 )
+from ._regression.concordance_index import ConcordanceIndex as ConcordanceIndex
 from ._regression.correlation import Concordance as Concordance, Pearson as Pearson
 from ._regression.crps import CRPSEnsemble as CRPSEnsemble, CRPSGaussian as CRPSGaussian
+from ._regression.d2_pinball import (
+    D2AbsoluteError as D2AbsoluteError,
+    D2Pinball as D2Pinball,
+    OneSidedErrors as OneSidedErrors,
+)
+from ._regression.d2_tweedie import D2Tweedie as D2Tweedie
 from ._regression.deviance import Tweedie as Tweedie
 from ._regression.huber import Huber as Huber
 from ._regression.interval import (
@@ -144,6 +152,7 @@ from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
 from ._regression.median_error import MedianAbsoluteError as MedianAbsoluteError
 from ._regression.minkowski import Minkowski as Minkowski
+from ._regression.pair_buffer import PairBuffer as PairBuffer
 from ._regression.pair_moments import PairMoments as PairMoments
 from ._regression.pinball import Pinball as Pinball
 from ._regression.r2 import (
@@ -152,6 +161,7 @@ from ._regression.r2 import (
     R2 as R2,
     RelativeSquaredError as RelativeSquaredError,
 )
+from ._regression.rank_correlation import Kendall as Kendall, Spearman as Spearman
 from ._regression.ratio_error import (
     CriticalSuccessIndex as CriticalSuccessIndex,
     WeightedMAPE as WeightedMAPE,
@@ -165,6 +175,7 @@ from ._regression.squared_error import (
     MeanSquaredError as MeanSquaredError,
     RootMeanSquaredError as RootMeanSquaredError,
 )
+from ._regression.wasserstein import Wasserstein1D as Wasserstein1D
 from ._row_sum import (
     AbstractRowSum as AbstractRowSum,
     Part as Part,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -94,7 +95,9 @@ class Evaluation(eqm.Collection):
 
 
 SIZES = (5, 8, 11)
+IDS = np.split(np.arange(24, dtype=np.int32), [5, 13])
 PAIR = {"predictions": values, "targets": values}
+TIED = {"predictions": logit, "targets": logit}
 POSITIVE = {"predictions": positive, "targets": positive}
 INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
 VECTORS = {"predictions": vectors, "targets": vectors}
@@ -116,6 +119,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Quantile": (eqm.Quantile((0.1, 0.8)), _rows(SIZES, values=values)),
     "Median": (eqm.Median(), _rows(SIZES, values=values)),
     "Distinct": (eqm.Distinct(bits=5), _rows(SIZES, ids=labels)),
+    "Reservoir": (
+        eqm.Reservoir(7, jax.random.key(0)),
+        [b | {"ids": i} for b, i in zip(_rows(SIZES, values=values), IDS, strict=True)],
+    ),
     "Moments": (eqm.Moments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
@@ -230,6 +237,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Minkowski": (eqm.Minkowski(3), _rows(SIZES, **PAIR)),
     "MaxError": (eqm.MaxError(), _rows(SIZES, **PAIR)),
     "Tweedie": (eqm.Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "D2Tweedie": (eqm.D2Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "OneSidedErrors": (eqm.OneSidedErrors(), _rows(SIZES, **PAIR)),
+    "D2Pinball": (eqm.D2Pinball(0.3), _rows(SIZES, **PAIR)),
+    "D2AbsoluteError": (eqm.D2AbsoluteError(), _rows(SIZES, **PAIR)),
+    "Wasserstein1D": (eqm.Wasserstein1D(), _rows(SIZES, **PAIR)),
+    "PairBuffer": (eqm.PairBuffer(80), _rows(SIZES, **PAIR)),
+    "Spearman": (eqm.Spearman(80), _rows(SIZES, **TIED)),
+    "Kendall": (eqm.Kendall(80), _rows(SIZES, **TIED)),
+    "ConcordanceIndex": (eqm.ConcordanceIndex(80), _rows(SIZES, events=yes, **TIED)),
     "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
     "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),
     "CriticalSuccessIndex": (eqm.CriticalSuccessIndex(0.0), _rows(SIZES, **PAIR)),
@@ -335,6 +351,9 @@ SLOW = {
     "Quantile",
     "Median",
     "MedianAbsoluteError",
+    "D2Pinball",
+    "D2AbsoluteError",
+    "Wasserstein1D",
 }
 # Rows beyond one for each metric.
 MORE = {"scores of one matrix", "exact AUROC", "AUROC of pairs"}

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .base import AbstractScalable, on_one_device, zeros
+from .base import AbstractReduction, AbstractScalable, on_one_device, zeros
 
 
 Pair = Float32[Array, "2 ..."]
