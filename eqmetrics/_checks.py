@@ -136,10 +136,10 @@ def _remember(memo: dict, key: Any) -> None:
 
 def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
     """Compares every array below `metric` with the shape that it was built with."""
-    for path, node in walk(metric):
+    for path, node, axes in walk(metric):
         where = type(metric).__name__ + path
         for name, shape, dtype in node._built:
-            x = getattr(node, name)
+            x, shape = getattr(node, name), (*axes, *shape)
             if not isinstance(x, (jax.Array, np.ndarray)) or x.shape == shape:
                 continue
             what = (
@@ -233,7 +233,11 @@ def _resolve(cls: type, fn: Any) -> inspect.Signature:
         p.replace(annotation=hint(p.name, p.annotation))
         for p in signature.parameters.values()
     ]
-    result = hint("return", signature.return_annotation)
+    # What `update` returns is compared with the metric itself, of which the annotation, if it
+    # isn't `Self`, says less.
+    result = signature.empty
+    if fn.__name__ != "update":
+        result = hint("return", signature.return_annotation)
     return signature.replace(parameters=params, return_annotation=result)
 
 

@@ -1,6 +1,6 @@
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast, final, Self
 
 import equinox as eqx
@@ -32,7 +32,7 @@ def _hull(member: Any) -> str | None:
     if not isinstance(member, AbstractWrapper) or isinstance(member, AbstractCollection):
         return None
     mine = layout(type(member))
-    return mine.nested[0] if len(mine.nested) == 1 and not mine.arrays else None
+    return mine.nested[0] if len(mine.nested) == 1 and not (mine.arrays or mine.stacked) else None
 
 
 def _peel(member: Any) -> Any:
@@ -197,7 +197,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
             self[name]
         return MetricDict(dict(self) | members)
 
-    def update(self, **outputs: Any) -> Self:
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         members = self._owners()
         routed = route(members, outputs)
         states: dict[int, Any] = {}
@@ -205,8 +205,11 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
             slot = _slot(shell)
             if not slot.reads and slot.index not in states:
                 with _named(name, members[name]):
-                    states[slot.index] = _peel(update_of(members[name], routed[name]))
+                    states[slot.index] = _peel(update(members[name], routed[name]))
         return rebuild(self, {"states": tuple(states[i] for i in range(len(states)))})
+
+    def update(self, **outputs: Any) -> Self:
+        return self.relay(outputs, update_of)
 
     def merge(self, other: Any) -> Self:
         """Merges by name; dicts that share their statistics differently still merge."""
@@ -264,14 +267,17 @@ class Collection(AbstractCollection):
     def arguments(self) -> dict[str, bool]:
         return union(self.members())
 
-    def update(self, **outputs: Any) -> Self:
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         members = type(self).members(self)
         routed = route(members, outputs)
         new = {}
         for name, member in members.items():
             with _named(name, member):
-                new[name] = update_of(member, routed[name])
-        return self.replace(**new)
+                new[name] = update(member, routed[name])
+        return rebuild(self, new)
+
+    def update(self, **outputs: Any) -> Self:
+        return self.relay(outputs, update_of)
 
     def compute(self) -> dict[str, Any]:
         return {name: m.compute() for name, m in self.members().items()}

@@ -17,8 +17,19 @@ from ._checks import (
     describe,
     nearest,
 )
-from ._field import check_class, constant, layout, state
-from ._node import converted, finish_build, is_metric, mark_fresh, Node, rebuild, vary_like, walk
+from ._field import check_class, constant, layout, stacked, state
+from ._node import (
+    converted,
+    finish_build,
+    is_metric,
+    mark_all_fresh,
+    mark_fresh,
+    Node,
+    rebuild,
+    vary_like,
+    walk,
+)
+from ._ordered import dicts, keep_order
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -89,16 +100,24 @@ def _finish_update(metric: "Metric", out: Any, inputs: Any) -> Any:
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
+    return nan_where_left_out(metric, value)
+
+
+def nan_where_left_out(metric: "Metric", value: Any) -> Any:
+    """The value, or NaN if rows were left out that were invalid or found no room."""
     counts = [
-        getattr(node, name) for _, node in walk(metric) for name in layout(type(node)).valid
+        getattr(node, name)
+        for _, node, axes in walk(metric)
+        if not axes  # of a stack each value has had its own
+        for name in layout(type(node)).told
     ]
     if not counts:
         return value
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
-    return jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), value)
+    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
 
 
-@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant))
+@dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant, stacked))
 class Metric(Node):
     """A commutative monoid with a readout: `reset`, `update`, `merge`, `compute`.
 
@@ -143,7 +162,7 @@ class Metric(Node):
             arrays = tuple(getattr(self, n) for n in names)
             if reduction is None:
                 empty = [
-                    jnp.full(x.shape, mine.initial[n], x.dtype)
+                    jax.tree.map(lambda y, n=n: jnp.full(y.shape, mine.initial[n], y.dtype), x)
                     for n, x in zip(names, arrays, strict=True)
                 ]
             else:
@@ -155,6 +174,9 @@ class Metric(Node):
                 getattr(self, name),
                 is_leaf=is_metric,
             )
+        for name in mine.stacked:
+            changes[name] = jax.vmap(lambda x: x.reset())(getattr(self, name))
+            mark_all_fresh(changes[name])
         new = rebuild(self, changes)
         mark_fresh(new)
         return new
@@ -185,6 +207,9 @@ class Metric(Node):
                 raise _differs(type(self), name, _paths(values), _paths(others))
             merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
+        for name in mine.stacked:
+            both = getattr(self, name), getattr(other, name)
+            changes[name] = jax.vmap(lambda x, y: x.merge(y))(*both)
         return rebuild(self, changes)
 
     @_plain
@@ -336,7 +361,15 @@ class AbstractWrapper(Metric):
         """Every argument that `update` takes, and whether it is required."""
 
 
-class AbstractCollection(AbstractWrapper):
+class AbstractRelay(AbstractWrapper):
+    """A wrapper that does no more with its arguments than hand them on."""
+
+    @abc.abstractmethod
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
+        """This wrapper, around what `update(metric, outputs)` gives for each metric in it."""
+
+
+class AbstractCollection(AbstractRelay):
     """Several metrics side by side; an invalid row in one doesn't touch the others."""
 
     @abc.abstractmethod

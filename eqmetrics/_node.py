@@ -37,15 +37,21 @@ def rebuild(metric: Any, changes: dict[str, Any]) -> Any:
     return new
 
 
-def walk(metric: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The metric and all metrics below it, each with its path."""
-    yield path, metric
-    for name in layout(type(metric)).nested:
+def walk(
+    metric: Any, path: str = "", axes: tuple[int, ...] = ()
+) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
+    """The metric and all metrics below it, each with its path and the leading axes that the
+    stacks around it add to its arrays."""
+    yield path, metric, axes
+    mine = layout(type(metric))
+    for name in mine.nested:
         value = getattr(metric, name)
         found = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)[0]
         for key, leaf in found:
             if is_metric(leaf):
-                yield from walk(leaf, f"{path}.{name}{jax.tree_util.keystr(key)}")
+                yield from walk(leaf, f"{path}.{name}{jax.tree_util.keystr(key)}", axes)
+    for name, size in mine.stacked.items():
+        yield from walk(getattr(metric, name), f"{path}.{name}", (*axes, getattr(metric, size)))
 
 
 def varies_over(x: Any) -> frozenset[str]:
@@ -91,6 +97,11 @@ def mark_fresh(metric: Node) -> None:
     _fresh[key] = weakref.ref(metric, lambda _: _fresh.pop(key, None))
 
 
+def mark_all_fresh(metric: Node) -> None:
+    for _, node, _ in walk(metric):
+        mark_fresh(node)
+
+
 def finish_build(metric: Node) -> None:
     """After `__init__`: converts and checks every array, and remembers its shape."""
     mine = layout(type(metric))
@@ -114,6 +125,9 @@ def finish_build(metric: Node) -> None:
             )
         apart = jax.tree.map(lambda x: _apart(x, seen), value, is_leaf=is_metric)
         object.__setattr__(metric, name, apart)
+    for name in mine.stacked:
+        object.__setattr__(metric, name, _apart(getattr(metric, name), seen))
+        fresh = fresh and is_fresh(getattr(metric, name))
     built = tuple(
         (name, x.shape, x.dtype)
         for name in mine.arrays
@@ -136,7 +150,7 @@ def _apart(metric: Any, seen: set[int]) -> Any:
     copies = [jnp.copy(x) if s else x for x, s in zip(leaves, shared, strict=True)]
     new = jax.tree.unflatten(treedef, copies)
     if is_fresh(metric):
-        mark_fresh(new)
+        mark_all_fresh(new)
     return new
 
 

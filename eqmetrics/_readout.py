@@ -1,9 +1,11 @@
 import abc
+from collections.abc import Callable
 from typing import Any, Self
 
 import equinox as eqx
 
-from ._metric import AbstractWrapper, Metric
+from ._metric import AbstractRelay, Metric
+from ._node import rebuild
 from ._route import arguments_of, check_positional
 
 
@@ -27,7 +29,7 @@ class AbstractPartialStatistic(AbstractStatistic):
         """This statistic from the state of the larger one."""
 
 
-class AbstractReadout(AbstractWrapper):
+class AbstractReadout(AbstractRelay):
     """A value read from a statistic that other metrics may read too.
 
     A subclass has a field `statistic` and writes `compute`. Freshly built members of a
@@ -39,11 +41,14 @@ class AbstractReadout(AbstractWrapper):
     def arguments(self) -> dict[str, bool]:
         return arguments_of(self.statistic)
 
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
+        return rebuild(self, {"statistic": update(self.statistic, outputs)})
+
     def update(self, *args: Any, **outputs: Any) -> Self:
         """Updates the statistic; see there for the arguments."""
         if args:
             check_positional(self, self.statistic, len(args))
-        return self.replace(statistic=type(self.statistic).update(self.statistic, *args, **outputs))
+        return self.relay(outputs, lambda m, own: type(m).update(m, *args, **own))
 
     @abc.abstractmethod
     def compute(self) -> Any:

@@ -10,11 +10,23 @@ from jax import lax
 from ._checks import describe
 from ._field import layout
 from ._metric import check_mergeable, Metric
-from ._node import is_fresh, is_metric, rebuild, tracked, varies_over, vary_over, walk
-from ._reduction import run
+from ._node import (
+    is_fresh,
+    is_metric,
+    mark_all_fresh,
+    rebuild,
+    tracked,
+    varies_over,
+    vary_over,
+    walk,
+)
+from ._reduction import AbstractReduction, run
+from ._reduction.base import Plan
+from ._reduction.pair import fused
 
 
 _T = TypeVar("_T")
+_M = TypeVar("_M", bound=Metric)
 _STACKED = "eqmetrics_stacked"
 
 
@@ -80,23 +92,56 @@ def _has_own_merge(metric: Metric) -> bool:
     return any(reduction is None for reduction, _ in layout(type(metric)).groups)
 
 
-def _plans(metric: Metric, axis_name: Any, size: int, plans: list) -> Any:
+def _stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:
+    for _ in range(depth):
+        fn = jax.vmap(fn)
+    return fn
+
+
+def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) -> Plan:
+    """The plan of one reduction, below `depth` stacks. A generator can't be mapped, but what
+    it asks for in each round can: it is run anew up to there, and XLA drops what is equal."""
+    if depth == 0:
+        return (yield from reduction.across(arrays, size))
+    answers: list[Any] = []
+    while True:
+        kinds: list[Any] = []
+
+        def asked(arrays, answers, kinds=kinds):
+            plan, kind, wanted = reduction.across(arrays, size), None, None
+            try:
+                for answer in (None, *answers):
+                    # the first `send` to a generator must be None: it starts it
+                    kind, wanted = plan.send(answer)  # pyright: ignore[reportArgumentType]
+            except StopIteration as done:
+                return done.value
+            kinds.append(kind)
+            return wanted
+
+        out = _stacked(asked, depth)(arrays, tuple(answers))
+        if not kinds:
+            return out
+        answers.append((yield kinds[0], out))
+
+
+def _plans(metric: Metric, axis_name: Any, size: int, plans: list, depth: int = 0) -> Any:
     """Collects the plans of a metric; returns what builds it from their results."""
     if _has_own_merge(metric):
-        return lambda _: _by_merging(metric, axis_name, size)
+        return lambda _: _stacked(lambda m: _by_merging(m, axis_name, size), depth)(metric)
     mine = layout(type(metric))
     builders: dict[str, Any] = {}
     for reduction, names in mine.groups:
         assert reduction is not None
         place = len(plans)
-        plans.append(reduction.across(tuple(getattr(metric, n) for n in names), size))
+        plans.append(_plan(reduction, tuple(getattr(metric, n) for n in names), size, depth))
         for k, name in enumerate(names):
             builders[name] = lambda out, place=place, k=k: out[place][k]
-    for name in mine.nested:
+    for name in (*mine.nested, *mine.stacked):
         leaves, treedef = jax.tree.flatten(getattr(metric, name), is_leaf=is_metric)
+        below = depth + (name in mine.stacked)
         made = [
-            _plans(leaf, axis_name, size, plans) if is_metric(leaf) else lambda _, x=leaf: x
-            for leaf in leaves
+            _plans(x, axis_name, size, plans, below) if is_metric(x) else lambda _, x=x: x
+            for x in leaves
         ]
         builders[name] = lambda out, made=made, treedef=treedef: jax.tree.unflatten(
             treedef, [make(out) for make in made]
@@ -112,8 +157,9 @@ def vary(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
 
 
 def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
-    for path, node in walk(metric):
-        arrays = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+    for path, node, _ in walk(metric):
+        states = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        arrays = jax.tree.leaves(states)
         same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
         if arrays and same and not is_fresh(node):
             raise TypeError(
@@ -142,6 +188,18 @@ def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     )
 
 
+def stack(metric: _M, size: int) -> _M:
+    """As many empty metrics of one configuration, as one whose arrays have a leading axis: for
+    a field that is declared with [`eqmetrics.stacked`][]."""
+
+    def copies(x):
+        return jnp.array(jnp.broadcast_to(x, (size, *x.shape)), x.dtype, copy=True)
+
+    new = jax.tree.map(copies, metric.reset())
+    mark_all_fresh(new)
+    return new
+
+
 class _Builder:
     def __init__(self, make: Callable):
         self.make = make
@@ -154,7 +212,7 @@ def reduce(tree: _T) -> _T:
 
 
 def _reduce_one(metric: Metric) -> Metric:
-    leaves, treedef = jax.tree.flatten(metric)
+    leaves = jax.tree.leaves(metric)
     if not leaves:  # a dict without members, or what has collected nothing
         return metric
     sizes = {x.shape[:1] for x in leaves}
@@ -166,20 +224,23 @@ def _reduce_one(metric: Metric) -> Metric:
             f"stacked state have in common, and these have none{what}. If it is one state "
             "already, there is nothing to reduce."
         )
-    fixed = _constants(metric)
+    new = _merged(metric)
+    check_mergeable(new, new)
+    return new
 
-    def merged(stacked):
-        return jax.tree.leaves(all_reduce(jax.tree.unflatten(treedef, stacked), _STACKED))
 
-    def out(stacked):
-        whole = merged(stacked)
+@fused
+def _merged(stacked: Metric) -> Metric:
+    leaves, treedef = jax.tree.flatten(stacked)
+    fixed = _constants(stacked)
+
+    def out(leaves):
+        whole = jax.tree.leaves(all_reduce(jax.tree.unflatten(treedef, leaves), _STACKED))
         return [None if f else x for f, x in zip(fixed, whole, strict=True)]
 
     done = jax.vmap(out, out_axes=None, axis_name=_STACKED)(leaves)
     done = [x[0] if f else y for f, x, y in zip(fixed, leaves, done, strict=True)]
-    new = jax.tree.unflatten(treedef, done)
-    check_mergeable(new, new)
-    return new
+    return jax.tree.unflatten(treedef, done)
 
 
 def _constants(metric: Metric) -> list[bool]:
@@ -191,7 +252,7 @@ def _constants(metric: Metric) -> list[bool]:
         states = [name for _, names in mine.groups for name in names]
         changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for n in states}
         changes |= {n: not own for n in mine.constants}
-        for n in mine.nested:
+        for n in (*mine.nested, *mine.stacked):
             changes[n] = jax.tree.map(
                 lambda x: mark(x, own) if is_metric(x) else x, getattr(m, n), is_leaf=is_metric
             )

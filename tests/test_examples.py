@@ -42,3 +42,11 @@ def test_draw_plots(tmp_path):
 
 def test_every_example_has_a_test():
     assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= globals().keys()
+
+
+def test_how_sure(tmp_path):
+    picture = tmp_path / "intervals.png"
+    lines = run("how_sure.py", str(picture)).splitlines()
+    page = (EXAMPLES.parent / "docs" / "how_sure.md").read_text()
+    assert len(lines) == 14 and lines[0] in page and lines[10] in page
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -263,3 +264,23 @@ def test_what_quantiles_refuse():
         draw(np.array([]))
     with pytest.raises(ValueError, match="other='gamma': expected 'normal'"):
         draw(np.ones(3), "gamma")
+
+
+def test_intervals():
+    rng = np.random.default_rng(0)
+    both = eqm.PerGroup(eqm.Bootstrap(eqm.Average(), 20, key=jax.random.key(0)), 3)
+    both = both.update(values=rng.normal(size=30), group=np.arange(30) % 3)
+    all_rows = {"value": 0.5, "low": 0.25, "high": 0.75}
+    ax = eqmetrics.plot.intervals(both, names=["a", "b", "c"], overall=all_rows)
+    (points,) = ax.containers
+    value = both.compute()
+    assert np.allclose(points[0].get_xdata(), value["value"])
+    (bars,) = points[2]
+    ends = np.array([[low, high] for (low, _), (high, _) in bars.get_segments()])
+    assert np.allclose(ends, np.stack([value["low"], value["high"]], 1))
+    with pytest.raises(ValueError, match="got 2 names for 3 groups"):
+        eqmetrics.plot.intervals(value, names=["a", "b"])
+    with pytest.raises(TypeError, match="expected an `eqm.Bootstrap`"):
+        eqmetrics.plot.intervals({"value": 1.0})
+    with pytest.raises(ValueError, match=r"values of shape \(\)"):
+        eqmetrics.plot.intervals(all_rows)

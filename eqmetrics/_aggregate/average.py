@@ -1,4 +1,4 @@
-from typing import final, Self
+from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -6,31 +6,14 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, to_float
+from .._reduction.pair import to_float
+from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
 from .._rows import rows, trailing, undefined_as
 
 
-@fused
-def _updated(
-    total: Array,
-    weight: Array,
-    invalid: Array,
-    values: Array,
-    mask: Array | None,
-    weights: Array | None,
-) -> dict[str, Array]:
-    batch = rows(values, mask, weights, total.shape[1:])
-    return {
-        "total": add(total, batch.total()),
-        "weight": add(weight, batch.weight()),
-        "invalid": batch.left_out(invalid),
-    }
-
-
 @final
-class Average(Metric):
+class Average(AbstractRowSum):
     r"""The weighted mean of all entries: $\sum_i w_i x_i / \sum_i w_i$.
 
     **Arguments:**
@@ -63,12 +46,12 @@ class Average(Metric):
         self.weight = jnp.zeros(2, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
-    def update(
-        self, values: Values, *, mask: Mask = None, weights: Weights = None
-    ) -> Self:
-        return self.replace(
-            **_updated(self.total, self.weight, self.invalid, values, mask, weights)
-        )
+    @row_sum
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Parts:
+        batch = rows(values, mask, weights, self.shape)
+        return {
+            "total": total_of(batch), "weight": weight_of(batch), "invalid": invalid_of(batch)
+        }
 
     def compute(self) -> Float32[Array, "..."]:
         weight = to_float(self.weight)

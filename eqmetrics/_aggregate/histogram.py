@@ -1,39 +1,22 @@
-import functools as ft
 from collections.abc import Sequence
-from typing import final, Self
+from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
-from .._cells import add_rows, add_weights
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import AbstractExact
 from .._reduction import EXACT_SUM
-from .._reduction.pair import fused, Pair, to_float
+from .._reduction.pair import Pair, to_float
+from .._row_sum import AbstractRowSum, invalid_of, Part, Parts, row_sum
 from .._rows import rows
 
 
-@ft.partial(fused, static_argnames="edges")
-def _updated(cells: Array, invalid: Array, values, mask, weights, edges) -> dict[str, Array]:
-    batch = rows(values, mask, weights)
-    x = batch.values.astype(jnp.float32)
-    batch = batch.without(jnp.isnan(x))
-    index = jnp.searchsorted(jnp.asarray(edges, jnp.float32), x, side="right")
-    # The last bin is closed.
-    index = jnp.where(x == np.float32(edges[-1]), len(edges) - 1, index).astype(jnp.int32)
-    taken = jnp.ones(x.shape, bool) if batch.mask is None else batch.mask
-    if batch.weights is None:
-        cells = add_rows(cells, index, taken)
-    else:
-        cells = add_weights(cells, index, jnp.where(taken, batch.weights, 0))
-    return {"cells": cells, "invalid": batch.left_out(invalid)}
-
-
 @final
-class Histogram(AbstractExact):
+class Histogram(AbstractExact, AbstractRowSum):
     """The weight of the values in each bin, and of those below and above all bins.
 
     A bin holds its lower edge; the last one holds its upper edge too, as in numpy. Values and
@@ -69,10 +52,18 @@ class Histogram(AbstractExact):
         self.cells = jnp.zeros((2, narrow.size + 1), jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
-    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        return self.replace(
-            **_updated(self.cells, self.invalid, values, mask, weights, edges=self.edges)
-        )
+    @row_sum
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Parts:
+        batch = rows(values, mask, weights)
+        x = batch.values.astype(jnp.float32)
+        batch = batch.without(jnp.isnan(x))
+        index = jnp.searchsorted(jnp.asarray(self.edges, jnp.float32), x, side="right")
+        # The last bin is closed.
+        last = len(self.edges) - 1
+        index = jnp.where(x == self.edges[-1], last, index).astype(jnp.int32)[:, None]
+        ones = jnp.ones(index.shape, bool)
+        cells = Part(ones, batch.mask, batch.weights, index)
+        return {"cells": cells, "invalid": invalid_of(batch)}
 
     def exact(self) -> dict[str, Pair]:
         return {

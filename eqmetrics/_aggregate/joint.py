@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.base import MAX, zeros
+from .._reduction import EXACT_SUM
+from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.pair import (
     add,
     bound,
@@ -36,7 +36,7 @@ class Joint(NamedTuple):
     products: Pair
 
 
-class AbstractJointMoments(AbstractReduction):
+class AbstractJointMoments(AbstractScalable):
     """A reduction of three fields, those of a `Joint`. A subclass says which variables are
     multiplied."""
 
@@ -78,6 +78,11 @@ class AbstractJointMoments(AbstractReduction):
 
     def identity(self, arrays):
         return zeros(arrays)
+
+    def scaled(self, arrays, factor):
+        n, mean, products = arrays
+        each = factor.reshape(2, *(1,) * (products.ndim - 1))
+        return multiply(n, factor), mean, multiply(products, each)
 
     def merge(self, left, right):
         return tuple(self.plus(Joint(*left), Joint(*right)))

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._readout import AbstractStatistic
-from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.base import MAX, zeros
+from .._reduction import EXACT_SUM
+from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.pair import (
     add,
     bound,
@@ -76,9 +76,14 @@ def _of_batch(batch: Rows) -> Array:
     return jnp.stack([n, mean, squares], axis=-1)
 
 
-class _Moments(AbstractReduction):
+class _Moments(AbstractScalable):
     def identity(self, arrays):
         return zeros(arrays)
+
+    def scaled(self, arrays, factor):
+        (x,) = arrays
+        count, squares = multiply(x[:, 0], factor), multiply(x[:, 2], factor)
+        return (jnp.stack([count, x[:, 1], squares], axis=-1),)
 
     def merge(self, left, right):
         return tuple(_chan(x, y) for x, y in zip(left, right, strict=True))

@@ -8,25 +8,13 @@ from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import AbstractExact
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, Pair, to_float
+from .._reduction.pair import add, Pair, to_float
+from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
 from .._rows import rows, trailing
 
 
-@fused
-def _updated(
-    pair: Array, invalid: Array, values: Array, mask: Array | None, weights: Array | None
-) -> dict[str, Array]:
-    batch = rows(values, mask, weights, pair.shape[1:])
-    return {"pair": add(pair, batch.total()), "invalid": batch.left_out(invalid)}
-
-
-@fused
-def _counted(pair: Array, values: Array, mask: Array | None) -> Array:
-    return add(pair, rows(values, mask, None).weight())
-
-
 @final
-class Sum(AbstractExact):
+class Sum(AbstractExact, AbstractRowSum):
     r"""The sum of all values: $\sum_i w_i x_i$, as accurate as `math.fsum`.
 
     The accumulator under nearly every metric. It keeps an unevaluated pair of float32,
@@ -59,12 +47,12 @@ class Sum(AbstractExact):
         self.pair = jnp.zeros((2, *self.shape), jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
-    def update(
-        self, values: Values, *, mask: Mask = None, weights: Weights = None
-    ) -> Self:
+    @row_sum
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Parts:
         """Adds `values` of shape `(*rows, *shape)`; `mask` and `weights` have the leading
         axes of the rows."""
-        return self.replace(**_updated(self.pair, self.invalid, values, mask, weights))
+        batch = rows(values, mask, weights, self.shape)
+        return {"pair": total_of(batch), "invalid": invalid_of(batch)}
 
     def add(self, pair: Pair) -> Self:
         """Adds a sum that is already a pair, of shape `(2, *shape)`."""
@@ -79,7 +67,7 @@ class Sum(AbstractExact):
 
 
 @final
-class Count(AbstractExact):
+class Count(AbstractExact, AbstractRowSum):
     """The number of rows under the mask; exact up to $2^{48}$.
 
     State: 2 floats. Undefined when: never; an empty count is 0. Rows are all axes of
@@ -99,8 +87,9 @@ class Count(AbstractExact):
     def __init__(self):
         self.pair = jnp.zeros(2, jnp.float32)
 
-    def update(self, values: Values, *, mask: Mask = None) -> Self:
-        return self.replace(pair=_counted(self.pair, values, mask))
+    @row_sum
+    def update(self, values: Values, *, mask: Mask = None) -> Parts:
+        return {"pair": weight_of(rows(values, mask, None))}
 
     def exact(self) -> Pair:
         return self.pair

@@ -8,28 +8,14 @@ from jaxtyping import Array, Float32
 from .._field import state
 from .._readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, sum_pairs, to_float
-from .._rows import undefined_as, weighted_sum
+from .._reduction.pair import add, sum_pairs, to_float
+from .._row_sum import invalid_of, Parts, total_of, weight_of
+from .._rows import undefined_as
 from .._task import AbstractTask, Multiclass
 from .average import average_of, AverageKind, check_average
 from .decision import hits
 from .inputs import AbstractClassification, Inputs
 from .stat_scores import Counts, StatScores
-
-
-@ft.partial(fused, static_argnames="task")
-def _updated(
-    sums: Array, invalid: Array, inputs: Inputs, task: AbstractTask | None
-) -> dict[str, Array]:
-    hit, d = hits(task, inputs)
-    if hit.ndim == 1:
-        batch = d.batch._replace(values=hit)
-        both = jnp.stack([batch.total(), batch.weight()], axis=-1)
-    else:
-        # each of the labels of a row is a decision
-        each = jnp.stack([hit & d.taken, d.taken], axis=-1)
-        both = sum_pairs(weighted_sum(each, d.batch.mask, d.batch.weights))
-    return {"sums": add(sums, both), "invalid": d.batch.left_out(invalid)}
 
 
 @final
@@ -67,8 +53,17 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
         any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
         return any_classes if self.task is None else self.task.valid
 
-    def see(self, inputs: Inputs) -> dict[str, Array]:
-        return _updated(self.sums, self.invalid, inputs, task=self.task)
+    def see(self, inputs: Inputs) -> Parts:
+        hit, d = hits(self.task, inputs)
+        batch = d.batch
+        if hit.ndim == 1:
+            sums = total_of(batch._replace(values=hit)), weight_of(batch)
+        else:
+            # each of the labels of a row is a decision
+            each = jnp.stack([hit & d.taken, d.taken], axis=-1)
+            counts = jnp.sum(each, axis=1, dtype=jnp.int32)
+            sums = total_of(batch._replace(values=counts))
+        return {"sums": sums, "invalid": invalid_of(batch)}
 
     def larger(self) -> StatScores | None:
         return None if self.task is None else StatScores(self.task)

@@ -1,16 +1,15 @@
-import functools as ft
 from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._cells import add_rows, add_weights
 from .._field import state
 from .._metric import AbstractExact
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import fused, Pair, sum_pairs, to_float
+from .._reduction.pair import Pair, sum_pairs, to_float
+from .._row_sum import invalid_of, Part, Parts
 from .._task import Multiclass
 from .decision import decide
 from .inputs import AbstractClassification, Inputs
@@ -18,18 +17,6 @@ from .inputs import AbstractClassification, Inputs
 
 # 2 * 32767**2 is the last that an int32 counts.
 MOST_CLASSES = 2**15 - 1
-
-
-@ft.partial(fused, static_argnames="task")
-def _updated(cells: Array, invalid: Array, inputs: Inputs, task: Multiclass) -> dict[str, Array]:
-    d = decide(task, inputs)
-    index = d.labels * task.num_classes + d.predicted
-    flat = cells.reshape(2, -1)
-    if d.batch.weights is None:
-        flat = add_rows(flat, index, d.taken)
-    else:
-        flat = add_weights(flat, index, jnp.where(d.taken, d.batch.weights, 0))
-    return {"cells": flat.reshape(cells.shape), "invalid": d.batch.left_out(invalid)}
 
 
 @final
@@ -67,8 +54,11 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractClassification):
         self.cells = jnp.zeros((2, task.num_classes, task.num_classes))
         self.invalid = jnp.zeros(2)
 
-    def see(self, inputs: Inputs) -> dict[str, Array]:
-        return _updated(self.cells, self.invalid, inputs, task=self.task)
+    def see(self, inputs: Inputs) -> Parts:
+        d = decide(self.task, inputs)
+        index = (d.labels * self.task.num_classes + d.predicted)[:, None]
+        cells = Part(d.taken[:, None], d.batch.mask, d.batch.weights, index)
+        return {"cells": cells, "invalid": invalid_of(d.batch)}
 
     def margins(self) -> tuple[Pair, Pair, Pair]:
         """Of each class, as pairs: the weight of its rows, of the rows predicted as it, and

@@ -1,4 +1,3 @@
-import functools as ft
 from typing import final
 
 import equinox as eqx
@@ -8,20 +7,12 @@ from jaxtyping import Array, Float32
 from .._checks import describe
 from .._field import state
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, to_float
+from .._reduction.pair import to_float
+from .._row_sum import invalid_of, Parts, total_of, weight_of
 from .._rows import undefined_as
 from .._task import Multilabel
 from .decision import decide
 from .inputs import AbstractClassification, Inputs
-
-
-@ft.partial(fused, static_argnames="task")
-def _updated(sums: Array, invalid: Array, inputs: Inputs, task: Multilabel) -> dict[str, Array]:
-    d = decide(task, inputs)
-    right = jnp.all((d.labels == d.predicted) | ~d.taken, axis=-1)
-    batch = d.batch._replace(values=right)
-    both = jnp.stack([batch.total(), batch.weight()], axis=-1)
-    return {"sums": add(sums, both), "invalid": batch.left_out(invalid)}
 
 
 @final
@@ -62,8 +53,11 @@ class ExactMatch(AbstractClassification):
         self.sums = jnp.zeros((2, 2))
         self.invalid = jnp.zeros(2)
 
-    def see(self, inputs: Inputs) -> dict[str, Array]:
-        return _updated(self.sums, self.invalid, inputs, task=self.task)
+    def see(self, inputs: Inputs) -> Parts:
+        d = decide(self.task, inputs)
+        right = jnp.all((d.labels == d.predicted) | ~d.taken, axis=-1)
+        sums = total_of(d.batch._replace(values=right)), weight_of(d.batch)
+        return {"sums": sums, "invalid": invalid_of(d.batch)}
 
     def compute(self) -> Float32[Array, ""]:
         right, every = to_float(self.sums)

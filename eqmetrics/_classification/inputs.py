@@ -1,14 +1,14 @@
 """What every classification metric is given: labels, and exactly one of three kinds of scores."""
 
 import abc
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
-from .._metric import Metric
+from .._row_sum import AbstractRowSum, Parts, row_sum
 
 
 class Inputs(NamedTuple):
@@ -22,9 +22,10 @@ class Inputs(NamedTuple):
     weights: Any
 
 
-class AbstractClassification(Metric):
-    """A metric of labels and scores. A subclass writes `see`."""
+class AbstractClassification(AbstractRowSum):
+    """A sum over rows of labels and scores. A subclass writes `see`."""
 
+    @row_sum
     def update(
         self,
         *,
@@ -34,24 +35,26 @@ class AbstractClassification(Metric):
         predicted_labels: Labels | None = None,
         mask: Mask = None,
         weights: Weights = None,
-    ) -> Self:
+    ) -> Parts:
         """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
         are the task's. `mask` and `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, predicted_labels, mask, weights)
-        return self.replace(**self.see(inputs))
+        return self.see(Inputs(labels, logits, probabilities, predicted_labels, mask, weights))
 
     @abc.abstractmethod
-    def see(self, inputs: Inputs) -> dict[str, Array]:
-        """The state, by the names of its fields, that has also seen these rows."""
+    def see(self, inputs: Inputs) -> Parts:
+        """What these rows add."""
 
 
-def scores_of(inputs: Inputs) -> tuple[str, Array]:
-    """What was predicted, and which of its three names was used."""
-    names = "logits", "probabilities", "predicted_labels"
+PREDICTED = "logits", "probabilities", "predicted_labels"
+
+
+def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, Array]:
+    """What was predicted, and which of its names was used."""
     given = {n: x for n in names if (x := getattr(inputs, n)) is not None}
     if len(given) != 1:
+        first = ", ".join(f"`{n}`" for n in names[:-1])
         raise TypeError(
-            f"Exactly one of `logits`, `probabilities` and `predicted_labels` says what was "
+            f"Exactly one of {first} and `{names[-1]}` says what was "
             f"predicted; got {' and '.join(f'`{n}`' for n in given) or 'none of them'}."
             + (
                 f" Leave one out: `metric.from_output({list(given)[-1]}=None)`."

@@ -1,17 +1,15 @@
-import functools as ft
 from typing import final, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._cells import add_rows, add_weights
 from .._field import state
 from .._metric import AbstractExact
 from .._readout import AbstractPartialStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, count_rows, fused, Pair, sum_pairs, to_float
-from .._rows import weighted_sum
+from .._reduction.pair import add, Pair, sum_pairs, to_float
+from .._row_sum import invalid_of, Part, Parts
 from .._task import AbstractTask, Multiclass
 from .confusion_counts import ConfusionCounts, MOST_CLASSES
 from .decision import decide, Decisions
@@ -34,39 +32,20 @@ class Counts(NamedTuple):
         return Counts(*(sum_pairs(jnp.where(part[None], x, 0)) for x in self))
 
 
-@ft.partial(fused, static_argnames="task")
-def _updated(
-    cells: Array, invalid: Array, inputs: Inputs, task: AbstractTask
-) -> dict[str, Array]:
-    d = decide(task, inputs)
-    count = _count_one if isinstance(task, Multiclass) else _count_each
-    return {"cells": count(cells, d), "invalid": d.batch.left_out(invalid)}
-
-
-def _count_one(cells: Array, d: Decisions) -> Array:
+def _of_one(classes: int, d: Decisions) -> Part:
     """Each row has one label and one prediction: three cells, wherever the classes end."""
-    classes = cells.shape[2]
-    index = jnp.concatenate([d.labels, classes + d.predicted, 2 * classes + d.labels])
-    flat = cells.reshape(2, -1)
+    index = jnp.stack([d.labels, classes + d.predicted, 2 * classes + d.labels], axis=1)
     hit = d.labels == d.predicted
-    if d.batch.weights is None:
-        taken = jnp.concatenate([d.taken, d.taken, d.taken & hit])
-        flat = add_rows(flat, index, taken)
-    else:
-        w = jnp.where(d.taken, d.batch.weights, 0)
-        flat = add_weights(flat, index, jnp.concatenate([w, w, jnp.where(hit, w, 0)]))
-    return flat.reshape(cells.shape)
+    said = jnp.stack([d.taken, d.taken, d.taken & hit], axis=1)
+    return Part(said, d.batch.mask, d.batch.weights, index)
 
 
-def _count_each(cells: Array, d: Decisions) -> Array:
+def _of_each(d: Decisions) -> Part:
     """Each row says yes or no to every class."""
     said = jnp.stack(
         [d.labels, d.predicted, d.labels & d.predicted, jnp.ones_like(d.labels)], axis=1
     )
-    said &= d.taken[:, None]
-    if d.batch.weights is None:
-        return add(cells, count_rows(said))
-    return add(cells, weighted_sum(said, d.batch.mask, d.batch.weights))
+    return Part(said & d.taken[:, None], d.batch.mask, d.batch.weights)
 
 
 @final
@@ -105,8 +84,11 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractClassification
         self.cells = jnp.zeros((2, 3 if isinstance(task, Multiclass) else 4, task.classes))
         self.invalid = jnp.zeros(2)
 
-    def see(self, inputs: Inputs) -> dict[str, Array]:
-        return _updated(self.cells, self.invalid, inputs, task=self.task)
+    def see(self, inputs: Inputs) -> Parts:
+        d = decide(self.task, inputs)
+        one = isinstance(self.task, Multiclass)
+        cells = _of_one(self.task.classes, d) if one else _of_each(d)
+        return {"cells": cells, "invalid": invalid_of(d.batch)}
 
     def larger(self) -> ConfusionCounts | None:
         if isinstance(self.task, Multiclass) and self.task.num_classes <= MOST_CLASSES:

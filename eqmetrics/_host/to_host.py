@@ -1,6 +1,5 @@
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 
@@ -8,6 +7,7 @@ from .._checks import describe
 from .._invalid import raise_if_invalid
 from .._metric import AbstractCollection, AbstractExact
 from .._node import is_metric
+from .._ordered import dicts, keep_order
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
 
@@ -19,38 +19,22 @@ class _Exact:
         self.pair = pair
 
 
-class _Members(eqx.Module):
-    """A dict whose order jax leaves alone."""
-
-    names: tuple[str, ...] = eqx.field(static=True)
-    values: tuple[Any, ...]
-
-
 def _readout(metric: Any) -> Any:
     if isinstance(metric, AbstractCollection):
         members = metric.members()
-        return _Members(tuple(members), tuple(_readout(m) for m in members.values()))
+        return keep_order({name: _readout(m) for name, m in members.items()})
     if isinstance(metric, (FromOutput, FromFun)):
         return _readout(metric.metric)
     if isinstance(metric, AbstractExact) and (pairs := metric.exact()) is not None:
         metric.compute()  # checks the shapes of the state
         return jax.tree.map(_Exact, pairs)
-    return metric.compute() if is_metric(metric) else metric
+    return keep_order(metric.compute()) if is_metric(metric) else metric
 
 
 def _plain(x: Any) -> Any:
     if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0:
         return x.item()
     return x
-
-
-def _dicts(tree: Any) -> Any:
-    def one(x):
-        if not isinstance(x, _Members):
-            return _plain(x)
-        return {n: _dicts(v) for n, v in zip(x.names, x.values, strict=True)}
-
-    return jax.tree.map(one, tree, is_leaf=lambda x: isinstance(x, _Members))
 
 
 def local(tree: Any) -> Any:
@@ -86,4 +70,4 @@ def to_host(tree: Any) -> Any:
         np.asarray(y, np.float64).sum(0) if isinstance(x, _Exact) else y
         for x, y in zip(leaves, fetched, strict=True)
     ]
-    return _dicts(jax.tree.unflatten(treedef, added))
+    return dicts(jax.tree.map(_plain, jax.tree.unflatten(treedef, added)))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array
+from jaxtyping import Array, Float32
 
 
 Collective = Literal["max", "min", "sum"]
@@ -44,13 +44,26 @@ class AbstractReduction(abc.ABC):
         """Why arrays of this dtype can't be reduced so, or `None` if they can."""
 
 
+class AbstractScalable(AbstractReduction):
+    """A reduction of states of which every row can count for less, all by one factor."""
+
+    @abc.abstractmethod
+    def scaled(
+        self, arrays: tuple[Array, ...], factor: Float32[Array, "2"]
+    ) -> tuple[Array, ...]:
+        """The state in which each row has `factor` times its weight: a pair, high then low."""
+
+
 def zeros(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
 
 
-class _Sum(AbstractReduction):
+class _Sum(AbstractScalable):
     def identity(self, arrays):
         return zeros(arrays)
+
+    def scaled(self, arrays, factor):
+        return tuple(x * (factor[0] + factor[1]) for x in arrays)
 
     def merge(self, left, right):
         return tuple(x + y for x, y in zip(left, right, strict=True))
@@ -137,7 +150,25 @@ class Extremum(AbstractReduction):
         return self.kind
 
 
+class _Clock(AbstractReduction):
+    """Updates seen: they add over time, and devices tick together."""
+
+    def identity(self, arrays):
+        return zeros(arrays)
+
+    def merge(self, left, right):
+        return tuple(x + y for x, y in zip(left, right, strict=True))
+
+    def across(self, arrays, size):
+        return tuple((yield "max", list(arrays)))
+
+    def check(self, dtype):
+        if not jnp.issubdtype(dtype, jnp.integer):
+            return "updates are counted in integers"
+
+
 SUM = _Sum()
+CLOCK = _Clock()
 MAX = Extremum("max")
 MIN = Extremum("min")
 NAMED: dict[str, AbstractReduction] = {"sum": SUM, "max": MAX, "min": MIN}

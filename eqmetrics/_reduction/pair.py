@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .base import AbstractReduction, on_one_device, zeros
+from .base import AbstractReduction, AbstractScalable, on_one_device, zeros
 
 
 Pair = Float32[Array, "2 ..."]
@@ -294,12 +294,15 @@ def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
     return pack(high, low * factor)
 
 
-class _ExactSum(AbstractReduction):
+class _ExactSum(AbstractScalable):
     """Sums of pairs of float32, arrays of shape `(2, ...)`: with nothing lost but the last bits
     of the low halves, and over devices exactly the same in any order."""
 
     def identity(self, arrays):
         return zeros(arrays)
+
+    def scaled(self, arrays, factor):
+        return tuple(multiply(x, factor.reshape(2, *(1,) * (x.ndim - 1))) for x in arrays)
 
     def merge(self, left, right):
         return tuple(add(x, y) for x, y in zip(left, right, strict=True))

@@ -1,5 +1,5 @@
 import abc
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -7,9 +7,9 @@ from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, to_float
+from .._reduction.pair import to_float
+from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
 from .._rows import Rows, trailing, undefined_as
 from .._squares import known
 from .paired import check_multioutput, Multioutput, over_columns, paired
@@ -29,7 +29,7 @@ def without_invalid(batch: Rows, losses: Array | Within) -> tuple[Rows, Array]:
     return batch.without(jnp.any(bad, axis=tuple(range(1, bad.ndim)))), losses.losses
 
 
-class AbstractLossSums(Metric):
+class AbstractLossSums(AbstractRowSum):
     """The sum of a loss, of each column, and of the weights."""
 
     valid: eqx.AbstractVar[str]
@@ -56,14 +56,11 @@ class AbstractLossSums(Metric):
         self.weight = jnp.zeros(2, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
-    def plus(self, batch: Rows, losses: Float32[Array, "rows ..."] | Within) -> Self:
-        """With the losses of these rows."""
+    def of(self, batch: Rows, losses: Float32[Array, "rows ..."] | Within) -> Parts:
+        """What the losses of these rows add."""
         batch, losses = without_invalid(batch, losses)
-        return self.replace(
-            total=add(self.total, batch._replace(values=losses).total()),
-            weight=add(self.weight, batch.weight()),
-            invalid=batch.left_out(self.invalid),
-        )
+        total = total_of(batch._replace(values=losses))
+        return {"total": total, "weight": weight_of(batch), "invalid": invalid_of(batch)}
 
     def mean(self) -> Float32[Array, "..."]:
         """The mean loss of each column."""
@@ -88,12 +85,13 @@ class AbstractPairLoss(AbstractLossSums, init=False):
     ) -> Float32[Array, "rows ..."] | Within:
         """The loss of each entry."""
 
+    @row_sum
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
-    ) -> Self:
+    ) -> Parts:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, both = paired(predictions, targets, mask, weights, self.outputs)
-        return self.plus(batch, self.loss(*both))
+        return self.of(batch, self.loss(*both))
 
 
 class AbstractMeanError(AbstractPairLoss, init=False):

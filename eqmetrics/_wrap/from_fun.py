@@ -3,12 +3,13 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
-from .._metric import AbstractWrapper, Metric
+from .._metric import AbstractRelay, Metric
+from .._node import rebuild
 from .._route import arguments_of, parameters, update_of
 
 
 @final
-class FromFun(AbstractWrapper):
+class FromFun(AbstractRelay):
     """A metric fed with what a function of the outputs returns; made by
     `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
 
@@ -49,7 +50,7 @@ class FromFun(AbstractWrapper):
         }
         return handed_on | parameters(self.fn)
 
-    def update(self, **outputs: Any) -> Self:
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         wanted = parameters(self.fn)
         made = self.fn(**{name: outputs[name] for name in wanted if name in outputs})
         takes = arguments_of(self.metric)
@@ -57,7 +58,10 @@ class FromFun(AbstractWrapper):
         for name in ("mask", "weights"):
             if name in takes and name in outputs and name not in made:
                 made[name] = outputs[name]
-        return self.replace(metric=update_of(self.metric, made))
+        return rebuild(self, {"metric": update(self.metric, made)})
+
+    def update(self, **outputs: Any) -> Self:
+        return self.relay(outputs, update_of)
 
     def compute(self) -> Any:
         return self.metric.compute()

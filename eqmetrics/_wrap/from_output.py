@@ -1,14 +1,16 @@
+from collections.abc import Callable
 from typing import Any, final, Self
 
 import equinox as eqx
 
 from .._checks import nearest
-from .._metric import AbstractWrapper, Metric
+from .._metric import AbstractRelay, Metric
+from .._node import rebuild
 from .._route import arguments_of, update_of
 
 
 @final
-class FromOutput(AbstractWrapper):
+class FromOutput(AbstractRelay):
     """A metric that reads outputs under other names; made by `metric.from_output(...)`.
 
     State: the metric's own. Undefined when: the metric is.
@@ -61,14 +63,17 @@ class FromOutput(AbstractWrapper):
             if (output := renames.get(name, name)) is not None
         }
 
-    def update(self, **outputs: Any) -> Self:
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         renames = dict(self.renames)
         own = {}
         for name in arguments_of(self.metric):
             output = renames.get(name, name)
             if output is not None and output in outputs:
                 own[name] = outputs[output]
-        return self.replace(metric=update_of(self.metric, own))
+        return rebuild(self, {"metric": update(self.metric, own)})
+
+    def update(self, **outputs: Any) -> Self:
+        return self.relay(outputs, update_of)
 
     def compute(self) -> Any:
         return self.metric.compute()

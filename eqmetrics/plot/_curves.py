@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._classification.curve_points import points_of, tied_points
-from .._classification.score_histogram import ScoreHistogram
+from .._classification.score_statistic import AbstractScores
 from .._metric import Metric
 from ._axes import axes_of, entries, GREY, SURE, unwrapped
 
@@ -81,7 +81,7 @@ class Kind(NamedTuple):
 def _curves(curve: Any, kind: Kind) -> list[Curve | None]:
     curve = unwrapped(curve)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if isinstance(statistic := getattr(curve, "statistic", None), ScoreHistogram):
+        if isinstance(statistic := getattr(curve, "statistic", None), AbstractScores):
             found = points_of(statistic)
             tp, fp = (np.asarray(x, np.float64) for x in (found.tp, found.fp))
             tied = np.asarray(tied_points(statistic))

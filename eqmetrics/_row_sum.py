@@ -1,0 +1,182 @@
+"""Metrics that are sums over rows. What a row adds is written once; the update follows from
+it, and so does the update of a thousand groups in one pass."""
+
+import functools as ft
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Int32, Shaped
+
+from ._cells import add_rows, add_values, add_weights
+from ._metric import Metric
+from ._reduction.pair import add, from_integer, fused, lift, Pair
+from ._rows import column, Rows, weighted_sum
+
+
+class Part(NamedTuple):
+    """What rows add to a state array of pairs, of shape `(2, *cells)`.
+
+    **Arguments:**
+
+    - `values`: of shape `(rows, *cells)`; a boolean counts.
+    - `mask`: of shape `(rows,)`; rows outside of it add nothing, whatever they hold.
+    - `weights`: of shape `(rows,)`, not negative; they multiply the values.
+    - `at`: which of the flattened cells each row adds to, in range, of shape
+        `(rows, places)`; `values` then have that shape. Without it a row adds to every cell.
+    """
+
+    values: Shaped[Array, "rows ..."]
+    mask: Bool[Array, "rows"] | None = None
+    weights: Float32[Array, "rows"] | None = None
+    at: Int32[Array, "rows places"] | None = None
+
+
+Parts = Mapping[str, Part | tuple[Part, ...] | None]
+_M = TypeVar("_M", bound="AbstractRowSum")
+_P = ParamSpec("_P")
+
+
+def total_of(batch: Rows) -> Part:
+    return Part(batch.values, batch.mask, batch.weights)
+
+
+def weight_of(batch: Rows) -> Part:
+    if batch.weights is not None:
+        return Part(batch.weights, batch.mask)
+    return Part(jnp.ones(batch.values.shape[0], bool), batch.mask)
+
+
+def invalid_of(batch: Rows) -> Part | None:
+    return None if batch.invalid is None else Part(batch.invalid)
+
+
+class AbstractRowSum(Metric):
+    """A metric whose state is a sum over rows: each array is declared with
+    `eqm.state(reduce=eqm.exact_sum)`, and what a row adds depends on that row alone.
+
+    Its `update` says what the rows add, by the names of the arrays, and
+    [`eqmetrics.row_sum`][] makes it one: so [`eqmetrics.PerGroup`][] can add the rows of all
+    groups in one pass.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        from jaxtyping import Array, Bool, Float, Float32
+
+        class MeanSquare(eqm.AbstractRowSum):
+            total: Float32[Array, "2"] = eqm.state(reduce=eqm.exact_sum)
+            count: Float32[Array, "2"] = eqm.state(reduce=eqm.exact_sum)
+
+            def __init__(self):
+                self.total, self.count = jnp.zeros(2), jnp.zeros(2)
+
+            @eqm.row_sum
+            def update(
+                self, values: Float[Array, "rows"], *, mask: Bool[Array, "rows"] | None = None
+            ) -> eqm.Parts:
+                ones = jnp.ones(values.shape, bool)
+                return {"total": eqm.Part(values**2, mask), "count": eqm.Part(ones, mask)}
+
+            def compute(self) -> Float[Array, ""]:
+                return self.total.sum() / self.count.sum()
+
+        groups = eqm.PerGroup(MeanSquare(), 2)
+        value = groups(values=jnp.array([1.0, 3.0, 5.0]), group=jnp.array([0, 1, 1]))
+        assert value.tolist() == [1.0, 17.0]
+        ```
+    """
+
+
+def row_sum(parts: Callable[Concatenate[_M, _P], Parts]) -> Callable[Concatenate[_M, _P], _M]:
+    """Makes an `update` of a function that says what the rows add to each state array, by its
+    name: an [`eqmetrics.Part`][], several in a tuple as the last axis of the array, or `None`
+    for nothing."""
+
+    @ft.wraps(parts)
+    def update(self: _M, *args: _P.args, **kwargs: _P.kwargs) -> _M:
+        return self.replace(**_updated(self, args, kwargs))
+
+    vars(update)["parts"] = parts
+    return update
+
+
+def parts_of(metric: AbstractRowSum, *args: Any, **kwargs: Any) -> Parts:
+    parts = vars(type(metric).update).get("parts")
+    if parts is None:
+        raise TypeError(
+            f"`{type(metric).__qualname__}` is an `AbstractRowSum`, and its `update` doesn't say "
+            "what the rows add. Let it return them, and decorate it: `@eqm.row_sum`."
+        )
+    return parts(metric, *args, **kwargs)
+
+
+@fused
+def _updated(metric: AbstractRowSum, args: Any, kwargs: Any) -> dict[str, Array]:
+    parts = parts_of(metric, *args, **kwargs)
+    # Unchanged arrays go through too: a buffer that the old metric has as well must not be
+    # donated with the new one.
+    return {n: _plus(getattr(metric, n), p) for n, p in parts.items()}
+
+
+def _plus(cells: Pair, part: Part | tuple[Part, ...] | None) -> Pair:
+    if part is None:
+        return cells
+    if not isinstance(part, Part):
+        return add(cells, jnp.stack([_total(p) for p in part], axis=-1))
+    if part.at is None:
+        return add(cells, _total(part))
+    return _scattered(cells.reshape(2, -1), part.at, part).reshape(cells.shape)
+
+
+def _total(part: Part) -> Pair:
+    assert part.at is None
+    return weighted_sum(part.values, part.mask, part.weights)
+
+
+def _scattered(cells: Float32[Array, "2 cells"], index: Array, part: Part) -> Pair:
+    taken = jnp.ones(index.shape, bool)
+    if part.mask is not None:
+        taken &= part.mask[:, None]
+    values = part.values.reshape(index.shape)
+    if values.dtype == jnp.bool_:
+        taken = (taken & values).ravel()
+        if part.weights is None:
+            return add_rows(cells, index.ravel(), taken)
+        weights = jnp.broadcast_to(part.weights[:, None], index.shape).ravel()
+        return add_weights(cells, index.ravel(), jnp.where(taken, weights, 0))
+    integers = jnp.issubdtype(values.dtype, jnp.integer)
+    pairs = from_integer(values) if integers else lift(values.astype(jnp.float32))
+    if part.weights is not None:
+        pairs = pairs * column(part.weights, values)
+    return add_values(cells, index.ravel(), pairs.reshape(2, -1), taken.ravel())
+
+
+def plus_by_group(
+    cells: Float32[Array, "2 groups ..."],
+    part: Part | tuple[Part, ...],
+    group: Int32[Array, "rows"],
+    taken: Bool[Array, "rows"],
+) -> Float32[Array, "2 groups ..."]:
+    """The arrays of all groups, with what the rows that are taken add to that of their own."""
+    if not isinstance(part, Part):
+        each = [plus_by_group(cells[..., i], p, group, taken) for i, p in enumerate(part)]
+        return jnp.stack(each, axis=-1)
+    group, taken = (_as_rows(x, part) for x in (group, taken))
+    size = math.prod(cells.shape[2:])
+    at = jnp.arange(size, dtype=jnp.int32)[None, :] if part.at is None else part.at
+    part = part._replace(mask=taken if part.mask is None else part.mask & taken)
+    new = _scattered(cells.reshape(2, -1), (group * size)[:, None] + at, part)
+    return new.reshape(cells.shape)
+
+
+def _as_rows(x: Array, part: Part) -> Array:
+    """For each of the rows of a part, which may have more axes than what says their group."""
+    rows = part.values.shape[0]
+    if rows == x.shape[0]:
+        return x
+    if x.shape[0] == 0 or rows % x.shape[0]:
+        raise TypeError(f"There are {x.shape[0]} groups for {rows} rows: each row has one.")
+    return jnp.repeat(x, rows // x.shape[0], total_repeat_length=rows)

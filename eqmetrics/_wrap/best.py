@@ -1,0 +1,134 @@
+from typing import Any, ClassVar, final, Literal, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32, Int32
+
+from .._field import state
+from .._metric import AbstractWrapper, Metric
+from .._node import rebuild
+from .._reduction import AbstractReduction
+from .._reduction.base import CLOCK, MAX
+from .._route import arguments_of, update_of
+
+
+_NEVER = 2**31 - 1
+
+
+class _First(AbstractReduction):
+    """The largest value, and the first step that had it."""
+
+    def identity(self, arrays):
+        top, step = arrays
+        return jnp.full(top.shape, -jnp.inf, top.dtype), jnp.full(step.shape, _NEVER, step.dtype)
+
+    def merge(self, left, right):
+        (a, i), (b, j) = left, right
+        better = (b > a) | ((b == a) & (j < i))
+        return jnp.where(better, b, a), jnp.where(better, j, i)
+
+    def across(self, arrays, size):
+        top, step = arrays
+        keys = yield "max", MAX.keys([top])
+        (best,) = MAX.values(keys, [top])
+        (last,) = yield "max", [-jnp.where(top == best, step, _NEVER)]
+        return best, -last
+
+    def check(self, dtype):
+        return None
+
+
+_FIRST = _First()
+
+
+@final
+class Best(AbstractWrapper):
+    """The best value that an update gave, and the step that it was.
+
+    The value of an update is that of its rows alone: update it once an evaluation, as with
+    `eqm.Best(eqm.Average())` and the score of the epoch. Undefined values are passed over.
+
+    Ordered: `merge` joins consecutive parts of a stream; `update_across` and `all_reduce` of one
+    update join the rows of all devices before the value is taken.
+
+    **Arguments:**
+
+    - `metric`: any metric whose value is one number. Its configuration is used, not what it has
+        seen.
+    - `mode`: `"max"` or `"min"`.
+
+    State: that of the metric, a float and two integers. Undefined when: no update had a value.
+    Of equal values the first counts. Steps count from 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        best = eqm.Best(eqm.Average())
+        for score in (0.5, 0.75, 0.625):
+            best = best.update(values=jnp.array(score))
+        assert best.compute() == {"value": 0.75, "step": 1}
+        ```
+    """
+
+    ordered: ClassVar[bool] = True
+
+    mode: Literal["max", "min"] = eqx.field(static=True)
+    metric: Metric  # of the newest update
+    top: Float32[Array, ""] = state(reduce=_FIRST)  # of those before; negated if "min"
+    top_step: Int32[Array, ""] = state(reduce=_FIRST)
+    updates: Int32[Array, ""] = state(reduce=CLOCK)
+
+    def __init__(self, metric: Metric, mode: Literal["max", "min"] = "max"):
+        if mode not in ("max", "min"):
+            raise ValueError(f"mode={mode!r}: expected 'max' or 'min'.")
+        value = jax.tree.leaves(jax.eval_shape(metric.compute))
+        if [x.shape for x in value] != [()]:
+            raise TypeError(
+                f"`Best` compares numbers, and the value of `{type(metric).__qualname__}` is "
+                f"{jax.eval_shape(metric.compute)}. Choose one: `eqm.Compose(fn, metric)`."
+            )
+        self.mode = mode
+        self.metric = metric.reset()
+        self.top = jnp.full((), -jnp.inf, jnp.float32)
+        self.top_step = jnp.full((), _NEVER, jnp.int32)
+        self.updates = jnp.zeros((), jnp.int32)
+
+    def arguments(self) -> dict[str, bool]:
+        return arguments_of(self.metric)
+
+    def _reached(self) -> tuple[Array, Array]:
+        """The best of all updates, the newest too."""
+        (value,) = jax.tree.leaves(self.metric.compute())
+        value = value.astype(jnp.float32)
+        value = value if self.mode == "max" else -value
+        some = (self.updates > 0) & ~jnp.isnan(value)
+        newest = jnp.where(some, value, -jnp.inf), jnp.where(some, self.updates - 1, _NEVER)
+        return _FIRST.merge((self.top, self.top_step), newest)
+
+    def update(self, **outputs: Any) -> Self:
+        top, step = self._reached()
+        metric = update_of(self.metric.reset(), outputs)
+        new = {"metric": metric, "top": top, "top_step": step, "updates": self.updates + 1}
+        return rebuild(self, new)
+
+    def merge(self, other: Self) -> Self:
+        """This stream, and then the other one."""
+        later = jnp.where(other.top_step == _NEVER, _NEVER, other.top_step + self.updates)
+        top, step = _FIRST.merge(self._reached(), (other.top, later))
+        new = {"metric": other.metric, "top": top, "top_step": step}
+        some = other.updates > 0
+        mine = {name: getattr(self, name) for name in new}
+        kept = jax.tree.map(lambda x, y: jnp.where(some, x, y), new, mine)
+        return rebuild(self, kept | {"updates": self.updates + other.updates})
+
+    def compute(self) -> dict[str, Array]:
+        """A dict of `value` and `step`."""
+        top, step = self._reached()
+        some = step != _NEVER
+        value = top if self.mode == "max" else -top
+        return {
+            "value": jnp.where(some, value, jnp.nan),
+            "step": jnp.where(some, step.astype(jnp.float32), jnp.nan),
+        }

@@ -1,0 +1,68 @@
+from collections.abc import Callable, Sequence
+from typing import Any, final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._checks import describe
+from .._metric import AbstractRelay, Metric
+from .._node import rebuild
+from .._route import arguments_of, update_of
+
+
+@final
+class Classwise(AbstractRelay):
+    """The values of the classes under their names.
+
+    **Arguments:**
+
+    - `metric`: one whose value has an axis of the classes in front, as with `average=None`, and as
+        [`eqmetrics.PerGroup`][] has.
+    - `names`: of the classes, in their order.
+
+    State: the metric's own. Undefined when: of a class, when the metric is.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        recall = eqm.Recall(eqm.Multiclass(2), average=None)
+        value = eqm.Classwise(recall, ["cat", "dog"])(
+            predicted_labels=jnp.array([0, 1, 0]), labels=jnp.array([0, 1, 1])
+        )
+        assert value == {"cat": 1.0, "dog": 0.5}
+        ```
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    metric: Metric
+
+    def __init__(self, metric: Metric, names: Sequence[str]):
+        if isinstance(names, str) or len(set(names)) != len(names):
+            raise ValueError(f"names={names!r}: expected a list of different names.")
+        self.names = tuple(map(str, names))
+        self.metric = metric
+
+    def arguments(self) -> dict[str, bool]:
+        return arguments_of(self.metric)
+
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
+        return rebuild(self, {"metric": update(self.metric, outputs)})
+
+    def update(self, **outputs: Any) -> Self:
+        return self.relay(outputs, update_of)
+
+    def compute(self) -> dict[str, Any]:
+        """A dict of the names."""
+        value = self.metric.compute()
+        for x in jax.tree.leaves(value):
+            if jnp.shape(x)[:1] != (len(self.names),):
+                raise TypeError(
+                    f"`Classwise` has {len(self.names)} names, and the value of "
+                    f"`{type(self.metric).__qualname__}` is {describe(x)}: expected a first axis "
+                    "of that size. Most scores of classes keep it with `average=None`."
+                )
+        return {
+            name: jax.tree.map(lambda x, i=i: x[i], value) for i, name in enumerate(self.names)
+        }

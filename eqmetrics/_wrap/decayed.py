@@ -1,0 +1,121 @@
+from typing import Any, ClassVar, final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, Int32
+
+from .._field import layout, state
+from .._metric import AbstractWrapper, Metric
+from .._node import is_metric, rebuild, walk
+from .._reduction.base import AbstractScalable, CLOCK
+from .._reduction.pair import fused, lift, multiply, Pair
+from .._route import arguments_of, update_of
+from .inside import is_ordered
+
+
+def _scaled(metric: Any, factor: Pair) -> Any:
+    """The metric in which every row has `factor` times its weight. Counts of invalid rows stay."""
+    mine = layout(type(metric))
+    changes: dict[str, Any] = {}
+    for reduction, names in mine.groups:
+        if isinstance(reduction, AbstractScalable):
+            arrays = tuple(getattr(metric, n) for n in names)
+            new = dict(zip(names, reduction.scaled(arrays, factor), strict=True))
+            changes.update({n: x for n, x in new.items() if n not in mine.told})
+    for name in mine.nested:
+        changes[name] = jax.tree.map(
+            lambda x: _scaled(x, factor) if is_metric(x) else x,
+            getattr(metric, name),
+            is_leaf=is_metric,
+        )
+    for name in mine.stacked:
+        changes[name] = jax.vmap(lambda x: _scaled(x, factor))(getattr(metric, name))
+    return rebuild(metric, changes)
+
+
+def _power(updates: Array, half_life: float) -> Float32[Array, "2"]:
+    """`2^(-updates / half_life)` as a pair: a float would cost a sum its last digits."""
+    factor = lift(jnp.ones((), jnp.float32))
+    for k in range(31):
+        x = np.float64(0.5) ** (2.0**k / half_life)
+        high = np.float32(x)
+        pair = jnp.array([high, np.float32(x - high)], jnp.float32)
+        factor = jnp.where((updates >> k) & 1 == 1, multiply(factor, pair), factor)
+    return factor
+
+
+@fused
+def _joined(old: Metric, new: Metric, factor: Array) -> Metric:
+    return _scaled(old, factor).merge(new)
+
+
+@final
+class Decayed(AbstractWrapper):
+    r"""A metric in which the rows of an update $n$ updates ago count $2^{-n / h}$ times.
+
+    Ordered: `merge` joins consecutive parts of a stream; `reduce` and `all_reduce` join devices
+    that have made the same updates, each with rows of its own. Every update counts, an empty one
+    too.
+
+    **Arguments:**
+
+    - `metric`: a metric whose state can be scaled: sums, means, losses, counts of classes,
+        variances, correlations. Its configuration is used, not what it has seen.
+    - `half_life`: $h$, in updates.
+
+    State: that of the metric, and an integer. Undefined when: the metric is; a weight that
+    decays below the range of float32 is 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        mean = eqm.Decayed(eqm.Average(), half_life=1)
+        mean = mean.update(values=jnp.array(0.0)).update(values=jnp.array(3.0))
+        assert mean.compute() == 2.0  # weights 1/2 and 1
+        ```
+    """
+
+    ordered: ClassVar[bool] = True
+
+    half_life: float = eqx.field(static=True)
+    metric: Metric
+    updates: Int32[Array, ""] = state(reduce=CLOCK)
+
+    def __init__(self, metric: Metric, half_life: float):
+        if not half_life > 0:
+            raise ValueError(f"half_life={half_life!r}: expected a number of updates above 0.")
+        for path, node, _ in walk(metric):
+            for reduction, names in layout(type(node)).groups:
+                floats = [jnp.issubdtype(getattr(node, n).dtype, jnp.floating) for n in names]
+                if not isinstance(reduction, AbstractScalable) or not all(floats):
+                    raise TypeError(
+                        f"`Decayed` lets rows count for less, and `{type(metric).__qualname__}"
+                        f"{path}.{names[0]}` can't be scaled (it reduces by {reduction!r}). "
+                        "`eqm.Windowed(metric, size)` forgets rows of any metric."
+                    )
+        if is_ordered(metric):
+            raise TypeError(f"`{type(metric).__qualname__}` is ordered: it decays by itself.")
+        self.half_life = float(half_life)
+        self.metric = metric.reset()
+        self.updates = jnp.zeros((), jnp.int32)
+
+    def arguments(self) -> dict[str, bool]:
+        return arguments_of(self.metric)
+
+    def _then(self, new: Metric, updates: Array) -> Self:
+        metric = _joined(self.metric, new, _power(updates, self.half_life))
+        return rebuild(self, {"metric": metric, "updates": self.updates + updates})
+
+    def update(self, **outputs: Any) -> Self:
+        new = update_of(self.metric.reset(), outputs)
+        return self._then(new, jnp.ones((), jnp.int32))
+
+    def merge(self, other: Self) -> Self:
+        """This stream, and then the other one."""
+        return self._then(other.metric, other.updates)
+
+    def compute(self) -> Any:
+        return self.metric.compute()

@@ -1,0 +1,67 @@
+"""What wrappers of any metric ask of it, and how they read a stack of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from .._field import layout
+from .._metric import AbstractRelay, Metric
+from .._node import is_metric, walk
+from .._ordered import keep_order
+from .._reduction.pair import fused
+from .._route import arguments_of
+
+
+def leaves(metric: Any) -> Iterator[Metric]:
+    """The metrics that read outputs themselves, below all that hand them on."""
+    if not isinstance(metric, AbstractRelay):
+        yield metric
+        return
+    for name in layout(type(metric)).nested:
+        for x in jax.tree.leaves(getattr(metric, name), is_leaf=is_metric):
+            if is_metric(x):
+                yield from leaves(x)
+
+
+def is_ordered(metric: Any) -> bool:
+    """Whether any metric in it reads time."""
+    return any(type(node).ordered for _, node, _ in walk(metric))
+
+
+def needs(wrapper: str, metric: Metric, argument: str, why: str) -> None:
+    """An error if some metric inside doesn't take an argument."""
+    for leaf in leaves(metric):
+        if argument not in arguments_of(leaf):
+            raise TypeError(
+                f"`{wrapper}` {why}, and `{type(leaf).__qualname__}` takes "
+                f"{', '.join(arguments_of(leaf))}. Let its `update` take `{argument}`."
+            )
+
+
+def taken_by(wrapper: str, metric: Metric, *own: str) -> dict[str, bool]:
+    """The arguments of a wrapper that takes some of its own."""
+    takes = arguments_of(metric)
+    for name in own:
+        if name in takes:
+            raise TypeError(
+                f"`{wrapper}` takes `{name}`, and so does the `{type(metric).__qualname__}` in it. "
+                f"Let one read it under another name: `metric.from_output({name}=...)`."
+            )
+    return takes | dict.fromkeys(own, True)
+
+
+# ---- reading a stack
+
+
+@fused
+def values_of(stacked: Any) -> Any:
+    """The value of each metric of a stack, along a leading axis; dicts keep their order, for
+    `eqmetrics._ordered.dicts`."""
+    return jax.vmap(lambda m: keep_order(m.compute()))(stacked)
+
+
+def as_floats(x: Array) -> Array:
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.float32)

@@ -1,0 +1,78 @@
+from typing import Any, final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._checks import describe
+from .._field import stacked
+from .._metric import AbstractWrapper, Metric
+from .._node import rebuild
+from .._ordered import dicts
+from .._reduce import stack
+from .._reduction.pair import fused
+from .._route import arguments_of, update_of
+from .inside import values_of
+
+
+@fused
+def _updated(metrics: Metric, apart: dict[str, Any], shared: dict[str, Any]) -> Metric:
+    return jax.vmap(lambda m, own: update_of(m, own | shared))(metrics, apart)
+
+
+@final
+class MultiOutput(AbstractWrapper):
+    """One copy of a metric for each column, by `vmap`.
+
+    **Arguments:**
+
+    - `metric`: any metric. Its configuration is used, not what it has seen.
+    - `num_outputs`: how many columns: the size of the last axis of each output.
+    - `shared`: the outputs that have no such axis, and that every column sees whole.
+
+    State: `num_outputs` times that of the metric. Undefined when: of a column, when the metric is.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        r2 = eqm.MultiOutput(eqm.R2(), 2)
+        targets = jnp.array([[1.0, 5.0], [2.0, 5.0], [3.0, 8.0]])
+        assert r2(predictions=targets, targets=targets).tolist() == [1.0, 1.0]
+        ```
+    """
+
+    num_outputs: int = eqx.field(static=True)
+    shared: tuple[str, ...] = eqx.field(static=True)
+    metric: Metric = stacked("num_outputs")
+
+    def __init__(
+        self, metric: Metric, num_outputs: int, *, shared: tuple[str, ...] = ("mask", "weights")
+    ):
+        if not isinstance(num_outputs, int) or num_outputs < 1:
+            raise ValueError(f"num_outputs={num_outputs!r}: expected a whole number from 1 on.")
+        self.num_outputs = num_outputs
+        self.shared = tuple(shared)
+        self.metric = stack(metric, num_outputs)
+
+    def arguments(self) -> dict[str, bool]:
+        return arguments_of(self.metric)
+
+    def update(self, **outputs: Any) -> Self:
+        apart, shared = {}, {}
+        for name, x in outputs.items():
+            if name in self.shared:
+                shared[name] = x
+                continue
+            if jnp.shape(x)[-1:] != (self.num_outputs,):
+                raise TypeError(
+                    f"`MultiOutput`: `{name}` is {describe(x)}, expected a last axis of "
+                    f"{self.num_outputs}, one entry for each column. If all columns see it whole, "
+                    f"say `shared={(*self.shared, name)}`."
+                )
+            apart[name] = jnp.moveaxis(jnp.asarray(x), -1, 0)
+        return rebuild(self, {"metric": _updated(self.metric, apart, shared)})
+
+    def compute(self) -> Any:
+        """The value of the metric, with a leading axis of the columns."""
+        return dicts(values_of(self.metric))

@@ -1,0 +1,189 @@
+from typing import Any, final, Literal, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Int32, Integer
+
+from .._checks import describe
+from .._custom_types import Input
+from .._field import stacked, state
+from .._metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
+from .._node import rebuild
+from .._ordered import dicts
+from .._reduce import reduce, stack
+from .._reduction import EXACT_SUM
+from .._reduction.pair import add_count, fused, Pair
+from .._route import arguments_of
+from .._row_sum import AbstractRowSum, parts_of, plus_by_group
+from .._rows import flat
+from .inside import as_floats, leaves, needs, taken_by, values_of
+
+
+# Of what must look at all rows anew for each group, so many entries at once.
+_AT_ONCE = 2**22
+
+
+def _expanded(name: str, x: Array, shape: tuple[int, ...]) -> Array:
+    if x.shape != shape[: x.ndim]:
+        raise TypeError(
+            f"`PerGroup`: `{name}` is {describe(x)} beside others of shape {shape}: `group`, "
+            "`mask` and `weights` have the leading axes of the rows, so one starts with the other."
+        )
+    return jnp.broadcast_to(x.reshape(x.shape + (1,) * (len(shape) - x.ndim)), shape)
+
+
+def _members(
+    group: Integer[Array, "..."], mask: Array | None, weights: Array | None, groups: int
+) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
+    """Of each row its group, whether it takes part, and whether its group is out of range."""
+    known = (group >= 0) & (group < groups)
+    own = jnp.where(known, group, 0).astype(jnp.int32)
+    # A row of weight 0 isn't there, whatever group it is said to be of.
+    others = {} if mask is None else {"mask": mask}
+    others |= {} if weights is None else {"weights": weights != 0}
+    shape = max([group.shape, *(x.shape for x in others.values())], key=len)
+    own, known = (_expanded("group", x, shape) for x in (own, known))
+    real = jnp.ones(shape, bool)
+    for name, x in others.items():
+        real &= _expanded(name, x, shape)
+    return own, real & known, real & ~known
+
+
+@fused
+def _by_sums(
+    metric: AbstractRowSum, group: Array, taken: Array, outputs: dict[str, Any]
+) -> dict[str, Array]:
+    if "mask" in arguments_of(metric):  # it also compares its shape with that of the rows
+        outputs = outputs | {"mask": taken}
+    group, taken = flat(group), flat(taken)
+    changed = {}
+    for name, part in parts_of(metric, **outputs).items():
+        cells = jnp.moveaxis(getattr(metric, name), 0, 1)
+        cells = cells if part is None else plus_by_group(cells, part, group, taken)
+        changed[name] = jnp.moveaxis(cells, 1, 0)
+    return changed
+
+
+@fused
+def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
+    groups = len(jax.tree.leaves(metric)[0])
+
+    def one(metric_and_place):
+        m, place = metric_and_place
+        return type(m).update(m, **outputs, mask=taken & (group == place))
+
+    place = jnp.arange(groups, dtype=jnp.int32)
+    size = max(1, min(groups, _AT_ONCE // max(group.size, 1)))
+    return jax.lax.map(one, (metric, place), batch_size=size)
+
+
+@final
+class PerGroup(AbstractExact, AbstractWrapper):
+    """A metric for each group of the rows, as an integer output `group` says.
+
+    The value of each group is that of the metric on the rows of that group alone. A metric that
+    is a sum over rows ([`eqmetrics.AbstractRowSum`][]: all counts, means and losses) sees every
+    row once; any other is updated with a mask for each group, which costs time by their number.
+
+    **Arguments:**
+
+    - `metric`: any metric that takes a `mask`, a [`eqmetrics.MetricDict`][] too. Its
+        configuration is used, not what it has seen.
+    - `num_groups`: how many there are. `update` takes their numbers as `group`, integers of the
+        shape of the rows.
+    - `worst`: `"min"` or `"max"`: which end of the values is the worst. `compute` then gives a
+        dict of `groups`, `overall` (the value of all rows), `worst` and `gap`.
+
+    State: `num_groups` times that of the metric, and 2 floats. Undefined when: of a group, when
+    the metric is. Rows of a group outside of `[0, num_groups)` are invalid. Groups without a
+    value are left out of `worst` and `gap`.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        groups = eqm.PerGroup(eqm.Average(), 3)
+        value = groups(values=jnp.array([1.0, 2.0, 4.0]), group=jnp.array([0, 2, 2]))
+        assert value[0] == 1 and jnp.isnan(value[1]) and value[2] == 3
+        ```
+    """
+
+    num_groups: int = eqx.field(static=True)
+    worst: Literal["min", "max"] | None = eqx.field(static=True)
+    metric: Metric = stacked("num_groups")
+    invalid: Float32[Array, "2"] = state(
+        reduce=EXACT_SUM, valid="groups in [0, {self.num_groups})"
+    )
+
+    def __init__(
+        self, metric: Metric, num_groups: int, *, worst: Literal["min", "max"] | None = None
+    ):
+        if not isinstance(num_groups, int) or num_groups < 1:
+            raise ValueError(f"num_groups={num_groups!r}: expected a whole number from 1 on.")
+        if worst not in (None, "min", "max"):
+            raise ValueError(f"worst={worst!r}: expected 'min' or 'max', or None.")
+        taken_by("PerGroup", metric, "group")
+        for leaf in leaves(metric):
+            if not isinstance(leaf, AbstractRowSum):
+                needs("PerGroup", leaf, "mask", "gives each group its rows by a mask")
+        self.num_groups = num_groups
+        self.worst = worst
+        self.metric = stack(metric, num_groups)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    def arguments(self) -> dict[str, bool]:
+        return taken_by("PerGroup", self.metric, "group")
+
+    def update(self, *, group: Integer[Input, "..."], **outputs: Any) -> Self:
+        mask, weights = (
+            None if outputs.get(name) is None else jnp.asarray(outputs[name])
+            for name in ("mask", "weights")
+        )
+        own, taken, bad = _members(jnp.asarray(group), mask, weights, self.num_groups)
+
+        def update(metric: Any, outputs: dict[str, Any]) -> Any:
+            if isinstance(metric, AbstractRelay):
+                return metric.relay(outputs, update)
+            outputs = {name: x for name, x in outputs.items() if name != "mask"}
+            if isinstance(metric, AbstractRowSum):
+                return rebuild(metric, _by_sums(metric, own, taken, outputs))
+            return _by_masks(metric, own, taken, outputs)
+
+        invalid = add_count(self.invalid, bad)
+        return rebuild(self, {"metric": update(self.metric, outputs), "invalid": invalid})
+
+    def exact(self) -> Any:
+        if self.worst is not None or not isinstance(self.metric, AbstractExact):
+            return None
+        if self.metric.exact() is None:
+            return None
+        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(self.metric))
+
+    def compute(self) -> Any:
+        """The value of the metric, with a leading axis of the groups."""
+        values = values_of(self.metric)
+        if self.worst is None:
+            return dicts(values)
+        low, high = (jax.tree.map(f, values) for f in (_smallest, _largest))
+        return {
+            "groups": dicts(values),
+            "overall": reduce(self.metric).compute(),
+            "worst": dicts(low if self.worst == "min" else high),
+            "gap": dicts(jax.tree.map(lambda a, b: b - a, low, high)),
+        }
+
+
+def _exact(metric: AbstractExact) -> Pair:
+    return metric.exact()
+
+
+def _smallest(values: Array) -> Array:
+    return -_largest(-as_floats(values))
+
+
+def _largest(values: Array) -> Array:
+    x = as_floats(values)
+    known = ~jnp.isnan(x)
+    most = jnp.max(jnp.where(known, x, -jnp.inf), axis=0)
+    return jnp.where(jnp.any(known, axis=0), most, jnp.nan)
