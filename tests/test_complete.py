@@ -37,7 +37,7 @@ def row_of(name: str) -> Path | None:
     """The page of a family that has it in a table; a statistic, which is read by what stands
     there, anywhere."""
     start = "" if issubclass(METRICS.get(name, object), eqm.AbstractStatistic) else r"^\|.*"
-    row = re.compile(rf"{start}\[eqmetrics\.{name}\]", re.M)
+    row = re.compile(rf"{start}\[`?eqmetrics\.{name}`?\]", re.M)
     pages = (page for page in PAGES if page.parent.name == "docs")
     found = (page for page in pages if not page.name.startswith("coming_from"))
     return next((page for page in found if row.search(PAGES[page])), None)

@@ -30,7 +30,7 @@ def residuals(
 
     The line is the running median and the band holds 90 % of the rows near a prediction: a line
     off 0 is a bias, a band that widens says that errors grow. It is a picture of rows, so it
-    needs them: those of [`eqmetrics.Collect`][], say, or a sample.
+    needs them: those of [`eqmetrics.Collect`][], or a sample, as [`eqmetrics.Reservoir`][] draws.
 
     **Arguments:**
 
