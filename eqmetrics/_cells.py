@@ -66,7 +66,7 @@ def add_weights(
     weights: Float32[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's weight to its cell; rows of weight 0 may have any index."""
-    return add_values(cells, index, lift(weights), weights > 0)
+    return _add_pairs(cells, everywhere(index), lift(everywhere(weights)))
 
 
 @fused
@@ -77,21 +77,25 @@ def add_values(
     taken: Bool[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's pair to its cell; rows that aren't taken may hold anything."""
+    index, high, low = (jnp.where(taken, x, 0) for x in (index, *values))
+    index, high, low = map(everywhere, (index, high, low))
+    return _add_pairs(cells, index, jnp.stack([high, low]))
+
+
+def _add_pairs(cells: Pair, index: Array, values: Pair) -> Pair:
+    """Rows of value 0 may have any index."""
     if index.shape[0] == 0:
         return cells
-    values = jnp.where(taken, values, 0)
-    index, taken = everywhere(index), everywhere(taken)
-    values = jnp.stack([everywhere(values[0]), everywhere(values[1])])
     if cells.shape[1] <= 64 * index.shape[0]:
-        return add(cells, _limb_sums(cells.shape[1], index, values, taken))
-    return _add_sorted(cells, index, values, taken)
+        return add(cells, _limb_sums(cells.shape[1], index, values))
+    return _add_sorted(cells, index, values)
 
 
-def _limb_sums(size: int, index: Array, values: Pair, taken: Array) -> Pair:
+def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
     """Sums by cell as over devices: a scatter of floats would round at every row, one of
     integer limbs relative to the largest value of the cell adds exactly and in any order. What
     is large, or no number, in one cell leaves the others alone."""
-    index = jnp.where(taken, index, 0)
+    index = jnp.where(values[0] != 0, index, 0)
     tops = jnp.full(size, LEAST_EXPONENT, jnp.int32)
     tops = tops.at[index].max(exponent(values[0]), mode=_PROMISE)
     own = tops.at[index].get(mode=_PROMISE)
@@ -103,11 +107,11 @@ def _limb_sums(size: int, index: Array, values: Pair, taken: Array) -> Pair:
     return sums
 
 
-def _add_sorted(cells: Array, index: Array, values: Pair, taken: Array) -> Array:
+def _add_sorted(cells: Array, index: Array, values: Pair) -> Array:
     """For cells so many that only those touched may be looked at."""
     size = cells.shape[1]
     away = 2 * size  # out of bounds: dropped
-    index, high, low = lax.sort((jnp.where(taken, index, away), *values), num_keys=1)
+    index, high, low = lax.sort((jnp.where(values[0] != 0, index, away), *values), num_keys=1)
     # Rows of one cell are neighbours now: a segmented scan adds them as pairs, and the last
     # row of each cell holds its sum.
     changes, edge = index[1:] != index[:-1], jnp.ones(1, bool)

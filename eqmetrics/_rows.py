@@ -23,6 +23,9 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)
 
 
+_LEAST = 2.0**-126  # the smallest float of all its bits
+
+
 class Rows(NamedTuple):
     """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
     once. Rows of weight 0 are not in the mask; rows with a negative or NaN weight aren't
@@ -80,7 +83,11 @@ def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pa
         high, low = values.astype(jnp.float32), None
     if weights is not None:
         w = column(weights, high)
-        high, low = high * w, None if low is None else low * w
+        product = high * w
+        # What underflows stays a number, so that squares are told from none at all.
+        lost = (product == 0) & (high != 0) & (w != 0)
+        least = jnp.where(high < 0, -_LEAST, _LEAST).astype(jnp.float32)
+        high, low = jnp.where(lost, least, product), None if low is None else low * w
     total = sum_rows(high)
     return total if low is None else add(total, sum_rows(low))
 

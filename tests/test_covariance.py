@@ -55,6 +55,13 @@ def test_by_hand():
     assert eqm.CrossMoments(3)(x)["products"].tolist()[1] == [-4.0, 8.0, 0.0]
 
 
+def test_deviations_beyond_the_range_are_never_plausible():
+    x = jnp.array([[1.0, 2.0, 5.0], [3.0, -2.0, 5.0]]) * jnp.array([[1.0, 1e-20, 1e-20]])
+    got = np.asarray(eqm.Covariance(3)(x))
+    assert got[0, 0] == 2.0 and np.isnan(got[1]).all() and np.isnan(got[:, 1]).all()
+    assert got[2, 2] == 0.0 and not np.isfinite(eqm.Covariance(1)(x[:, :1] * 1e25)).any()
+
+
 def test_undefined_and_invalid():
     assert jnp.isnan(eqm.Covariance(2).compute()).all()
     assert jnp.isnan(eqm.Covariance(2)(jnp.ones((1, 2)))).all()

@@ -92,6 +92,9 @@ def test_a_mean_that_underflows_is_no_zero():
     """Few errors too small to square, among many that are 0."""
     p = jnp.zeros(1000).at[0].set(1e-19)
     for cls in (eqm.MeanSquaredError, eqm.RootMeanSquaredError):
-        w = jnp.full(1000, 0.1)
-        assert jnp.isnan(cls()(predictions=p, targets=jnp.zeros(1000), weights=w))
+        for weight in (0.1, 1e-3, 1e-6):
+            w = jnp.full(1000, weight)
+            assert jnp.isnan(cls()(predictions=p, targets=jnp.zeros(1000), weights=w))
+            right = cls()(predictions=p * 1e7, targets=jnp.zeros(1000), weights=w)
+            agree(right, cls()(predictions=p * 1e7, targets=jnp.zeros(1000)), rtol=1e-6)
         assert cls()(predictions=p * 0, targets=jnp.zeros(1000)) == 0

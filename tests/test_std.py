@@ -81,3 +81,19 @@ def test_undefined_and_invalid():
         assert jnp.isnan(cls(undefined=0.0)(jnp.array([jnp.nan, 1.0])))
         with pytest.raises(eqm.InvalidDataError, match="1 invalid row"):
             cls().update(jnp.ones(2), weights=jnp.array([1.0, -1.0])).check()
+
+
+def test_spreads_beyond_the_range_are_never_plausible():
+    x = jnp.array([1.0, 2.0, 4.0])
+    for cls in (eqm.Std, eqm.Variance):
+        for offset in (0.0, 1e-15):
+            metric = cls().update(x * 1e-21 + offset)
+            for seen in (metric, metric.merge(metric), cls().update(x[:1]).reset().merge(metric)):
+                # at 1e-15 floats are 1e-22 apart
+                assert jnp.isnan(seen.compute())
+        one = cls().update(x[:1] * 1e-21)
+        assert one.compute() == 0.0 and one.merge(one).compute() == 0.0
+        assert jnp.isnan(one.merge(cls().update(x[1:2] * 1e-21)).compute())
+        assert not jnp.isfinite(cls()(x * 1e25))
+        small = float(cls()(x * 1e-12))
+        assert abs(small / np.float32(cls()(x) * (1e-12 if cls is eqm.Std else 1e-24)) - 1) < 1e-5

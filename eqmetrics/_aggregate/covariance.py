@@ -11,6 +11,7 @@ from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, to_float
 from .._rows import rows, undefined_as
+from .._squares import out_of_range
 from .joint import AbstractJointMoments, correlation, ends_of, is_constant, Joint
 
 
@@ -108,8 +109,8 @@ class Covariance(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `size * (size + 5) + 4` floats, shared with `Correlation` in a `MetricDict`.
-    Undefined when: the weights sum to `ddof` or less. Products of
-    deviations are in the range of float32 for those between $10^{-15}$ and $10^{15}$.
+    Undefined when: the weights sum to `ddof` or less. Deviations to $10^{-15}$ and $10^{19}$ are
+    squared; beyond, a column's values are NaN or infinite.
     Source: Chan, Golub and LeVeque, 1979; for pairs Bennett et al., "Numerically stable,
     single-pass, parallel statistics algorithms", 2009.
 
@@ -134,7 +135,10 @@ class Covariance(AbstractReadout):
     def compute(self) -> Float32[Array, "size size"]:
         """Of shape `(size, size)`."""
         count = to_float(self.statistic.weight)
-        products = self.statistic.matrix() / (count - self.ddof)
+        matrix = self.statistic.matrix()
+        lost = out_of_range(jnp.diagonal(matrix) / count, is_constant(self.statistic.ends))
+        matrix = jnp.where(lost[:, None] | lost[None, :], jnp.nan, matrix)
+        products = matrix / (count - self.ddof)
         return undefined_as(products, ~(count > self.ddof), self.undefined)
 
 

@@ -26,6 +26,7 @@ from .._reduction.pair import (
     to_limbs,
 )
 from .._rows import Rows, rows, weighted_sum
+from .joint import ends_of
 
 
 @fused
@@ -54,11 +55,20 @@ def _chan(left: Array, right: Array) -> Array:
 
 @fused
 def _updated(
-    moments: Array, invalid: Array, values: Array, mask: Array | None, weights: Array | None
+    moments: Array,
+    ends: Array,
+    invalid: Array,
+    values: Array,
+    mask: Array | None,
+    weights: Array | None,
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights)
-    new = _of_batch(batch)
-    return {"moments": _chan(moments, new), "invalid": batch.left_out(invalid)}
+    new_ends = ends_of(batch, batch.values.astype(jnp.float32))
+    return {
+        "moments": _chan(moments, _of_batch(batch)),
+        "ends": jnp.maximum(ends, new_ends),
+        "invalid": batch.left_out(invalid),
+    }
 
 
 def _of_batch(batch: Rows) -> Array:
@@ -137,7 +147,7 @@ class CentredMoments(AbstractStatistic):
     """Count, mean and sum of squared deviations: the statistic that `Std` and `Variance`
     read, and share in a `MetricDict`.
 
-    State: 6 floats, and 2 for the invalid rows. Undefined when: never; an empty statistic
+    State: 8 floats, and 2 for the invalid rows. Undefined when: never; an empty statistic
     is three zeros.
 
     !!! example
@@ -150,16 +160,20 @@ class CentredMoments(AbstractStatistic):
     """
 
     moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)
+    ends: Float32[Array, "2"] = state(reduce="max")  # the largest value and opposite
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
 
     def __init__(self):
         self.moments = jnp.zeros((2, 3), jnp.float32)
+        self.ends = jnp.full(2, -jnp.inf, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
         self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        return self.replace(**_updated(self.moments, self.invalid, values, mask, weights))
+        return self.replace(
+            **_updated(self.moments, self.ends, self.invalid, values, mask, weights)
+        )
 
     def compute(self) -> Float32[Array, "3"]:
         """Count, mean and sum of squared deviations."""

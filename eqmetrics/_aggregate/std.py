@@ -6,11 +6,15 @@ from jaxtyping import Array, Float32
 
 from .._readout import AbstractReadout
 from .._rows import undefined_as
+from .._squares import out_of_range
+from .joint import is_constant
 from .moments import CentredMoments
 
 
 def _variance(statistic: CentredMoments, ddof: int, undefined: float | None) -> Array:
     count, _, squares = statistic.compute()
+    lost = out_of_range(squares / count, is_constant(statistic.ends))
+    squares = jnp.where(lost, jnp.nan, squares)
     return undefined_as(squares / (count - ddof), ~(count > ddof), undefined)
 
 
@@ -23,8 +27,9 @@ class Variance(AbstractReadout):
     - `ddof`: 0 as in numpy and clu; 1 for the unbiased estimate (frequency weights).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 8 floats, shared with `Std` in a `MetricDict`. Undefined when: the weights sum to
-    `ddof` or less. Source: Chan, Golub and LeVeque, 1979.
+    State: 10 floats, shared with `Std` in a `MetricDict`. Undefined when: the weights sum to
+    `ddof` or less. Deviations to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or
+    infinite. Source: Chan, Golub and LeVeque, 1979.
 
     !!! example
 
@@ -56,8 +61,9 @@ class Std(AbstractReadout):
     - `ddof`: 0 as in numpy and clu; 1 for the unbiased variance (frequency weights).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 8 floats, shared with `Variance` in a `MetricDict`. Undefined when: the weights
-    sum to `ddof` or less. Source: Chan, Golub and LeVeque, 1979.
+    State: 10 floats, shared with `Variance` in a `MetricDict`. Undefined when: the weights
+    sum to `ddof` or less. Deviations to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is
+    NaN or infinite. Source: Chan, Golub and LeVeque, 1979.
 
     !!! example
 

@@ -37,8 +37,9 @@ class PairBuffer(AbstractStatistic):
 
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
-        pairs = eqm.PairBuffer(10)(predictions=jnp.arange(3.0), targets=jnp.arange(3.0))
-        assert pairs == {"rows": 3.0, "weight": 3.0}
+        pairs = eqm.PairBuffer(10).update(predictions=jnp.arange(3.0), targets=jnp.ones(3))
+        predictions, targets, weights, mask = pairs.rows()
+        assert mask.sum() == 3 and pairs.compute() == 3.0
         ```
     """
 
@@ -70,8 +71,7 @@ class PairBuffer(AbstractStatistic):
         columns, mask = self.kept.rows()
         return columns["predictions"], columns["targets"], columns["weights"], mask
 
-    def compute(self) -> dict[str, Float32[Array, ""]]:
-        """How many `rows` there are, and their `weight`."""
+    def compute(self) -> Float32[Array, ""]:
+        """The weight of the rows."""
         _, _, weights, mask = self.rows()
-        count = jnp.sum(mask, dtype=jnp.int32).astype(jnp.float32)
-        return {"rows": count, "weight": to_float(sum_rows(jnp.where(mask, weights, 0)))}
+        return to_float(sum_rows(jnp.where(mask, weights, 0)))

@@ -63,7 +63,7 @@ class Wasserstein1D(Metric):
         targets = jnp.array([0.0, 1.0, 2.0])
         distance = distance.update(predictions=targets[::-1] + 0.5, targets=targets)
         low, high = distance.bounds()
-        assert low < 0.5 < high and high - low < 2e-4
+        assert low < 0.5 < high and high - low < 5e-4
         ```
     """
 
