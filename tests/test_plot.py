@@ -148,6 +148,13 @@ def test_ties_are_known(name):
         assert np.allclose(np.diff(y)[moves], 0)
 
 
+def test_kept_rows_leave_nothing_open():
+    rows = scored()
+    ax = plot.roc(eqm.ROC(eqm.Binary(), exact=ROWS).update(**rows))
+    assert band(ax) == []
+    assert legend(ax) == [f"AUROC {sk.roc_auc_score(rows['labels'], rows['logits']):.3f}"]
+
+
 def test_classes_have_names_and_many_the_worst_of_them():
     tpr = np.array([[0, 0.6, 1], [0, 0.7, 1], [0, 0.8, 1], [np.nan] * 3])
     curve = {"fpr": np.tile([0, 0.5, 1.0], (4, 1)), "tpr": tpr}
