@@ -129,7 +129,7 @@ class Metric(Node):
 
     ordered: ClassVar[bool] = False
 
-    def __init_subclass__(cls, *, init: bool = True, **kwargs: Any):
+    def __init_subclass__(cls, *, init: bool = True, **kwargs: Any) -> None:
         # `init=False` tells type checkers, which think of dataclasses, what holds of any
         # class without an `__init__` of its own: it has its base's (PEP 681).
         super().__init_subclass__(**kwargs)  # `Generic` has one that must run
@@ -144,7 +144,7 @@ class Metric(Node):
         if "merge" in cls.__dict__ and not issubclass(cls, AbstractCollection):
             _check_merge(cls, cls.__dict__["merge"])
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         finish_build(self)
 
     @abc.abstractmethod

@@ -45,7 +45,9 @@ def total_of(batch: Rows) -> Part:
 def weight_of(batch: Rows) -> Part:
     if batch.weights is not None:
         return Part(batch.weights, batch.mask)
-    return Part(jnp.ones(batch.values.shape[0], bool), batch.mask)
+    if batch.mask is not None:
+        return Part(batch.mask)
+    return Part(jnp.ones(batch.values.shape[0], bool))
 
 
 def invalid_of(batch: Rows) -> Part | None:
