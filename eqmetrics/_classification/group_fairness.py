@@ -70,12 +70,16 @@ class GroupFairness(AbstractReadout):
         `equalized_odds`."""
         counts = self.statistic.compute()
         tp, fp, fn, tn = (counts[name][:, 0] for name in ("tp", "fp", "fn", "tn"))
-        low, high = _ends((tp + fp) / (tp + fp + fn + tn))
+        rows = tp + fp + fn + tn
+        low, high = _ends((tp + fp) / rows)
         hits, alarms = (_ends(x) for x in (tp / (tp + fn), fp / (fp + tn)))
         opportunity = hits[1] - hits[0]
-        return {
+        values = {
             "demographic_parity": high - low,
             "demographic_parity_ratio": low / high,
             "equal_opportunity": opportunity,
             "equalized_odds": jnp.maximum(opportunity, alarms[1] - alarms[0]),
         }
+        # Counts are defined: NaN says that the group has invalid rows, and is no group to omit.
+        invalid = jnp.any(jnp.isnan(rows))
+        return {name: jnp.where(invalid, jnp.nan, x) for name, x in values.items()}

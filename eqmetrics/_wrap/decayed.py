@@ -12,7 +12,7 @@ from .._node import is_metric, rebuild, walk
 from .._reduction.base import AbstractScalable, CLOCK
 from .._reduction.pair import fused, lift, multiply, Pair
 from .._route import arguments_of, update_of
-from .inside import is_ordered
+from .inside import is_ordered, of_fixed_size
 
 
 def _scaled(metric: Any, factor: Pair) -> Any:
@@ -87,6 +87,12 @@ class Decayed(AbstractWrapper):
     def __init__(self, metric: Metric, half_life: float):
         if not half_life > 0:
             raise ValueError(f"half_life={half_life!r}: expected a number of updates above 0.")
+        of_fixed_size("Decayed", metric)
+        if is_ordered(metric):
+            raise TypeError(
+                f"`Decayed` lets rows count for less, and `{type(metric).__qualname__}` is of "
+                "moments in time. `eqm.Windowed(metric, size)` forgets rows of any metric."
+            )
         for path, node, _ in walk(metric):
             for reduction, names in layout(type(node)).groups:
                 floats = [jnp.issubdtype(getattr(node, n).dtype, jnp.floating) for n in names]
@@ -96,8 +102,6 @@ class Decayed(AbstractWrapper):
                         f"{path}.{names[0]}` can't be scaled (it reduces by {reduction!r}). "
                         "`eqm.Windowed(metric, size)` forgets rows of any metric."
                     )
-        if is_ordered(metric):
-            raise TypeError(f"`{type(metric).__qualname__}` is ordered: it decays by itself.")
         self.half_life = float(half_life)
         self.metric = metric.reset()
         self.updates = jnp.zeros((), jnp.int32)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .._checks import describe
 from .._field import layout
 from .._metric import AbstractRelay, Metric
 from .._node import is_metric, walk
@@ -24,6 +26,24 @@ def leaves(metric: Any) -> Iterator[Metric]:
         for x in jax.tree.leaves(getattr(metric, name), is_leaf=is_metric):
             if is_metric(x):
                 yield from leaves(x)
+
+
+def of_fixed_size(wrapper: str, metric: Any) -> None:
+    """An error if it isn't a metric, or one that grows with what it sees."""
+    if not is_metric(metric):
+        raise TypeError(
+            f"`{wrapper}` got {describe(metric)}, expected a metric."
+            + (" Build it: add `()`." if isinstance(metric, type) else "")
+        )
+    if not jax.tree.leaves(metric) and not any(layout(type(m)).arrays for _, m, _ in walk(metric)):
+        raise TypeError(f"`{wrapper}` got a `{type(metric).__qualname__}` without any metric.")
+    for path, node, _ in walk(metric):
+        for name in layout(type(node)).arrays:
+            if not eqx.is_array(getattr(node, name)):
+                raise TypeError(
+                    f"`{wrapper}` wraps states of a fixed size, and "
+                    f"`{type(metric).__qualname__}{path}.{name}` grows with the rows."
+                )
 
 
 def is_ordered(metric: Any) -> bool:

@@ -12,7 +12,7 @@ from .._ordered import dicts
 from .._reduce import stack
 from .._reduction.pair import fused
 from .._route import arguments_of, update_of
-from .inside import values_of
+from .inside import of_fixed_size, values_of
 
 
 @fused
@@ -51,6 +51,7 @@ class MultiOutput(AbstractWrapper):
     ):
         if not isinstance(num_outputs, int) or num_outputs < 1:
             raise ValueError(f"num_outputs={num_outputs!r}: expected a whole number from 1 on.")
+        of_fixed_size("MultiOutput", metric)
         self.num_outputs = num_outputs
         self.shared = tuple(shared)
         self.metric = stack(metric, num_outputs)
