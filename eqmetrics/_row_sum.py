@@ -127,11 +127,12 @@ def parts_of(metric: AbstractRowSum, *args: Any, **kwargs: Any) -> Parts:
                 f"`{cls}.update` gives a part for `{name}`; rows add to what is declared with "
                 f"`eqm.state(reduce=eqm.exact_sum)`: {', '.join(sums)}.{nearest(name, sums)}"
             )
-        several = isinstance(part, tuple) and not isinstance(part, Part)
-        cells = sizes[name][1 : -1 if several else None]
-        for each in part if several else (part,):
-            if each is not None:
-                _check_part(f"`{cls}.update`: the part `{name}`", each, cells)
+        what, cells = f"`{cls}.update`: the part `{name}`", sizes[name][1:]
+        if isinstance(part, Part):
+            _check_part(what, part, cells)
+        elif part is not None:
+            for each in part:
+                _check_part(what, each, cells[:-1])
     return found
 
 
@@ -186,7 +187,7 @@ def _scattered(cells: Float32[Array, "2 cells"], index: Array, part: Part) -> Pa
     integers = jnp.issubdtype(values.dtype, jnp.integer)
     pairs = from_integer(values) if integers else lift(values.astype(jnp.float32))
     if part.weights is not None:
-        pairs = pairs * column(part.weights, values)
+        pairs = pairs * column(part.weights, values)[None]
     return add_values(cells, index.ravel(), pairs.reshape(2, -1), taken.ravel())
 
 

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import eqmetrics as eqm
+
+from .users_row_sum import MeanSquare
 
 
 def _rows(sizes: tuple[int, ...], **make: Callable) -> list[dict]:
@@ -81,13 +85,26 @@ def columns(rng, n):
     return rng.normal(size=(n, 2)).astype(np.float32)
 
 
+def thirds(rng, n):
+    return rng.integers(0, 3, n).astype(np.int32)
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
     loss_std: eqm.Metric = eqx.field(default_factory=lambda: eqm.Std().from_output("loss"))
 
 
-SIZES = (5, 8, 11)
+SIZES, KEY = (5, 8, 11), jax.random.key(0)
+
+
+def _numbered(**make: Callable) -> list[dict]:
+    """With a different number in each row of all batches."""
+    starts = np.cumsum((0, *SIZES[:-1]))
+    ids = [{"ids": np.arange(a, a + n, dtype=np.int32)} for a, n in zip(starts, SIZES, strict=True)]
+    return [batch | own for batch, own in zip(_rows(SIZES, **make), ids, strict=True)]
+
+
 PAIR = {"predictions": values, "targets": values}
 POSITIVE = {"predictions": positive, "targets": positive}
 INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
@@ -287,6 +304,67 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Invalid": (eqm.Invalid("x > 0"), _rows(SIZES, invalid=lambda rng, n: rng.random(n) < 0.5)),
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
+    "PerGroup": (
+        eqm.PerGroup(eqm.Accuracy(), 3),
+        _rows(SIZES, logits=logits, labels=labels, group=thirds),
+    ),
+    "PerGroup by masks": (eqm.PerGroup(eqm.Max(), 3), _rows(SIZES, values=values, group=thirds)),
+    "PerGroup of a dict": (
+        eqm.PerGroup(
+            eqm.MetricDict(f1=eqm.F1(MULTICLASS), std=eqm.Std().from_output("loss")), 3, worst="min"
+        ),
+        _rows(SIZES, logits=logits, labels=labels, loss=values, group=thirds),
+    ),
+    "PerGroup of a user's metric": (
+        eqm.PerGroup(MeanSquare(2), 3),
+        _rows(SIZES, values=columns, group=thirds),
+    ),
+    "Bootstrap": (
+        eqm.Bootstrap(eqm.Average(), 8, key=KEY, ids=True),
+        _numbered(values=values),
+    ),
+    "Bootstrap of PerGroup": (
+        eqm.Bootstrap(eqm.PerGroup(eqm.Average(), 3), 8, key=KEY, ids=True),
+        _numbered(values=values, group=thirds),
+    ),
+    "PerGroup of Bootstrap": (
+        eqm.PerGroup(eqm.Bootstrap(eqm.Accuracy(), 8, key=KEY, ids=True), 3),
+        _numbered(logits=logits, labels=labels, group=thirds),
+    ),
+    "Windowed": (eqm.Windowed(eqm.Average(), 2), _rows(SIZES, values=values)),
+    "Windowed of a dict": (
+        eqm.Windowed(
+            eqm.MetricDict(
+                accuracy=eqm.Accuracy(),
+                std=eqm.Std().from_output("loss"),
+                newest=eqm.LastValue().from_output("loss"),
+            ),
+            3,
+        ),
+        _rows((8, 8, 8), logits=logits, labels=labels, loss=values),
+    ),
+    "Decayed": (eqm.Decayed(eqm.Std(), half_life=3), _rows(SIZES, values=values)),
+    "Decayed of PerGroup": (
+        eqm.Decayed(eqm.PerGroup(eqm.Average(), 3), half_life=0.5),
+        _rows(SIZES, values=values, group=thirds),
+    ),
+    "Best": (eqm.Best(eqm.Average(), "min"), _rows(SIZES, values=values)),
+    "MultiOutput": (
+        eqm.MultiOutput(eqm.R2(), 2),
+        _rows(SIZES, predictions=columns, targets=columns),
+    ),
+    "Compose": (
+        eqm.Compose(jnp.multiply, eqm.Precision(MULTICLASS), eqm.Recall(MULTICLASS)),
+        of_multiclass(),
+    ),
+    "Classwise": (
+        eqm.Classwise(eqm.Recall(MULTICLASS, average=None), list("abcde")),
+        of_multiclass(),
+    ),
+    "GroupFairness": (
+        eqm.GroupFairness(2),
+        _rows((15, 18, 21), logits=scores(), labels=yes_or_no(), group=yes_or_no()),
+    ),
 }
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
@@ -307,8 +385,22 @@ SLOW = {
     "Quantile",
     "Median",
     "MedianAbsoluteError",
+    "Bootstrap of PerGroup",
+    "PerGroup of Bootstrap",
+    "PerGroup of a dict",
+    "Windowed of a dict",
+    "Decayed of PerGroup",
 }
 # Rows beyond one for each metric.
-MORE = {"scores of one matrix"}
+MORE = {
+    "scores of one matrix",
+    "PerGroup by masks",
+    "PerGroup of a dict",
+    "PerGroup of a user's metric",
+    "Bootstrap of PerGroup",
+    "PerGroup of Bootstrap",
+    "Windowed of a dict",
+    "Decayed of PerGroup",
+}
 # Keeps its state on the host, and says so to every transformation.
 APART = {"Collect"}

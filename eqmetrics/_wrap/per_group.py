@@ -18,6 +18,8 @@ from .._reduction.pair import add_count, fused, Pair
 from .._route import arguments_of
 from .._row_sum import AbstractRowSum, check_parts, parts_of, plus_by_group
 from .._rows import flat
+from .from_fun import FromFun
+from .from_output import FromOutput
 from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
 
 
@@ -42,12 +44,14 @@ def _members(
     known = (group >= 0) & (group < groups)
     own = jnp.where(known, group, 0).astype(jnp.int32)
     # A row of weight 0 isn't there, whatever group it is said to be of.
-    others = {"mask": mask, "weights": None if weights is None else weights != 0}
-    shape = max(group.shape, *(jnp.shape(x) for x in others.values()), key=len)
+    others = {} if mask is None else {"mask": mask}
+    if weights is not None:
+        others["weights"] = weights != 0
+    shape = max((x.shape for x in (group, *others.values())), key=len)
     own, known = (_expanded("group", x, shape) for x in (own, known))
     real = jnp.ones(shape, bool)
     for name, x in others.items():
-        real = real if x is None else real & _expanded(name, x, shape)
+        real &= _expanded(name, x, shape)
     return own, real & known, real & ~known
 
 
@@ -176,11 +180,14 @@ class PerGroup(AbstractExact, AbstractWrapper):
         return rebuild(self, {"metric": metric, "invalid": add_count(self.invalid, bad)})
 
     def exact(self) -> Any:
-        if self.worst is not None or not isinstance(self.metric, AbstractExact):
+        metric = self.metric
+        while isinstance(metric, (FromOutput, FromFun)):
+            metric = metric.metric
+        if self.worst is not None or not isinstance(metric, AbstractExact):
             return None
-        if self.metric.exact() is None:
+        if metric.exact() is None:
             return None
-        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(self.metric))
+        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(metric))
 
     def compute(self) -> Any:
         """The value of the metric, with a leading axis of the groups."""
