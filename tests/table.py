@@ -350,12 +350,12 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "Best": (eqm.Best(eqm.Average(), "min"), _rows(SIZES, values=values)),
     "MultiOutput": (
-        eqm.MultiOutput(eqm.R2(), 2),
+        eqm.MultiOutput(eqm.MeanSquaredError(), 2),
         _rows(SIZES, predictions=columns, targets=columns),
     ),
     "Compose": (
-        eqm.Compose(jnp.multiply, eqm.Precision(MULTICLASS), eqm.Recall(MULTICLASS)),
-        of_multiclass(),
+        eqm.Compose(jnp.divide, eqm.MeanSquaredError(), eqm.MeanAbsoluteError()),
+        _rows(SIZES, **PAIR),
     ),
     "Classwise": (
         eqm.Classwise(eqm.Recall(MULTICLASS, average=None), list("abcde")),

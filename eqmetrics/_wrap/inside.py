@@ -28,13 +28,18 @@ def leaves(metric: Any) -> Iterator[Metric]:
                 yield from leaves(x)
 
 
-def of_fixed_size(wrapper: str, metric: Any) -> None:
-    """An error if it isn't a metric, or one that grows with what it sees."""
+def must_be_metric(wrapper: str, metric: Any) -> None:
+    """An error if it isn't a metric."""
     if not is_metric(metric):
         raise TypeError(
             f"`{wrapper}` got {describe(metric)}, expected a metric."
             + (" Build it: add `()`." if isinstance(metric, type) else "")
         )
+
+
+def of_fixed_size(wrapper: str, metric: Any) -> None:
+    """An error if it isn't a metric, or one that grows with what it sees."""
+    must_be_metric(wrapper, metric)
     if not jax.tree.leaves(metric) and not any(layout(type(m)).arrays for _, m, _ in walk(metric)):
         raise TypeError(f"`{wrapper}` got a `{type(metric).__qualname__}` without any metric.")
     for path, node, _ in walk(metric):
