@@ -6,6 +6,7 @@ from jax import lax
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
+from ._node import vary_like
 from ._reduction.pair import (
     add,
     exponent,
@@ -26,7 +27,7 @@ from ._reduction.pair import (
 _PROMISE = "promise_in_bounds"
 
 
-def _everywhere(x: Array) -> Array:
+def everywhere(x: Array) -> Array:
     """A few bytes a row go to every device where mesh axes are explicit: a scatter or a sort
     of rows that are apart is refused there, and XLA's own plan for automatic axes."""
     apart = any(axis is not None for axis in jax.typeof(x).sharding.spec)
@@ -39,7 +40,7 @@ def add_rows(
 ) -> Float32[Array, "2 cells"]:
     """Adds 1 to the cell of each row that is taken."""
     size, count = cells.shape[1], index.shape[0]
-    index, taken = _everywhere(jnp.where(taken, index, 0)), _everywhere(taken)
+    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
     if size <= 8 * count or count > 2**22:
         new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
         if count >= 2**24:
@@ -65,7 +66,7 @@ def add_weights(
     weights: Float32[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's weight to its cell; rows of weight 0 may have any index."""
-    return add_values(cells, index, lift(weights), weights > 0)
+    return _add_pairs(cells, everywhere(index), lift(everywhere(weights)))
 
 
 @fused
@@ -76,21 +77,25 @@ def add_values(
     taken: Bool[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's pair to its cell; rows that aren't taken may hold anything."""
+    index, high, low = (jnp.where(taken, x, 0) for x in (index, *values))
+    index, high, low = map(everywhere, (index, high, low))
+    return _add_pairs(cells, index, jnp.stack([high, low]))
+
+
+def _add_pairs(cells: Pair, index: Array, values: Pair) -> Pair:
+    """Rows of value 0 may have any index."""
     if index.shape[0] == 0:
         return cells
-    values = jnp.where(taken, values, 0)
-    index, taken = _everywhere(index), _everywhere(taken)
-    values = jnp.stack([_everywhere(values[0]), _everywhere(values[1])])
     if cells.shape[1] <= 64 * index.shape[0]:
-        return add(cells, _limb_sums(cells.shape[1], index, values, taken))
-    return _add_sorted(cells, index, values, taken)
+        return add(cells, _limb_sums(cells.shape[1], index, values))
+    return _add_sorted(cells, index, values)
 
 
-def _limb_sums(size: int, index: Array, values: Pair, taken: Array) -> Pair:
+def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
     """Sums by cell as over devices: a scatter of floats would round at every row, one of
     integer limbs relative to the largest value of the cell adds exactly and in any order. What
     is large, or no number, in one cell leaves the others alone."""
-    index = jnp.where(taken, index, 0)
+    index = jnp.where(values[0] != 0, index, 0)
     tops = jnp.full(size, LEAST_EXPONENT, jnp.int32)
     tops = tops.at[index].max(exponent(values[0]), mode=_PROMISE)
     own = tops.at[index].get(mode=_PROMISE)
@@ -102,11 +107,11 @@ def _limb_sums(size: int, index: Array, values: Pair, taken: Array) -> Pair:
     return sums
 
 
-def _add_sorted(cells: Array, index: Array, values: Pair, taken: Array) -> Array:
+def _add_sorted(cells: Array, index: Array, values: Pair) -> Array:
     """For cells so many that only those touched may be looked at."""
     size = cells.shape[1]
     away = 2 * size  # out of bounds: dropped
-    index, high, low = lax.sort((jnp.where(taken, index, away), *values), num_keys=1)
+    index, high, low = lax.sort((jnp.where(values[0] != 0, index, away), *values), num_keys=1)
     # Rows of one cell are neighbours now: a segmented scan adds them as pairs, and the last
     # row of each cell holds its sum.
     changes, edge = index[1:] != index[:-1], jnp.ones(1, bool)
@@ -124,3 +129,23 @@ def _join(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array,
     (begins, a), (starts, b) = left, right
     joined = add(a.T, b.T).T
     return begins | starts, jnp.where(starts[:, None], b, joined)
+
+
+def cumulated(x: Pair) -> Pair:
+    """The sums of all entries before each, along the last axis, and of all as one more."""
+    cells = x.shape[-1]
+    size = 1 << (cells.bit_length() // 2)
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -cells % size)])
+    # Over blocks side by side, and then over their sums: the root of so many steps.
+    sums, inner = _before(x.reshape(*x.shape[:-1], -1, size))
+    total, outer = _before(sums)
+    whole = add(inner, outer[..., None]).reshape(x.shape)[..., :cells]
+    return jnp.concatenate([whole, total[..., None]], axis=-1)
+
+
+def _before(x: Pair) -> tuple[Pair, Pair]:
+    """The sum over the last axis, and of what comes before each entry."""
+    x = jnp.moveaxis(x, -1, 0)
+    start = vary_like(jnp.zeros(x.shape[1:], x.dtype), x)
+    total, before = lax.scan(lambda total, y: (add(total, y), total), start, x)
+    return total, jnp.moveaxis(before, 0, -1)

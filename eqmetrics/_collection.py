@@ -249,7 +249,7 @@ class Collection(AbstractCollection):
         ```
     """
 
-    def __check_init__(self):
+    def __check_init__(self) -> None:
         for name in layout(type(self)).nested:
             value = getattr(self, name)
             _refuse_class(type(self).__qualname__, name, value)

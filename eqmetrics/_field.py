@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools as ft
+import typing
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,6 +17,7 @@ def state(
     reduce: str | AbstractReduction | None = None,
     initial: float = 0,
     valid: str | None = None,
+    overflow: str | None = None,
 ) -> Any:
     """Declares a state array, and how it merges.
 
@@ -26,6 +29,8 @@ def state(
     - `valid`: says that the array counts invalid rows, and in words which rows are valid:
         `"labels in [0, {self.classes})"`. Where one was counted the value is NaN, and
         `metric.check()` raises. [`eqmetrics.Invalid`][] is such a count, ready to use.
+    - `overflow`: says that the array counts rows that found no room, and in words how much
+        room there should be: `"capacity={self.needed}"`. It has the same consequences.
     """
     if isinstance(reduce, str):
         if reduce not in NAMED:
@@ -34,7 +39,12 @@ def state(
                 f"reduction object.{nearest(reduce, NAMED)}"
             )
         reduce = NAMED[reduce]
-    meta = {"role": "state", "reduce": reduce, "initial": initial, "valid": valid}
+    told = None  # what is said of the rows that the array counts
+    if valid is not None:
+        told = f"{{count}} invalid row(s); valid are {valid}"
+    if overflow is not None:
+        told = f"{{count}} row(s) too many; all would fit in {overflow}"
+    meta = {"role": "state", "reduce": reduce, "initial": initial, "told": told}
     return eqx.field(metadata=meta)
 
 
@@ -43,7 +53,7 @@ def constant() -> Any:
     return eqx.field(metadata={"role": "constant"})
 
 
-def stacked(size: str, *, counted: bool = True) -> Any:
+def stacked(size: str, *, counted: bool | Callable[[Any], Any] = True) -> Any:
     """Declares a metric that stands for several: its arrays have a leading axis, as `vmap`
     leaves it, and each of the states behind it merges with its counterpart.
 
@@ -51,7 +61,7 @@ def stacked(size: str, *, counted: bool = True) -> Any:
 
     - `size`: the static field that says how many there are. [`eqmetrics.stack`][] makes them.
     - `counted`: whether they say which rows are invalid; not if all see rows that another metric
-        sees too.
+        sees too. Or a function of the stack that gives the one metric that says it for all.
     """
     return eqx.field(metadata={"role": "stacked", "size": size, "counted": counted})
 
@@ -61,10 +71,10 @@ class Layout(NamedTuple):
     constants: tuple[str, ...]
     nested: tuple[str, ...]
     stacked: dict[str, str]  # each with the static field that says how many there are
-    uncounted: tuple[str, ...]
+    counted: dict[str, bool | Callable[[Any], Any]]  # which of the stacked
     static: tuple[str, ...]
     initial: dict[str, float]
-    valid: dict[str, str]
+    told: dict[str, str]
     names: tuple[str, ...]
 
     @property
@@ -76,16 +86,17 @@ class Layout(NamedTuple):
 def layout(cls: Any) -> Layout:
     groups: dict[AbstractReduction | None, list[str]] = {}
     roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
-    initial, valid, stacked = {}, {}, {}
+    initial, told, stacked, counted = {}, {}, {}, {}
     fields = [f for f in dataclasses.fields(cls) if f.name != "_built"]
     for f in fields:
         if f.metadata.get("role") == "state":
             groups.setdefault(f.metadata["reduce"], []).append(f.name)
             initial[f.name] = f.metadata["initial"]
-            if f.metadata["valid"] is not None:
-                valid[f.name] = f.metadata["valid"]
+            if f.metadata["told"] is not None:
+                told[f.name] = f.metadata["told"]
         elif f.metadata.get("role") == "stacked":
             stacked[f.name] = f.metadata["size"]
+            counted[f.name] = f.metadata["counted"]
         elif f.metadata.get("static", False):
             roles["static"].append(f.name)
         else:
@@ -95,10 +106,10 @@ def layout(cls: Any) -> Layout:
         constants=tuple(roles["constant"]),
         nested=tuple(roles["nested"]),
         stacked=stacked,
-        uncounted=tuple(f.name for f in fields if not f.metadata.get("counted", True)),
+        counted=counted,
         static=tuple(roles["static"]),
         initial=initial,
-        valid=valid,
+        told=told,
         names=tuple(f.name for f in fields),
     )
 
@@ -111,7 +122,8 @@ def check_class(cls: Any, own_merge: bool) -> None:
         declared = cls.__dict__.get(name)
         meta = declared.metadata if isinstance(declared, dataclasses.Field) else {}
         role = "static" if meta.get("static") else meta.get("role")
-        if role is None and is_array_hint(hints.get(name)):
+        abstract = typing.get_origin(hints.get(name)) is eqx.AbstractVar
+        if role is None and not abstract and is_array_hint(hints.get(name)):
             raise TypeError(
                 f"`{cls.__qualname__}.{name}` is an array that doesn't say how it merges. "
                 f"Write `{name}: ... = eqm.state(reduce='sum')` (or 'max', 'min'), or "

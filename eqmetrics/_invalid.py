@@ -1,3 +1,4 @@
+import functools as ft
 from typing import Any, final, Self
 
 import equinox as eqx
@@ -15,7 +16,8 @@ from ._reduction.pair import add_count, to_float
 
 
 class InvalidDataError(ValueError):
-    """Rows outside the range that a metric accepts were seen."""
+    """Rows were seen that are outside the range that a metric accepts, or for which it has no
+    room."""
 
 
 @final
@@ -56,24 +58,24 @@ class Invalid(AbstractInvalid):
         return to_float(self.pair)
 
 
-def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
-    """`(metric, valid range, pair)` of every count of invalid rows in a pytree."""
-    found: dict[int, tuple[str, str, Any]] = {}
+def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
+    """`(where, what is told, pair)` of every count of rows that were left out in a pytree."""
+    found: dict[int, tuple[str, Any, Any]] = {}
 
     def name_of(where: str, cls: str) -> str:
         return f"{where} ({cls})" if where else cls
 
     def look_into_stack(metric: Any, where: str) -> None:
-        labels: list[tuple[str, str]] = []
+        labels: list[tuple[str, Any]] = []
 
         def pairs(one):
             counts = invalid_counts(one)
-            labels[:] = [(name, valid) for name, valid, _ in counts]
+            labels[:] = [(name, told) for name, told, _ in counts]
             return [pair for _, _, pair in counts]
 
         stacked = jax.vmap(pairs)(metric)
-        for (name, valid), pair in zip(labels, stacked, strict=True):
-            found[id(pair)] = f"{where} {name}".strip(), valid, pair
+        for (name, told), pair in zip(labels, stacked, strict=True):
+            found[id(pair)] = f"{where} {name}".strip(), told, pair
 
     def look(tree: Any, where: str, owner: str = "") -> None:
         for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
@@ -82,17 +84,19 @@ def invalid_counts(tree: Any) -> list[tuple[str, str, Any]]:
 
     def look_into(metric: Any, where: str, owner: str) -> None:
         # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
-        parts = AbstractInvalid, AbstractStatistic
+        parts = AbstractInvalid, AbstractStatistic, AbstractWrapper
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         mine = layout(type(metric))
-        for name, valid in mine.valid.items():
+        for name, told in mine.told.items():
             pair = getattr(metric, name)
             name = name_of(where, cls)
             if id(pair) in found:  # a statistic that several members share
                 name = f"{found[id(pair)][0]}, {name}"
-            found[id(pair)] = name, valid.format(self=metric), pair
-        for n in mine.stacked:
-            if n not in mine.uncounted:
+            found[id(pair)] = name, ft.partial(told.format, self=metric), pair
+        for n, counted in mine.counted.items():
+            if callable(counted):
+                look(counted(getattr(metric, n)), where)
+            elif counted:
                 look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
             look(metric.members(), where)
@@ -120,9 +124,8 @@ def raise_if_invalid(tree: Any) -> None:
     counts = invalid_counts(tree)
     pairs = jax.device_get([pair for _, _, pair in counts])
     lines = [
-        f"{where}{_places(pair)}: {int(np.sum(pair, dtype=np.float64))} invalid row(s); valid "
-        f"are {valid}"
-        for (where, valid, _), pair in zip(counts, pairs, strict=True)
+        f"{where}{_places(pair)}: {told(count=int(np.sum(pair, dtype=np.float64)))}"
+        for (where, told, _), pair in zip(counts, pairs, strict=True)
         if np.any(pair != 0)
     ]
     if lines:

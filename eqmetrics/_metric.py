@@ -100,11 +100,16 @@ def _finish_update(metric: "Metric", out: Any, inputs: Any) -> Any:
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
+    return nan_where_left_out(metric, value)
+
+
+def nan_where_left_out(metric: "Metric", value: Any) -> Any:
+    """The value, or NaN if rows were left out that were invalid or found no room."""
     counts = [
         getattr(node, name)
         for _, node, axes in walk(metric)
         if not axes  # of a stack each value has had its own
-        for name in layout(type(node)).valid
+        for name in layout(type(node)).told
     ]
     if not counts:
         return value
@@ -157,7 +162,7 @@ class Metric(Node):
             arrays = tuple(getattr(self, n) for n in names)
             if reduction is None:
                 empty = [
-                    jnp.full(x.shape, mine.initial[n], x.dtype)
+                    jax.tree.map(lambda y, n=n: jnp.full(y.shape, mine.initial[n], y.dtype), x)
                     for n, x in zip(names, arrays, strict=True)
                 ]
             else:

@@ -22,6 +22,7 @@ from ._node import (
 )
 from ._reduction import AbstractReduction, run
 from ._reduction.base import Plan
+from ._reduction.pair import fused
 
 
 _T = TypeVar("_T")
@@ -157,7 +158,8 @@ def vary(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
 
 def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
     for path, node, _ in walk(metric):
-        arrays = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        states = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        arrays = jax.tree.leaves(states)
         same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
         if arrays and same and not is_fresh(node):
             raise TypeError(
@@ -210,7 +212,7 @@ def reduce(tree: _T) -> _T:
 
 
 def _reduce_one(metric: Metric) -> Metric:
-    leaves, treedef = jax.tree.flatten(metric)
+    leaves = jax.tree.leaves(metric)
     if not leaves:  # a dict without members, or what has collected nothing
         return metric
     sizes = {x.shape[:1] for x in leaves}
@@ -222,20 +224,23 @@ def _reduce_one(metric: Metric) -> Metric:
             f"stacked state have in common, and these have none{what}. If it is one state "
             "already, there is nothing to reduce."
         )
-    fixed = _constants(metric)
+    new = _merged(metric)
+    check_mergeable(new, new)
+    return new
 
-    def merged(stacked):
-        return jax.tree.leaves(all_reduce(jax.tree.unflatten(treedef, stacked), _STACKED))
 
-    def out(stacked):
-        whole = merged(stacked)
+@fused
+def _merged(stacked: Metric) -> Metric:
+    leaves, treedef = jax.tree.flatten(stacked)
+    fixed = _constants(stacked)
+
+    def out(leaves):
+        whole = jax.tree.leaves(all_reduce(jax.tree.unflatten(treedef, leaves), _STACKED))
         return [None if f else x for f, x in zip(fixed, whole, strict=True)]
 
     done = jax.vmap(out, out_axes=None, axis_name=_STACKED)(leaves)
     done = [x[0] if f else y for f, x, y in zip(fixed, leaves, done, strict=True)]
-    new = jax.tree.unflatten(treedef, done)
-    check_mergeable(new, new)
-    return new
+    return jax.tree.unflatten(treedef, done)
 
 
 def _constants(metric: Metric) -> list[bool]:

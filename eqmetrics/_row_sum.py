@@ -15,7 +15,7 @@ from ._field import layout
 from ._metric import Metric
 from ._reduction import EXACT_SUM
 from ._reduction.pair import add, from_integer, fused, lift, Pair
-from ._rows import column, Rows, weighted_sum
+from ._rows import Rows, weighted_sum
 
 
 class Part(NamedTuple):
@@ -178,17 +178,24 @@ def _scattered(cells: Float32[Array, "2 cells"], index: Array, part: Part) -> Pa
     if part.mask is not None:
         taken &= part.mask[:, None]
     values = part.values.reshape(index.shape)
-    if values.dtype == jnp.bool_:
-        taken = (taken & values).ravel()
-        if part.weights is None:
-            return add_rows(cells, index.ravel(), taken)
-        weights = jnp.broadcast_to(part.weights[:, None], index.shape).ravel()
-        return add_weights(cells, index.ravel(), jnp.where(taken, weights, 0))
     integers = jnp.issubdtype(values.dtype, jnp.integer)
+    # Place after place and not row after row: so they were put side by side.
+    if values.dtype == jnp.bool_:
+        taken, index = (taken & values).T.ravel(), index.T.ravel()
+        if part.weights is None:
+            return add_rows(cells, index, taken)
+        taken = taken.reshape(-1, len(part.weights))
+        if len(taken) <= 8:
+            # XLA's CPU keeps what is concatenated, and computes the rest anew in each scatter.
+            weights = jnp.concatenate([jnp.where(row, part.weights, 0) for row in taken])
+        else:
+            weights = jnp.where(taken, part.weights[None, :], 0).ravel()
+        return add_weights(cells, index, weights)
     pairs = from_integer(values) if integers else lift(values.astype(jnp.float32))
     if part.weights is not None:
-        pairs = pairs * column(part.weights, values)[None]
-    return add_values(cells, index.ravel(), pairs.reshape(2, -1), taken.ravel())
+        pairs = pairs * part.weights[None, :, None]
+    pairs = jnp.swapaxes(pairs, 1, 2).reshape(2, -1)
+    return add_values(cells, index.T.ravel(), pairs, taken.T.ravel())
 
 
 def plus_by_group(

@@ -109,7 +109,8 @@ def rows(
     shape: tuple[int, ...] = (),
     name: str = "values",
 ) -> Rows:
-    """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens."""
+    """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens. What an
+    `update` was given are arrays when its body runs, whatever its annotations allow."""
     if jnp.issubdtype(values.dtype, jnp.complexfloating):
         raise TypeError(
             f"`{name}` is {describe(values)}, expected real numbers: give the real part, the "

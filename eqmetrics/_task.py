@@ -67,7 +67,7 @@ class Binary(AbstractTask):
     threshold: float = 0.5
     ignore_index: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_threshold(self.threshold)
 
     @property
@@ -100,7 +100,7 @@ class Multiclass(AbstractTask):
     top_k: int = 1
     ignore_index: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_size("num_classes", self.num_classes, 1)
         _check_size("top_k", self.top_k, 1)
 
@@ -135,7 +135,7 @@ class Multilabel(AbstractTask):
     threshold: float = 0.5
     ignore_index: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_size("num_labels", self.num_labels, 1)
         _check_threshold(self.threshold)
 

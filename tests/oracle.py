@@ -1,10 +1,11 @@
 """What the oracle tests share: batches drawn in one shape, and two ways to see them all."""
 
+import functools as ft
 from typing import Any
 
 import jax
 import numpy as np
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, Phase, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 
@@ -118,3 +119,45 @@ def real_rows(batch: dict[str, np.ndarray], *names: str) -> list[np.ndarray]:
 
 def agree(got: Any, want: Any, rtol: float = 1e-5, atol: float = 0.0) -> None:
     np.testing.assert_allclose(np.asarray(got, np.float64), want, rtol, atol)
+
+
+# Four draws of 50 cases, which go through one program side by side: 200 over each way.
+at_once = settings(
+    deadline=None,
+    max_examples=4,
+    derandomize=True,
+    suppress_health_check=slowly,
+    phases=[Phase.generate],  # a seed has no simpler form
+)
+seeds = st.integers(0, 2**32 - 1)
+CASES = 50
+
+
+def cases(
+    seed: int, low: float = -2.0, *, weighted: bool = True, columns: tuple[int, ...] = ()
+) -> dict[str, np.ndarray]:
+    """As `pairs`, with a leading axis of `CASES`."""
+    rng = np.random.default_rng(seed)
+    size = (CASES, STEPS, ROWS)
+    draw = lambda: rng.integers(int(low * 1024), 2049, (*size, *columns)) / 1024
+    batch = {name: draw().astype(np.float32) for name in ("predictions", "targets")}
+    one = np.broadcast_to(np.arange(ROWS) == 2, size)
+    some = rng.random(size) < rng.random((CASES, 1, 1))
+    kinds = [some, np.ones(size, bool), one, np.zeros(size, bool)]
+    which = rng.choice(4, (CASES, STEPS, 1), p=[0.5, 0.25, 0.125, 0.125])
+    batch["mask"] = np.select([which == i for i in range(4)], kinds, False)
+    if weighted:
+        weights = rng.choice(np.array([0.0, 1, 2, 3, 0.25, 0.7, 1e3], np.float32), size)
+        # in a third of the cases all equal
+        batch["weights"] = np.where(rng.random((CASES, 1, 1)) < 1 / 3, np.float32(1), weights)
+    return batch
+
+
+@ft.partial(jax.jit, static_argnames="way")
+def values_of(way: Any, metric: Any, batches: dict[str, Any]) -> Any:
+    """The value of the metric for each of stacked cases."""
+    return jax.vmap(lambda batch: way(metric, batch).compute())(batches)
+
+
+def separate(stacked: Any) -> list[Any]:
+    return [jax.tree.map(lambda x, i=i: x[i], stacked) for i in range(CASES)]

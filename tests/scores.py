@@ -75,3 +75,8 @@ def kept(batch, name):
 @jax.jit
 def read(metric):
     return metric.compute(), metric.bounds()
+
+
+@jax.jit
+def read_value(metric):
+    return metric.compute()

@@ -89,6 +89,11 @@ def thirds(rng, n):
     return rng.integers(0, 3, n).astype(np.int32)
 
 
+def spread_of(x, y, mask):
+    both = jnp.where(mask, x * y, 0)
+    return {"least": jnp.min(both), "most": jnp.max(both), "rows": jnp.sum(mask)}
+
+
 class Evaluation(eqm.Collection):
     accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)
     loss: eqm.Metric = eqx.field(default_factory=lambda: eqm.Average().from_output("loss"))
@@ -96,16 +101,16 @@ class Evaluation(eqm.Collection):
 
 
 SIZES, KEY = (5, 8, 11), jax.random.key(0)
+IDS = np.split(np.arange(24, dtype=np.int32), [5, 13])
 
 
-def _numbered(**make: Callable) -> list[dict]:
+def numbered(**make: Callable) -> list[dict]:
     """With a different number in each row of all batches."""
-    starts = np.cumsum((0, *SIZES[:-1]))
-    ids = [{"ids": np.arange(a, a + n, dtype=np.int32)} for a, n in zip(starts, SIZES, strict=True)]
-    return [batch | own for batch, own in zip(_rows(SIZES, **make), ids, strict=True)]
+    return [b | {"ids": i} for b, i in zip(_rows(SIZES, **make), IDS, strict=True)]
 
 
 PAIR = {"predictions": values, "targets": values}
+TIED = {"predictions": logit, "targets": logit}
 POSITIVE = {"predictions": positive, "targets": positive}
 INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
 VECTORS = {"predictions": vectors, "targets": vectors}
@@ -127,6 +132,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Quantile": (eqm.Quantile((0.1, 0.8)), _rows(SIZES, values=values)),
     "Median": (eqm.Median(), _rows(SIZES, values=values)),
     "Distinct": (eqm.Distinct(bits=5), _rows(SIZES, ids=labels)),
+    "Reservoir": (
+        eqm.Reservoir(7, KEY),
+        numbered(values=values),
+    ),
     "Moments": (eqm.Moments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
     "Accuracy": (eqm.Accuracy(), _rows(SIZES, logits=logits, labels=labels)),
@@ -162,6 +171,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.ScoreHistogram(eqm.Multiclass(5), resolution=9),
         _rows(SIZES, logits=logits, labels=labels),
     ),
+    "ScoreBuffer": (
+        eqm.ScoreBuffer(eqm.Multilabel(3), 100),
+        _rows(SIZES, probabilities=lambda rng, n: rng.random((n, 3)), labels=yes_or_no(3)),
+    ),
+    "exact AUROC": (eqm.AUROC(eqm.Multiclass(5), exact=100, average="micro"), of_multiclass()),
+    "AUROC of pairs": (
+        eqm.AUROC(eqm.Multiclass(5), multi_class="ovo", resolution=9),
+        of_multiclass((40, 30, 50)),
+    ),
     "AUROC": (
         eqm.AUROC(eqm.Binary(), resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
@@ -189,6 +207,14 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "CalibrationError": (
         eqm.CalibrationError(eqm.Multiclass(5), bins=5),
+        _rows(SIZES, probabilities=shares, labels=labels),
+    ),
+    "ConfidenceHistogram": (
+        eqm.ConfidenceHistogram(eqm.Binary(), resolution=9),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
+    "AdaptiveCalibrationError": (
+        eqm.AdaptiveCalibrationError(eqm.Multiclass(5), bins=3, per_class=True, resolution=9),
         _rows(SIZES, probabilities=shares, labels=labels),
     ),
     "ReliabilityDiagram": (
@@ -224,6 +250,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Minkowski": (eqm.Minkowski(3), _rows(SIZES, **PAIR)),
     "MaxError": (eqm.MaxError(), _rows(SIZES, **PAIR)),
     "Tweedie": (eqm.Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "D2Tweedie": (eqm.D2Tweedie(1.5), _rows(SIZES, **POSITIVE)),
+    "OneSidedErrors": (eqm.OneSidedErrors(), _rows(SIZES, **PAIR)),
+    "D2Pinball": (eqm.D2Pinball(0.3), _rows(SIZES, **PAIR)),
+    "D2AbsoluteError": (eqm.D2AbsoluteError(), _rows(SIZES, **PAIR)),
+    "Wasserstein1D": (eqm.Wasserstein1D(), _rows(SIZES, **PAIR)),
+    "PairBuffer": (eqm.PairBuffer(80), _rows(SIZES, **PAIR)),
+    "Spearman": (eqm.Spearman(80), _rows(SIZES, **TIED)),
+    "Kendall": (eqm.Kendall(80), _rows(SIZES, **TIED)),
+    "ConcordanceIndex": (eqm.ConcordanceIndex(80), _rows(SIZES, events=yes, **TIED)),
     "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
     "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),
     "CriticalSuccessIndex": (eqm.CriticalSuccessIndex(0.0), _rows(SIZES, **PAIR)),
@@ -302,6 +337,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "Collection": (Evaluation(), _rows(SIZES, logits=logits, labels=labels, loss=values)),
     "Invalid": (eqm.Invalid("x > 0"), _rows(SIZES, invalid=lambda rng, n: rng.random(n) < 0.5)),
+    "Buffer": (
+        eqm.Buffer(100, predictions=jnp.float32, targets=jnp.float32, fn=spread_of),
+        _rows(SIZES, **PAIR),
+    ),
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
     "PerGroup": (
@@ -321,15 +360,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "Bootstrap": (
         eqm.Bootstrap(eqm.Average(), 8, key=KEY, ids=True),
-        _numbered(values=values),
+        numbered(values=values),
     ),
     "Bootstrap of PerGroup": (
         eqm.Bootstrap(eqm.PerGroup(eqm.Average(), 3), 8, key=KEY, ids=True),
-        _numbered(values=values, group=thirds),
+        numbered(values=values, group=thirds),
     ),
     "PerGroup of Bootstrap": (
         eqm.PerGroup(eqm.Bootstrap(eqm.Accuracy(), 8, key=KEY, ids=True), 3),
-        _numbered(logits=logits, labels=labels, group=thirds),
+        numbered(logits=logits, labels=labels, group=thirds),
     ),
     "Windowed": (eqm.Windowed(eqm.Average(), 2), _rows(SIZES, values=values)),
     "Windowed of a dict": (
@@ -369,6 +408,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
 SLOW = {
+    "AUROC of pairs",
     "AveragePrecision",
     "Gini",
     "ROC",
@@ -385,6 +425,9 @@ SLOW = {
     "Quantile",
     "Median",
     "MedianAbsoluteError",
+    "D2Pinball",
+    "D2AbsoluteError",
+    "Wasserstein1D",
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
     "PerGroup of a dict",
@@ -394,6 +437,8 @@ SLOW = {
 # Rows beyond one for each metric.
 MORE = {
     "scores of one matrix",
+    "exact AUROC",
+    "AUROC of pairs",
     "PerGroup by masks",
     "PerGroup of a dict",
     "PerGroup of a user's metric",

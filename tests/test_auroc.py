@@ -1,5 +1,6 @@
 """`AUROC` beside scikit-learn's `roc_auc_score`: the truth lies inside its bounds."""
 
+import itertools
 import math
 
 import jax
@@ -129,7 +130,7 @@ def test_undefined():
     bad = auroc.update(logits=jnp.array([0.0, 1.0, jnp.nan]), labels=jnp.array([0, 1, 1]))
     assert jnp.isnan(bad.compute()) and jnp.isnan(jnp.stack(bad.bounds())).all()
     with pytest.raises(ValueError, match="average"):
-        eqm.AUROC(eqm.Binary(), average="micro")
+        eqm.AUROC(eqm.Binary(), average="mean")  # pyright: ignore[reportArgumentType]
 
 
 def test_readouts_share_one_statistic():
@@ -146,3 +147,47 @@ def test_readouts_share_one_statistic():
     assert isinstance(auroc, eqm.AUROC)
     low, high = auroc.bounds()
     assert low <= 1 <= high and metrics.compute()["precision"] > 0.999
+
+
+def test_one_against_one():
+    # The classes of `ignored` have no rows, and so no pairs.
+    rng = np.random.default_rng(0)
+    for ignored in ((), (3,)):
+        labels = rng.choice([c for c in range(4) if c not in ignored], 300).astype(np.int32)
+        p = rng.gamma(0.5, size=(300, 4)) + np.eye(4)[labels] * 0.3
+        p = (p / p.sum(-1, keepdims=True)).astype(np.float32)
+        known = [c for c in range(4) if c not in ignored]
+        few = p[:, known].astype(np.float64)
+        for average in ("macro", "weighted"):
+            areas, rows = [], []
+            for a, b in itertools.combinations(range(len(known)), 2):
+                pair = np.isin(labels, [known[a], known[b]])
+                is_a = labels[pair] == known[a]
+                both = roc_auc_score(is_a, few[pair, a]), roc_auc_score(~is_a, few[pair, b])
+                areas.append(sum(both) / 2)
+                rows.append(pair.sum() if average == "weighted" else 1)
+            want = np.average(areas, weights=rows)
+            if not ignored:
+                peer = roc_auc_score(labels, p, multi_class="ovo", average=average)
+                np.testing.assert_allclose(want, peer, atol=1e-6)
+            for options in ({"exact": 300}, {"resolution": 12}):
+                task = eqm.Multiclass(4)
+                metric = eqm.AUROC(task, average=average, multi_class="ovo", **options)  # pyright: ignore
+                got, (low, high) = read(update(metric, dict(probabilities=p, labels=labels)))
+                assert low - 1e-9 <= want <= high + 1e-9 and high - low < 1e-2
+                np.testing.assert_allclose(got, want, atol=1e-6 if "exact" in options else 1e-3)
+
+
+def test_one_against_one_by_hand():
+    # Class 2 is ignored. Of 0 and 1: by the scores of 0, 1 of 2 pairs in order; of 1, 1.5.
+    p = jnp.array([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], [0.375, 0.5, 0.125], [0.0, 0.0, 1.0]])
+    task = eqm.Multiclass(3, ignore_index=2)
+    for options in ({}, dict(exact=4)):
+        metric = eqm.AUROC(task, multi_class="ovo", **options)
+        assert metric(probabilities=p, labels=jnp.array([0, 0, 1, 2])) == (0.5 + 1) / 2
+    with pytest.raises(ValueError, match="'ovo' is for a multiclass task"):
+        eqm.AUROC(eqm.Binary(), multi_class="ovo")
+    with pytest.raises(ValueError, match="average='micro'"):
+        eqm.AUROC(task, multi_class="ovo", average="micro")
+    with pytest.raises(ValueError, match=r"4.6 GiB at resolution=9"):
+        eqm.AUROC(eqm.Multiclass(780), multi_class="ovo", resolution=9)

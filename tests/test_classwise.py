@@ -57,14 +57,6 @@ def test_values_of_several_arrays_and_of_groups():
     assert list(inside) == NAMES
 
 
-def test_it_shares_the_statistic_of_its_metric():
-    task = eqm.Multiclass(3)
-    members = {"f1": eqm.F1(task), "recall": eqm.Classwise(RECALL, NAMES)}
-    metrics = eqm.MetricDict(members)
-    assert len(metrics.states) == 1
-    assert metrics(**DATA)["recall"]["dog"] == 0.5
-
-
 def test_what_it_refuses():
     with pytest.raises(ValueError, match="names='abc': expected a list of different names"):
         eqm.Classwise(RECALL, "abc")

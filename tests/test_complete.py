@@ -1,34 +1,60 @@
-"""A public metric has laws, an oracle, an entry in the docs and a docstring that says all."""
+"""A public metric has laws, an oracle, an entry in the docs and a docstring that says all.
+`python -m tests.test_complete` lists every public name and where it has these."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
 
 import eqmetrics as eqm
 
-from .table import APART, MORE, ROWS
+from .table import APART, MORE, ROWS, SLOW
 
 
 TESTS = Path(__file__).parent
-DOCS = [p.read_text() for p in (TESTS.parent / "docs" / "docs").rglob("*.md")]
+PAGES = {p: p.read_text() for p in (TESTS.parent / "docs" / "docs").rglob("*.md")}
 METRICS = {
     name: x
     for name, x in vars(eqm).items()
     if inspect.isclass(x) and issubclass(x, eqm.Metric) and not inspect.isabstract(x)
 }
+FAMILIES = "_aggregate", "_classification", "_regression"
+
+
+def its_test(x: object) -> Path:
+    module = getattr(x, "__module__", "").split(".")
+    return TESTS / f"test_{module[-1].lstrip('_')}.py"
+
+
+def entry_of(name: str) -> Path | None:
+    """The page that has the entry of a public name."""
+    entry = re.compile(rf"^::: eqmetrics\.{name}$", re.M)
+    return next((page for page, text in PAGES.items() if entry.search(text)), None)
+
+
+def row_of(name: str) -> Path | None:
+    """The page of a family that has it in a table; a statistic, which is read by what stands
+    there, anywhere."""
+    start = "" if issubclass(METRICS.get(name, object), eqm.AbstractStatistic) else r"^\|.*"
+    row = re.compile(rf"{start}\[eqmetrics\.{name}\]", re.M)
+    pages = (page for page in PAGES if page.parent.name == "docs")
+    found = (page for page in pages if not page.name.startswith("coming_from"))
+    return next((page for page in found if row.search(PAGES[page])), None)
 
 
 def missing(name: str, cls: type) -> list[str]:
     lacks = []
     if name not in ROWS and name not in APART:
         lacks.append("a row in tests/table.py")
-    file = TESTS / f"test_{cls.__module__.split('.')[-1].lstrip('_')}.py"
+    file = its_test(cls)
     text = file.read_text() if file.exists() else ""
     if name not in text or "@given(" not in text:
         lacks.append(f"an oracle in tests/{file.name}")
-    if not any(f"::: eqmetrics.{name}\n" in page + "\n" for page in DOCS):
+    if entry_of(name) is None:
         lacks.append(f"`::: eqmetrics.{name}` in docs/docs")
+    if any(part in FAMILIES for part in cls.__module__.split(".")) and row_of(name) is None:
+        lacks.append("a row in a table of its family's page")
     sections = ["State:", "Undefined when", "!!! example"]
     # `from_output` and `from_fun` make these two.
     if name not in ("FromOutput", "FromFun") and takes_arguments(cls):
@@ -64,3 +90,47 @@ def test_what_is_missing_is_told():
 
 def test_no_row_of_the_table_is_left_over():
     assert ROWS.keys() - MORE | APART == METRICS.keys()
+
+
+PUBLIC = re.findall(r"\bas (\w+)", Path(eqm.__file__ or "").read_text())
+
+
+def test_a_public_name_has_an_entry_and_a_docstring():
+    lacks = {
+        name: [
+            *["an entry in docs/docs/api"] * (entry_of(name) is None),
+            *["a docstring"] * (not inspect.getdoc(getattr(eqm, name))),
+        ]
+        for name in PUBLIC
+    }
+    assert {name: x for name, x in lacks.items() if x} == {}
+    assert METRICS.keys() <= set(PUBLIC)
+
+
+def inventory() -> list[tuple[str, ...]]:
+    """Of every public name: its file, its law, its test, its entry, and its row."""
+    rows = []
+    for name in PUBLIC:
+        x = getattr(eqm, name)
+        page = lambda p: p.relative_to(TESTS.parent / "docs" / "docs").as_posix() if p else "-"
+        file = (getattr(x, "__module__", None) or type(x).__module__).replace(".", "/")
+        test, metric = its_test(x), name in METRICS
+        law = "host" if name in APART else "slow" if name in SLOW else "yes"
+        rows.append(
+            (
+                name,
+                f"{file}.py",
+                law if metric else "",
+                test.name if test.exists() else "-",
+                page(entry_of(name)),
+                page(row_of(name)) if metric else "",
+                ", ".join(missing(name, x)) if metric else "",
+            )
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    head = "name", "file", "laws", "test", "entry", "row", "missing"
+    for row in [head, *inventory()]:
+        print("".join(f"{x:<{w}}" for x, w in zip(row, (30, 48, 6, 34, 24, 22, 0), strict=True)))

@@ -77,6 +77,7 @@ def run_page(text: str, source: str, folder: Path, monkeypatch: pytest.MonkeyPat
     module = types.ModuleType(f"page_{Path(source).stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.chdir(folder)  # pages write files
     tests = []
     for block in blocks(text):
         if block.title is None:

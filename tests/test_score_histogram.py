@@ -158,3 +158,13 @@ def test_all_readouts_of_curves_share_one():
     assert len(metrics) == 20
     shapes = lambda m: [x.shape for x in jax.tree.leaves(m)]
     assert shapes(metrics) == shapes(eqm.ScoreHistogram(task, resolution=9))
+
+
+def test_a_label_beyond_32_bits_is_invalid_with_64_bit_types():
+    with jax.enable_x64(True):
+        labels = jnp.array([2**32, 1], jnp.int64)
+        for task, p in ((eqm.Binary(), jnp.ones(2) / 2), (eqm.Multiclass(2), jnp.eye(2))):
+            for metric in (eqm.AUROC(task, resolution=9), eqm.LogLoss(task), eqm.Hinge(task)):
+                name = "logits" if isinstance(metric, eqm.Hinge) else "probabilities"
+                with pytest.raises(eqm.InvalidDataError, match="1 invalid row"):
+                    metric.update(labels=labels, **{name: p}).check()

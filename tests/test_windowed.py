@@ -22,9 +22,7 @@ MASK = RNG.random((STEPS, 2)) < 0.7  # some updates are empty
 
 
 def inner() -> eqm.MetricDict:
-    return eqm.MetricDict(
-        mean=eqm.Average(), largest=eqm.Max().from_output("values"), newest=eqm.LastValue()
-    )
+    return eqm.MetricDict(mean=eqm.Average(), newest=eqm.LastValue())
 
 
 def update(metric, batch):
@@ -49,7 +47,6 @@ def truth(end: int, size: int, values=VALUES, mask=MASK) -> dict[str, float]:
     newest = [v[m] for v, m in zip(values[last], mask[last], strict=True) if m.any()]
     return {
         "mean": x.mean() if x.size else np.nan,
-        "largest": x.max(initial=-np.inf),
         "newest": newest[-1].mean(dtype=np.float64) if newest else np.nan,
     }
 
@@ -59,7 +56,7 @@ def same(got, want) -> None:
         np.testing.assert_allclose(got[name], x, 1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 100])
+@pytest.mark.parametrize("size", [1, 3, 100])
 def test_each_value_is_that_of_the_last_updates(size):
     _, values = run(eqm.Windowed(inner(), size), VALUES, MASK)
     for i in range(STEPS):
@@ -98,7 +95,7 @@ def test_eager_jit_and_a_checkpoint_in_the_middle_agree():
     assert np.isnan(metric.reset().compute()["mean"])
 
 
-@pytest.mark.parametrize("size", [1, 3, 4])
+@pytest.mark.parametrize("size", [1, 3])
 def test_merge_joins_consecutive_parts(size):
     empty = eqm.Windowed(inner(), size)
     states = [empty]
@@ -125,10 +122,10 @@ def test_devices_have_rows_of_their_own_in_the_same_updates():
         VALUES[:12].reshape(4, 3, 2), np.ones((4, 3, 2), bool)
     )
     got, x = parts.reduce().compute(), VALUES[:12].reshape(4, 3, 2)
-    same(got, {"mean": x[:, 1:].mean(), "largest": x[:, 1:].max(), "newest": x[:, 2].mean()})
+    same(got, {"mean": x[:, 1:].mean(), "newest": x[:, 2].mean()})
     # a window that has seen updates, and then one of every device
-    across = jax.vmap(lambda v: metric.update(values=VALUES[0]).update_across("d", values=v),
-                      axis_name="d")
+    seen = metric.update(values=VALUES[0])
+    across = jax.jit(jax.vmap(lambda v: seen.update_across("d", values=v), axis_name="d"))
     got = jax.tree.map(lambda a: a[0], across(x[:, 0])).compute()
     same(got, {"mean": np.append(x[:, 0], VALUES[0]).mean(), "newest": x[:, 0].mean()})
 
@@ -136,7 +133,7 @@ def test_devices_have_rows_of_their_own_in_the_same_updates():
 def test_invalid_rows_leave_with_their_update():
     metric = eqm.Windowed(eqm.Average(), 2)
     bad = metric.update(values=jnp.ones(2), weights=jnp.array([1.0, -1.0]))
-    with pytest.raises(eqm.InvalidDataError, match="1 invalid"):
+    with pytest.raises(eqm.InvalidDataError, match="^Average: 1 invalid"):
         bad.check()
     bad = bad.update(values=jnp.ones(2))
     assert jnp.isnan(bad.compute())

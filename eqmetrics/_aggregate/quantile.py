@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
+from .._metric import nan_where_left_out
 from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, lift, multiply, Pair, sum_pairs, to_float
 from .._rows import undefined_as
@@ -98,7 +99,7 @@ class Quantile(AbstractReadout):
 
     def bounds(self) -> tuple[Float32[Array, "..."], Float32[Array, "..."]]:
         """Two numbers that the quantile lies between."""
-        return bounds_of(self.statistic, self.q, self.undefined)
+        return nan_where_left_out(self, bounds_of(self.statistic, self.q, self.undefined))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(len(q),)` if `q` is a tuple."""
@@ -136,7 +137,7 @@ class Median(AbstractReadout):
 
     def bounds(self) -> tuple[Float32[Array, ""], Float32[Array, ""]]:
         """Two numbers that the median lies between."""
-        return bounds_of(self.statistic, 0.5, self.undefined)
+        return nan_where_left_out(self, bounds_of(self.statistic, 0.5, self.undefined))
 
     def compute(self) -> Float32[Array, ""]:
         return value_of(self.statistic, 0.5, self.undefined)

@@ -2,6 +2,7 @@
 narrow relative to the value. Those of the second are equal, as wide as a power of two that
 follows from the smallest and the largest value: narrow relative to the range, at any offset."""
 
+import functools as ft
 from typing import final, NamedTuple, Self
 
 import jax
@@ -203,6 +204,36 @@ class QuantileSketch(AbstractStatistic):
             "smallest": jnp.where(some, -self.ends[1], jnp.nan),
             "largest": jnp.where(some, self.ends[0], jnp.nan),
         }
+
+
+class Cells(NamedTuple):
+    """The weight of each sketch in cells that are the same for all, and what the values in a
+    cell lie between; of empty cells too these are in order, and in the range of all values."""
+
+    weights: list[Pair]
+    low: Float32[Array, "cells"]
+    high: Float32[Array, "cells"]
+
+
+def layouts(*sketches: QuantileSketch) -> tuple[Cells, Cells]:
+    """Both layouts of several sketches."""
+    ends = ft.reduce(jnp.maximum, [s.ends for s in sketches])
+    smallest, largest = -ends[1], ends[0]
+    g, width = grid(ends), bound(grid(ends).exponent)
+    place = (g.base + jnp.arange(LINEAR, dtype=jnp.int32)).astype(jnp.float32)
+    linear = [on_grid(s.linear, s.ends, g) for s in sketches]
+    first = (jnp.arange(2**BITS, dtype=jnp.int32) - 2 ** (BITS - 1)) << (32 - BITS)
+    last = first + (2 ** (32 - BITS) - 1)
+
+    def inside(x: Array, key: Array) -> Array:
+        # beyond infinity there are the bits of NaN
+        x = jnp.where(jnp.isnan(x), jnp.where(key < 0, smallest, largest), x)
+        return jnp.clip(x, smallest, largest)
+
+    return (
+        Cells(linear, *(jnp.clip(x * width, smallest, largest) for x in (place, place + 1))),
+        Cells([s.bits for s in sketches], *(inside(of_key(k), k) for k in (first, last))),
+    )
 
 
 def _place(sums: Pair, rank: Pair) -> Int32[Array, "ranks"]:

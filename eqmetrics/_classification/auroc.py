@@ -1,14 +1,33 @@
-from typing import final
+import functools as ft
+from typing import final, get_args, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float32
 
-from .._reduction.pair import add, divide, multiply, sum_pairs, to_float
-from .._task import AbstractTask
-from .average import AverageKind, check_average
-from .rank_score import AbstractRankScore, cumulated, Interval
-from .score_histogram import Cells, ScoreHistogram
+from .._cells import cumulated
+from .._reduction.pair import add, divide, fused, multiply, sum_pairs, to_float
+from .._task import AbstractTask, Multiclass
+from .average import AverageKind, check_average, mean_of
+from .rank_score import AbstractRankScore, each_against_the_others, Interval, scores_of_all
+from .score_statistic import AbstractScores, Cells
+
+
+MultiClass = Literal["ovr", "ovo"]
+
+
+@fused
+def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Float32[Array, "classes"]]:
+    """Of all pairs of classes, in both orders, and the weight of each class."""
+
+    def one(other):
+        return ft.reduce(Interval.meet, map(AUROC.interval, statistic.against(other)))
+
+    weights = to_float(statistic.totals()[1])
+    found = lax.map(one, jnp.arange(len(weights), dtype=jnp.int32))
+    return Interval(*(jnp.where(statistic.mixed(), jnp.nan, x) for x in found)), weights
 
 
 # What rounding a ratio of pairs to float32, and moving it, can add.
@@ -31,14 +50,21 @@ class AUROC(AbstractRankScore):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
+    - `multi_class`: `"ovr"`, each class against all others, or `"ovo"`, against each other class:
+        the mean over the pairs of classes with rows, `"macro"`, or that weighted by their rows,
+        `"weighted"`. Rows of a pair are scored by the one class and by the other.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], with `pairs` for ovo; or of
+    [`eqmetrics.ScoreBuffer`][]; shared.
     Undefined when: no row is positive, or none is negative.
     Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating
-    characteristic (ROC) curve", 1982.
+    characteristic (ROC) curve", 1982; Hand and Till, "A simple generalisation of the area under the
+    ROC curve for multiple class classification problems", 2001, for ovo.
 
     !!! example
 
@@ -51,24 +77,43 @@ class AUROC(AbstractRankScore):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
+    multi_class: MultiClass = eqx.field(static=True)
 
     def __init__(
         self,
         task: AbstractTask,
         *,
         average: AverageKind = "macro",
+        multi_class: MultiClass = "ovr",
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
-        check_average(average, micro=False)
+        if multi_class not in get_args(MultiClass):
+            raise ValueError(f"multi_class={multi_class!r}: expected 'ovr' or 'ovo'.")
+        ovo = multi_class == "ovo"
+        if ovo and (not isinstance(task, Multiclass) or average not in ("macro", "weighted")):
+            raise ValueError(
+                f"multi_class='ovo' is for a multiclass task and the averages 'macro' and "
+                f"'weighted', not for {task} and average={average!r}."
+            )
+        check_average(average)
         self.task = task
         self.average = average
+        self.multi_class = multi_class
         self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        self.statistic = scores_of_all(task, resolution, exact, pairs=ovo)
+
+    def intervals(self) -> Interval:
+        if self.multi_class == "ovr":
+            return each_against_the_others(self)
+        found, weights = _of_pairs(self.statistic)
+        part = self.task.takes_part()
+        defined = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
+        rows = weights[:, None] + weights[None, :] if self.average == "weighted" else 1.0
+        defined &= (weights[:, None] > 0) & (weights[None, :] > 0)
+        weights = jnp.where(defined, rows, 0).ravel()
+        return Interval(*(mean_of(x.ravel(), weights, self.undefined) for x in found))
 
     @staticmethod
     def interval(cells: Cells) -> Interval:

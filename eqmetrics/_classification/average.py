@@ -66,7 +66,7 @@ def average_classes(
     undefined: float | None,
 ) -> Float32[Array, "..."]:
     part = jnp.asarray(task.takes_part())
-    if isinstance(task, Binary):
+    if isinstance(task, Binary) or average == "micro":  # there is one value
         return undefined_as(values, ~defined, undefined)[0]
     if average is None:
         return jnp.where(part, undefined_as(values, ~defined, undefined), jnp.nan)

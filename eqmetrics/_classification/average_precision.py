@@ -1,14 +1,12 @@
 from typing import final
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from .._cells import cumulated
 from .._reduction.pair import sum_rows, to_float
-from .._task import AbstractTask
-from .average import AverageKind, check_average
-from .rank_score import AbstractRankScore, cumulated, Interval
-from .score_histogram import Cells, ScoreHistogram
+from .rank_score import AbstractRankScore, each_against_the_others, Interval
+from .score_statistic import Cells
 
 
 # Each cell's share is a few roundings of its positives off, and the shares add up to 1.
@@ -16,7 +14,7 @@ ROUNDING = 6e-7
 
 
 @final
-class AveragePrecision(AbstractRankScore):
+class AveragePrecision(AbstractRankScore, init=False):
     r"""The mean over the positives of the precision at their score: the area under the
     precision-recall curve, in steps.
 
@@ -32,11 +30,13 @@ class AveragePrecision(AbstractRankScore):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive. If all are tied it is their share of the rows.
     Source: Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006.
 
@@ -50,24 +50,8 @@ class AveragePrecision(AbstractRankScore):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        resolution: int | None = None,
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+    def intervals(self) -> Interval:
+        return each_against_the_others(self)
 
     @staticmethod
     def interval(cells: Cells) -> Interval:

@@ -1,4 +1,5 @@
 import functools as ft
+from collections.abc import Callable
 from typing import final, Self
 
 import equinox as eqx
@@ -21,7 +22,7 @@ from .inputs import Inputs
 from .scores import Scores, scores_of
 
 
-def _confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
+def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
     """Confidence, whether it was right, and whether it takes part, of shape (rows, problems)."""
     x = s.scores
     if s.labels.ndim == 2:
@@ -45,14 +46,20 @@ def bin_of(p: Float32[Array, "..."], bins: int) -> Array:
 _DENSE = 2**24
 
 
-@ft.partial(fused, static_argnames=("task", "per_class"))
-def _updated(
-    cells: Array, invalid: Array, inputs: Inputs, task: AbstractTask, per_class: bool
+@ft.partial(fused, static_argnames=("task", "per_class", "index_of"))
+def sums_of(
+    cells: Float32[Array, "2 3 problems bins"],
+    invalid: Array,
+    inputs: Inputs,
+    task: AbstractTask,
+    per_class: bool,
+    index_of: Callable[[Array, int], Array],
 ) -> dict[str, Array]:
+    """The sums of weight, confidence and right rows by bin, and the count of invalid rows."""
     s = scores_of(task, inputs)
-    p, right, taken = _confidences(s, per_class)
+    p, right, taken = confidences(s, per_class)
     (count, problems), bins = p.shape, cells.shape[-1]
-    index = bin_of(p, bins)
+    index = index_of(p, bins)
     three = jnp.stack([jnp.ones_like(p), p, right.astype(jnp.float32)], axis=1)
     three = jnp.where(taken[:, None], three, 0)
     if count * problems * bins <= _DENSE:
@@ -134,8 +141,13 @@ class CalibrationBins(AbstractStatistic, AbstractExact):
         and `weights` have the shape of the rows."""
         inputs = Inputs(labels, logits, probabilities, None, mask, weights)
         return self.replace(
-            **_updated(
-                self.cells, self.invalid, inputs, task=self.task, per_class=self.per_class
+            **sums_of(
+                self.cells,
+                self.invalid,
+                inputs,
+                task=self.task,
+                per_class=self.per_class,
+                index_of=bin_of,
             )
         )
 

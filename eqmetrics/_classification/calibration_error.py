@@ -2,7 +2,7 @@ from typing import final, get_args, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Bool, Float32
 
 from .._readout import AbstractReadout
 from .._reduction.pair import add, sum_pairs, to_float
@@ -14,6 +14,37 @@ from .proper_scores import check_label_average, LabelAverage
 
 
 Norm = Literal["l1", "l2", "max"]
+
+
+def check_norm(norm: Norm) -> None:
+    if norm not in get_args(Norm):
+        raise ValueError(f"norm={norm!r}: expected one of {get_args(Norm)}.")
+
+
+def norm_of(
+    gap: Float32[Array, "problems bins"], shares: Float32[Array, "problems bins"], norm: Norm
+) -> Float32[Array, "problems"]:
+    if norm == "max":
+        return jnp.max(gap, axis=-1)
+    if norm == "l1":
+        return jnp.sum(shares * gap, axis=-1)
+    return jnp.sqrt(jnp.sum(shares * gap**2, axis=-1))
+
+
+def averaged(
+    values: Float32[Array, "problems"],
+    defined: Bool[Array, "problems"],
+    apart: AbstractTask | None,
+    average: LabelAverage,
+    undefined: float | None,
+) -> Float32[Array, "..."]:
+    """The one value; or that of each label or class, if the task's are apart, or their mean."""
+    if apart is None:
+        return undefined_as(values, ~defined, undefined)[0]
+    part = jnp.asarray(apart.takes_part())
+    if average is None:
+        return jnp.where(part, undefined_as(values, ~defined, undefined), jnp.nan)
+    return mean_of(values, (part & defined).astype(jnp.float32), undefined)
 
 
 @final
@@ -71,8 +102,7 @@ class CalibrationError(AbstractReadout):
         average: LabelAverage = "macro",
         undefined: float | None = None,
     ):
-        if norm not in get_args(Norm):
-            raise ValueError(f"norm={norm!r}: expected one of {get_args(Norm)}.")
+        check_norm(norm)
         check_label_average(average)
         self.task = task
         self.norm = norm
@@ -89,19 +119,9 @@ class CalibrationError(AbstractReadout):
         each, total = to_float(weight), to_float(sum_pairs(jnp.moveaxis(weight, -1, 1)))
         gap = jnp.where(each > 0, gap / each, 0)
         shares = each / total[:, None]
-        if self.norm == "max":
-            values = jnp.max(gap, axis=-1)
-        elif self.norm == "l1":
-            values = jnp.sum(shares * gap, axis=-1)
-        else:
-            values = jnp.sqrt(jnp.sum(shares * gap**2, axis=-1))
-        defined = total > 0
-        if not self.statistic.apart:
-            return undefined_as(values, ~defined, self.undefined)[0]
-        part = jnp.asarray(self.task.takes_part())
-        if self.average is None:
-            return jnp.where(part, undefined_as(values, ~defined, self.undefined), jnp.nan)
-        return mean_of(values, (part & defined).astype(jnp.float32), self.undefined)
+        values = norm_of(gap, shares, self.norm)
+        apart = self.task if self.statistic.apart else None
+        return averaged(values, total > 0, apart, self.average, self.undefined)
 
 
 @final

@@ -1,19 +1,24 @@
 """The points of a ROC curve that lie at the edges of cells: each is a point of the exact curve,
 since a threshold that is the smallest score of a cell parts the rows as the cells do."""
 
+import abc
 import functools as ft
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32
 
+from .._cells import cumulated
+from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, to_float
+from .._rows import undefined_as
 from .._task import AbstractTask, Binary
-from .rank_score import cumulated
+from .rank_score import AbstractClassCurve, scores_of_all
 from .score_cells import NONE, scores_of_keys
-from .score_histogram import Cells, ScoreHistogram
+from .score_statistic import AbstractScores, Cells
 
 
 class Points(NamedTuple):
@@ -60,10 +65,10 @@ def _finer(bits: Cells, line: Cells) -> Cells:
     return Cells(*(jnp.where(better, x, y) for x, y in zip(wide, line, strict=True)))
 
 
-@ft.partial(fused, static_argnames="number")
-def points_of(statistic: ScoreHistogram, number: int | None = None) -> Points:
+@ft.partial(fused, static_argnames=("number", "micro"))
+def points_of(statistic: AbstractScores, number: int | None = None, micro: bool = False) -> Points:
     """All points, or a number of them that are evenly spread along the ROC curve."""
-    cells = _finer(*statistic.layouts())
+    cells = ft.reduce(_finer, statistic.layouts(micro))
     fp, tp = (cumulated(jnp.flip(x, -1)) for x in (cells.negatives, cells.positives))
     fp, tp = (jnp.where(statistic.mixed(), jnp.nan, x) for x in (fp, tp))
     tn, fn = (add(jnp.broadcast_to(x[..., -1:], x.shape), -x) for x in (fp, tp))
@@ -81,9 +86,11 @@ def points_of(statistic: ScoreHistogram, number: int | None = None) -> Points:
     return Points(*(jnp.take_along_axis(x, index, axis=-1) for x in found))
 
 
-def check_points(points: int | None) -> None:
-    if points is not None and (not isinstance(points, int) or points < 2):
-        raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")
+@fused
+def tied_points(statistic: AbstractScores) -> Bool[Array, "classes cells"]:
+    """Between each of all points and the next one, whether all rows have one score: the ROC curve
+    is a straight line there."""
+    return jnp.flip(ft.reduce(_finer, statistic.layouts()).tied, -1)
 
 
 def per_class(x: Float32[Array, "classes ..."], task: AbstractTask) -> Float32[Array, "..."]:
@@ -92,3 +99,60 @@ def per_class(x: Float32[Array, "classes ..."], task: AbstractTask) -> Float32[A
         return x[0]
     part = jnp.asarray(task.takes_part()).reshape(-1, *(1,) * (x.ndim - 1))
     return jnp.where(part, x, jnp.nan)
+
+
+class AbstractPointScore(AbstractClassCurve, init=False):
+    """A score of each class that is read from the points of its curve. A subclass writes
+    `of_points`."""
+
+    @abc.abstractmethod
+    def of_points(self, points: Points) -> Float32[Array, "classes"]:
+        """The score, of any value where there are no positives or no negatives."""
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
+        points = points_of(self.statistic, micro=self.micro)
+        positives, negatives = points.tp[:, -1], points.fp[:, -1]
+        defined = (positives > 0) & (negatives > 0)
+        return self.averaged(self.of_points(points), defined, positives)
+
+
+class AbstractCurve(AbstractReadout):
+    """Rates at all points of a curve. A subclass writes `rates`."""
+
+    task: AbstractTask = eqx.field(static=True)
+    points: int | None = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: AbstractScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        points: int | None = None,
+        resolution: int | None = None,
+        exact: int | None = None,
+        undefined: float | None = None,
+    ):
+        if points is not None and (not isinstance(points, int) or points < 2):
+            raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")
+        self.task = task
+        self.points = points
+        self.undefined = undefined
+        self.statistic = scores_of_all(task, resolution, exact)
+
+    @abc.abstractmethod
+    def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
+        """The rates by name, and where each is defined."""
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """The rates and `thresholds`, of shape `(points,)`; `(classes, points)` if the task isn't
+        binary. A row is positive if its score is at least the threshold; the first threshold is
+        infinite."""
+        points = points_of(self.statistic, number=self.points)
+        found = {
+            name: undefined_as(x, ~known[:, None], self.undefined)
+            for name, (x, known) in self.rates(points).items()
+        }
+        found["thresholds"] = points.thresholds
+        return {name: per_class(x, self.task) for name, x in found.items()}

@@ -1,17 +1,14 @@
 from typing import final
 
-import equinox as eqx
 from jaxtyping import Array, Bool
 
-from .._task import AbstractTask
 from .auroc import AUROC
-from .average import AverageKind, check_average
-from .rank_score import AbstractRankScore, Interval
-from .score_histogram import Cells, ScoreHistogram
+from .rank_score import AbstractRankScore, each_against_the_others, Interval
+from .score_statistic import Cells
 
 
 @final
-class Gini(AbstractRankScore):
+class Gini(AbstractRankScore, init=False):
     r"""How far the order of rows is from chance: $2\,\mathrm{AUROC} - 1$, from -1 to 1.
 
     The Gini coefficient of credit scoring, also called accuracy ratio or Somers' D; not that of
@@ -22,11 +19,13 @@ class Gini(AbstractRankScore):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Somers, "A new asymmetric measure of association for ordinal variables", 1962.
 
@@ -40,24 +39,8 @@ class Gini(AbstractRankScore):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        resolution: int | None = None,
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+    def intervals(self) -> Interval:
+        return each_against_the_others(self)
 
     @staticmethod
     def interval(cells: Cells) -> Interval:

@@ -45,13 +45,16 @@ class AbstractClassification(AbstractRowSum):
         """What these rows add."""
 
 
-def scores_of(inputs: Inputs) -> tuple[str, Array]:
-    """What was predicted, and which of its three names was used."""
-    names = "logits", "probabilities", "predicted_labels"
+PREDICTED = "logits", "probabilities", "predicted_labels"
+
+
+def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, Array]:
+    """What was predicted, and which of its names was used."""
     given = {n: x for n in names if (x := getattr(inputs, n)) is not None}
     if len(given) != 1:
+        first = ", ".join(f"`{n}`" for n in names[:-1])
         raise TypeError(
-            f"Exactly one of `logits`, `probabilities` and `predicted_labels` says what was "
+            f"Exactly one of {first} and `{names[-1]}` says what was "
             f"predicted; got {' and '.join(f'`{n}`' for n in given) or 'none of them'}."
             + (
                 f" Leave one out: `metric.from_output({list(given)[-1]}=None)`."

@@ -123,7 +123,9 @@ class CoverageError(AbstractLabelRanking, init=False):
         ```
     """
 
-    of_row = staticmethod(_coverage)
+    @staticmethod
+    def of_row(x: Array, yes: Array, no: Array) -> Float32[Array, "rows"]:
+        return _coverage(x, yes, no)
 
 
 @final
@@ -153,7 +155,9 @@ class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
         ```
     """
 
-    of_row = staticmethod(_precision)
+    @staticmethod
+    def of_row(x: Array, yes: Array, no: Array) -> Float32[Array, "rows"]:
+        return _precision(x, yes, no)
 
 
 @final
@@ -182,4 +186,6 @@ class LabelRankingLoss(AbstractLabelRanking, init=False):
         ```
     """
 
-    of_row = staticmethod(_loss)
+    @staticmethod
+    def of_row(x: Array, yes: Array, no: Array) -> Float32[Array, "rows"]:
+        return _loss(x, yes, no)

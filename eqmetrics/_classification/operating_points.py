@@ -9,20 +9,34 @@ from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import AbstractTask
 from .curve_points import per_class, Points, points_of
-from .score_histogram import ScoreHistogram
+from .rank_score import scores_of_all
+from .score_statistic import AbstractScores
 
 
-def _check(name: str, value: float) -> None:
+def _rate(name: str, value: float) -> float:
     if not 0 < value <= 1:
         raise ValueError(f"{name}={value}: expected a rate above 0 and at most 1.")
+    return value
 
 
 class AbstractOperatingPoint(AbstractReadout):
     """The best threshold of those that reach a rate. A subclass writes `choose`."""
 
-    task: eqx.AbstractVar[AbstractTask]
-    undefined: eqx.AbstractVar[float | None]
-    statistic: eqx.AbstractVar[ScoreHistogram]
+    task: AbstractTask = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: AbstractScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        resolution: int | None,
+        exact: int | None,
+        undefined: float | None,
+    ):
+        self.task = task
+        self.undefined = undefined
+        self.statistic = scores_of_all(task, resolution, exact)
 
     @abc.abstractmethod
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
@@ -57,9 +71,10 @@ class PrecisionAtRecall(AbstractOperatingPoint):
         against all others, or [`eqmetrics.Multilabel`][].
     - `min_recall`: what is to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive.
 
     !!! example
@@ -72,10 +87,7 @@ class PrecisionAtRecall(AbstractOperatingPoint):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     min_recall: float = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
 
     def __init__(
         self,
@@ -83,13 +95,13 @@ class PrecisionAtRecall(AbstractOperatingPoint):
         *,
         min_recall: float,
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
-        _check("min_recall", min_recall)
-        self.task = task
-        self.min_recall = min_recall
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        AbstractOperatingPoint.__init__(
+            self, task, resolution=resolution, exact=exact, undefined=undefined
+        )
+        self.min_recall = _rate("min_recall", min_recall)
 
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
         recall, defined = points.recall()
@@ -109,9 +121,10 @@ class RecallAtPrecision(AbstractOperatingPoint):
         against all others, or [`eqmetrics.Multilabel`][].
     - `min_precision`: what is to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive. Where no threshold reaches the precision, nothing
     is to be predicted: recall 0 at the threshold infinity.
 
@@ -125,10 +138,7 @@ class RecallAtPrecision(AbstractOperatingPoint):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     min_precision: float = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
 
     def __init__(
         self,
@@ -136,13 +146,13 @@ class RecallAtPrecision(AbstractOperatingPoint):
         *,
         min_precision: float,
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
-        _check("min_precision", min_precision)
-        self.task = task
-        self.min_precision = min_precision
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        AbstractOperatingPoint.__init__(
+            self, task, resolution=resolution, exact=exact, undefined=undefined
+        )
+        self.min_precision = _rate("min_precision", min_precision)
 
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
         recall, defined = points.recall()
@@ -162,9 +172,10 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
         against all others, or [`eqmetrics.Multilabel`][].
     - `min_specificity`: what is to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
 
     !!! example
@@ -177,10 +188,7 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     min_specificity: float = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
 
     def __init__(
         self,
@@ -188,13 +196,13 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
         *,
         min_specificity: float,
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
-        _check("min_specificity", min_specificity)
-        self.task = task
-        self.min_specificity = min_specificity
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        AbstractOperatingPoint.__init__(
+            self, task, resolution=resolution, exact=exact, undefined=undefined
+        )
+        self.min_specificity = _rate("min_specificity", min_specificity)
 
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
         (recall, some), (_, others) = points.recall(), points.fall_out()
@@ -215,9 +223,10 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
         against all others, or [`eqmetrics.Multilabel`][].
     - `min_sensitivity`: what is to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
 
     !!! example
@@ -230,10 +239,7 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     min_sensitivity: float = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
 
     def __init__(
         self,
@@ -241,13 +247,13 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
         *,
         min_sensitivity: float,
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
-        _check("min_sensitivity", min_sensitivity)
-        self.task = task
-        self.min_sensitivity = min_sensitivity
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        AbstractOperatingPoint.__init__(
+            self, task, resolution=resolution, exact=exact, undefined=undefined
+        )
+        self.min_sensitivity = _rate("min_sensitivity", min_sensitivity)
 
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
         (recall, some), (_, others) = points.recall(), points.fall_out()

@@ -5,13 +5,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._readout import AbstractReadout
 from .._reduction.pair import sum_rows, to_float
 from .._task import AbstractTask
-from .average import AverageKind, check_average
-from .curve_points import Points, points_of
-from .roc_scores import averaged
-from .score_histogram import ScoreHistogram
+from .average import AverageKind
+from .curve_points import AbstractPointScore, Points
 
 
 def _segments(points: Points, low: float, high: float) -> tuple[Array, ...]:
@@ -30,7 +27,7 @@ def _sum(x: Array) -> Float32[Array, "classes"]:
 
 
 @final
-class PartialAUROC(AbstractReadout):
+class PartialAUROC(AbstractPointScore):
     r"""The area under the ROC curve up to a false positive rate.
 
     Standardised, $\frac12 (1 + \frac{A - m^2 / 2}{m - m^2 / 2})$ for the area $A$ up to $m$: 0.5 is
@@ -44,11 +41,13 @@ class PartialAUROC(AbstractReadout):
     - `max_fpr`: the rate, above 0 and at most 1.
     - `standardized`: whether to rescale as said above, or to give the area.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: McClish, "Analyzing a portion of the ROC curve", 1989.
 
@@ -62,12 +61,8 @@ class PartialAUROC(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     max_fpr: float = eqx.field(static=True)
     standardized: bool = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
 
     def __init__(
         self,
@@ -77,31 +72,33 @@ class PartialAUROC(AbstractReadout):
         standardized: bool = True,
         average: AverageKind = "macro",
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
         if not 0 < max_fpr <= 1:
             raise ValueError(f"max_fpr={max_fpr}: expected a rate above 0 and at most 1.")
-        check_average(average, micro=False)
-        self.task = task
         self.max_fpr = max_fpr
         self.standardized = standardized
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        AbstractPointScore.__init__(
+            self,
+            task,
+            average=average,
+            resolution=resolution,
+            exact=exact,
+            undefined=undefined,
+        )
 
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        points = points_of(self.statistic)
+    def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
         values = _sum((end - start) * 0.5 * (at_start + at_end))
         if self.standardized:
             least, most = self.max_fpr**2 / 2, self.max_fpr
             values = 0.5 * (1 + (values - least) / (most - least))
-        return averaged(values, points, self.task, self.average, self.undefined)
+        return values
 
 
 @final
-class LogAUC(AbstractReadout):
+class LogAUC(AbstractPointScore):
     r"""The area under the ROC curve over the logarithm of the false positive rate, between two
     rates, divided by its length: what is found early counts more.
 
@@ -114,11 +111,13 @@ class LogAUC(AbstractReadout):
         against all others, or [`eqmetrics.Multilabel`][].
     - `min_fpr`, `max_fpr`: the rates, above 0 and at most 1.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Mysinger and Shoichet, "Rapid context-dependent ligand desolvation in molecular
     docking", 2010.
@@ -133,12 +132,8 @@ class LogAUC(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     min_fpr: float = eqx.field(static=True)
     max_fpr: float = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
 
     def __init__(
         self,
@@ -148,25 +143,26 @@ class LogAUC(AbstractReadout):
         max_fpr: float = 0.1,
         average: AverageKind = "macro",
         resolution: int | None = None,
+        exact: int | None = None,
         undefined: float | None = None,
     ):
         if not 0 < min_fpr < max_fpr <= 1:
             raise ValueError(
                 f"min_fpr={min_fpr} and max_fpr={max_fpr}: expected 0 < min_fpr < max_fpr <= 1."
             )
-        check_average(average, micro=False)
-        self.task = task
         self.min_fpr = min_fpr
         self.max_fpr = max_fpr
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
+        AbstractPointScore.__init__(
+            self,
+            task,
+            average=average,
+            resolution=resolution,
+            exact=exact,
+            undefined=undefined,
+        )
 
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        points = points_of(self.statistic)
+    def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, _, slope = _segments(points, self.min_fpr, self.max_fpr)
         log = jnp.log1p((end - start) / start)
         area = at_start * log + slope * ((end - start) - start * log)
-        values = _sum(area) / math.log(self.max_fpr / self.min_fpr)
-        return averaged(values, points, self.task, self.average, self.undefined)
+        return _sum(area) / math.log(self.max_fpr / self.min_fpr)

@@ -1,4 +1,4 @@
-"""A score of the order of rows, read from cells: a value, and bounds that the cells prove."""
+"""Readouts of curves, and scores of the order of rows: a value, and bounds that cells prove."""
 
 import abc
 import functools as ft
@@ -7,15 +7,60 @@ from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Bool, Float32
 
-from .._node import vary_like
+from .._metric import nan_where_left_out
 from .._readout import AbstractReadout
-from .._reduction.pair import add, fused, Pair, to_float
+from .._reduction.pair import fused, sum_pairs, to_float
 from .._task import AbstractTask
-from .average import average_classes, AverageKind
-from .score_histogram import Cells, ScoreHistogram
+from .average import average_classes, AverageKind, check_average
+from .score_buffer import ScoreBuffer
+from .score_histogram import ScoreHistogram
+from .score_statistic import AbstractScores, Cells
+
+
+def scores_of_all(
+    task: AbstractTask, resolution: int | None, exact: int | None, pairs: bool = False
+) -> AbstractScores:
+    """The statistic of a readout: cells, or rows if it is to be exact."""
+    if exact is None:
+        return ScoreHistogram(task, resolution=resolution, pairs=pairs)
+    if resolution is not None:
+        raise ValueError("`exact` keeps rows and no cells: leave out `resolution`.")
+    return ScoreBuffer(task, exact)
+
+
+class AbstractClassCurve(AbstractReadout):
+    """A score of each class that is read from its curve, and its averages."""
+
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: AbstractScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        resolution: int | None = None,
+        exact: int | None = None,
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = scores_of_all(task, resolution, exact)
+
+    @property
+    def micro(self) -> bool:
+        return self.average == "micro"
+
+    def averaged(
+        self, values: Array, defined: Bool[Array, "classes"], positives: Array
+    ) -> Float32[Array, "..."]:
+        return average_classes(values, defined, positives, self.task, self.average, self.undefined)
 
 
 class Interval(NamedTuple):
@@ -33,45 +78,24 @@ class Interval(NamedTuple):
         return Interval(low, jnp.clip(value, low, high), high)
 
 
-def cumulated(x: Pair) -> Pair:
-    """The sums of all entries before each, along the last axis, and of all as one more."""
-    cells = x.shape[-1]
-    size = 1 << (cells.bit_length() // 2)
-    x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -cells % size)])
-    # Over blocks side by side, and then over their sums: the root of so many steps.
-    sums, inner = _before(x.reshape(*x.shape[:-1], -1, size))
-    total, outer = _before(sums)
-    whole = add(inner, outer[..., None]).reshape(x.shape)[..., :cells]
-    return jnp.concatenate([whole, total[..., None]], axis=-1)
-
-
-def _before(x: Pair) -> tuple[Pair, Pair]:
-    """The sum over the last axis, and of what comes before each entry."""
-    x = jnp.moveaxis(x, -1, 0)
-    start = vary_like(jnp.zeros(x.shape[1:], x.dtype), x)
-    total, before = lax.scan(lambda total, y: (add(total, y), total), start, x)
-    return total, jnp.moveaxis(before, 0, -1)
-
-
-@ft.partial(fused, static_argnames="interval")
+@ft.partial(fused, static_argnames=("interval", "micro"))
 def _read(
-    statistic: ScoreHistogram, interval: Callable[[Cells], Interval]
+    statistic: AbstractScores, interval: Callable[[Cells], Interval], micro: bool
 ) -> tuple[Interval, Array, Array]:
-    bits, line = (interval(cells) for cells in statistic.layouts())
-    both = bits.meet(line)
-    unknown = statistic.mixed() | jnp.any(statistic.invalid != 0)
-    negatives, positives = (to_float(x) for x in statistic.totals())
-    return Interval(*(jnp.where(unknown, jnp.nan, x) for x in both)), negatives, positives
+    layouts = statistic.layouts(micro)
+    both = ft.reduce(Interval.meet, map(interval, layouts))
+    mixed = statistic.mixed()
+    if micro:
+        pairs = (sum_pairs(jnp.moveaxis(x, -1, 1)) for x in layouts[0][:2])
+    else:
+        pairs = statistic.totals()
+    negatives, positives = map(to_float, pairs)
+    return Interval(*(jnp.where(mixed, jnp.nan, x) for x in both)), negatives, positives
 
 
-class AbstractRankScore(AbstractReadout):
+class AbstractRankScore(AbstractClassCurve, init=False):
     """A score of each class that depends on the order of its rows alone. A subclass writes
     `interval` and `defined`."""
-
-    task: eqx.AbstractVar[AbstractTask]
-    average: eqx.AbstractVar[AverageKind]
-    undefined: eqx.AbstractVar[float | None]
-    statistic: eqx.AbstractVar[ScoreHistogram]
 
     @staticmethod
     @abc.abstractmethod
@@ -83,22 +107,24 @@ class AbstractRankScore(AbstractReadout):
     def defined(negatives: Array, positives: Array) -> Bool[Array, "classes"]:
         """Whether the score is defined, by the weights of negatives and positives."""
 
-    def _averaged(self, *kinds: str) -> tuple[Float32[Array, "..."], ...]:
-        found, negatives, positives = _read(self.statistic, interval=type(self).interval)
-        defined = self.defined(negatives, positives)
-        return tuple(
-            average_classes(
-                getattr(found, kind), defined, positives, self.task, self.average, self.undefined
-            )
-            for kind in kinds
-        )
+    @abc.abstractmethod
+    def intervals(self) -> Interval:
+        """Of the averages: those of `each_against_the_others`, if there is no other way."""
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        return self._averaged("value")[0]
+        return self.intervals().value
 
     def bounds(self) -> tuple[Float32[Array, "..."], Float32[Array, "..."]]:
         """`(low, high)`, of the shape of `compute()`: the score of the rows that were seen lies
         between them, and the state proves it."""
-        low, high = self._averaged("low", "high")
-        return low, high
+        found = self.intervals()
+        return nan_where_left_out(self, (found.low, found.high))
+
+
+def each_against_the_others(score: AbstractRankScore) -> Interval:
+    found, negatives, positives = _read(
+        score.statistic, interval=type(score).interval, micro=score.micro
+    )
+    defined = score.defined(negatives, positives)
+    return Interval(*(score.averaged(x, defined, positives) for x in found))

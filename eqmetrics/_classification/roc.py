@@ -1,17 +1,12 @@
 from typing import final
 
-import equinox as eqx
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Bool
 
-from .._readout import AbstractReadout
-from .._rows import undefined_as
-from .._task import AbstractTask
-from .curve_points import check_points, per_class, points_of
-from .score_histogram import ScoreHistogram
+from .curve_points import AbstractCurve, Points
 
 
 @final
-class ROC(AbstractReadout):
+class ROC(AbstractCurve, init=False):
     r"""The receiver operating characteristic: the true positive rate over the false positive
     rate, for all thresholds.
 
@@ -24,11 +19,12 @@ class ROC(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is taken
         against all others, or [`eqmetrics.Multilabel`][].
     - `points`: how many points, evenly spread along the ROC curve; all of them,
-        $2^{\mathrm{resolution}} + 3$, if not given.
+        $2^{\mathrm{resolution}} + 3$ or one more than the capacity, if not given.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, `tpr`; none is negative, `fpr`.
     Source: Fawcett, "An introduction to ROC analysis", 2006.
 
@@ -43,41 +39,12 @@ class ROC(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    points: int | None = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        points: int | None = None,
-        resolution: int | None = None,
-        undefined: float | None = None,
-    ):
-        check_points(points)
-        self.task = task
-        self.points = points
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
-
-    def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`fpr`, `tpr` and `thresholds`, of shape `(points,)`; `(classes, points)` if the
-        task isn't binary. A row is positive if its score is at least the threshold; the first
-        threshold is infinite."""
-        points = points_of(self.statistic, number=self.points)
-        (tpr, known), (fpr, known_too) = points.recall(), points.fall_out()
-        found = {
-            "fpr": undefined_as(fpr, ~known_too[:, None], self.undefined),
-            "tpr": undefined_as(tpr, ~known[:, None], self.undefined),
-            "thresholds": points.thresholds,
-        }
-        return {name: per_class(x, self.task) for name, x in found.items()}
+    def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
+        return {"fpr": points.fall_out(), "tpr": points.recall()}
 
 
 @final
-class DET(AbstractReadout):
+class DET(AbstractCurve, init=False):
     r"""The detection error tradeoff: the false negative rate over the false positive rate, for
     all thresholds.
 
@@ -90,11 +57,12 @@ class DET(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is taken
         against all others, or [`eqmetrics.Multilabel`][].
     - `points`: how many points, evenly spread along the ROC curve; all of them,
-        $2^{\mathrm{resolution}} + 3$, if not given.
+        $2^{\mathrm{resolution}} + 3$ or one more than the capacity, if not given.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, `fnr`; none is negative, `fpr`.
     Source: Martin et al., "The DET curve in assessment of detection task performance", 1997.
 
@@ -109,36 +77,7 @@ class DET(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    points: int | None = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        points: int | None = None,
-        resolution: int | None = None,
-        undefined: float | None = None,
-    ):
-        check_points(points)
-        self.task = task
-        self.points = points
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
-
-    def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`fpr`, `fnr` and `thresholds`, of shape `(points,)`; `(classes, points)` if the
-        task isn't binary. A row is positive if its score is at least the threshold; the first
-        threshold is infinite."""
-        points = points_of(self.statistic, number=self.points)
-        (_, known), (fpr, known_too) = points.recall(), points.fall_out()
+    def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
         # not 1 - tpr, which cancels where it is small
         fnr = points.fn / points.tp[:, -1:]
-        found = {
-            "fpr": undefined_as(fpr, ~known_too[:, None], self.undefined),
-            "fnr": undefined_as(fnr, ~known[:, None], self.undefined),
-            "thresholds": points.thresholds,
-        }
-        return {name: per_class(x, self.task) for name, x in found.items()}
+        return {"fpr": points.fall_out(), "fnr": (fnr, points.recall()[1])}

@@ -1,26 +1,13 @@
 from typing import final
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._readout import AbstractReadout
-from .._task import AbstractTask
-from .average import average_classes, AverageKind, check_average
-from .curve_points import Points, points_of
-from .score_histogram import ScoreHistogram
-
-
-def averaged(
-    values: Array, points: Points, task: AbstractTask, average: AverageKind, undefined: float | None
-) -> Float32[Array, "..."]:
-    positives, negatives = points.tp[:, -1], points.fp[:, -1]
-    defined = (positives > 0) & (negatives > 0)
-    return average_classes(values, defined, positives, task, average, undefined)
+from .curve_points import AbstractPointScore, Points
 
 
 @final
-class EqualErrorRate(AbstractReadout):
+class EqualErrorRate(AbstractPointScore, init=False):
     r"""The rate at which false positives and false negatives are equally frequent, on the ROC
     curve drawn with straight lines.
 
@@ -29,11 +16,13 @@ class EqualErrorRate(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Martin et al., "The DET curve in assessment of detection task performance", 1997.
 
@@ -47,28 +36,7 @@ class EqualErrorRate(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        resolution: int | None = None,
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
-
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        points = points_of(self.statistic)
+    def of_points(self, points: Points) -> Float32[Array, "classes"]:
         fpr, _ = points.fall_out()
         gap = points.fn / points.tp[:, -1:] - fpr  # from 1 down to -1
         index = jnp.argmax(gap <= 0, axis=-1)[:, None]
@@ -77,12 +45,11 @@ class EqualErrorRate(AbstractReadout):
             for i in (jnp.maximum(index - 1, 0), index)
         )
         share = before[0] / (before[0] - after[0])
-        values = before[1] + share * (after[1] - before[1])
-        return averaged(values, points, self.task, self.average, self.undefined)
+        return before[1] + share * (after[1] - before[1])
 
 
 @final
-class KolmogorovSmirnov(AbstractReadout):
+class KolmogorovSmirnov(AbstractPointScore, init=False):
     r"""The largest distance between the distributions of the scores of positives and of
     negatives: $\max_s |\mathrm{TPR}(s) - \mathrm{FPR}(s)|$.
 
@@ -93,11 +60,13 @@ class KolmogorovSmirnov(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `None`, of each class.
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ScoreHistogram`][], shared.
+    State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Smirnov, "Table for estimating the goodness of fit of empirical distributions", 1948.
 
@@ -111,28 +80,6 @@ class KolmogorovSmirnov(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ScoreHistogram
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        resolution: int | None = None,
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ScoreHistogram(task, resolution=resolution)
-
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        points = points_of(self.statistic)
+    def of_points(self, points: Points) -> Float32[Array, "classes"]:
         (tpr, _), (fpr, _) = points.recall(), points.fall_out()
-        values = jnp.max(jnp.abs(tpr - fpr), axis=-1)
-        return averaged(values, points, self.task, self.average, self.undefined)
+        return jnp.max(jnp.abs(tpr - fpr), axis=-1)

@@ -7,13 +7,15 @@ twice as wide holds exactly two narrower ones, so both layouts are functions of 
 and not of their order or batches.
 """
 
+import functools as ft
+
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float32, Int32
 
 from .._node import vary_like
 from .._reduction.base import AbstractReduction
-from .._reduction.pair import add, exponent, from_limbs, fused, to_limbs
+from .._reduction.pair import add, exponent, from_limbs, fused, sum_pairs, to_limbs
 
 
 Keys = Int32[Array, "..."]
@@ -124,24 +126,40 @@ def widened(
     return lax.while_loop(lambda carry: jnp.any(carry[0] < to), step, start)[1:]
 
 
-_State = tuple[Array, Array, Array, Array, Array]
+State = tuple[Array, Array, Array, Array, Array]
 
 
 @fused
-def _on_one_line(arrays: _State, extremes: Int32[Array, "2 classes"]) -> _State:
+def _on_one_line(arrays: State, extremes: Int32[Array, "2 classes"]) -> State:
     old, bits, bit_keys, line, line_keys = arrays
     line, line_keys = widened(old, width(extremes, line.shape[-1]), line, line_keys)
     return extremes, bits, bit_keys, line, line_keys
 
 
 @fused
-def _merged(left: _State, right: _State) -> _State:
+def _merged(left: State, right: State) -> State:
     extremes = jnp.maximum(left[0], right[0])
     (_, *a), (_, *b) = _on_one_line(left, extremes), _on_one_line(right, extremes)
     bits, keys, line, line_keys = (
         f(x, y) for f, x, y in zip([add, jnp.maximum] * 2, a, b, strict=True)
     )
     return extremes, bits, keys, line, line_keys
+
+
+@ft.partial(fused, static_argnames="classes")
+def as_one_class(arrays: State, classes: tuple[int, ...]) -> State:
+    """The cells of all rows of some classes, as if there were one class."""
+    part = jnp.asarray(classes, jnp.int32)
+    arrays = arrays[0][:, part], *(x[..., part, :] for x in arrays[1:])  # pyright: ignore
+    most = jnp.max(arrays[0], axis=1, keepdims=True, initial=NONE)
+    _, *rest = _on_one_line(arrays, jnp.broadcast_to(most, arrays[0].shape))
+    joined = (
+        jnp.max(x, axis=1, keepdims=True)
+        if x.dtype == jnp.int32
+        else sum_pairs(jnp.moveaxis(x, 2, 1))[:, :, None]
+        for x in rest
+    )
+    return most, *joined  # pyright: ignore[reportReturnType]
 
 
 class _ScoreCells(AbstractReduction):

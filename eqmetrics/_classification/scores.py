@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float32, Shaped
 from .._checks import describe
 from .._rows import Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
-from .inputs import Inputs
+from .inputs import check_shape, Inputs, narrow, PREDICTED, scores_of as scores_given
 
 
 class Scores(NamedTuple):
@@ -37,20 +37,16 @@ class Scores(NamedTuple):
 
 
 def scores_of(task: AbstractTask, inputs: Inputs) -> Scores:
-    name, x = _given(inputs)
+    name, x = scores_given(inputs, PREDICTED[:2])
     labels = inputs.labels
     if jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"`labels` is {describe(labels)}, expected integers or booleans.")
     one = isinstance(task, Multiclass)
     shape = (*labels.shape, task.classes) if one else labels.shape
-    if x.shape != shape:
-        why = "that of `labels` and the classes" if one else "that of `labels`: one score a label"
-        raise TypeError(
-            f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
-            f"{shape} for `{name}`, {why}."
-        )
+    why = "that of `labels` and the classes" if one else "that of `labels`: one score a label"
+    check_shape(name, x, shape, labels, why)
     trailing = (task.num_labels,) if isinstance(task, Multilabel) else ()
-    batch = rows(labels.astype(jnp.int32), inputs.mask, inputs.weights, trailing, "labels")
+    batch = rows(narrow(labels), inputs.mask, inputs.weights, trailing, "labels")
     labels = batch.values if one else batch.values.reshape(-1, task.classes)
     scores = x.astype(jnp.float32).reshape(-1, task.classes)
     known = (scores >= 0) & (scores <= 1) if name == "probabilities" else ~jnp.isnan(scores)
@@ -70,19 +66,6 @@ def scores_of(task: AbstractTask, inputs: Inputs) -> Scores:
     keep = taken[:, None] if one else taken
     scores = jnp.where(keep, scores, 0)
     return Scores(labels, scores, taken, name == "logits", batch)
-
-
-def _given(inputs: Inputs) -> tuple[str, Array]:
-    given = {n: x for n in ("logits", "probabilities") if (x := getattr(inputs, n)) is not None}
-    if len(given) != 1:
-        raise TypeError(
-            "Exactly one of `logits` and `probabilities` says what the scores are; got "
-            + ("both. Leave one out: `.from_output(probabilities=None)`." if given else "none.")
-        )
-    ((name, x),) = given.items()
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        raise TypeError(f"`{name}` is {describe(x)}, expected floats.")
-    return name, x
 
 
 def log_odds_of_classes(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:

@@ -34,9 +34,9 @@ class Counts(NamedTuple):
 
 def _of_one(classes: int, d: Decisions) -> Part:
     """Each row has one label and one prediction: three cells, wherever the classes end."""
-    index = jnp.stack([d.labels, classes + d.predicted, 2 * classes + d.labels], axis=1)
+    index = jnp.stack([d.labels, classes + d.predicted, 2 * classes + d.labels]).T
     hit = d.labels == d.predicted
-    said = jnp.stack([d.taken, d.taken, d.taken & hit], axis=1)
+    said = jnp.stack([d.taken, d.taken, d.taken & hit]).T
     return Part(said, d.batch.mask, d.batch.weights, index)
 
 

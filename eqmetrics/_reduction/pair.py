@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .base import AbstractScalable, on_one_device, zeros
+from .base import AbstractReduction, AbstractScalable, on_one_device, zeros
 
 
 Pair = Float32[Array, "2 ..."]
@@ -295,6 +295,9 @@ def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
 
 
 class _ExactSum(AbstractScalable):
+    """Sums of pairs of float32, arrays of shape `(2, ...)`: with nothing lost but the last bits
+    of the low halves, and over devices exactly the same in any order."""
+
     def identity(self, arrays):
         return zeros(arrays)
 
@@ -317,4 +320,4 @@ class _ExactSum(AbstractScalable):
         return "exact_sum"
 
 
-EXACT_SUM = _ExactSum()
+EXACT_SUM: AbstractReduction = _ExactSum()

@@ -24,22 +24,26 @@ def _near(power: float, d: Array) -> Array:
     return d * d * sum(w * (1 - u) * (1 + u * d) ** -power for w, u in nodes)
 
 
-def deviance(power: float, predictions: Array, targets: Array) -> Array:
-    """The unit deviance: a Bregman divergence, 0 where the two are equal."""
-    p, t = predictions, targets
-    if power == 0:
-        return square(t - p)
-    # in units of `2 * p ** (2 - power)`
-    d, x = (t - p) / p, jnp.maximum(t, 0) / p
+def relative(power: float, d: Array, x: Array) -> Array:
+    """The unit deviance of `t = (1 + d) p` in units of `2 * p ** (2 - power)`; `power` isn't 0.
+    `x` is `max(t, 0) / p`, which `1 + d` doesn't tell where `t` is small."""
     if power == 1:
         far = xlogy(x, x) - d
     elif power == 2:
         far = d - jnp.log(x)
     else:
         a, b = 1 - power, 2 - power
-        far = x**b / (a * b) - (t / p) / a + 1 / b
+        far = x**b / (a * b) - jnp.where(x > 0, x, 1 + d) / a + 1 / b
     close = jnp.abs(d) < 0.3
-    return 2 * p ** (2 - power) * jnp.where(close, _near(power, jnp.where(close, d, 0)), far)
+    return jnp.where(close, _near(power, jnp.where(close, d, 0)), far)
+
+
+def deviance(power: float, predictions: Array, targets: Array) -> Array:
+    """The unit deviance: a Bregman divergence, 0 where the two are equal."""
+    p, t = predictions, targets
+    if power == 0:
+        return square(t - p)
+    return 2 * p ** (2 - power) * relative(power, (t - p) / p, jnp.maximum(t, 0) / p)
 
 
 def check_power(power: float) -> None:

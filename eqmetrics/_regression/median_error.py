@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 from .._aggregate.quantile import bounds_of, value_of
 from .._aggregate.quantile_sketch import QuantileSketch
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric
+from .._metric import Metric, nan_where_left_out
 from .paired import paired
 
 
@@ -55,7 +55,7 @@ class MedianAbsoluteError(Metric):
 
     def bounds(self) -> tuple[Float32[Array, ""], Float32[Array, ""]]:
         """Two numbers that the median lies between."""
-        return bounds_of(self.errors, 0.5, self.undefined)
+        return nan_where_left_out(self, bounds_of(self.errors, 0.5, self.undefined))
 
     def compute(self) -> Float32[Array, ""]:
         return value_of(self.errors, 0.5, self.undefined)

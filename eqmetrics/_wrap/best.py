@@ -78,12 +78,12 @@ class Best(AbstractWrapper):
     ordered: ClassVar[bool] = True
 
     mode: Literal["max", "min"] = eqx.field(static=True)
-    valid: str = eqx.field(static=True)
     metric: Metric  # of the newest update
     top: Float32[Array, ""] = state(reduce=_FIRST)  # of those before; negated if "min"
     top_step: Int32[Array, ""] = state(reduce=_FIRST)
     updates: Int32[Array, ""] = state(reduce=CLOCK)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")  # before
+    # Of the updates before, too.
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="those that the metric takes")
 
     def __init__(self, metric: Metric, mode: Literal["max", "min"] = "max"):
         if mode not in ("max", "min"):
@@ -96,7 +96,6 @@ class Best(AbstractWrapper):
                 f"{jax.eval_shape(metric.compute)}. Choose one: `eqm.Compose(fn, metric)`."
             )
         self.mode = mode
-        self.valid = "; ".join(dict.fromkeys(valid for _, valid, _ in invalid_counts(metric)))
         self.metric = metric.reset()
         self.top = jnp.full((), -jnp.inf, jnp.float32)
         self.top_step = jnp.full((), _NEVER, jnp.int32)

@@ -1,3 +1,4 @@
+import functools as ft
 import math
 from typing import Any, final, Self
 
@@ -8,17 +9,18 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float32, Integer, UInt32
 
-from .._checks import describe
+from .._checks import describe, to_array
 from .._custom_types import Input
 from .._field import stacked, state
-from .._metric import AbstractWrapper, Metric
+from .._metric import AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
 from .._ordered import dicts
 from .._reduce import stack
 from .._reduction import AbstractReduction
 from .._reduction.base import zeros
-from .._reduction.pair import fused
+from .._reduction.pair import add, fused, lift, Pair, sum_rows
 from .._route import update_of
+from .._row_sum import AbstractRowSum, Part, parts_of
 from .inside import as_floats, is_ordered, needs, taken_by, values_of
 
 
@@ -67,6 +69,7 @@ _CUMULATED = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(8)])
 _STEPS = tuple(np.round(_CUMULATED * 2**16).astype(int).tolist())
 
 
+@ft.partial(fused, static_argnames="samples")
 def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..."]:
     flat = ids.ravel().astype(jnp.uint32)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(flat)
@@ -75,25 +78,72 @@ def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..
     return jnp.moveaxis(jnp.asarray(counts).reshape(*ids.shape, samples), -1, 0)
 
 
+# So many entries at once.
 _AT_ONCE = 2**22
+# A float holds counts below 2^24, and no weight is above 8.
+_COUNTED = 2**21
+
+
+def _is_simple(part: Part | tuple[Part, ...] | None, cells: int, samples: int) -> bool:
+    """Whether the sums of all replicates fit in one array, and counts in a float."""
+    if part is None:
+        return True
+    if not isinstance(part, Part):
+        return all(_is_simple(p, cells, samples) for p in part)
+    rows = part.values.shape[0]
+    if part.values.dtype == jnp.bool_:
+        few = rows <= _COUNTED and (part.at is None or rows * cells <= _AT_ONCE)
+    else:
+        floats = jnp.issubdtype(part.values.dtype, jnp.floating)
+        few = floats and part.at is None and rows * samples * cells <= _AT_ONCE
+    return few and part.weights is None
+
+
+def _sums(part: Part | tuple[Part, ...], weights: Array, cells: tuple[int, ...]) -> Pair:
+    """Of each replicate the sum over the rows, of shape `(2, samples, *cells)`."""
+    if not isinstance(part, Part):
+        return jnp.stack([_sums(p, weights, cells[:-1]) for p in part], axis=-1)
+    rows, *places = part.values.shape
+    values = part.values.reshape(rows, math.prod(places))
+    if part.mask is not None:
+        values = jnp.where(part.mask[:, None], values, jnp.zeros_like(values))
+    each = jnp.repeat(weights, rows // max(weights.shape[1], 1), axis=1)
+    if values.dtype != jnp.bool_:
+        # A row of weight 0 isn't there, and may be infinite.
+        w = each.T[:, :, None]
+        products = jnp.where(w > 0, values.astype(jnp.float32)[:, None, :] * w, 0)
+        return sum_rows(products).reshape(2, -1, *cells)
+    if part.at is not None:
+        place = jnp.arange(math.prod(cells), dtype=jnp.int32)
+        hits = values[:, :, None] & (part.at[:, :, None] == place[None, None, :])
+        values = sum(hits[:, i].astype(jnp.float32) for i in range(hits.shape[1]))
+    counts = jnp.dot(each, jnp.asarray(values, jnp.float32), precision="highest")
+    return lift(counts.reshape(-1, *cells))
 
 
 @fused
-def _resampled(
-    replicates: Metric, key: Array, ids: Array, outputs: dict[str, Any]
-) -> Metric:
-    samples = len(jax.tree.leaves(replicates)[0])
-    weights = _poisson(key, ids, samples)
-    if outputs.get("weights") is not None:
+def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
+    """A stack of metrics, each with these rows under weights of its own."""
+    samples = weights.shape[0]
+    if isinstance(metric, AbstractRowSum) and "weights" not in outputs:
+        parts = parts_of(metric, **outputs)
+        cells = {name: getattr(metric, name).shape[2:] for name in parts}
+        if all(_is_simple(p, math.prod(cells[n]), samples) for n, p in parts.items()):
+            flat, changes = weights.reshape(samples, -1), {}
+            for name, part in parts.items():
+                old = jnp.moveaxis(getattr(metric, name), 1, 0)
+                new = old if part is None else add(old, _sums(part, flat, cells[name]))
+                changes[name] = jnp.moveaxis(new, 0, 1)
+            return rebuild(metric, changes)
+    if "weights" in outputs:
         weights = weights * outputs["weights"].astype(jnp.float32)[None]
-    outputs = {name: x for name, x in outputs.items() if name != "weights"}
 
     def one(both):
-        metric, w = both
-        return update_of(metric, outputs | {"weights": w})
+        m, w = both
+        return update_of(m, outputs | {"weights": w})
 
-    size = max(1, min(samples, _AT_ONCE // max(ids.size, 1)))
-    return jax.lax.map(one, (replicates, weights), batch_size=size)
+    size = max(1, min(samples, _AT_ONCE * samples // max(weights.size, 1)))
+    return jax.lax.map(one, (metric, weights), batch_size=size)
 
 
 @final
@@ -177,14 +227,23 @@ class Bootstrap(AbstractWrapper):
             ids = self.stream.rows + place
             changes["stream"] = self.stream.update(real)
         assert ids is not None
+        ids = jnp.asarray(ids)
         key = jax.random.wrap_key_data(jnp.array(self.seed[1], jnp.uint32), impl=self.seed[0])
-        weights = outputs.get("weights")
-        if weights is not None and jnp.shape(weights) != jnp.shape(ids):
-            raise TypeError(
-                f"`weights` is {describe(weights)} and `ids` is {describe(ids)}: each row has one "
-                "of both."
-            )
-        changes["replicates"] = _resampled(self.replicates, key, jnp.asarray(ids), outputs)
+        weights = _poisson(key, ids, self.samples)
+
+        def update(metric: Any, outputs: dict[str, Any]) -> Any:
+            if isinstance(metric, AbstractRelay):
+                return metric.relay(outputs, update)
+            outputs = {name: x for name, x in outputs.items() if x is not None}
+            for name in ("mask", "weights"):
+                if name in outputs and jnp.shape(outputs[name]) != ids.shape:
+                    raise TypeError(
+                        f"`Bootstrap`: `{name}` is {describe(outputs[name])} and `ids` is "
+                        f"{describe(ids)}: each row has one of both."
+                    )
+            return _resampled(metric, weights, {n: to_array(n, x) for n, x in outputs.items()})
+
+        changes["replicates"] = update(self.replicates, outputs)
         return rebuild(self, changes)
 
     def compute(self) -> dict[str, Any]:

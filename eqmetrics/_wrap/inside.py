@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -40,11 +39,12 @@ def must_be_metric(wrapper: str, metric: Any) -> None:
 def of_fixed_size(wrapper: str, metric: Any) -> None:
     """An error if it isn't a metric, or one that grows with what it sees."""
     must_be_metric(wrapper, metric)
-    if not jax.tree.leaves(metric) and not any(layout(type(m)).arrays for _, m, _ in walk(metric)):
+    nodes = list(walk(metric.reset()))
+    if not any(layout(type(node)).arrays for _, node, _ in nodes):
         raise TypeError(f"`{wrapper}` got a `{type(metric).__qualname__}` without any metric.")
-    for path, node, _ in walk(metric):
+    for path, node, _ in nodes:
         for name in layout(type(node)).arrays:
-            if not eqx.is_array(getattr(node, name)):
+            if not jax.tree.leaves(getattr(node, name)):
                 raise TypeError(
                     f"`{wrapper}` wraps states of a fixed size, and "
                     f"`{type(metric).__qualname__}{path}.{name}` grows with the rows."

@@ -45,9 +45,8 @@ def _members(
     own = jnp.where(known, group, 0).astype(jnp.int32)
     # A row of weight 0 isn't there, whatever group it is said to be of.
     others = {} if mask is None else {"mask": mask}
-    if weights is not None:
-        others["weights"] = weights != 0
-    shape = max((x.shape for x in (group, *others.values())), key=len)
+    others |= {} if weights is None else {"weights": weights != 0}
+    shape = max([group.shape, *(x.shape for x in others.values())], key=len)
     own, known = (_expanded("group", x, shape) for x in (own, known))
     real = jnp.ones(shape, bool)
     for name, x in others.items():

@@ -110,7 +110,7 @@ class Windowed(AbstractWrapper):
 
     size: int = eqx.field(static=True)
     nodes: int = eqx.field(static=True)
-    tree: Metric = stacked("nodes")
+    tree: Metric = stacked("nodes", counted=lambda tree: _at(tree, 1))
     updates: Int32[Array, ""] = state(reduce=CLOCK)
 
     def __init__(self, metric: Metric, size: int):

@@ -1,11 +1,10 @@
-"""Pictures of values, with matplotlib: `pip install matplotlib`. Nothing else imports this."""
-
 from collections.abc import Sequence
 from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import describe
+from .._checks import describe
+from ._axes import axes_of
 
 
 if TYPE_CHECKING:
@@ -15,17 +14,6 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = 20  # classes whose cells have room for a number
 _MOST_TICKS = 30
 _NAMED_MISTAKES = 5
-
-
-def _axes(ax: Any, size: float) -> Any:
-    if ax is not None:
-        return ax
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as e:
-        raise ImportError("`eqmetrics.plot` needs matplotlib: `pip install matplotlib`.") from e
-    # not through pyplot, which keeps every figure and may open a window
-    return Figure(figsize=(size * 1.18, size), layout="constrained").add_subplot()
 
 
 def _number(x: float) -> str:
@@ -75,7 +63,8 @@ def confusion_matrix(
     rows = np.nansum(matrix, axis=1, keepdims=True)
     share = np.divide(np.nan_to_num(matrix), rows, out=np.zeros_like(matrix), where=rows > 0)
 
-    axes = _axes(ax, min(9.0, 3.2 + 0.32 * classes))
+    size = min(9.0, 3.2 + 0.32 * classes)
+    axes = axes_of(ax, size * 1.18, size)
     image = axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     label = "share of the true class"
     bar = axes.figure.colorbar(image, ax=axes, fraction=0.045, pad=0.02, label=label)

@@ -1,0 +1,239 @@
+"""Files that know what they hold: a line that says so, a line of JSON with the configuration and
+the shapes of the tree, and then its arrays as `eqx.tree_serialise_leaves` writes them."""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import describe
+from .._collection import MetricDict
+from .._field import layout
+from .._node import is_metric
+from .._route import parameters
+from .to_host import local
+
+
+_T = TypeVar("_T")
+_FORMAT = 1
+_MAGIC = b"eqmetrics format "
+_MOST_TOLD = 6
+
+
+def _text(x: Any) -> str:
+    """Static configuration in words that are the same in another process: a function by its name
+    and the names of its parameters."""
+    if isinstance(x, np.generic):
+        return repr(x.item())
+    if isinstance(x, np.ndarray):
+        return f"{x.dtype} {x.tolist()}"
+    if isinstance(x, (tuple, list)):
+        return f"({', '.join(map(_text, x))})"
+    if isinstance(x, dict):
+        return f"{{{', '.join(f'{_text(k)}: {_text(v)}' for k, v in x.items())}}}"
+    if isinstance(x, type):
+        return x.__qualname__
+    if callable(x):
+        with contextlib.suppress(TypeError, ValueError):  # no signature
+            return f"{getattr(x, '__qualname__', type(x).__qualname__)}({', '.join(parameters(x))})"
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(x))
+
+
+def _told_metric(metric: Any, path: str) -> Iterator[tuple[str, str]]:
+    yield path, type(metric).__qualname__
+    if isinstance(metric, MetricDict):
+        # What a user names, and not the shells and slots that stand for it.
+        yield f"{path}.names", _text(metric.names)
+        yield f"{path}.states", _text(tuple(type(s) for s in metric.states))
+        for name, member in metric.members().items():
+            yield from _told_metric(member, f"{path}[{name!r}]")
+        return
+    mine = layout(type(metric))
+    for name in mine.static:
+        yield f"{path}.{name}", _text(getattr(metric, name))
+    for name in mine.arrays + mine.nested:
+        yield from _told(getattr(metric, name), f"{path}.{name}")
+
+
+def _told(tree: Any, path: str) -> Iterator[tuple[str, str]]:
+    for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
+        where = path + jax.tree_util.keystr(key)
+        if is_metric(leaf):
+            yield from _told_metric(leaf, where)
+        elif isinstance(leaf, (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)):
+            yield where, describe(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype))
+        elif isinstance(leaf, (bool, int, float, complex)):
+            yield where, type(leaf).__qualname__
+
+
+def _structure(tree: Any) -> dict[str, str]:
+    """All that must be the same when the arrays are read, by where it is."""
+    found: dict[str, str] = {}
+    arrays, static = eqx.partition(tree, lambda x: eqx.is_array(x) or _is_shape(x))
+
+    def trace(arrays: Any) -> None:
+        # Traced: members are read from statistics that they share, and `like` may hold shapes.
+        found.update(_told(eqx.combine(arrays, static), ""))
+
+    jax.eval_shape(trace, arrays)
+    return found
+
+
+def _is_shape(x: Any) -> bool:
+    return isinstance(x, jax.ShapeDtypeStruct)
+
+
+def _is_key(x: Any) -> bool:
+    return isinstance(x, (jax.Array, jax.ShapeDtypeStruct)) and jnp.issubdtype(
+        x.dtype, jax.dtypes.prng_key
+    )
+
+
+def _data(x: Any) -> Any:
+    """The numbers of a key, which numpy can write; of shapes, their shape."""
+    if not _is_key(x):
+        return x
+    return jax.eval_shape(jax.random.key_data, x) if _is_shape(x) else jax.random.key_data(x)
+
+
+def _as_in(like: Any, x: Any) -> Any:
+    if not _is_key(like):
+        return x
+    kind = []
+    jax.eval_shape(lambda key: kind.append(jax.random.key_impl(key)), like)
+    return jax.random.wrap_key_data(x, impl=kind[0])
+
+
+def save(path: str | Path | BinaryIO, tree: Any) -> None:
+    """Writes a pytree, such as a training state, with the configuration of the metrics in it.
+
+    Of everything else in the tree the arrays, keys and Python numbers are written, as
+    `eqx.tree_serialise_leaves` does, and the shapes and types. A file under this name is
+    replaced when the new one is complete.
+
+    **Arguments:**
+
+    - `path`: of the file, or a binary file that is open for writing.
+    - `tree`: any pytree.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, io, jax.numpy as jnp
+        file = io.BytesIO()
+        eqm.save(file, eqm.Average().update(jnp.array([1.0, 3.0])))
+        file.seek(0)
+        assert eqm.load(file, eqm.Average()).compute() == 2.0
+        ```
+    """
+    from .. import __version__
+
+    tree = local(tree)
+    header = {"eqmetrics": __version__, "structure": _structure(tree)}
+
+    def write(file: Any) -> None:
+        file.write(_MAGIC + f"{_FORMAT}\n{json.dumps(header)}\n".encode())
+        eqx.tree_serialise_leaves(file, jax.tree.map(_data, tree))
+
+    if not isinstance(path, (str, Path)):
+        return write(path)
+    path = Path(path)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with open(new, "wb") as file:
+            write(file)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def load(path: str | Path | BinaryIO, like: _T) -> _T:
+    """Reads what [`eqmetrics.save`][] wrote.
+
+    Raises a `ValueError` that names what differs if the file is of another configuration than
+    `like`: another `average` or task, other members, other shapes. A function is known by its
+    name and its parameters; its code isn't saved.
+
+    **Arguments:**
+
+    - `path`: of the file, or a binary file that is open for reading.
+    - `like`: a pytree of the same structure and configuration, built as the saved one was; or
+        its shapes alone, `eqx.filter_eval_shape(new_state)`.
+
+    **Returns:** `like` with the arrays of the file.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, io, pytest
+        file = io.BytesIO()
+        eqm.save(file, eqm.F1(eqm.Multiclass(10), average="micro"))
+        file.seek(0)
+        with pytest.raises(ValueError, match="`average` is 'micro' in the file and 'macro' here"):
+            eqm.load(file, eqm.F1(eqm.Multiclass(10)))
+        ```
+    """
+    if isinstance(path, (str, Path)):
+        with open(path, "rb") as file:
+            return _load(file, like, f"`{path}`")
+    return _load(path, like, "the file")
+
+
+def _load(file: Any, like: _T, name: str) -> _T:
+    first = file.read(len(_MAGIC))
+    if first != _MAGIC:
+        raise ValueError(
+            f"`eqm.load`: {name} wasn't written by `eqm.save`. What "
+            "`eqx.tree_serialise_leaves` wrote, `eqx.tree_deserialise_leaves` reads."
+        )
+    number = int(file.readline())
+    if number > _FORMAT:
+        raise ValueError(
+            f"`eqm.load`: {name} has format {number}, and this version of eqmetrics reads formats "
+            f"up to {_FORMAT}: update it."
+        )
+    header = json.loads(file.readline())
+    _check(header["structure"], _structure(like), name, header["eqmetrics"])
+    try:
+        tree = eqx.tree_deserialise_leaves(file, jax.tree.map(_data, like))
+    except Exception as e:
+        raise ValueError(f"`eqm.load`: {name} is cut off or damaged.") from e
+    if file.read(1):
+        raise ValueError(f"`eqm.load`: {name} is damaged: it goes on after the last array.")
+    return jax.tree.map(_as_in, like, tree)
+
+
+def _difference(where: str, there: str | None, here: str | None) -> str:
+    name = where.lstrip(".") or "the tree"
+    if here is None:
+        return f"`{name}` is {there} in the file, and isn't here"
+    if there is None:
+        return f"`{name}` is {here} here, and isn't in the file"
+    return f"`{name}` is {there} in the file and {here} here"
+
+
+def _check(there: dict[str, str], here: dict[str, str], name: str, version: str) -> None:
+    differ = [where for where in here | there if there.get(where) != here.get(where)]
+    # What lies below another class differs anyway.
+    above = tuple(f"{where}{x}" for where in differ for x in ".[")
+    lines = [
+        _difference(where, there.get(where), here.get(where))
+        for where in differ
+        if not where.startswith(above)
+    ]
+    if len(lines) > _MOST_TOLD:
+        lines[_MOST_TOLD:] = [f"and {len(lines) - _MOST_TOLD} more"]
+    if lines:
+        raise ValueError(
+            f"`eqm.load`: {name}, saved by eqmetrics {version}, is of another configuration than "
+            f"`like`:{''.join(f'{chr(10)}- {line}' for line in lines)}\n"
+            "Build `like` as the saved state was built."
+        )

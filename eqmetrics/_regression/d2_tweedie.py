@@ -1,0 +1,178 @@
+"""A mean deviance relative to that of the mean of the targets. The latter merges as variances
+do: a deviance is a Bregman divergence, so that of some targets to any number is that to their
+mean and that of their mean (Banerjee et al., "Clustering with Bregman divergences", 2005)."""
+
+import functools as ft
+from typing import final, NamedTuple, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32
+
+from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._metric import Metric
+from .._reduction.pair import add, fused, lift, Pair, to_float
+from .._rows import Rows, trailing, undefined_as, weighted_sum
+from .._squares import divisor
+from .deviance import check_power, deviance, domain, in_domain, relative
+from .mean_error import Within, without_invalid
+from .paired import check_multioutput, Multioutput, over_columns, paired
+
+
+class _Targets(AbstractJointMoments):
+    def factors(self, variables):
+        return np.array([0]), np.array([0])
+
+
+_TARGETS = _Targets()
+
+
+class _Spread(NamedTuple):
+    """Pairs: the weight and the mean of targets, and the sum of their deviances to it."""
+
+    weight: Pair
+    mean: Pair
+    own: Pair
+
+
+def _to_mean(power: float, mean: Pair, delta: Array, t: Array) -> Array:
+    """The deviance of `t` to `mean`, whose difference `delta` has digits that `t` hasn't."""
+    if power == 0:
+        return delta * delta
+    high = to_float(mean)
+    safe = jnp.where(high == 0, 1, high)
+    value = 2 * safe ** (2 - power) * relative(power, delta / safe, t / safe)
+    return jnp.where(high == 0, 0, value)  # of zeros alone
+
+
+@ft.partial(fused, static_argnames="power")
+def _of_batch(power: float, batch: Rows, t: Array) -> _Spread:
+    weight, mean, _ = _TARGETS.of_batch(batch, t[:, None])
+    mean = mean[:, 0]
+    each = jnp.broadcast_to(mean[:, None], (2, *t.shape))
+    own = _to_mean(power, each, (t - each[0]) - each[1], t)
+    return _Spread(weight, mean, weighted_sum(own, batch.mask, batch.weights))
+
+
+@ft.partial(fused, static_argnames="power")
+def _plus(power: float, left: _Spread, right: _Spread) -> _Spread:
+    none = jnp.zeros_like(left.mean)[:, None]
+    a, b = (Joint(x.weight, x.mean[:, None], none) for x in (left, right))
+    weight, mean, _ = _TARGETS.plus(a, b)
+    mean, own = mean[:, 0], add(left.own, right.own)
+    for x in (left, right):
+        moved = _to_mean(power, mean, to_float(add(x.mean, -mean)), to_float(x.mean))
+        n = to_float(x.weight)
+        own = add(own, lift(jnp.where(n > 0, n * moved, 0)))
+    return _Spread(weight, mean, own)
+
+
+@final
+class D2Tweedie(Metric):
+    r"""The share of the Tweedie deviance of the targets that is explained, $R^2$ of another loss:
+    $1 - \sum_i w_i d(t_i, p_i) / \sum_i w_i d(t_i, \bar t)$. See [`eqmetrics.Tweedie`][] for $d$.
+
+    1 is perfect, and 0 as good as the mean of the targets.
+
+    **Arguments:**
+
+    - `power`: of the deviance; 0, which makes it `R2`, or at least 1.
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: `8 * prod(outputs) + 4` floats. Undefined when: the targets of a column are constant, as
+    those of one row are. Invalid are predictions of 0 or less unless `power` is 0, negative targets
+    for a `power` of 1 or more, and targets of 0 for one of 2 or more. Mean deviances of the targets
+    below $10^{-30}$ aren't known, and the value is NaN.
+    Source: Hastie, Tibshirani and Wainwright, Statistical Learning with Sparsity, 2015, eq. 3.11.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        d2 = eqm.D2Tweedie(power=1.0)
+        targets = jnp.array([1.0, 3.0])
+        assert d2(predictions=targets, targets=targets) == 1.0
+        assert d2(predictions=jnp.array([2.0, 2.0]), targets=targets) == 0.0
+        ```
+    """
+
+    power: float = eqx.field(static=True)
+    outputs: tuple[int, ...] = eqx.field(static=True)
+    multioutput: Multioutput = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    weight: Float32[Array, "2"] = state()
+    mean: Float32[Array, "2 ..."] = state()  # of the targets
+    own: Float32[Array, "2 ..."] = state()  # deviance of the targets to their mean
+    total: Float32[Array, "2 ..."] = state()  # and to the predictions
+    ends: Float32[Array, "2 ..."] = state(initial=-np.inf)  # the largest target and opposite
+    invalid: Float32[Array, "2"] = state(valid="{self.valid}")
+
+    def __init__(
+        self,
+        power: float = 0.0,
+        *,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        check_power(power)
+        check_multioutput(multioutput)
+        if power < 0:
+            raise ValueError(
+                f"power={power}: expected 0, or at least 1: the mean of targets that may be "
+                "negative may be, and then has no deviance."
+            )
+        self.power = float(power)
+        self.outputs = trailing(outputs)
+        self.multioutput = multioutput
+        self.undefined = undefined
+        self.weight = jnp.zeros(2, jnp.float32)
+        self.mean = jnp.zeros((2, *self.outputs), jnp.float32)
+        self.own = jnp.zeros((2, *self.outputs), jnp.float32)
+        self.total = jnp.zeros((2, *self.outputs), jnp.float32)
+        self.ends = jnp.full((2, *self.outputs), -jnp.inf, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    @property
+    def valid(self) -> str:
+        return domain(self.power)
+
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        losses = Within(deviance(self.power, p, t), in_domain(self.power, p, t))
+        batch, losses = without_invalid(batch, losses)
+        return self._plus(
+            _of_batch(self.power, batch, t),
+            weighted_sum(losses, batch.mask, batch.weights),
+            ends_of(batch, t[:, None])[:, 0],
+            batch.left_out(jnp.zeros_like(self.invalid)),
+        )
+
+    def _plus(self, spread: _Spread, total: Pair, ends: Array, invalid: Pair) -> Self:
+        mine = _Spread(self.weight, self.mean, self.own)
+        return self.replace(
+            **_plus(self.power, mine, spread)._asdict(),
+            total=add(self.total, total),
+            ends=jnp.maximum(self.ends, ends),
+            invalid=add(self.invalid, invalid),
+        )
+
+    def merge(self, other: Self) -> Self:
+        spread = _Spread(other.weight, other.mean, other.own)
+        return self._plus(spread, other.total, other.ends, other.invalid)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        weight = to_float(self.weight)
+        least = divisor(to_float(self.own) / weight)
+        values = 1 - to_float(self.total) / weight / least
+        values = undefined_as(values, is_constant(self.ends), self.undefined)
+        return over_columns(values, self.multioutput)

@@ -1,0 +1,146 @@
+"""Pairs of rows that two variables put in the same order, or in opposite ones, counted in
+O(n log n) (Knight, "A computer method for calculating Kendall's tau", 1966)."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float32, Int32
+
+from .._aggregate.quantile_sketch import key_of
+from .._reduction.pair import (
+    add,
+    from_integer,
+    lift,
+    multiply,
+    Pair,
+    sum_pairs,
+    sum_rows,
+    to_float,
+)
+
+
+class Pairs(NamedTuple):
+    """Sums of products of weights, over pairs of rows that differ in the first variable."""
+
+    same: Pair
+    opposite: Pair
+    total: Pair
+
+
+def starts(new: Bool[Array, "rows"]) -> Int32[Array, "rows"]:
+    """Of each row the place of the first one of its group; `new` is true there."""
+    place = lax.iota(jnp.int32, new.shape[0])
+    return lax.cummax(jnp.where(new, place, 0))
+
+
+def changes(*keys: Array) -> Bool[Array, "rows"]:
+    changed = jnp.zeros(keys[0].shape, bool).at[0].set(True)
+    for key in keys:
+        changed = changed.at[1:].set(changed[1:] | (key[1:] != key[:-1]))
+    return changed
+
+
+def ranks(x: Float32[Array, "rows"], taken: Bool[Array, "rows"]) -> Int32[Array, "rows"]:
+    """How many distinct values are smaller; rows that don't take part come last."""
+    key = jnp.where(taken, key_of(x), jnp.iinfo(jnp.int32).max)
+    sorted_key, place = lax.sort((key, lax.iota(jnp.int32, key.shape[0])), num_keys=1)
+    rank = jnp.cumsum(changes(sorted_key), dtype=jnp.int32) - 1
+    return jnp.zeros_like(rank).at[place].set(rank)
+
+
+def scaled(weights: Float32[Array, "rows"], mask: Bool[Array, "rows"]) -> Array:
+    """Times a power of 2 that makes their sum nearly 2^29, and 0 where there is no row: products
+    stay in the range of float32."""
+    weights = jnp.where(mask, weights, 0)
+    _, exponent = jnp.frexp(to_float(sum_rows(weights)))
+    return jnp.ldexp(weights, 29 - exponent)
+
+
+def _part_bits(rows: int) -> int:
+    return 30 - rows.bit_length()
+
+
+def fixed(weights: Float32[Array, "rows"]) -> Int32[Array, "2 rows"]:
+    """Scaled weights as whole numbers and parts: running sums of these are exact, and so are the
+    differences of such sums, however small."""
+    whole = jnp.floor(weights)
+    part = jnp.floor((weights - whole) * 2.0 ** _part_bits(weights.shape[0]))
+    return jnp.stack([whole, part]).astype(jnp.int32)
+
+
+def pair_of(sums: Int32[Array, "2 rows"]) -> Float32[Array, "2 rows"]:
+    parts = from_integer(sums[1]) * 2.0 ** -_part_bits(sums.shape[1])
+    return add(from_integer(sums[0]), parts)
+
+
+def before(x: Int32[Array, "2 rows"], start: Int32[Array, "rows"]) -> Int32[Array, "2 rows"]:
+    """The sum of the rows of the group that come before each."""
+    sums = jnp.cumsum(x, axis=1, dtype=jnp.int32) - x
+    return sums - sums[:, start]
+
+
+def _products(x: Int32[Array, "2 rows"], weights: Float32[Array, "rows"]) -> Pair:
+    """The sum of the products; exact where both are whole numbers."""
+    return sum_pairs(multiply(pair_of(x), lift(weights)))
+
+
+def squares(x: Int32[Array, "2 rows"], new: Bool[Array, "rows"]) -> Pair:
+    """The sum of the squared sums of groups of neighbours; `new` is true where one begins."""
+    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
+    sums = pair_of(jnp.where(last[None], before(x, starts(new)) + x, 0))
+    return sum_pairs(multiply(sums, sums))
+
+
+def ordered_pairs(
+    first: Int32[Array, "rows"],
+    second: Int32[Array, "rows"],
+    earlier: Bool[Array, "rows"],
+    weights: Float32[Array, "rows"],
+) -> Pairs:
+    """Of pairs of rows whose `first` differs, and of which `earlier` is true where it is smaller,
+    sums the products of their `weights`, which are `scaled`. Rows with equal `first` have equal
+    `earlier`. `second` are ranks from 0; rows of weight 0 count nothing."""
+    first, second, earlier, weights = lax.sort((first, second, earlier, weights), num_keys=2)
+    count = jnp.where(earlier[None], fixed(weights), 0)
+    new = changes(first)
+    sums = jnp.cumsum(count, axis=1, dtype=jnp.int32) - count
+    total = _products(sums[:, starts(new)], weights)
+    bits = max(first.shape[0] - 1, 1).bit_length()
+
+    # Of two ranks that differ, the highest bit that does tells the larger one. So rows are
+    # grouped by the bits above, in their order by `first`, and a 1 after a 0 is a pair in the
+    # same order; then both are put apart, which makes the groups of the next bit.
+    def level(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        same, opposite, second, count, weights = carry
+        bit = bits - 1 - i
+        high = lax.shift_right_logical(second, jnp.full_like(second, bit))
+        one = (high & 1) == 1
+        new = changes(lax.shift_right_logical(high, jnp.ones_like(high)))
+        start = starts(new)
+        zeros = before(jnp.where(one[None], 0, count), start)
+        ones = before(jnp.where(one[None], count, 0), start)
+        same = add(same, _products(zeros, jnp.where(one, weights, 0)))
+        opposite = add(opposite, _products(ones, jnp.where(one, 0, weights)))
+        # where each row goes in its group: the zeros first
+        up_to = jnp.cumsum(~one, dtype=jnp.int32)
+        zeros_before = up_to - (~one).astype(jnp.int32)
+        place = lax.iota(jnp.int32, second.shape[0])
+        end = jnp.flip(starts(jnp.flip(jnp.ones(new.shape, bool).at[:-1].set(new[1:]))))
+        end = place.shape[0] - 1 - end
+        within = zeros_before - zeros_before[start]
+        all_zeros = up_to[end] - zeros_before[start]
+        to = start + jnp.where(one, all_zeros + (place - start) - within, within)
+        put = lambda x: jnp.zeros_like(x).at[..., to].set(x, unique_indices=True)
+        moved = (put(x) for x in (second, count, weights))
+        return same, opposite, *moved
+
+    # Zeros that vary over the devices where the rows do: `shard_map` asks it of a carry.
+    zero = lift(jnp.where(weights[0] == 0, weights[0], 0))
+    carry = zero, zero, second, count, weights
+    same, opposite, *_ = lax.fori_loop(0, bits, level, carry)
+    # Rows with equal `first` come in the order of `second` and count as pairs in the same order.
+    of_groups = squares(count, new)
+    of_both = squares(count, changes(first, second))
+    ties = multiply(add(of_groups, -of_both), lift(jnp.float32(0.5)))
+    return Pairs(add(same, -ties), opposite, total)

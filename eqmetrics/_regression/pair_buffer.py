@@ -1,0 +1,77 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._readout import AbstractStatistic
+from .._reduction import EXACT_SUM
+from .._reduction.pair import sum_rows, to_float
+from .._rows import Rows
+from .._wrap.buffer import Buffer
+from .paired import paired
+
+
+def appended(buffer: Buffer, batch: Rows, **columns: Array) -> Buffer:
+    """With the rows of a batch and their weights."""
+    weights = jnp.ones(batch.values.shape[:1], jnp.float32)
+    weights = weights if batch.weights is None else batch.weights
+    return buffer.update(**columns, weights=weights, mask=batch.mask)
+
+
+@final
+class PairBuffer(AbstractStatistic):
+    """Predictions, targets and weights of up to `capacity` rows: the statistic that `Spearman` and
+    `Kendall` read, and share in a `MetricDict`. See [`eqmetrics.Buffer`][].
+
+    **Arguments:**
+
+    - `capacity`: how many rows there is room for, on all devices together.
+
+    State: `3 * capacity + 7` numbers. Undefined when: there were more rows than that. NaN and
+    negative weights are invalid.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        pairs = eqm.PairBuffer(10)(predictions=jnp.arange(3.0), targets=jnp.arange(3.0))
+        assert pairs == {"rows": 3.0, "weight": 3.0}
+        ```
+    """
+
+    capacity: int = eqx.field(static=True)
+    kept: Buffer
+    invalid: Float32[Array, "2"] = state(
+        reduce=EXACT_SUM, valid="predictions and targets without NaN, weights >= 0"
+    )
+
+    def __init__(self, capacity: int):
+        names = "predictions", "targets", "weights"
+        self.capacity = capacity
+        self.kept = Buffer(capacity, **dict.fromkeys(names, jnp.float32))
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`predictions` and `targets` are real and of one shape; every entry is a row."""
+        batch, (p, t) = paired(predictions, targets, mask, weights)
+        batch = batch.without(jnp.isnan(p) | jnp.isnan(t))
+        return self.replace(
+            kept=appended(self.kept, batch, predictions=p, targets=t),
+            invalid=batch.left_out(self.invalid),
+        )
+
+    def rows(self) -> tuple[Array, Array, Array, Bool[Array, "{self.capacity}"]]:
+        """Predictions, targets, weights, and which places hold a row."""
+        columns, mask = self.kept.rows()
+        return columns["predictions"], columns["targets"], columns["weights"], mask
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """How many `rows` there are, and their `weight`."""
+        _, _, weights, mask = self.rows()
+        count = jnp.sum(mask, dtype=jnp.int32).astype(jnp.float32)
+        return {"rows": count, "weight": to_float(sum_rows(jnp.where(mask, weights, 0)))}

@@ -1,0 +1,187 @@
+from typing import final, get_args, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float32
+
+from .._aggregate.joint import AbstractJointMoments, correlation
+from .._readout import AbstractReadout
+from .._reduction.pair import add, multiply, sum_rows, to_float
+from .._rows import Rows, undefined_as
+from .ordered_pairs import (
+    before,
+    changes,
+    fixed,
+    ordered_pairs,
+    pair_of,
+    ranks,
+    scaled,
+    squares,
+    starts,
+)
+from .pair_buffer import PairBuffer
+
+
+Variant = Literal["a", "b", "c"]
+
+
+class _Both(AbstractJointMoments):
+    def factors(self, variables):
+        return np.array([0, 1, 0]), np.array([0, 1, 1])
+
+
+def _sorted(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
+    """Ranks as integers, and in their order: the weights, where groups of equal ones begin, and
+    the places that the rows came from."""
+    rank = ranks(x, mask)
+    place = lax.iota(jnp.int32, rank.shape[0])
+    order, weights, place = lax.sort((rank, weights, place), num_keys=1)
+    return rank, weights, changes(order), place
+
+
+def _midranks(x: Array, weights: Array, mask: Array) -> Array:
+    """The share of the weight that is below, and half that of equal values."""
+    _, w, new, place = _sorted(x, weights, mask)
+    start, w = starts(new), fixed(w)
+    below = (jnp.cumsum(w, axis=1, dtype=jnp.int32) - w)[:, start]
+    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
+    sizes = jnp.where(last[None], before(w, start) + w, 0)
+    sizes = jnp.zeros_like(w).at[:, start].add(sizes)[:, start]
+    middle = to_float(pair_of(below)) + to_float(pair_of(sizes)) / 2
+    return jnp.zeros_like(middle).at[place].set(middle / jnp.sum(weights))
+
+
+def _kinds(x: Array, mask: Array) -> Array:
+    """How many distinct values there are."""
+    return jnp.max(jnp.where(mask, ranks(x, mask), -1)) + 1
+
+
+@jax.jit
+def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
+    weights = scaled(weights, mask)
+    both = jnp.stack([_midranks(x, weights, mask) for x in (p, t)], axis=1)
+    joint = _Both().of_batch(Rows(both, mask, weights, None), both)
+    left, right, products = to_float(joint.products)
+    value = correlation(products, left, right, to_float(joint.weight))
+    return value, (_kinds(p, mask) < 2) | (_kinds(t, mask) < 2)
+
+
+@final
+class Spearman(AbstractReadout):
+    r"""The rank correlation $\rho$ of predictions and targets: Pearson's of their ranks. Equal
+    values have their mean rank, and a weight repeats a row.
+
+    Exact, from a buffer of all rows.
+
+    **Arguments:**
+
+    - `capacity`: how many rows there is room for, on all devices together.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
+    constant, or more than `capacity` rows were seen. NaN is invalid.
+    Source: Spearman, "The proof and measurement of association between two things", 1904.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        spearman = eqm.Spearman(capacity=100)
+        p, t = jnp.array([0.1, 0.2, 0.9]), jnp.array([1.0, 100.0, 10.0])
+        assert abs(spearman(predictions=p, targets=t) - 0.5) < 1e-6
+        ```
+    """
+
+    undefined: float | None = eqx.field(static=True)
+    statistic: PairBuffer
+
+    def __init__(self, capacity: int, *, undefined: float | None = None):
+        self.undefined = undefined
+        self.statistic = PairBuffer(capacity)
+
+    def compute(self) -> Float32[Array, ""]:
+        value, nothing = _spearman(*self.statistic.rows())
+        return undefined_as(value, nothing, self.undefined)
+
+
+@jax.jit
+def _kendall(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, ...]:
+    """The difference of pairs in the same and in opposite order, how many differ in each, the
+    weight, and the number of distinct values in each; products are of `scaled` weights."""
+    weight = to_float(sum_rows(jnp.where(mask, weights, 0)))
+    weights = scaled(weights, mask)
+    _, w, new, _ = _sorted(p, weights, mask)
+    first, second = ranks(p, mask), ranks(t, mask)
+    pairs = ordered_pairs(first, second, mask, weights)
+    total = sum_rows(weights)
+    all_pairs = multiply(total, total)
+    _, w_t, new_t, _ = _sorted(t, weights, mask)
+    half = [
+        to_float(add(all_pairs, -squares(fixed(x), begins))) / 2
+        for x, begins in ((w, new), (w_t, new_t))
+    ]
+    whole = to_float(all_pairs)
+    difference = to_float(add(pairs.same, -pairs.opposite))
+    return difference, *half, whole, weight, _kinds(p, mask), _kinds(t, mask)
+
+
+@final
+class Kendall(AbstractReadout):
+    r"""The rank correlation $\tau$ of predictions and targets: pairs of rows that both put in the
+    same order less those in opposite ones, $C - D$, relative to what it could be. A weight repeats
+    a row, so that a pair counts as the product of its weights; $n$ is their sum.
+
+    Exact, from a buffer of all rows, in $O(n \log n)$.
+
+    **Arguments:**
+
+    - `capacity`: how many rows there is room for, on all devices together.
+    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$; with `"b"`, the
+        geometric mean of the numbers of pairs that differ in their predictions and in their
+        targets; with `"c"`, $n^2 (m - 1) / 2 m$, where $m$ is the smaller number of distinct
+        values.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
+    constant (variant `"a"`: when the weights sum to 1 or less), or more than `capacity` rows were
+    seen. NaN is invalid.
+    Source: Kendall, "The treatment of ties in ranking problems", 1945; Stuart, "The estimation and
+    comparison of strengths of association in contingency tables", 1953.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        kendall = eqm.Kendall(capacity=100)
+        p, t = jnp.array([0.1, 0.2, 0.9, 1.0]), jnp.array([1.0, 3.0, 2.0, 4.0])
+        assert abs(kendall(predictions=p, targets=t) - 4 / 6) < 1e-6
+        ```
+    """
+
+    variant: Variant = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: PairBuffer
+
+    def __init__(
+        self, capacity: int, *, variant: Variant = "b", undefined: float | None = None
+    ):
+        if variant not in get_args(Variant):
+            raise ValueError(f"variant={variant!r}: expected one of {get_args(Variant)}.")
+        self.variant = variant
+        self.undefined = undefined
+        self.statistic = PairBuffer(capacity)
+
+    def compute(self) -> Float32[Array, ""]:
+        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.rows())
+        kinds = jnp.minimum(p_kinds, t_kinds)
+        if self.variant == "a":
+            most, nothing = whole / 2 * ((n - 1) / n), ~(n > 1)
+        elif self.variant == "b":
+            most, nothing = jnp.sqrt(p) * jnp.sqrt(t), kinds < 2
+        else:
+            m = kinds.astype(jnp.float32)
+            most, nothing = whole / 2 * ((m - 1) / m), kinds < 2
+        return undefined_as(jnp.clip(difference / most, -1, 1), nothing, self.undefined)

@@ -1,0 +1,201 @@
+from collections.abc import Callable
+from typing import Any, final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float32, Int32
+
+from .._cells import everywhere
+from .._checks import describe, to_array
+from .._field import state
+from .._metric import AbstractWrapper
+from .._readout import AbstractStatistic
+from .._reduction.pair import add, add_count, from_integer, fused, Pair
+from .._rows import column, rows
+
+
+Columns = dict[str, Array]
+Spec = tuple[str, tuple[int, ...], jnp.dtype]  # name, and shape and dtype of one row
+
+
+def _spec(name: str, row: Any) -> Spec:
+    one = isinstance(row, jax.ShapeDtypeStruct)
+    shape, dtype = (row.shape, row.dtype) if one else ((), row)
+    try:
+        dtype = jnp.dtype(dtype)
+    except TypeError:
+        dtype = jnp.dtype("O")
+    if dtype.kind not in "fiubV" or dtype.itemsize > 4 or name == "mask":
+        raise TypeError(
+            f"`Buffer({name}={row!r})`: expected a real dtype of at most 32 bits for a column of "
+            f"one number a row, `{name}=jnp.float32`, or shape and dtype of a row: "
+            f"`{name}=jax.ShapeDtypeStruct((10,), jnp.float32)`. `mask` is taken without one."
+        )
+    return name, shape, dtype
+
+
+def _is_integer(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.integer)
+
+
+@fused
+def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str, Any]:
+    columns, count, invalid = old["columns"], old["count"], old["invalid"]
+    for name, x in new.items():
+        if _is_integer(x) and x.dtype != columns[name].dtype:
+            stored = x.astype(columns[name].dtype)
+            # A number that changed when it was narrowed would be another one.
+            bad = jnp.any((stored.astype(x.dtype) != x).reshape(len(x), -1), axis=-1)
+            bad = bad if mask is None else bad & mask
+            mask = ~bad if mask is None else mask & ~bad
+            invalid = add_count(invalid, bad)
+    size, capacity = (len(next(iter(x.values()))) for x in (new, columns))
+    if mask is None:
+        # As a block, which is written in place. The last block that doesn't fit replaces
+        # rows of the one before: some are lost in any case, and counted.
+        block = min(size, capacity)
+        start = jnp.minimum(count, capacity - block)
+        put = lambda x, y: lax.dynamic_update_slice_in_dim(x, everywhere(y)[:block], start, 0)
+        total = count + size
+    else:
+        mask = everywhere(mask)
+        after = count + jnp.cumsum(mask, dtype=jnp.int32)
+        place = jnp.where(mask, after - 1, capacity)
+        put = lambda x, y: x.at[place].set(everywhere(y), mode="drop")
+        total = count + jnp.sum(mask, dtype=jnp.int32)
+    stored = {name: put(x, new[name].astype(x.dtype)) for name, x in columns.items()}
+    return {"columns": stored, "invalid": invalid} | _counted(total, capacity, old["lost"])
+
+
+@fused
+def _joined(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    count, capacity = left["count"], len(next(iter(left["columns"].values())))
+    total = count + right["count"]
+    place = jnp.arange(capacity, dtype=jnp.int32)
+
+    def join(x: Array, y: Array) -> Array:
+        both = jnp.where(column(place < count, x), x, jnp.roll(y, count, axis=0))
+        return jnp.where(column(place < total, x), both, jnp.zeros_like(x))
+
+    columns = jax.tree.map(join, left["columns"], right["columns"])
+    invalid, lost = (add(left[name], right[name]) for name in ("invalid", "lost"))
+    return {"columns": columns, "invalid": invalid} | _counted(total, capacity, lost)
+
+
+def _counted(total: Array, capacity: int, lost: Pair) -> dict[str, Array]:
+    more = from_integer(jnp.maximum(total - capacity, 0))
+    return {"count": jnp.minimum(total, capacity), "lost": add(lost, more)}
+
+
+@final
+class Buffer(AbstractWrapper, AbstractStatistic):
+    """Keeps the named outputs on the device, for up to a number of rows, and calls `fn` on them.
+
+    For values that need all rows at once. What [`eqmetrics.Collect`][] does on the host, this
+    does under `jit`, and on several devices: each keeps its rows, and merging puts them in one
+    buffer. Rows under a false `mask` take no room. Rows for which there is none are counted:
+    then the value is NaN, and `metric.check()` says which capacity they need.
+
+    `fn` gets the columns by position, of shape `(capacity, ...)`, and a boolean array: which
+    places hold a row. Their order isn't promised, so `fn` shouldn't depend on it.
+
+    **Arguments:**
+
+    - `capacity`: how many rows there is room for, on all devices together.
+    - `fn`: `fn(*columns, mask)` returns the value, an array or a pytree of arrays. Without it
+        the value is a dict of the columns as floats, NaN where there is no row.
+    - `columns`: the outputs to keep, each with the dtype of one number a row,
+        `targets=jnp.float32`, or the shape and dtype of a row,
+        `logits=jax.ShapeDtypeStruct((10,), jnp.float32)`.
+
+    State: `capacity` rows of the columns, and 5 numbers. Undefined when: more rows were seen than
+    there is room for; or `fn` says so, which gets a mask without a row if none was seen.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+
+        def median(loss, mask):
+            return jnp.nanmedian(jnp.where(mask, loss, jnp.nan))
+
+        buffer = eqm.Buffer(100, loss=jnp.float32, fn=median)
+        assert buffer.update(loss=jnp.array([1.0, 2.0, 9.0])).compute() == 2.0
+        ```
+    """
+
+    capacity: int = eqx.field(static=True)
+    specs: tuple[Spec, ...] = eqx.field(static=True)
+    fn: Callable[..., Any] | None = eqx.field(static=True)
+    columns: Columns = state()
+    count: Int32[Array, ""] = state()
+    lost: Float32[Array, "2"] = state(overflow="capacity={self.needed}")
+    invalid: Float32[Array, "2"] = state(valid="integers that fit the dtypes of the columns")
+
+    def __init__(self, capacity: int, *, fn: Callable[..., Any] | None = None, **columns: Any):
+        if not isinstance(capacity, int) or not 0 < capacity < 2**30:
+            raise ValueError(f"capacity={capacity!r}: expected a whole number from 1 to 2^30 - 1.")
+        if not columns:
+            raise TypeError(
+                "`Buffer` needs the name of at least one output to keep, and its dtype: "
+                "`eqm.Buffer(1000, loss=jnp.float32)`."
+            )
+        self.capacity = capacity
+        self.specs = tuple(_spec(name, row) for name, row in columns.items())
+        self.fn = fn
+        self.columns = {name: jnp.zeros((capacity, *s), dtype) for name, s, dtype in self.specs}
+        self.count = jnp.zeros((), jnp.int32)
+        self.lost = jnp.zeros(2, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    @property
+    def needed(self) -> int:
+        """The capacity that all rows seen so far need. Host only."""
+        return self.capacity + int(sum(self.lost.tolist()))
+
+    def arguments(self) -> dict[str, bool]:
+        return dict.fromkeys((name for name, _, _ in self.specs), True) | {"mask": False}
+
+    def update(self, **outputs: Any) -> Self:
+        """Takes the columns and `mask`, of one shape of rows; a scalar is one row."""
+        given = {name: to_array(name, x) for name, x in outputs.items()}
+        mask, new, like = given.get("mask"), {}, None
+        flat_mask = None
+        for name, shape, dtype in self.specs:
+            x = given[name]
+            keeps = jnp.issubdtype(dtype, jnp.floating) or x.dtype == jnp.bool_
+            if not keeps and not (_is_integer(x) and jnp.issubdtype(dtype, jnp.integer)):
+                raise TypeError(
+                    f"`Buffer` keeps `{name}` as {dtype}, and it is {describe(x)}. Build it with "
+                    f"`{name}=jnp.float32`, or convert the output."
+                )
+            batch = rows(x, mask, None, shape, name)
+            axes = x.shape[: x.ndim - len(shape)]
+            like = (name, axes) if like is None else like
+            if axes != like[1]:
+                raise TypeError(
+                    f"`Buffer` keeps rows: `{like[0]}` has them on the axes {like[1]}, and "
+                    f"`{name}`, which is {describe(x)}, on {axes}."
+                )
+            new[name], flat_mask = batch.values, batch.mask
+        return self.replace(**_appended(self._state(), new, flat_mask))
+
+    def _state(self) -> dict[str, Any]:
+        return {n: getattr(self, n) for n in ("columns", "count", "lost", "invalid")}
+
+    def merge(self, other: Any) -> Self:
+        assert isinstance(other, Buffer)
+        return self.replace(**_joined(self._state(), other._state()))
+
+    def rows(self) -> tuple[Columns, Bool[Array, "{self.capacity}"]]:
+        """The columns as they are kept, and which places hold a row: the first ones."""
+        return self.columns, jnp.arange(self.capacity, dtype=jnp.int32) < self.count
+
+    def compute(self) -> Any:
+        columns, mask = self.rows()
+        if self.fn is not None:
+            return self.fn(*columns.values(), mask)
+        named = ((name, x.astype(jnp.float32)) for name, x in columns.items())
+        return {name: jnp.where(column(mask, x), x, jnp.nan) for name, x in named}

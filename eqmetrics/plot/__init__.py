@@ -1,0 +1,9 @@
+"""Pictures of values, with matplotlib: `pip install matplotlib`. Nothing else imports this."""
+
+from ._confusion import confusion_matrix as confusion_matrix
+from ._det import det as det
+from ._intervals import intervals as intervals
+from ._precision_recall import precision_recall as precision_recall
+from ._regression import quantile_quantile as quantile_quantile, residuals as residuals
+from ._reliability import reliability_diagram as reliability_diagram
+from ._roc import roc as roc

@@ -1,0 +1,103 @@
+from collections.abc import Sequence
+from typing import Any, TYPE_CHECKING
+
+import numpy as np
+
+from ._axes import GREY
+from ._curves import Curve, draw, Kind
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def _of_precision(recall: np.ndarray, precision: np.ndarray) -> tuple[Any, Any, Any]:
+    """False positives by the precision; where nothing is right it doesn't tell them, and as many
+    as there were before is what is sure."""
+    fp = np.where(recall > 0, recall * (1 - precision) / precision, 0)  # for each positive
+    odds = fp[-1]
+    fp = np.maximum.accumulate(np.nan_to_num(fp, nan=0.0))
+    return recall, fp / odds if odds > 0 else fp, odds
+
+
+def _precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
+    """Of no prediction at all it is 1."""
+    return np.divide(tp, tp + fp, out=np.ones_like(tp + fp), where=tp + fp > 0)
+
+
+def _average_precision(c: Curve) -> tuple[float, float]:
+    t0, t1, f0, f1 = c.pieces()
+    f0, f1, tied = f0 * c.odds, f1 * c.odds, c.tied[:, None]
+    tie = (t1 - t0) * _precision(t1, f1)
+    high = np.where(tied, tie, (t1 - t0) * _precision(t1, f0))
+    # The mean of t / (t + f1) along the piece.
+    log = np.log(np.divide(t1 + f1, t0 + f1, out=np.ones_like(t1), where=t0 + f1 > 0))
+    low = np.where(tied, tie, (t1 - t0) - f1 * log)
+    return float(np.sum(low)), float(np.sum(high))
+
+
+def _precision_line(c: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """A step where rows are tied, as in average precision; else in the order of all orders."""
+    (tp, fp), (_, t1, _, f1) = c.along(), c.pieces()
+    step = np.broadcast_to(_precision(t1, f1 * c.odds), tp.shape)
+    return tp, np.where(c.tied[:, None], step, _precision(tp, fp * c.odds))
+
+
+def _precision_band(c: Curve) -> tuple[np.ndarray, np.ndarray]:
+    (tp, _), (*_, f0, f1) = c.along(), c.pieces()
+    high, low = (_precision(tp, f * c.odds) for f in (f0, f1))
+    return np.hstack([tp, tp[:, ::-1]]), np.hstack([high, low[:, ::-1]])
+
+
+_PRECISION_RECALL = Kind(
+    fn="precision_recall",
+    maker="PrecisionRecallCurve",
+    entries=("recall", "precision"),
+    read=_of_precision,
+    score="average precision",
+    bounds=_average_precision,
+    line=_precision_line,
+    band=_precision_band,
+    worst_first=sum,
+    legend="best",
+)
+
+
+def precision_recall(
+    curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draws what an [`eqmetrics.PrecisionRecallCurve`][] knows: a line through its points, which
+    are exact, and a band in which the curve of all rows surely lies.
+
+    Tied scores are a step, as in average precision, which the legend tells, right to a unit of
+    its last digit, or as a range. The dotted line is the precision of chance: the share of
+    the positives.
+
+    **Arguments:**
+
+    - `curve`: an [`eqmetrics.PrecisionRecallCurve`][], or another readout of an
+        [`eqmetrics.ScoreHistogram`][]: all that its state knows is drawn, ties too. Or what
+        `compute()` of the former gives, of which only the points are known.
+    - `names`: of the classes, or of the one curve. Of more than 10 classes, the 5 with the
+        smallest average precision have their names.
+    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+
+    **Returns:** the axes.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, eqmetrics.plot, jax.numpy as jnp
+        curve = eqm.PrecisionRecallCurve(eqm.Binary())
+        curve = curve.update(logits=jnp.array([3.0, 2.0, 1.0]), labels=jnp.array([1, 0, 1]))
+        ax = eqmetrics.plot.precision_recall(curve)
+        assert ax.get_legend_handles_labels()[1] == ["average precision 0.833"]
+        ```
+    """
+    axes, curves = draw(curve, _PRECISION_RECALL, names, ax)
+    for c in curves if len(curves) == 1 else ():
+        if c is not None:
+            axes.axhline(1 / (1 + c.odds), color=GREY, ls=":", lw=1)
+    axes.set(xlabel="recall", ylabel="precision", aspect="equal")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    return axes
