@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from jax.sharding import PartitionSpec as P
 
 import eqmetrics as eqm
+from eqmetrics._route import arguments_of
 
 from .oracle import agree, batches, few, floats, fold, ROWS, spread, STEPS, taken
 from .test_devices import collectives, mesh_of, over
@@ -104,16 +105,36 @@ def same(got: Any, want: Any) -> None:
         np.testing.assert_allclose(got[name], want[name], rtol, 1e-6 * bool(rtol), err_msg=name)
 
 
+def sums() -> eqm.MetricDict:
+    return eqm.MetricDict(
+        accuracy=eqm.Accuracy(),
+        users=MeanSquare(2).from_output("whole"),
+        average=eqm.Average().from_output("predictions"),
+    )
+
+
+slow = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    "groups, n", [(7, 200), *(pytest.param(*x, marks=pytest.mark.slow) for x in ((1, 60), (1000, 2500)))]
+    "make, groups, n",
+    [
+        (everything, 7, 200),
+        (sums, 1, 60),
+        (sums, 1000, 2500),
+        pytest.param(everything, 1, 60, marks=slow),
+        pytest.param(everything, 1000, 2500, marks=slow),
+    ],
 )
-def test_each_group_is_the_metric_on_its_rows_alone(groups, n):
+def test_each_group_is_the_metric_on_its_rows_alone(make, groups, n):
     rng = np.random.default_rng(groups)
     batch, group = rows(n, rng), rng.integers(0, groups, n).astype(np.int32)
     if groups > 1:
         group[group == 3] = 4
-    got = updated(eqm.PerGroup(everything(), groups), batch | {"group": group}).compute()
-    same(got, alone(everything(), apart(batch, group, groups)))
+    metric = make()
+    batch = {name: x for name, x in batch.items() if name in arguments_of(metric)}
+    got = updated(eqm.PerGroup(metric, groups), batch | {"group": group}).compute()
+    same(got, alone(metric, apart(batch, group, groups)))
     empty = np.bincount(group, minlength=groups) == 0
     assert empty.any() == (groups > 1)
     assert all(np.isnan(np.asarray(x)[empty]).all() for x in got.values())
