@@ -3,6 +3,7 @@
 import dataclasses
 import functools as ft
 import typing
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -52,7 +53,7 @@ def constant() -> Any:
     return eqx.field(metadata={"role": "constant"})
 
 
-def stacked(size: str, *, counted: bool = True) -> Any:
+def stacked(size: str, *, counted: bool | Callable[[Any], Any] = True) -> Any:
     """Declares a metric that stands for several: its arrays have a leading axis, as `vmap`
     leaves it, and each of the states behind it merges with its counterpart.
 
@@ -60,7 +61,7 @@ def stacked(size: str, *, counted: bool = True) -> Any:
 
     - `size`: the static field that says how many there are. [`eqmetrics.stack`][] makes them.
     - `counted`: whether they say which rows are invalid; not if all see rows that another metric
-        sees too.
+        sees too. Or a function of the stack that gives the one metric that says it for all.
     """
     return eqx.field(metadata={"role": "stacked", "size": size, "counted": counted})
 
@@ -70,7 +71,7 @@ class Layout(NamedTuple):
     constants: tuple[str, ...]
     nested: tuple[str, ...]
     stacked: dict[str, str]  # each with the static field that says how many there are
-    uncounted: tuple[str, ...]
+    counted: dict[str, bool | Callable[[Any], Any]]  # which of the stacked
     static: tuple[str, ...]
     initial: dict[str, float]
     told: dict[str, str]
@@ -85,7 +86,7 @@ class Layout(NamedTuple):
 def layout(cls: Any) -> Layout:
     groups: dict[AbstractReduction | None, list[str]] = {}
     roles: dict[str, list[str]] = {"constant": [], "nested": [], "static": []}
-    initial, told, stacked = {}, {}, {}
+    initial, told, stacked, counted = {}, {}, {}, {}
     fields = [f for f in dataclasses.fields(cls) if f.name != "_built"]
     for f in fields:
         if f.metadata.get("role") == "state":
@@ -95,6 +96,7 @@ def layout(cls: Any) -> Layout:
                 told[f.name] = f.metadata["told"]
         elif f.metadata.get("role") == "stacked":
             stacked[f.name] = f.metadata["size"]
+            counted[f.name] = f.metadata["counted"]
         elif f.metadata.get("static", False):
             roles["static"].append(f.name)
         else:
@@ -104,7 +106,7 @@ def layout(cls: Any) -> Layout:
         constants=tuple(roles["constant"]),
         nested=tuple(roles["nested"]),
         stacked=stacked,
-        uncounted=tuple(f.name for f in fields if not f.metadata.get("counted", True)),
+        counted=counted,
         static=tuple(roles["static"]),
         initial=initial,
         told=told,

@@ -84,7 +84,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
 
     def look_into(metric: Any, where: str, owner: str) -> None:
         # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
-        parts = AbstractInvalid, AbstractStatistic
+        parts = AbstractInvalid, AbstractStatistic, AbstractWrapper
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         mine = layout(type(metric))
         for name, told in mine.told.items():
@@ -93,8 +93,10 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             if id(pair) in found:  # a statistic that several members share
                 name = f"{found[id(pair)][0]}, {name}"
             found[id(pair)] = name, ft.partial(told.format, self=metric), pair
-        for n in mine.stacked:
-            if n not in mine.uncounted:
+        for n, counted in mine.counted.items():
+            if callable(counted):
+                look(counted(getattr(metric, n)), where)
+            elif counted:
                 look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
             look(metric.members(), where)

@@ -10,7 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
 from ._cells import add_rows, add_values, add_weights, everywhere
+from ._checks import nearest
+from ._field import layout
 from ._metric import Metric
+from ._reduction import EXACT_SUM
 from ._reduction.pair import add, from_integer, fused, lift, Pair
 from ._rows import Rows, weighted_sum
 
@@ -105,14 +108,48 @@ def row_sum(parts: Callable[Concatenate[_M, _P], Parts]) -> Callable[Concatenate
     return update
 
 
-def parts_of(metric: AbstractRowSum, *args: Any, **kwargs: Any) -> Parts:
+def check_parts(metric: AbstractRowSum) -> Callable[..., Parts]:
+    """The function that says what the rows add, or an error."""
     parts = vars(type(metric).update).get("parts")
     if parts is None:
         raise TypeError(
             f"`{type(metric).__qualname__}` is an `AbstractRowSum`, and its `update` doesn't say "
             "what the rows add. Let it return them, and decorate it: `@eqm.row_sum`."
         )
-    return parts(metric, *args, **kwargs)
+    return parts
+
+
+def parts_of(metric: AbstractRowSum, *args: Any, **kwargs: Any) -> Parts:
+    found = check_parts(metric)(metric, *args, **kwargs)
+    cls, sizes = type(metric).__qualname__, {name: shape for name, shape, _ in metric._built}
+    sums = [n for r, names in layout(type(metric)).groups if r is EXACT_SUM for n in names]
+    for name, part in found.items():
+        if name not in sums:
+            raise TypeError(
+                f"`{cls}.update` gives a part for `{name}`; rows add to what is declared with "
+                f"`eqm.state(reduce=eqm.exact_sum)`: {', '.join(sums)}.{nearest(name, sums)}"
+            )
+        what, cells = f"`{cls}.update`: the part `{name}`", sizes[name][1:]
+        if isinstance(part, Part):
+            _check_part(what, part, cells)
+        elif part is not None:
+            for each in part:
+                _check_part(what, each, cells[:-1])
+    return found
+
+
+def _check_part(what: str, part: Part, cells: tuple[int, ...]) -> None:
+    """Arrays of other shapes would be broadcast."""
+    rows = part.values.shape[0]
+    wanted = (rows, *cells) if part.at is None else part.at.shape
+    if part.values.shape != wanted:
+        raise TypeError(
+            f"{what} has values of shape {part.values.shape}, expected "
+            + (f"(rows, *{cells})." if part.at is None else f"{wanted}, that of `at`.")
+        )
+    for name, x in (("mask", part.mask), ("weights", part.weights)):
+        if x is not None and x.shape != (rows,):
+            raise TypeError(f"{what} has a {name} of shape {x.shape}, expected ({rows},).")
 
 
 @fused

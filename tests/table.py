@@ -9,6 +9,8 @@ import numpy as np
 
 import eqmetrics as eqm
 
+from .users_row_sum import MeanSquare
+
 
 def _rows(sizes: tuple[int, ...], **make: Callable) -> list[dict]:
     rng = np.random.default_rng(0)
@@ -83,6 +85,10 @@ def columns(rng, n):
     return rng.normal(size=(n, 2)).astype(np.float32)
 
 
+def thirds(rng, n):
+    return rng.integers(0, 3, n).astype(np.int32)
+
+
 def spread_of(x, y, mask):
     both = jnp.where(mask, x * y, 0)
     return {"least": jnp.min(both), "most": jnp.max(both), "rows": jnp.sum(mask)}
@@ -94,8 +100,15 @@ class Evaluation(eqm.Collection):
     loss_std: eqm.Metric = eqx.field(default_factory=lambda: eqm.Std().from_output("loss"))
 
 
-SIZES = (5, 8, 11)
+SIZES, KEY = (5, 8, 11), jax.random.key(0)
 IDS = np.split(np.arange(24, dtype=np.int32), [5, 13])
+
+
+def numbered(**make: Callable) -> list[dict]:
+    """With a different number in each row of all batches."""
+    return [b | {"ids": i} for b, i in zip(_rows(SIZES, **make), IDS, strict=True)]
+
+
 PAIR = {"predictions": values, "targets": values}
 TIED = {"predictions": logit, "targets": logit}
 POSITIVE = {"predictions": positive, "targets": positive}
@@ -120,8 +133,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Median": (eqm.Median(), _rows(SIZES, values=values)),
     "Distinct": (eqm.Distinct(bits=5), _rows(SIZES, ids=labels)),
     "Reservoir": (
-        eqm.Reservoir(7, jax.random.key(0)),
-        [b | {"ids": i} for b, i in zip(_rows(SIZES, values=values), IDS, strict=True)],
+        eqm.Reservoir(7, KEY),
+        numbered(values=values),
     ),
     "Moments": (eqm.Moments(), _rows(SIZES, values=values)),
     "LastValue": (eqm.LastValue(), _rows((8, 8, 8), values=values)),
@@ -330,6 +343,67 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "FromOutput": (eqm.Average().from_output("loss"), _rows(SIZES, loss=values)),
     "FromFun": (eqm.Average().from_fun(lambda loss: loss * loss), _rows(SIZES, loss=values)),
+    "PerGroup": (
+        eqm.PerGroup(eqm.Accuracy(), 3),
+        _rows(SIZES, logits=logits, labels=labels, group=thirds),
+    ),
+    "PerGroup by masks": (eqm.PerGroup(eqm.Max(), 3), _rows(SIZES, values=values, group=thirds)),
+    "PerGroup of a dict": (
+        eqm.PerGroup(
+            eqm.MetricDict(f1=eqm.F1(MULTICLASS), std=eqm.Std().from_output("loss")), 3, worst="min"
+        ),
+        _rows(SIZES, logits=logits, labels=labels, loss=values, group=thirds),
+    ),
+    "PerGroup of a user's metric": (
+        eqm.PerGroup(MeanSquare(2), 3),
+        _rows(SIZES, values=columns, group=thirds),
+    ),
+    "Bootstrap": (
+        eqm.Bootstrap(eqm.Average(), 8, key=KEY, ids=True),
+        numbered(values=values),
+    ),
+    "Bootstrap of PerGroup": (
+        eqm.Bootstrap(eqm.PerGroup(eqm.Average(), 3), 8, key=KEY, ids=True),
+        numbered(values=values, group=thirds),
+    ),
+    "PerGroup of Bootstrap": (
+        eqm.PerGroup(eqm.Bootstrap(eqm.Accuracy(), 8, key=KEY, ids=True), 3),
+        numbered(logits=logits, labels=labels, group=thirds),
+    ),
+    "Windowed": (eqm.Windowed(eqm.Average(), 2), _rows(SIZES, values=values)),
+    "Windowed of a dict": (
+        eqm.Windowed(
+            eqm.MetricDict(
+                accuracy=eqm.Accuracy(),
+                std=eqm.Std().from_output("loss"),
+                newest=eqm.LastValue().from_output("loss"),
+            ),
+            3,
+        ),
+        _rows((8, 8, 8), logits=logits, labels=labels, loss=values),
+    ),
+    "Decayed": (eqm.Decayed(eqm.Std(), half_life=3), _rows(SIZES, values=values)),
+    "Decayed of PerGroup": (
+        eqm.Decayed(eqm.PerGroup(eqm.Average(), 3), half_life=0.5),
+        _rows(SIZES, values=values, group=thirds),
+    ),
+    "Best": (eqm.Best(eqm.Average(), "min"), _rows(SIZES, values=values)),
+    "MultiOutput": (
+        eqm.MultiOutput(eqm.MeanSquaredError(), 2),
+        _rows(SIZES, predictions=columns, targets=columns),
+    ),
+    "Compose": (
+        eqm.Compose(jnp.divide, eqm.MeanSquaredError(), eqm.MeanAbsoluteError()),
+        _rows(SIZES, **PAIR),
+    ),
+    "Classwise": (
+        eqm.Classwise(eqm.Recall(MULTICLASS, average=None), list("abcde")),
+        of_multiclass(),
+    ),
+    "GroupFairness": (
+        eqm.GroupFairness(2),
+        _rows((15, 18, 21), logits=scores(), labels=yes_or_no(), group=yes_or_no()),
+    ),
 }
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
@@ -354,8 +428,24 @@ SLOW = {
     "D2Pinball",
     "D2AbsoluteError",
     "Wasserstein1D",
+    "Bootstrap of PerGroup",
+    "PerGroup of Bootstrap",
+    "PerGroup of a dict",
+    "Windowed of a dict",
+    "Decayed of PerGroup",
 }
 # Rows beyond one for each metric.
-MORE = {"scores of one matrix", "exact AUROC", "AUROC of pairs"}
+MORE = {
+    "scores of one matrix",
+    "exact AUROC",
+    "AUROC of pairs",
+    "PerGroup by masks",
+    "PerGroup of a dict",
+    "PerGroup of a user's metric",
+    "Bootstrap of PerGroup",
+    "PerGroup of Bootstrap",
+    "Windowed of a dict",
+    "Decayed of PerGroup",
+}
 # Keeps its state on the host, and says so to every transformation.
 APART = {"Collect"}

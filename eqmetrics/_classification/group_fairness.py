@@ -6,6 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._readout import AbstractReadout
+from .._rows import undefined_as
 from .._task import Binary
 from .._wrap.per_group import PerGroup
 from .stat_scores import StatScores
@@ -34,6 +35,7 @@ class GroupFairness(AbstractReadout):
     - `num_groups`: how many groups; `update` takes `group` beside the arguments of
         [`eqmetrics.StatScores`][].
     - `task`: [`eqmetrics.Binary`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: 8 floats a group, and 2 each for the invalid rows. Undefined when: fewer than two groups
     have the rates that are compared; a group without one is left out. The ratio is undefined too
@@ -56,13 +58,17 @@ class GroupFairness(AbstractReadout):
     """
 
     task: Binary = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
     statistic: PerGroup
 
-    def __init__(self, num_groups: int, task: Binary | None = None):
+    def __init__(
+        self, num_groups: int, task: Binary | None = None, *, undefined: float | None = None
+    ):
         task = Binary() if task is None else task
         if not isinstance(task, Binary):
             raise TypeError(f"`GroupFairness` got {describe(task)}, expected `eqm.Binary()`.")
         self.task = task
+        self.undefined = undefined
         self.statistic = PerGroup(StatScores(task), num_groups)
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
@@ -70,12 +76,19 @@ class GroupFairness(AbstractReadout):
         `equalized_odds`."""
         counts = self.statistic.compute()
         tp, fp, fn, tn = (counts[name][:, 0] for name in ("tp", "fp", "fn", "tn"))
-        low, high = _ends((tp + fp) / (tp + fp + fn + tn))
+        rows = tp + fp + fn + tn
+        low, high = _ends((tp + fp) / rows)
         hits, alarms = (_ends(x) for x in (tp / (tp + fn), fp / (fp + tn)))
         opportunity = hits[1] - hits[0]
-        return {
+        values = {
             "demographic_parity": high - low,
             "demographic_parity_ratio": low / high,
             "equal_opportunity": opportunity,
             "equalized_odds": jnp.maximum(opportunity, alarms[1] - alarms[0]),
+        }
+        # Counts are defined: NaN says that the group has invalid rows, and is no group to omit.
+        invalid = jnp.any(jnp.isnan(rows))
+        return {
+            name: jnp.where(invalid, jnp.nan, undefined_as(x, jnp.isnan(x), self.undefined))
+            for name, x in values.items()
         }

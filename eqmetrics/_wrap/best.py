@@ -6,11 +6,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32
 
 from .._field import state
+from .._invalid import invalid_counts
 from .._metric import AbstractWrapper, Metric
 from .._node import rebuild
-from .._reduction import AbstractReduction
+from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import CLOCK, MAX
+from .._reduction.pair import add, lift, Pair
 from .._route import arguments_of, update_of
+from .inside import of_fixed_size
 
 
 _NEVER = 2**31 - 1
@@ -58,7 +61,7 @@ class Best(AbstractWrapper):
         seen.
     - `mode`: `"max"` or `"min"`.
 
-    State: that of the metric, a float and two integers. Undefined when: no update had a value.
+    State: that of the metric, 3 floats and two integers. Undefined when: no update had a value.
     Of equal values the first counts. Steps count from 0.
 
     !!! example
@@ -79,10 +82,13 @@ class Best(AbstractWrapper):
     top: Float32[Array, ""] = state(reduce=_FIRST)  # of those before; negated if "min"
     top_step: Int32[Array, ""] = state(reduce=_FIRST)
     updates: Int32[Array, ""] = state(reduce=CLOCK)
+    # Of the updates before, too.
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="those that the metric takes")
 
     def __init__(self, metric: Metric, mode: Literal["max", "min"] = "max"):
         if mode not in ("max", "min"):
             raise ValueError(f"mode={mode!r}: expected 'max' or 'min'.")
+        of_fixed_size("Best", metric)
         value = jax.tree.leaves(jax.eval_shape(metric.compute))
         if [x.shape for x in value] != [()]:
             raise TypeError(
@@ -94,6 +100,7 @@ class Best(AbstractWrapper):
         self.top = jnp.full((), -jnp.inf, jnp.float32)
         self.top_step = jnp.full((), _NEVER, jnp.int32)
         self.updates = jnp.zeros((), jnp.int32)
+        self.invalid = jnp.zeros(2, jnp.float32)
 
     def arguments(self) -> dict[str, bool]:
         return arguments_of(self.metric)
@@ -107,17 +114,23 @@ class Best(AbstractWrapper):
         newest = jnp.where(some, value, -jnp.inf), jnp.where(some, self.updates - 1, _NEVER)
         return _FIRST.merge((self.top, self.top_step), newest)
 
+    def _left_out(self) -> Pair:
+        """The invalid rows of all updates: a newer one doesn't make them good."""
+        counts = [jnp.sum(x).astype(jnp.float32) for _, _, x in invalid_counts(self.metric)]
+        return add(self.invalid, lift(sum(counts, jnp.zeros((), jnp.float32))))
+
     def update(self, **outputs: Any) -> Self:
         top, step = self._reached()
         metric = update_of(self.metric.reset(), outputs)
-        new = {"metric": metric, "top": top, "top_step": step, "updates": self.updates + 1}
-        return rebuild(self, new)
+        new = {"metric": metric, "top": top, "top_step": step, "invalid": self._left_out()}
+        return rebuild(self, new | {"updates": self.updates + 1})
 
     def merge(self, other: Self) -> Self:
         """This stream, and then the other one."""
         later = jnp.where(other.top_step == _NEVER, _NEVER, other.top_step + self.updates)
         top, step = _FIRST.merge(self._reached(), (other.top, later))
-        new = {"metric": other.metric, "top": top, "top_step": step}
+        invalid = add(self._left_out(), other.invalid)
+        new = {"metric": other.metric, "top": top, "top_step": step, "invalid": invalid}
         some = other.updates > 0
         mine = {name: getattr(self, name) for name in new}
         kept = jax.tree.map(lambda x, y: jnp.where(some, x, y), new, mine)

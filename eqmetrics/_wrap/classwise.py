@@ -9,6 +9,7 @@ from .._checks import describe
 from .._metric import AbstractRelay, Metric
 from .._node import rebuild
 from .._route import arguments_of, update_of
+from .inside import must_be_metric
 
 
 @final
@@ -41,6 +42,7 @@ class Classwise(AbstractRelay):
     def __init__(self, metric: Metric, names: Sequence[str]):
         if isinstance(names, str) or len(set(names)) != len(names):
             raise ValueError(f"names={names!r}: expected a list of different names.")
+        must_be_metric("Classwise", metric)
         self.names = tuple(map(str, names))
         self.metric = metric
 

@@ -5,7 +5,7 @@ import equinox as eqx
 
 from .._collection import MetricDict
 from .._metric import AbstractRelay, Metric
-from .._node import rebuild
+from .._node import is_metric, rebuild
 from .._route import arguments_of, update_of
 
 
@@ -39,7 +39,7 @@ class Compose(AbstractRelay):
     metrics: MetricDict
 
     def __init__(self, fn: Callable[..., Any], *metrics: Metric):
-        if not callable(fn) or not metrics:
+        if not callable(fn) or is_metric(fn) or not metrics:
             raise TypeError(
                 f"`Compose({fn!r}, ...)`: expected a function, and then at least one metric."
             )

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float32, Int32
 from .._field import layout, state
 from .._metric import AbstractWrapper, Metric
 from .._node import is_metric, rebuild, walk
-from .._reduction.base import AbstractScalable, CLOCK
+from .._reduction.base import AbstractScalable, CLOCK, Extremum
 from .._reduction.pair import fused, lift, multiply, Pair
 from .._route import arguments_of, update_of
-from .inside import is_ordered
+from .inside import is_ordered, of_fixed_size
 
 
 def _scaled(metric: Any, factor: Pair) -> Any:
@@ -33,6 +33,21 @@ def _scaled(metric: Any, factor: Pair) -> Any:
     for name in mine.stacked:
         changes[name] = jax.vmap(lambda x: _scaled(x, factor))(getattr(metric, name))
     return rebuild(metric, changes)
+
+
+def _unscalable(node: Metric) -> str | None:
+    """A state array of it in which rows can't count for less."""
+    mine, sums, others = layout(type(node)), [], []
+    for reduction, names in mine.groups:
+        arrays = jax.tree.leaves([getattr(node, n) for n in names])
+        floats = all(jnp.issubdtype(x.dtype, jnp.floating) for x in arrays)
+        if floats and isinstance(reduction, AbstractScalable):
+            sums += [n for n in names if n not in mine.told]
+        else:
+            others.append((reduction, names[0]))
+    # Moments keep the ends of the values too, and a row of any weight is as large as it is.
+    left = [n for r, n in others if not (sums and isinstance(r, Extremum))]
+    return left[0] if left else None
 
 
 def _power(updates: Array, half_life: float) -> Float32[Array, "2"]:
@@ -62,7 +77,8 @@ class Decayed(AbstractWrapper):
     **Arguments:**
 
     - `metric`: a metric whose state can be scaled: sums, means, losses, counts of classes,
-        variances, correlations. Its configuration is used, not what it has seen.
+        variances, correlations; not extremes, sketches, curves or buffers. Its configuration is
+        used, not what it has seen.
     - `half_life`: $h$, in updates.
 
     State: that of the metric, and an integer. Undefined when: the metric is; a weight that
@@ -87,17 +103,20 @@ class Decayed(AbstractWrapper):
     def __init__(self, metric: Metric, half_life: float):
         if not half_life > 0:
             raise ValueError(f"half_life={half_life!r}: expected a number of updates above 0.")
-        for path, node, _ in walk(metric):
-            for reduction, names in layout(type(node)).groups:
-                floats = [jnp.issubdtype(getattr(node, n).dtype, jnp.floating) for n in names]
-                if not isinstance(reduction, AbstractScalable) or not all(floats):
-                    raise TypeError(
-                        f"`Decayed` lets rows count for less, and `{type(metric).__qualname__}"
-                        f"{path}.{names[0]}` can't be scaled (it reduces by {reduction!r}). "
-                        "`eqm.Windowed(metric, size)` forgets rows of any metric."
-                    )
+        of_fixed_size("Decayed", metric)
         if is_ordered(metric):
-            raise TypeError(f"`{type(metric).__qualname__}` is ordered: it decays by itself.")
+            raise TypeError(
+                f"`Decayed` lets rows count for less, and `{type(metric).__qualname__}` is of "
+                "moments in time. `eqm.Windowed(metric, size)` forgets rows of any metric."
+            )
+        for path, node, _ in walk(metric):
+            name = _unscalable(node)
+            if name is not None:
+                raise TypeError(
+                    f"`Decayed` lets rows count for less, and `{type(metric).__qualname__}{path}."
+                    f"{name}` can't be scaled. `eqm.Windowed(metric, size)` forgets rows of any "
+                    "metric."
+                )
         self.half_life = float(half_life)
         self.metric = metric.reset()
         self.updates = jnp.zeros((), jnp.int32)

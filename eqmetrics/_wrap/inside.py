@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .._checks import describe
 from .._field import layout
 from .._metric import AbstractRelay, Metric
 from .._node import is_metric, walk
@@ -24,6 +25,30 @@ def leaves(metric: Any) -> Iterator[Metric]:
         for x in jax.tree.leaves(getattr(metric, name), is_leaf=is_metric):
             if is_metric(x):
                 yield from leaves(x)
+
+
+def must_be_metric(wrapper: str, metric: Any) -> None:
+    """An error if it isn't a metric."""
+    if not is_metric(metric):
+        raise TypeError(
+            f"`{wrapper}` got {describe(metric)}, expected a metric."
+            + (" Build it: add `()`." if isinstance(metric, type) else "")
+        )
+
+
+def of_fixed_size(wrapper: str, metric: Any) -> None:
+    """An error if it isn't a metric, or one that grows with what it sees."""
+    must_be_metric(wrapper, metric)
+    nodes = list(walk(metric.reset()))
+    if not any(layout(type(node)).arrays for _, node, _ in nodes):
+        raise TypeError(f"`{wrapper}` got a `{type(metric).__qualname__}` without any metric.")
+    for path, node, _ in nodes:
+        for name in layout(type(node)).arrays:
+            if not jax.tree.leaves(getattr(node, name)):
+                raise TypeError(
+                    f"`{wrapper}` wraps states of a fixed size, and "
+                    f"`{type(metric).__qualname__}{path}.{name}` grows with the rows."
+                )
 
 
 def is_ordered(metric: Any) -> bool:

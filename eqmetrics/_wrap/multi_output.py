@@ -1,10 +1,11 @@
+from collections.abc import Sequence
 from typing import Any, final, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._checks import describe
+from .._checks import describe, nearest
 from .._field import stacked
 from .._metric import AbstractWrapper, Metric
 from .._node import rebuild
@@ -12,7 +13,7 @@ from .._ordered import dicts
 from .._reduce import stack
 from .._reduction.pair import fused
 from .._route import arguments_of, update_of
-from .inside import values_of
+from .inside import of_fixed_size, values_of
 
 
 @fused
@@ -47,12 +48,20 @@ class MultiOutput(AbstractWrapper):
     metric: Metric = stacked("num_outputs")
 
     def __init__(
-        self, metric: Metric, num_outputs: int, *, shared: tuple[str, ...] = ("mask", "weights")
+        self, metric: Metric, num_outputs: int, *, shared: Sequence[str] = ("mask", "weights")
     ):
         if not isinstance(num_outputs, int) or num_outputs < 1:
             raise ValueError(f"num_outputs={num_outputs!r}: expected a whole number from 1 on.")
+        of_fixed_size("MultiOutput", metric)
         self.num_outputs = num_outputs
         self.shared = tuple(shared)
+        takes = arguments_of(metric)
+        for name in self.shared:
+            if name not in takes and name not in ("mask", "weights"):
+                raise TypeError(
+                    f"`MultiOutput` got shared={self.shared!r}, and `{type(metric).__qualname__}` "
+                    f"takes {', '.join(takes)}, not `{name}`.{nearest(name, takes)}"
+                )
         self.metric = stack(metric, num_outputs)
 
     def arguments(self) -> dict[str, bool]:

@@ -1,3 +1,4 @@
+import functools as ft
 from typing import Any, final, Literal, Self
 
 import equinox as eqx
@@ -10,14 +11,16 @@ from .._custom_types import Input
 from .._field import stacked, state
 from .._metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
-from .._ordered import dicts
+from .._ordered import dicts, keep_order
 from .._reduce import reduce, stack
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add_count, fused, Pair
 from .._route import arguments_of
-from .._row_sum import AbstractRowSum, parts_of, plus_by_group
+from .._row_sum import AbstractRowSum, check_parts, parts_of, plus_by_group
 from .._rows import flat
-from .inside import as_floats, leaves, needs, taken_by, values_of
+from .from_fun import FromFun
+from .from_output import FromOutput
+from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
 
 
 # Of what must look at all rows anew for each group, so many entries at once.
@@ -34,9 +37,10 @@ def _expanded(name: str, x: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _members(
-    group: Integer[Array, "..."], mask: Array | None, weights: Array | None, groups: int
+    group: Integer[Array, "..."], mask: Any, weights: Any, groups: int
 ) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
     """Of each row its group, whether it takes part, and whether its group is out of range."""
+    mask, weights = (None if x is None else jnp.asarray(x) for x in (mask, weights))
     known = (group >= 0) & (group < groups)
     own = jnp.where(known, group, 0).astype(jnp.int32)
     # A row of weight 0 isn't there, whatever group it is said to be of.
@@ -48,6 +52,16 @@ def _members(
     for name, x in others.items():
         real &= _expanded(name, x, shape)
     return own, real & known, real & ~known
+
+
+def _check_rows(metric: Metric, group: Array, outputs: dict[str, Any]) -> None:
+    shapes = [jnp.shape(x) for x in jax.tree.leaves(outputs)]
+    if shapes and not any(shape[: group.ndim] == group.shape for shape in shapes):
+        raise TypeError(
+            f"`PerGroup`: `group` is {describe(group)}, and `{type(metric).__qualname__}` sees "
+            + ", ".join(f"`{name}`: {describe(x)}" for name, x in outputs.items())
+            + ". `group` has the leading axes of the rows."
+        )
 
 
 @fused
@@ -97,7 +111,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
 
     State: `num_groups` times that of the metric, and 2 floats. Undefined when: of a group, when
     the metric is. Rows of a group outside of `[0, num_groups)` are invalid. Groups without a
-    value are left out of `worst` and `gap`.
+    value are left out of `worst` and `gap`, which are NaN where `overall` is.
 
     !!! example
 
@@ -123,9 +137,12 @@ class PerGroup(AbstractExact, AbstractWrapper):
             raise ValueError(f"num_groups={num_groups!r}: expected a whole number from 1 on.")
         if worst not in (None, "min", "max"):
             raise ValueError(f"worst={worst!r}: expected 'min' or 'max', or None.")
+        of_fixed_size("PerGroup", metric)
         taken_by("PerGroup", metric, "group")
         for leaf in leaves(metric):
-            if not isinstance(leaf, AbstractRowSum):
+            if isinstance(leaf, AbstractRowSum):
+                check_parts(leaf)
+            else:
                 needs("PerGroup", leaf, "mask", "gives each group its rows by a mask")
         self.num_groups = num_groups
         self.worst = worst
@@ -136,39 +153,51 @@ class PerGroup(AbstractExact, AbstractWrapper):
         return taken_by("PerGroup", self.metric, "group")
 
     def update(self, *, group: Integer[Input, "..."], **outputs: Any) -> Self:
-        mask, weights = (
-            None if outputs.get(name) is None else jnp.asarray(outputs[name])
-            for name in ("mask", "weights")
-        )
-        own, taken, bad = _members(jnp.asarray(group), mask, weights, self.num_groups)
+        group = jnp.asarray(group)
+        seen: dict[tuple[int, int], tuple] = {}
 
         def update(metric: Any, outputs: dict[str, Any]) -> Any:
             if isinstance(metric, AbstractRelay):
                 return metric.relay(outputs, update)
+            # Each metric has the mask and the weights that it reads: `from_output` may say others.
+            mask, weights = outputs.get("mask"), outputs.get("weights")
             outputs = {name: x for name, x in outputs.items() if name != "mask"}
+            key = id(mask), id(weights)
+            if key not in seen:  # kept with the arrays, so that no other has their id
+                members = _members(group, mask, weights, self.num_groups)
+                seen[key] = mask, weights, members
+            own, taken, _ = seen[key][-1]
+            _check_rows(metric, group, outputs)
             if isinstance(metric, AbstractRowSum):
                 return rebuild(metric, _by_sums(metric, own, taken, outputs))
             return _by_masks(metric, own, taken, outputs)
 
-        invalid = add_count(self.invalid, bad)
-        return rebuild(self, {"metric": update(self.metric, outputs), "invalid": invalid})
+        metric = update(self.metric, outputs)
+        bad = [members[-1] for *_, members in seen.values()]
+        shape = max((x.shape for x in bad), key=len)
+        bad = ft.reduce(jnp.logical_or, (_expanded("group", x, shape) for x in bad))
+        return rebuild(self, {"metric": metric, "invalid": add_count(self.invalid, bad)})
 
     def exact(self) -> Any:
-        if self.worst is not None or not isinstance(self.metric, AbstractExact):
+        metric = self.metric
+        while isinstance(metric, (FromOutput, FromFun)):
+            metric = metric.metric
+        if self.worst is not None or not isinstance(metric, AbstractExact):
             return None
-        if self.metric.exact() is None:
+        if metric.exact() is None:
             return None
-        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(self.metric))
+        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(metric))
 
     def compute(self) -> Any:
         """The value of the metric, with a leading axis of the groups."""
         values = values_of(self.metric)
         if self.worst is None:
             return dicts(values)
-        low, high = (jax.tree.map(f, values) for f in (_smallest, _largest))
+        overall = keep_order(reduce(self.metric).compute())
+        low, high = (jax.tree.map(f, values, overall) for f in (_smallest, _largest))
         return {
             "groups": dicts(values),
-            "overall": reduce(self.metric).compute(),
+            "overall": dicts(overall),
             "worst": dicts(low if self.worst == "min" else high),
             "gap": dicts(jax.tree.map(lambda a, b: b - a, low, high)),
         }
@@ -178,12 +207,14 @@ def _exact(metric: AbstractExact) -> Pair:
     return metric.exact()
 
 
-def _smallest(values: Array) -> Array:
-    return -_largest(-as_floats(values))
+def _smallest(values: Array, overall: Array) -> Array:
+    return -_largest(-as_floats(values), overall)
 
 
-def _largest(values: Array) -> Array:
+def _largest(values: Array, overall: Array) -> Array:
     x = as_floats(values)
     known = ~jnp.isnan(x)
     most = jnp.max(jnp.where(known, x, -jnp.inf), axis=0)
-    return jnp.where(jnp.any(known, axis=0), most, jnp.nan)
+    # What makes the value of all rows NaN, as an invalid row does, isn't a group to omit.
+    some = jnp.any(known, axis=0) & ~jnp.isnan(as_floats(overall))
+    return jnp.where(some, most, jnp.nan)

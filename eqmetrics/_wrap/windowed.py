@@ -12,7 +12,7 @@ from .._reduce import stack
 from .._reduction.base import CLOCK
 from .._reduction.pair import fused
 from .._route import arguments_of, update_of
-from .inside import is_ordered
+from .inside import is_ordered, of_fixed_size
 
 
 # The states of the last updates are the leaves of a binary tree in one array: node i is the merge
@@ -110,12 +110,13 @@ class Windowed(AbstractWrapper):
 
     size: int = eqx.field(static=True)
     nodes: int = eqx.field(static=True)
-    tree: Metric = stacked("nodes")
+    tree: Metric = stacked("nodes", counted=lambda tree: _at(tree, 1))
     updates: Int32[Array, ""] = state(reduce=CLOCK)
 
     def __init__(self, metric: Metric, size: int):
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"size={size!r}: expected a whole number from 1 on.")
+        of_fixed_size("Windowed", metric)
         self.size = size
         self.nodes = 2 << (size - 1).bit_length()
         self.tree = stack(metric, self.nodes)
