@@ -1,6 +1,7 @@
 """`nox -l` lists the sessions; arguments after `--` go through."""
 
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -13,18 +14,25 @@ def install(session: nox.Session, group: str) -> None:
     session.install("-e", ".", *nox.project.dependency_groups(PROJECT, group))
 
 
+def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
+    """Two files at once: the tests mostly compile, on one core, and those of one file share
+    what they compile. No more than two, however many cores there are: devices that wait for
+    each other on a busy machine may give up."""
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *args, **kwargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, on 8 simulated devices."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    pytest(session, *session.posargs)
 
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
     """The tests that `tests` leaves out."""
     install(session, "test")
-    session.run("pytest", "-m", "slow", *session.posargs)
+    pytest(session, "-m", "slow", *session.posargs)
 
 
 @nox.session(default=False)
@@ -32,7 +40,7 @@ def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that pyproject.toml allows."""
     install(session, "test")
     session.install(*(d.replace(">=", "==") for d in PROJECT["project"]["dependencies"]))
-    session.run("pytest", *session.posargs)
+    pytest(session, *session.posargs)
 
 
 @nox.session(default=False)
@@ -42,7 +50,7 @@ def x64(session: nox.Session) -> None:
     install(session, "test")
     numbers = "laws sum average extrema std moments last_value accuracy devices loop reduction"
     files = [f"tests/test_{name}.py" for name in numbers.split()]
-    session.run("pytest", *(session.posargs or files), env={"JAX_ENABLE_X64": "1"})
+    pytest(session, *(session.posargs or files), env={"JAX_ENABLE_X64": "1"})
 
 
 @nox.session(default=False)
