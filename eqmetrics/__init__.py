@@ -16,6 +16,7 @@ from ._aggregate.reservoir import Reservoir as Reservoir, Sample as Sample
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
+from ._bounds import AbstractBounded as AbstractBounded, bounds as bounds
 from ._classification.accuracy import Accuracy as Accuracy, Hits as Hits
 from ._classification.adaptive_calibration import (
     AdaptiveCalibrationError as AdaptiveCalibrationError,

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -170,9 +171,10 @@ def test_one_against_one():
             if not ignored:
                 peer = roc_auc_score(labels, p, multi_class="ovo", average=average)
                 np.testing.assert_allclose(want, peer, atol=1e-6)
-            for options in ({"exact": 300}, {"resolution": 12}):
+            sizes: list[dict[str, Any]] = [{"exact": 300}, {"resolution": 12}]
+            for options in sizes:
                 task = eqm.Multiclass(4)
-                metric = eqm.AUROC(task, average=average, multi_class="ovo", **options)  # pyright: ignore
+                metric = eqm.AUROC(task, average=average, multi_class="ovo", **options)
                 got, (low, high) = read(update(metric, dict(probabilities=p, labels=labels)))
                 assert low - 1e-9 <= want <= high + 1e-9 and high - low < 1e-2
                 np.testing.assert_allclose(got, want, atol=1e-6 if "exact" in options else 1e-3)
@@ -182,8 +184,8 @@ def test_one_against_one_by_hand():
     # Class 2 is ignored. Of 0 and 1: by the scores of 0, 1 of 2 pairs in order; of 1, 1.5.
     p = jnp.array([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], [0.375, 0.5, 0.125], [0.0, 0.0, 1.0]])
     task = eqm.Multiclass(3, ignore_index=2)
-    for options in ({}, dict(exact=4)):
-        metric = eqm.AUROC(task, multi_class="ovo", **options)
+    for exact in (None, 4):
+        metric = eqm.AUROC(task, multi_class="ovo", exact=exact)
         assert metric(probabilities=p, labels=jnp.array([0, 0, 1, 2])) == (0.5 + 1) / 2
     with pytest.raises(ValueError, match="'ovo' is for a multiclass task"):
         eqm.AUROC(eqm.Binary(), multi_class="ovo")

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
+from jax.sharding import PartitionSpec as P
 
 import eqmetrics as eqm
 from eqmetrics._classification.score_cells import bit_index, keys_of, scores_of_keys
 
 from .oracle import few, fold, masks, ROWS, spread, STEPS, taken, weights
+from .test_devices import collectives, mesh_of, over
 
 
 # Of all sizes, zeros of both signs, subnormals, infinities, and neighbours far from 0.
@@ -156,8 +158,14 @@ def test_all_readouts_of_curves_share_one():
         histogram=eqm.ScoreHistogram(task, resolution=9),
     )
     assert len(metrics) == 20
+    one = eqm.ScoreHistogram(task, resolution=9)
     shapes = lambda m: [x.shape for x in jax.tree.leaves(m)]
-    assert shapes(metrics) == shapes(eqm.ScoreHistogram(task, resolution=9))
+    assert shapes(metrics) == shapes(one)
+    # and what is sent over devices is that of one: the same arrays in the same rounds
+    batch = {"logits": np.ones(16, np.float32), "labels": np.ones(16, np.int32)}
+    f = over(lambda m, b: m.update_across("devices", **b), mesh_of(), (P(), P("devices")))
+    sent = [collectives(f.lower(m, batch).compile()) for m in (metrics, one)]
+    assert sent[0] == sent[1] and len(sent[0]) == 3  # two maxima, one sum
 
 
 def test_a_label_beyond_32_bits_is_invalid_with_64_bit_types():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
+from .._bounds import AbstractBounded
 from .._metric import nan_where_left_out
 from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, lift, multiply, Pair, sum_pairs, to_float
@@ -60,7 +61,7 @@ def value_of(
 
 
 @final
-class Quantile(AbstractReadout):
+class Quantile(AbstractReadout, AbstractBounded):
     r"""A quantile of all values of a stream, from a state of fixed size, with bounds.
 
     The $q$ quantile of $n$ values lies at the rank $q (n - 1)$, between the order statistics on
@@ -107,7 +108,7 @@ class Quantile(AbstractReadout):
 
 
 @final
-class Median(AbstractReadout):
+class Median(AbstractReadout, AbstractBounded):
     """The median of all values of a stream, from a state of fixed size, with bounds: the 0.5
     [`eqmetrics.Quantile`][].
 

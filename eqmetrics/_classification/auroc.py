@@ -124,7 +124,7 @@ class AUROC(AbstractRankScore):
         low, open_ = (
             sum_pairs(jnp.moveaxis(x, -1, 1)) for x in (sure, jnp.where(cells.tied, 0, inside))
         )
-        total = multiply(below[..., -1], cumulated(positives)[..., -1])
+        total = multiply(below[..., -1], sum_pairs(jnp.moveaxis(positives, -1, 1)))
         low, open_ = divide(low, total), divide(open_, total)
         return Interval(
             jnp.maximum(to_float(low) - ROUNDING, 0),

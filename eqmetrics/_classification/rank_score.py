@@ -9,6 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._bounds import AbstractBounded
 from .._metric import nan_where_left_out
 from .._readout import AbstractReadout
 from .._reduction.pair import fused, sum_pairs, to_float
@@ -93,7 +94,7 @@ def _read(
     return Interval(*(jnp.where(mixed, jnp.nan, x) for x in both)), negatives, positives
 
 
-class AbstractRankScore(AbstractClassCurve, init=False):
+class AbstractRankScore(AbstractClassCurve, AbstractBounded, init=False):
     """A score of each class that depends on the order of its rows alone. A subclass writes
     `interval` and `defined`."""
 

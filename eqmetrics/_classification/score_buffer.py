@@ -97,7 +97,9 @@ def cells_of_rows(key: Int32[Array, "classes rows"], signed: _Signed) -> Cells:
     once = jnp.all(jnp.isin(jnp.abs(signed), jnp.array([0, 1], jnp.float32)))
     plain = once & _pack(key, signed)[1]
     key, counts = lax.cond(plain, _sorted_bits, _sorted_pairs, key, signed)
-    return Cells(counts[:, 0], counts[:, 1], key, key)
+    # Else XLA knows that all are tied, and spends a minute on sums of so many zeros.
+    smallest, largest = lax.optimization_barrier((key, key + 0))
+    return Cells(counts[:, 0], counts[:, 1], smallest, largest)
 
 
 @final

@@ -6,13 +6,14 @@ from jaxtyping import Array, Float32
 
 from .._aggregate.quantile import bounds_of, value_of
 from .._aggregate.quantile_sketch import QuantileSketch
+from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric, nan_where_left_out
+from .._metric import nan_where_left_out
 from .paired import paired
 
 
 @final
-class MedianAbsoluteError(Metric):
+class MedianAbsoluteError(AbstractBounded):
     r"""The median of the absolute errors $|p_i - t_i|$, from a state of fixed size, with bounds.
 
     `bounds()` gives two numbers that it lies between, and `compute()` their middle: at most

@@ -41,14 +41,14 @@ def best(run: Callable[[], float], times: int) -> tuple[float, float]:
     return min(taken), value
 
 
-def with_eqmetrics(name, scores, labels):
+def with_eqmetrics(name, scores, labels, exact=None):
     update = jax.jit(lambda m, x, y: m.update(**{name: x}, labels=y), donate_argnums=0)
     read = jax.jit(lambda m: (m.compute(), m.bounds()))
     placed = [(jnp.asarray(x), jnp.asarray(y)) for x, y in batches(scores, labels)]
     held = []
 
     def run():
-        metric = jax.tree.map(jnp.copy, eqm.AUROC(eqm.Binary()))
+        metric = jax.tree.map(jnp.copy, eqm.AUROC(eqm.Binary(), exact=exact))
         for x, y in placed:
             metric = update(metric, x, y)
         held[:] = [jax.block_until_ready(read(metric))]
@@ -145,6 +145,7 @@ def main() -> None:
         logits = name == "logits"
         peers = {
             "eqmetrics": lambda: with_eqmetrics(name, scores, labels),
+            "eqmetrics, exact": lambda: with_eqmetrics(name, scores, labels, exact=ROWS),
             "keras, 200 thresholds": lambda: with_keras(scores, labels, logits),
             "torchmetrics, exact": lambda: with_torchmetrics(scores, labels, None),
             "torchmetrics, 200 thresholds": lambda: with_torchmetrics(scores, labels, 200),
