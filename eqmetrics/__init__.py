@@ -1,4 +1,4 @@
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ._aggregate.average import Average as Average
 from ._aggregate.covariance import (
@@ -204,16 +204,17 @@ from ._wrap.per_group import PerGroup as PerGroup
 from ._wrap.windowed import Windowed as Windowed
 
 
-if TYPE_CHECKING:
-    from . import plot as plot, testing as testing
-
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    """The two sub-namespaces, imported at first use: evaluating needs neither."""
-    if name in ("plot", "testing"):
-        from importlib import import_module
+if TYPE_CHECKING:
+    from . import plot as plot, testing as testing
+else:  # hidden, or else a misspelt name would have a type
 
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        """The two sub-namespaces, imported at first use: evaluating needs neither."""
+        if name in ("plot", "testing"):
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

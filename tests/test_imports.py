@@ -47,4 +47,4 @@ def test_the_sub_namespaces_need_no_import_of_their_own():
 
 def test_another_name_is_an_error_that_names_it():
     with pytest.raises(AttributeError, match="'eqmetrics' has no attribute 'Acuracy'"):
-        eqm.Acuracy  # pyright: ignore[reportAttributeAccessIssue]
+        _ = eqm.Acuracy  # pyright: ignore[reportAttributeAccessIssue]

@@ -145,3 +145,8 @@ def test_a_readout_keeps_its_type():
 def test_the_kit_and_the_host():
     assert_type(eqm.to_host(eqm.Average()), Any)
     assert_type(eqm.testing.check_metric(ColumnMean(2), [{"values": VALUES}] * 2), None)
+
+
+def test_a_misspelt_name_has_no_type():
+    with pytest.raises(AttributeError):
+        _ = eqm.Acuracy  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
