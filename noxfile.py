@@ -76,9 +76,10 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def types(session: nox.Session) -> None:
-    """pyright on the package and the tests."""
+    """pyright on the package and the tests, and that no public name is without a type."""
     install(session, "types")
     session.run("pyright", *session.posargs)
+    session.run("pyright", "--verifytypes", "eqmetrics", "--ignoreexternal")
 
 
 @nox.session

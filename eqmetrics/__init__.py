@@ -1,3 +1,5 @@
+from typing import TYPE_CHECKING
+
 from ._aggregate.average import Average as Average
 from ._aggregate.covariance import (
     Correlation as Correlation,
@@ -203,3 +205,16 @@ from ._wrap.windowed import Windowed as Windowed
 
 
 __version__ = "0.1.0"
+
+
+if TYPE_CHECKING:
+    from . import plot as plot, testing as testing
+else:  # hidden, or else a misspelt name would have a type
+
+    def __getattr__(name):
+        """The two sub-namespaces, imported at first use: evaluating needs neither."""
+        if name in ("plot", "testing"):
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -92,7 +92,9 @@ def test_no_row_of_the_table_is_left_over():
     assert ROWS.keys() - MORE | APART == METRICS.keys()
 
 
-PUBLIC = re.findall(r"\bas (\w+)", Path(eqm.__file__ or "").read_text())
+NAMES = re.findall(r"\bas (\w+)", Path(eqm.__file__ or "").read_text())
+SPACES = [name for name in NAMES if inspect.ismodule(getattr(eqm, name))]
+PUBLIC = [name for name in NAMES if name not in SPACES]
 
 
 def test_a_public_name_has_an_entry_and_a_docstring():
@@ -105,6 +107,15 @@ def test_a_public_name_has_an_entry_and_a_docstring():
     }
     assert {name: x for name, x in lacks.items() if x} == {}
     assert METRICS.keys() <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_name_of_a_sub_namespace_has_an_entry_and_a_docstring(space):
+    module = getattr(eqm, space)
+    names = re.findall(r"\bas (\w+)", Path(module.__file__ or "").read_text())
+    assert names
+    assert [x for x in names if entry_of(f"{space}.{x}") is None] == []
+    assert [x for x in names if not inspect.getdoc(getattr(module, x))] == []
 
 
 def inventory() -> list[tuple[str, ...]]:

@@ -77,7 +77,10 @@ class AUROC(AbstractRankScore):
         ```
     """
 
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
     multi_class: MultiClass = eqx.field(static=True)
+    statistic: AbstractScores
 
     def __init__(
         self,

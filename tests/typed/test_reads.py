@@ -17,7 +17,6 @@ import pytest
 from jaxtyping import Array, Float, Float32
 
 import eqmetrics as eqm
-import eqmetrics.testing
 
 
 class ColumnMean(eqm.Metric):
@@ -145,4 +144,9 @@ def test_a_readout_keeps_its_type():
 
 def test_the_kit_and_the_host():
     assert_type(eqm.to_host(eqm.Average()), Any)
-    assert_type(eqmetrics.testing.check_metric(ColumnMean(2), [{"values": VALUES}] * 2), None)
+    assert_type(eqm.testing.check_metric(ColumnMean(2), [{"values": VALUES}] * 2), None)
+
+
+def test_a_misspelt_name_has_no_type():
+    with pytest.raises(AttributeError):
+        _ = eqm.Acuracy  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
