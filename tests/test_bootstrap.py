@@ -232,6 +232,8 @@ def test_an_infinite_row_is_in_some_replicates():
 
 
 def test_bad_arguments():
+    with pytest.raises(TypeError, match=r"Build it: `Average\(\)`"):
+        eqm.Bootstrap(eqm.Average, key=KEY)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="replicate its rows by weights, and `Max` takes values"):
         eqm.Bootstrap(eqm.Max(), key=KEY)
     with pytest.raises(TypeError, match="of moments in time"):
