@@ -2,6 +2,7 @@
 products of deviations; merged as in `moments.py`, and for the same reasons."""
 
 import abc
+import functools as ft
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from .._reduction.pair import (
     divide,
     exponent,
     from_limbs,
+    fused,
     lift,
     multiply,
     Pair,
@@ -85,7 +87,7 @@ class AbstractJointMoments(AbstractScalable):
         return multiply(n, factor), mean, multiply(products, each)
 
     def merge(self, left, right):
-        return tuple(self.plus(Joint(*left), Joint(*right)))
+        return tuple(_plus(self, Joint(*left), Joint(*right)))
 
     def across(self, arrays, size):
         # One maximum and one sum, as an exact sum: from a pivot that all devices know.
@@ -128,6 +130,11 @@ class AbstractJointMoments(AbstractScalable):
 
     def check(self, dtype):
         return EXACT_SUM.check(dtype)
+
+
+@ft.partial(fused, static_argnums=0)
+def _plus(moments: AbstractJointMoments, left: Joint, right: Joint) -> Joint:
+    return moments.plus(left, right)
 
 
 def ends_of(batch: Rows, x: Array) -> Array:
