@@ -37,6 +37,8 @@ class Part(NamedTuple):
 
 
 Parts = Mapping[str, Part | tuple[Part, ...] | None]
+"""What the rows of a batch add to each state array, by its name."""
+
 _M = TypeVar("_M", bound="AbstractRowSum")
 _P = ParamSpec("_P")
 

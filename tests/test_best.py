@@ -104,14 +104,14 @@ def test_invalid_rows_stay_invalid():
 
 
 @pytest.mark.parametrize(
-    "make, error, message",
+    "args, error, message",
     [
-        (lambda: eqm.Best(eqm.Average(), "most"), ValueError, "mode='most': expected 'max' or"),
-        (lambda: eqm.Best(eqm.Average((2,))), TypeError, r"`Average` is.*\(2,\).*eqm.Compose"),
-        (lambda: eqm.Best(eqm.Average), TypeError, r"`Best` got.*Build it: add `\(\)`"),
-        (lambda: eqm.Best(eqm.Collect("x", fn=np.sum)), TypeError, "`Collect.chunks` grows"),
+        ((eqm.Average(), "most",), ValueError, "mode='most': expected 'max' or"),
+        ((eqm.Average((2,)),), TypeError, r"`Average` is.*\(2,\).*eqm.Compose"),
+        ((eqm.Average,), TypeError, r"`Best` got.*Build it: add `\(\)`"),
+        ((eqm.Collect("x", fn=np.sum),), TypeError, "`Collect.chunks` grows"),
     ],
 )
-def test_what_it_refuses(make, error, message):
+def test_what_it_refuses(args, error, message):
     with pytest.raises(error, match=message):
-        make()
+        eqm.Best(*args)

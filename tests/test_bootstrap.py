@@ -5,13 +5,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
 from scipy import stats
 
 import eqmetrics as eqm
 from eqmetrics._wrap.bootstrap import _poisson
 
+from .oracle import batches, few, floats, fold, ROWS, STEPS, taken
+
 
 KEY = jax.random.key(0)
+
+
+SMALL = eqm.Bootstrap(eqm.Average(), 16, key=KEY, ids=True)
 
 
 def bits(tree):
@@ -34,6 +40,27 @@ def test_weights_are_poisson():
     for table in (weights, weights.T):
         apart = np.corrcoef(table[:100])[np.triu_indices(100, 1)]
         assert abs(apart).max() < 5 / np.sqrt(table.shape[1])
+
+
+@few
+@given(batch=batches(floats(1e3)))
+def test_the_spread_of_weighted_means(batch):
+    """Beside the definition in float64, with the same weights."""
+    ids = np.arange(STEPS * ROWS).reshape(STEPS, ROWS)
+    value = fold(SMALL, batch | {"ids": ids}).compute()
+    keep = taken(batch).ravel()
+    x = batch["values"].ravel()[keep].astype(np.float64)
+    w = np.asarray(_poisson(KEY, jnp.arange(STEPS * ROWS), SMALL.samples), np.float64)[:, keep]
+    w = w * batch["weights"].ravel()[keep]
+    total = w.sum(1)
+    means = (w @ x)[total > 0] / total[total > 0]
+    assert value["undefined"] == SMALL.samples - means.size
+    if means.size:
+        near = {"rtol": 1e-5, "atol": 1e-5 * np.abs(x).max()}
+        assert np.allclose(value["low"], np.quantile(means, 0.025), **near)
+        assert np.allclose(value["high"], np.quantile(means, 0.975), **near)
+    if means.size > 1:
+        assert np.allclose(value["standard_error"], means.std(ddof=1), **near)
 
 
 def covered(metric, truth, sets):

@@ -328,20 +328,21 @@ def test_ordered_metrics_tick_together():
 
 
 @pytest.mark.parametrize(
-    "make, error, message",
+    "args, error, message",
     [
-        (lambda: eqm.PerGroup(eqm.Average(), 0), ValueError, "num_groups=0: expected a whole"),
-        (lambda: eqm.PerGroup(eqm.Average(), 2, worst="least"), ValueError, "worst='least'"),
-        (lambda: eqm.PerGroup(eqm.Average, 2), TypeError, r"Build it: add `\(\)"),
-        (lambda: eqm.PerGroup(eqm.Collect("x"), 2), TypeError, "`Collect.chunks` grows"),
-        (lambda: eqm.PerGroup(eqm.MetricDict(), 2), TypeError, "`MetricDict` without any metric"),
-        (lambda: eqm.PerGroup(MEANS, 2), TypeError, r"`group`, and so.*from_output\(group="),
-        (lambda: eqm.PerGroup(ColumnMean(1), 2), TypeError, "`ColumnMean` takes val.*take `mask`"),
+        ((eqm.Average(), 0), ValueError, "num_groups=0: expected a whole"),
+        ((eqm.Average(), 2, "least"), ValueError, "worst='least'"),
+        ((eqm.Average, 2), TypeError, r"Build it: add `\(\)"),
+        ((eqm.Collect("x"), 2), TypeError, "`Collect.chunks` grows"),
+        ((eqm.MetricDict(), 2), TypeError, "`MetricDict` without any metric"),
+        ((MEANS, 2), TypeError, r"`group`, and so.*from_output\(group="),
+        ((ColumnMean(1), 2), TypeError, "`ColumnMean` takes val.*take `mask`"),
     ],
 )
-def test_what_it_refuses(make, error, message):
+def test_what_it_refuses(args, error, message):
     with pytest.raises(error, match=message):
-        make()
+        metric, num_groups, *worst = args
+        eqm.PerGroup(metric, num_groups, worst=worst[0] if worst else None)
 
 
 def test_it_takes_the_configuration_alone():

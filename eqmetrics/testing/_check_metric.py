@@ -33,8 +33,8 @@ def check_metric(metric: Metric, batches: Sequence[Batch], *, rtol: float = 1e-5
     **Arguments:**
 
     - `metric`: the metric. One that doesn't take a `mask` or `weights` isn't asked about
-        them. An ordered one isn't asked for commutativity, split invariance, what a fully
-        masked batch does, nor whether `reduce` is `merge`.
+        them. An ordered one, or one that holds such a one, isn't asked for commutativity,
+        split invariance, what a fully masked batch does, nor whether `reduce` is `merge`.
     - `batches`: at least two dicts of the arguments of `update`; each array has the rows
         as its leading axis. Three of different lengths show most.
     - `rtol`: how far floats may differ, relative to the largest. Integers may not.

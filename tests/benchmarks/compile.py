@@ -1,6 +1,7 @@
 """The compile time of `update` of a `MetricDict` of 20 metrics, against the same 20 in bare
 jax.numpy: tracing, lowering and XLA, each in fresh processes that take turns."""
 
+import itertools
 import json
 import re
 import statistics
@@ -153,7 +154,7 @@ def measure(form: str, parts: list[str]) -> dict[str, float]:
     times.append(time.perf_counter())
     compiled = lowered.compile()
     times.append(time.perf_counter())
-    stages = [b - a for a, b in zip(times, times[1:])]
+    stages = [b - a for a, b in itertools.pairwise(times)]
     text = compiled.as_text() or ""
     return {
         **dict(zip(("trace", "lower", "XLA"), stages, strict=True)),
