@@ -3,26 +3,20 @@ them into the page "Benchmarks", where those that weren't named stay as they are
 
 import argparse
 
-from . import _page
-
-
-NAMES = """
-    updates classification regression curves groups bootstrap reductions loop sums compile eager
-    imports peers
-""".split()
+from ._page import NAMES, PAGE, run, write
 
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--page", action="store_true", help=f"writes {_page.PAGE}")
+    parser.add_argument("--page", action="store_true", help=f"writes {PAGE}")
     chosen = parser.parse_args()
     for name in chosen.names or NAMES:
         if name not in NAMES:
             parser.error(f"{name!r}: expected one of {', '.join(NAMES)}")
-        section = _page.run(name)
+        section = run(name)
         if chosen.page:
-            _page.write(NAMES, {name: section})
+            write(**{name: section})
 
 
 if __name__ == "__main__":

@@ -7,19 +7,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from .goals import GOALS
 
 
 PAGE = Path("docs/docs/benchmarks.md")
+NAMES = """
+    updates classification regression curves groups bootstrap reductions loop sums compile eager
+    imports peers
+""".split()
 HEAD = """# Benchmarks
 
-Each table is what `python -m tests.benchmarks NAME` prints; `python -m tests.benchmarks --page` runs all of them and
-writes this page. The peers are in the dependency groups `bench` and `torch`; the tables say which were not installed.
-Forms that are compared take turns in one process, or in processes that take turns. Compilation is left out, except
-where it is what is measured.
+Each table is what `python -m tests.benchmarks NAME` prints. `python -m tests.benchmarks --page`
+runs all of them and writes this page. The peers are in the dependency groups `bench` and `torch`;
+above each table stands which of them weren't installed. Forms that are compared take turns in one
+process, or in processes that take turns. Compilation is left out, except where it is what is
+measured.
 """
 STATUS = {"met": "met", "missed": "**missed**", "open": "not measured yet"}
 
@@ -31,14 +36,15 @@ def machine() -> str:
     if info.exists():
         found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.M)
         model = found[1] if found else model
+    python = f"Python {platform.python_version()}"
     return (
-        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; "
+        f"{model}, {os.cpu_count()} cores, {platform.system()}, {python}; "
         f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f} before"
     )
 
 
 def run(name: str) -> str:
-    """What the benchmark prints, which is passed on as it comes."""
+    """What the benchmark prints, which is also passed on."""
     before, start = machine(), time.perf_counter()
     command = [sys.executable, "-u", "-m", f"tests.benchmarks.{name}"]
     lines = []
@@ -66,7 +72,7 @@ def goals() -> str:
         f"| {g.text} | `{g.where}` | {g.figure} | {STATUS[g.status]} |"
         for g in GOALS
     ]
-    missed = [f"- {g.text}: {g.reason}" for g in GOALS if g.status == "missed"]
+    missed = [f"- *{g.text}*: {g.reason}" for g in GOALS if g.status == "missed"]
     count = {s: sum(g.status == s for g in GOALS) for s in STATUS}
     told = f"{len(GOALS)} goals: {count['met']} met, {count['missed']} missed"
     told += f", {count['open']} not measured yet." * (count["open"] > 0) or "."
@@ -83,11 +89,16 @@ def sections_of(page: str) -> dict[str, str]:
     return {name: text.strip() for name, text in zip(found[::2], found[1::2], strict=True)}
 
 
-def assembled(order: Sequence[str], sections: Mapping[str, str]) -> str:
-    parts = [f"<!-- {name} -->\n{sections[name]}" for name in order if name in sections]
+def assembled(sections: Mapping[str, str]) -> str:
+    parts = [f"<!-- {name} -->\n{sections[name]}" for name in NAMES if name in sections]
     return "\n\n".join([HEAD.strip(), goals(), *parts]) + "\n"
 
 
-def write(order: Sequence[str], new: Mapping[str, str]) -> None:
+def write(**new: str) -> None:
+    """The page with new sections; the others stay as they are."""
     old = sections_of(PAGE.read_text()) if PAGE.exists() else {}
-    PAGE.write_text(assembled(order, {**old, **new}))
+    PAGE.write_text(assembled(old | new))
+
+
+if __name__ == "__main__":
+    write()  # after a change of the goals

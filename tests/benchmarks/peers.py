@@ -144,7 +144,9 @@ def main() -> None:
         except ImportError:
             pass
     names = [x.__name__ for x in libraries]
-    rows = [[case, *(values.get(x, "") for x in names)] for case, values in found.items()]
+    rows: list[list[object]] = [
+        [case, *(values.get(x, "") for x in names)] for case, values in found.items()
+    ]
     table(["case", *names], rows)
 
 
