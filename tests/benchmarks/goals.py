@@ -90,7 +90,7 @@ WHOLE = [
          "six sevenths are XLA's own time for the kernels. Sums in pairs of floats have some 15 "
          "operations where a plain sum has one, so 5771 operations in 166 fusions stand against "
          "370 in 36. AUROC alone is 30 % to 40 %: two layouts of cells and a loop that widens one, "
-         "where the bare form has one histogram of 200 bins. The ten scores of counts, which share one "
-         "statistic, are at 1.5x."),
+         "where the bare form has one histogram of 200 bins. The ten scores of counts, which "
+         "share one statistic, are at 1.5x."),
 ]
 GOALS = [*CORE, *DEVICES, *COUNTS, *SCORES, *REGRESSION, *WRAPPERS, *WHOLE]
