@@ -1,12 +1,23 @@
-"""Runs the named benchmarks, or all of them, each in a process of its own."""
+"""Runs the named benchmarks, or all of them, each in a process of its own. `--page` also writes
+them into the page "Benchmarks", where those that weren't named stay as they are."""
 
-import subprocess
-import sys
+import argparse
+
+from ._page import NAMES, PAGE, run, write
 
 
-NAMES = """
-    updates classification regression curves eager imports reductions loop sums groups peers
-""".split()
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--page", action="store_true", help=f"writes {PAGE}")
+    chosen = parser.parse_args()
+    for name in chosen.names or NAMES:
+        if name not in NAMES:
+            parser.error(f"{name!r}: expected one of {', '.join(NAMES)}")
+        section = run(name)
+        if chosen.page:
+            write(**{name: section})
 
-for name in sys.argv[1:] or NAMES:
-    subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
+
+if __name__ == "__main__":
+    main()

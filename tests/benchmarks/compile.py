@@ -164,8 +164,8 @@ def measure(form: str, parts: list[str]) -> dict[str, float]:
     }
 
 
-def in_turns(parts: list[str], rounds: int) -> dict[str, dict[str, float]]:
-    taken: dict[str, list[dict[str, float]]] = {form: [] for form in FORMS}
+def in_turns(forms: list[str], parts: list[str], rounds: int) -> dict[str, dict[str, float]]:
+    taken: dict[str, list[dict[str, float]]] = {form: [] for form in forms}
     for _ in range(rounds):
         for form, results in taken.items():
             run = subprocess.run(
@@ -184,8 +184,9 @@ def in_turns(parts: list[str], rounds: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     about("Compile time of 20 metrics")
     rows: list[list[object]] = []
-    for parts, rounds in [(list(OURS), 5), *(([part], 3) for part in OURS)]:
-        found = in_turns(parts, rounds)
+    two = ["bare", "eqmetrics"]
+    for forms, parts, rounds in [(list(FORMS), list(OURS), 3), *((two, [x], 1) for x in OURS)]:
+        found = in_turns(forms, parts, rounds)
         for form, x in found.items():
             rows.append(
                 [

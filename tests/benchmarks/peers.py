@@ -11,6 +11,8 @@ import numpy as np
 
 import eqmetrics as eqm
 
+from ._timing import about, table
+
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 warnings.filterwarnings("ignore")
@@ -131,9 +133,22 @@ def nnx() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "mean with NaN under the mask", lambda: of(m.Average(), [masked])
 
 
-for library in (exact, ours, metrax, torchmetrics, keras, nnx):
-    try:
-        for case, value in library():
-            print(f"{library.__name__:14}{case:36}{float(value()):.6g}")
-    except ImportError as e:
-        print(f"{library.__name__:14}{e}")
+def main() -> None:
+    about("Numbers", "google-metrax", "torchmetrics", "keras", "flax")
+    libraries = (exact, ours, metrax, torchmetrics, keras, nnx)
+    found: dict[str, dict[str, str]] = {}
+    for library in libraries:
+        try:
+            for case, value in library():
+                found.setdefault(case, {})[library.__name__] = f"{float(value()):.6g}"
+        except ImportError:
+            pass
+    names = [x.__name__ for x in libraries]
+    rows: list[list[object]] = [
+        [case, *(values.get(x, "") for x in names)] for case, values in found.items()
+    ]
+    table(["case", *names], rows)
+
+
+if __name__ == "__main__":
+    main()
