@@ -340,7 +340,7 @@ def test_ordered_metrics_tick_together():
     [
         ((eqm.Average(), 0), ValueError, "num_groups=0: expected a whole"),
         ((eqm.Average(), 2, "least"), ValueError, "worst='least'"),
-        ((eqm.Average, 2), TypeError, r"Build it: add `\(\)"),
+        ((eqm.Average, 2), TypeError, r"Build it: `Average\(\)`"),
         ((eqm.Collect("x"), 2), TypeError, "`Collect.chunks` grows"),
         ((eqm.MetricDict(), 2), TypeError, "`MetricDict` without any metric"),
         ((MEANS, 2), TypeError, r"`group`, and so.*from_output\(group="),
