@@ -7,19 +7,8 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
 from ._node import vary_like
-from ._reduction.pair import (
-    add,
-    exponent,
-    from_integer,
-    from_limbs,
-    fused,
-    LEAST_EXPONENT,
-    lift,
-    Pair,
-    renormalise,
-    to_limbs,
-    two_sum,
-)
+from ._reduction.limbs import exponent, from_limbs, LEAST_EXPONENT, to_limbs
+from ._reduction.pair import add, from_integer, fused, lift, Pair, renormalise, two_sum
 
 
 # XLA's CPU scatters in place and in 1 ns a row if the indices are promised to be in bounds

@@ -8,8 +8,6 @@ import dataclasses
 import difflib
 import functools as ft
 import inspect
-import sys
-import types
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +15,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import AbstractArray, config, jaxtyped
+from jaxtyping import config, jaxtyped
+
+from ._hints import annotations_of, has_self, hints_of, is_array_hint, resolved
 
 
 _MEMO_SIZE = 4096
@@ -38,49 +38,6 @@ def describe(x: Any) -> str:
     if isinstance(x, (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)):
         return f"{x.dtype}[{', '.join(map(str, x.shape))}]"
     return f"{type(x).__name__} {x!r}"
-
-
-def is_array_hint(hint: Any) -> bool:
-    """Whether an annotation is, or contains, an array type."""
-    if inspect.isclass(hint):
-        return issubclass(hint, (AbstractArray, jax.Array))
-    return any(is_array_hint(h) for h in typing.get_args(hint))
-
-
-def annotations_of(x: Any) -> dict[str, Any]:
-    if sys.version_info >= (3, 14):  # evaluated late, and a missing name would raise
-        import annotationlib
-
-        return annotationlib.get_annotations(x, format=annotationlib.Format.FORWARDREF)
-    return inspect.get_annotations(x)
-
-
-def resolved(annotations: dict[str, Any], globalns: Any, localns: Any) -> dict[str, Any]:
-    """Annotations that are text, evaluated one by one: a name that is imported for the type
-    checker alone leaves the others checked."""
-    hints = {}
-    for name, hint in annotations.items():
-        one = types.SimpleNamespace(__annotations__={name: hint})
-        try:
-            hints |= typing.get_type_hints(one, globalns, localns, include_extras=True)
-        except (NameError, TypeError, AttributeError):
-            continue
-    return hints
-
-
-def hints_of(cls: type) -> dict[str, Any]:
-    """The annotations of a class and its bases that can be resolved."""
-    hints = {}
-    for base in reversed(cls.__mro__):
-        module = sys.modules.get(base.__module__)
-        names = vars(module) if module else {}
-        # the module's names go before the class's, as in `typing.get_type_hints`
-        hints |= resolved(annotations_of(base), dict(vars(base)), names)
-    return hints
-
-
-def _has_self(hint: Any) -> bool:
-    return hint is typing.Self or any(_has_self(h) for h in typing.get_args(hint))
 
 
 def to_array(name: str, x: Any) -> Any:
@@ -165,7 +122,7 @@ def _field_checker(cls: type) -> Callable[..., None]:
     named = {
         f.name: hints[f.name]
         for f in dataclasses.fields(cls)
-        if f.name in hints and f.name != "_built" and not _has_self(hints[f.name])
+        if f.name in hints and f.name != "_built" and not has_self(hints[f.name])
     }
     params = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)] + [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint)
@@ -227,7 +184,7 @@ def _resolve(cls: type, fn: Any) -> inspect.Signature:
 
     def hint(name: str, default: Any) -> Any:
         found = hints.get(name, Any if isinstance(default, str) else default)
-        return Any if _has_self(found) else found
+        return Any if has_self(found) else found
 
     params = [
         p.replace(annotation=hint(p.name, p.annotation))

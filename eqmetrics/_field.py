@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 
-from ._checks import annotations_of, hints_of, is_array_hint, nearest
+from ._checks import nearest
+from ._hints import annotations_of, hints_of, is_array_hint
 from ._reduction import AbstractReduction, NAMED
 
 

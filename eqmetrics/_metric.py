@@ -1,120 +1,41 @@
 import abc
 import dataclasses
-import functools as ft
 import typing
 from collections.abc import Callable
-from typing import Any, cast, ClassVar, dataclass_transform, Self, TypeVar
+from typing import Any, ClassVar, dataclass_transform, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from ._checks import (
-    check_fields,
-    check_shapes_of,
-    check_signature,
-    CheckedMethod,
-    describe,
-    nearest,
-)
+from ._checks import check_fields, check_signature, nearest
 from ._field import check_class, constant, layout, stacked, state
-from ._node import (
-    converted,
-    finish_build,
-    is_metric,
-    mark_all_fresh,
-    mark_fresh,
-    Node,
-    rebuild,
-    vary_like,
-    walk,
+from ._node import converted, finish_build, is_metric, mark_all_fresh, mark_fresh, Node, rebuild
+from ._wrapped import (
+    check_mergeable,
+    differs,
+    finish_update,
+    nan_where_left_out,
+    paths,
+    plain,
+    wrap,
+    wrap_merge,
+    writes,
 )
-from ._ordered import dicts, keep_order
 
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
+    # A collection routes, and names its members.
+    if isinstance(metric, AbstractWrapper) and not isinstance(metric, AbstractCollection):
+        from ._route import check_outputs
 
-
-class _Plain:
-    def __init__(self, fn: Any):
-        self.fn = fn
-        self.__doc__ = fn.__doc__
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self.fn if instance is None else ft.partial(self.fn, instance)
-
-
-def _plain(fn: _F) -> _F:
-    """A method that nobody passes through a transformation. Equinox makes every bound
-    method a pytree, which costs 40 us a call."""
-    return cast(_F, _Plain(fn))
-
-
-def _wrap(cls: type["Metric"], name: str, finish: Any) -> None:
-    fn = cls.__dict__[name]
-    made: dict[type, CheckedMethod] = {}
-
-    def verify(metric, args, kwargs):
-        check_shapes_of(metric, name, walk)
-        if name == "update" and isinstance(metric, AbstractWrapper):
-            _check_outputs(metric, args, kwargs)
-
-    @ft.wraps(fn)
-    def method(self, /, *args, **kwargs):
-        checked = made.get(type(self))
-        if checked is None:  # built at the first call: annotations may name later classes
-            checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
-        return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
-
-    setattr(cls, name, method)
-
-
-def _check_outputs(metric: "AbstractWrapper", args: Any, kwargs: Any) -> None:
-    from ._route import check_outputs
-
-    if not isinstance(metric, AbstractCollection):  # which routes, and names its members
         check_outputs(metric, kwargs, positional=bool(args))
-
-
-def _check_merge(cls: type["Metric"], fn: Any) -> None:
-    if getattr(fn, "__isabstractmethod__", False):
-        return
-
-    @ft.wraps(fn)
-    def merge(self, other):
-        check_mergeable(self, other)
-        return fn(self, other)
-
-    setattr(cls, "merge", merge)  # noqa: B010
-
-
-def _finish_update(metric: "Metric", out: Any, inputs: Any) -> Any:
-    if type(out) is not type(metric):
-        raise TypeError(
-            f"`{type(metric).__qualname__}.update` returned {describe(out)}: it must return "
-            "a metric of its own class, as `return self.replace(...)` does."
-        )
-    return vary_like(out, inputs)
 
 
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
     if isinstance(metric, (AbstractCollection, AbstractInvalid)):
         return value
     return nan_where_left_out(metric, value)
-
-
-def nan_where_left_out(metric: "Metric", value: Any) -> Any:
-    """The value, or NaN if rows were left out that were invalid or found no room."""
-    counts = [
-        getattr(node, name)
-        for _, node, axes in walk(metric)
-        if not axes  # of a stack each value has had its own
-        for name in layout(type(node)).told
-    ]
-    if not counts:
-        return value
-    bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
-    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
 
 
 @dataclass_transform(field_specifiers=(dataclasses.field, eqx.field, state, constant, stacked))
@@ -134,15 +55,13 @@ class Metric(Node):
         # class without an `__init__` of its own: it has its base's (PEP 681).
         super().__init_subclass__(**kwargs)  # `Generic` has one that must run
         check_class(cls, own_merge=cls.merge is not Metric.merge)
-        for name, finish in (("update", _finish_update), ("compute", _finish_compute)):
-            fn = cls.__dict__.get(name)
-            if fn is None or getattr(fn, "__isabstractmethod__", False):
-                continue
-            if name == "update":
-                check_signature(cls, fn, issubclass(cls, AbstractWrapper))
-            _wrap(cls, name, finish)
-        if "merge" in cls.__dict__ and not issubclass(cls, AbstractCollection):
-            _check_merge(cls, cls.__dict__["merge"])
+        if writes(cls, "update"):
+            check_signature(cls, cls.__dict__["update"], issubclass(cls, AbstractWrapper))
+            wrap(cls, "update", finish_update, _check_update)
+        if writes(cls, "compute"):
+            wrap(cls, "compute", _finish_compute)
+        if writes(cls, "merge") and not issubclass(cls, AbstractCollection):
+            wrap_merge(cls)
 
     def __check_init__(self) -> None:
         finish_build(self)
@@ -204,7 +123,7 @@ class Metric(Node):
             left, treedef = jax.tree.flatten(values, is_leaf=is_metric)
             right, treedef_there = jax.tree.flatten(others, is_leaf=is_metric)
             if treedef != treedef_there:
-                raise _differs(type(self), name, _paths(values), _paths(others))
+                raise differs(type(self), name, paths(values), paths(others))
             merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
         for name in mine.stacked:
@@ -212,7 +131,7 @@ class Metric(Node):
             changes[name] = jax.vmap(lambda x, y: x.merge(y))(*both)
         return rebuild(self, changes)
 
-    @_plain
+    @plain
     def replace(self, **changes: Any) -> Self:
         """A copy with other values for some fields, checked as a new metric would be.
 
@@ -375,34 +294,3 @@ class AbstractCollection(AbstractRelay):
     @abc.abstractmethod
     def members(self) -> dict[str, Metric]:
         """The metrics by name."""
-
-
-def _differs(cls: type[Metric], name: str, here: Any, there: Any) -> ValueError:
-    return ValueError(
-        f"Cannot merge two `{cls.__qualname__}` of different configuration: "
-        f"`{name}` is {here} here and {there} there."
-    )
-
-
-def _paths(value: Any) -> str:
-    found = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)[0]
-    where = [jax.tree_util.keystr(path) or type(leaf).__name__ for path, leaf in found]
-    return ", ".join(where) or "nothing"
-
-
-def check_mergeable(left: Metric, right: Any) -> None:
-    cls = type(left)
-    if type(right) is not cls:
-        raise TypeError(
-            f"Cannot merge `{cls.__qualname__}` with `{type(right).__qualname__}`."
-        )
-    for name in layout(cls).static:
-        a, b = getattr(left, name), getattr(right, name)
-        if a is not b and a != b and (a == a or b == b):  # NaN is NaN
-            raise _differs(cls, name, repr(a), repr(b))
-    for (name, *here), (_, *there) in zip(left._built, right._built, strict=False):
-        if here != there:  # would be broadcast, or worse
-            sizes = (describe(jax.ShapeDtypeStruct(*x)) for x in (here, there))
-            raise _differs(cls, name, *sizes)
-    for metric in (left, right):
-        check_shapes_of(metric, "merge", walk)

@@ -9,7 +9,7 @@ from jax import lax
 
 from ._checks import describe
 from ._field import layout
-from ._metric import check_mergeable, Metric
+from ._metric import Metric
 from ._node import (
     is_fresh,
     is_metric,
@@ -23,6 +23,7 @@ from ._node import (
 from ._reduction import AbstractReduction, run
 from ._reduction.base import Plan
 from ._reduction.pair import fused
+from ._wrapped import check_mergeable
 
 
 _T = TypeVar("_T")

@@ -7,7 +7,8 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
-from .._reduction.pair import add, bound, exponent, fused, lift, settled, to_float
+from .._reduction.limbs import bound, exponent
+from .._reduction.pair import add, fused, lift, settled, to_float
 from .._rows import rows, undefined_as, weighted_sum
 from .joint import ends_of, is_constant
 

@@ -11,20 +11,8 @@ from jaxtyping import Array
 
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
-from .._reduction.pair import (
-    add,
-    bound,
-    divide,
-    exponent,
-    from_limbs,
-    fused,
-    lift,
-    multiply,
-    Pair,
-    settled,
-    to_float,
-    to_limbs,
-)
+from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
+from .._reduction.pair import add, divide, fused, lift, multiply, Pair, settled, to_float
 from .._rows import column, Rows, weighted_sum
 from .._squares import divisor
 

@@ -12,19 +12,8 @@ from .._field import state
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
-from .._reduction.pair import (
-    add,
-    bound,
-    divide,
-    exponent,
-    from_limbs,
-    fused,
-    lift,
-    multiply,
-    settled,
-    to_float,
-    to_limbs,
-)
+from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
+from .._reduction.pair import add, divide, fused, lift, multiply, settled, to_float
 from .._rows import Rows, rows, weighted_sum
 from .joint import ends_of
 

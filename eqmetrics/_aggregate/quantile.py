@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._bounds import AbstractBounded
-from .._metric import nan_where_left_out
 from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, lift, multiply, Pair, sum_pairs, to_float
 from .._rows import undefined_as
+from .._wrapped import nan_where_left_out
 from .quantile_sketch import bracket, QuantileSketch
 
 

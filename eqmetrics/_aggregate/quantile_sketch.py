@@ -16,7 +16,8 @@ from .._field import state
 from .._readout import AbstractStatistic
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX
-from .._reduction.pair import add, bound, exponent, fused, Pair, to_float
+from .._reduction.limbs import bound, exponent
+from .._reduction.pair import add, fused, Pair, to_float
 from .._rows import Rows, rows
 
 

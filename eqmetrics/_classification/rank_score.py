@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._bounds import AbstractBounded
-from .._metric import nan_where_left_out
 from .._readout import AbstractReadout
 from .._reduction.pair import fused, sum_pairs, to_float
 from .._task import AbstractTask
+from .._wrapped import nan_where_left_out
 from .average import average_classes, AverageKind, check_average
 from .score_buffer import ScoreBuffer
 from .score_histogram import ScoreHistogram

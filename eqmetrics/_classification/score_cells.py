@@ -15,7 +15,8 @@ from jaxtyping import Array, Float32, Int32
 
 from .._node import vary_like
 from .._reduction.base import AbstractReduction
-from .._reduction.pair import add, exponent, from_limbs, fused, sum_pairs, to_limbs
+from .._reduction.limbs import exponent, from_limbs, to_limbs
+from .._reduction.pair import add, fused, sum_pairs
 
 
 Keys = Int32[Array, "..."]

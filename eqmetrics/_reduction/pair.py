@@ -5,15 +5,14 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 """
 
 import functools as ft
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float32, Int32, Shaped
+from jaxtyping import Array, Bool, Float32, Shaped
 
-from .base import AbstractReduction, AbstractScalable, on_one_device, zeros
+from .base import on_one_device
 
 
 Pair = Float32[Array, "2 ..."]
@@ -206,118 +205,3 @@ def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
 def add_count(x: Pair, rows: Bool[Array, "..."]) -> Pair:
     """A count, and the rows that are true."""
     return add(x, count_rows(rows.ravel()))
-
-
-# Exact sums over a mapped axis. A shared exponent (one pmax), each pair cut into integer
-# limbs relative to it, one integer psum, and the limbs put together again: integers add
-# exactly and in any order, so the result doesn't depend on the order of the devices.
-
-
-def _power_of_two(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
-    biased = (exponent + 127).astype(jnp.int32)
-    return lax.bitcast_convert_type(biased << 23, jnp.float32)
-
-
-def _limb_bits(size: int) -> tuple[int, int]:
-    # A sum of `size` limbs must fit a signed 31-bit integer; the limbs carry 48 bits.
-    bits = min(24, 30 - math.ceil(math.log2(max(size, 1))))
-    return bits, -(-48 // bits)
-
-
-# Below it the scale factor would overflow: what is lost there is under 2^-126.
-LEAST_EXPONENT = 48
-
-
-def exponent(x: Float32[Array, "..."]) -> Int32[Array, "..."]:
-    """Biased: `|x| < 2^(exponent - 126)`, and 255 where `x` isn't finite."""
-    biased = (lax.bitcast_convert_type(x, jnp.int32) >> 23) & 0xFF
-    return jnp.maximum(biased, LEAST_EXPONENT)
-
-
-def bound(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
-    """The float above every number with this exponent; infinite if it is 255."""
-    return _power_of_two(jnp.minimum(exponent - 126, 128))
-
-
-def to_limbs(pairs: Sequence[Pair], tops: Sequence[Array], size: int) -> list[Array]:
-    """The limbs of pairs whose exponents are at most `tops`, for a sum over `size`."""
-    bits, count = _limb_bits(size)
-    cut = [_to_limbs(x, top, bits, count) for x, top in zip(pairs, tops, strict=True)]
-    return [limb for limbs in cut for limb in limbs]
-
-
-def from_limbs(limbs: Sequence[Array], tops: Sequence[Array], size: int) -> tuple[Pair, ...]:
-    bits, count = _limb_bits(size)
-    parts = [list(limbs[i * count : (i + 1) * count]) for i in range(len(tops))]
-    return tuple(_from_limbs(x, top, bits) for x, top in zip(parts, tops, strict=True))
-
-
-def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
-    factor = _power_of_two(bits - (top - 126))
-    rest, low = x[0] * factor, x[1] * factor
-    limbs = []
-    for i in range(count):
-        # Only the last limb rounds: what the others cut off is exact and goes on.
-        limb = (jnp.round(rest) if i == count - 1 else rest).astype(jnp.int32)
-        limbs.append(limb)
-        rest = rest - limb.astype(jnp.float32)
-        rest = (rest + low if i == 0 else rest) * 2.0**bits
-    # Through limbs a NaN would come back as a number: where some device isn't finite,
-    # the first limb counts what pulls up and the second what pulls down (NaN: both).
-    special, odd = top == 255, ~jnp.isfinite(x[0])
-    up, down = odd & (x[0] != -jnp.inf), odd & (x[0] != jnp.inf)
-    limbs[0] = jnp.where(special, up.astype(jnp.int32), limbs[0])
-    limbs[1] = jnp.where(special, down.astype(jnp.int32), limbs[1])
-    return limbs
-
-
-def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
-    special, up, down = top == 255, limbs[0] > 0, limbs[1] > 0
-    # The carries go up, so that each limb but the first is in [0, 2^bits) and exact as a
-    # float; then from the smallest up.
-    rest = []
-    carry = jnp.zeros_like(limbs[0])
-    for limb in reversed(limbs[1:]):
-        limb = limb + carry
-        carry = limb >> bits
-        rest.append((limb - (carry << bits)).astype(jnp.float32))
-    first = limbs[0] + carry
-    high = first.astype(jnp.float32)
-    low = jnp.zeros_like(high)
-    for part in rest:
-        low = (low + part) * 2.0**-bits
-    low = low + (first - high.astype(jnp.int32)).astype(jnp.float32)
-    factor = _power_of_two((top - 126) - bits)
-    high, low = two_sum(high, low)
-    infinity = jnp.where(up, jnp.where(down, jnp.nan, jnp.inf), -jnp.inf)
-    high = jnp.where(special, infinity.astype(jnp.float32), high * factor)
-    return pack(high, low * factor)
-
-
-class _ExactSum(AbstractScalable):
-    """Sums of pairs of float32, arrays of shape `(2, ...)`: with nothing lost but the last bits
-    of the low halves, and over devices exactly the same in any order."""
-
-    def identity(self, arrays):
-        return zeros(arrays)
-
-    def scaled(self, arrays, factor):
-        return tuple(multiply(x, factor.reshape(2, *(1,) * (x.ndim - 1))) for x in arrays)
-
-    def merge(self, left, right):
-        return tuple(add(x, y) for x, y in zip(left, right, strict=True))
-
-    def across(self, arrays, size):
-        tops = yield "max", [exponent(x[0]) for x in arrays]
-        sums = yield "sum", to_limbs(arrays, tops, size)
-        return from_limbs(sums, tops, size)
-
-    def check(self, dtype):
-        if dtype != jnp.float32:
-            return "an exact sum is kept in pairs of float32, shape (2, ...)"
-
-    def __repr__(self):
-        return "exact_sum"
-
-
-EXACT_SUM: AbstractReduction = _ExactSum()

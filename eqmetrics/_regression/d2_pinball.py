@@ -11,11 +11,11 @@ from jaxtyping import Array, Float32
 from .._aggregate.quantile_sketch import bracket, layouts, QuantileSketch
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._metric import nan_where_left_out
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, multiply, Pair, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as, weighted_sum
+from .._wrapped import nan_where_left_out
 from .paired import paired
 
 

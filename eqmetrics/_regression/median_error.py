@@ -8,7 +8,7 @@ from .._aggregate.quantile import bounds_of, value_of
 from .._aggregate.quantile_sketch import QuantileSketch
 from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
-from .._metric import nan_where_left_out
+from .._wrapped import nan_where_left_out
 from .paired import paired
 
 

@@ -7,9 +7,10 @@ from jaxtyping import Array, Float32
 
 from .._aggregate.quantile_sketch import accumulate, Cells, layouts, QuantileSketch
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric, nan_where_left_out
+from .._metric import Metric
 from .._reduction.pair import add, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as
+from .._wrapped import nan_where_left_out
 from .paired import paired
 
 

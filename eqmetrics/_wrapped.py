@@ -1,0 +1,130 @@
+"""What stands around the methods of a metric: the checks before them, and what becomes of their
+results."""
+
+import functools as ft
+from collections.abc import Callable
+from typing import Any, cast, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from ._checks import check_shapes_of, CheckedMethod, describe
+from ._field import layout
+from ._node import is_metric, Node, vary_like, walk
+from ._ordered import dicts, keep_order
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Plain:
+    def __init__(self, fn: Any):
+        self.fn = fn
+        self.__doc__ = fn.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self.fn if instance is None else ft.partial(self.fn, instance)
+
+
+def plain(fn: _F) -> _F:
+    """A method that nobody passes through a transformation. Equinox makes every bound
+    method a pytree, which costs 40 us a call."""
+    return cast(_F, _Plain(fn))
+
+
+def writes(cls: type[Node], name: str) -> bool:
+    """Whether a class has a method of its own, and not an abstract one."""
+    fn = cls.__dict__.get(name)
+    return fn is not None and not getattr(fn, "__isabstractmethod__", False)
+
+
+def wrap(
+    cls: type[Node],
+    name: str,
+    finish: Callable[..., Any],
+    check: Callable[..., None] | None = None,
+) -> None:
+    """Checks the arguments of a method and its result, which goes through `finish`; `check` is
+    asked once for each set of shapes."""
+    fn = cls.__dict__[name]
+    made: dict[type, CheckedMethod] = {}
+
+    def verify(metric, args, kwargs):
+        check_shapes_of(metric, name, walk)
+        if check is not None:
+            check(metric, args, kwargs)
+
+    @ft.wraps(fn)
+    def method(self, /, *args, **kwargs):
+        checked = made.get(type(self))
+        if checked is None:  # built at the first call: annotations may name later classes
+            checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
+        return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+
+    setattr(cls, name, method)
+
+
+def wrap_merge(cls: type[Node]) -> None:
+    """The check that the derived `merge` makes, before the one that a class writes."""
+    fn = cls.__dict__["merge"]
+
+    @ft.wraps(fn)
+    def merge(self, other):
+        check_mergeable(self, other)
+        return fn(self, other)
+
+    setattr(cls, "merge", merge)  # noqa: B010
+
+
+def finish_update(metric: Node, out: Any, inputs: Any) -> Any:
+    if type(out) is not type(metric):
+        raise TypeError(
+            f"`{type(metric).__qualname__}.update` returned {describe(out)}: it must return "
+            "a metric of its own class, as `return self.replace(...)` does."
+        )
+    return vary_like(out, inputs)
+
+
+def nan_where_left_out(metric: Node, value: Any) -> Any:
+    """The value, or NaN if rows were left out that were invalid or found no room."""
+    counts = [
+        getattr(node, name)
+        for _, node, axes in walk(metric)
+        if not axes  # of a stack each value has had its own
+        for name in layout(type(node)).told
+    ]
+    if not counts:
+        return value
+    bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
+    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
+
+
+def differs(cls: type[Node], name: str, here: Any, there: Any) -> ValueError:
+    return ValueError(
+        f"Cannot merge two `{cls.__qualname__}` of different configuration: "
+        f"`{name}` is {here} here and {there} there."
+    )
+
+
+def paths(value: Any) -> str:
+    found = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)[0]
+    where = [jax.tree_util.keystr(path) or type(leaf).__name__ for path, leaf in found]
+    return ", ".join(where) or "nothing"
+
+
+def check_mergeable(left: Node, right: Any) -> None:
+    cls = type(left)
+    if type(right) is not cls:
+        raise TypeError(
+            f"Cannot merge `{cls.__qualname__}` with `{type(right).__qualname__}`."
+        )
+    for name in layout(cls).static:
+        a, b = getattr(left, name), getattr(right, name)
+        if a is not b and a != b and (a == a or b == b):  # NaN is NaN
+            raise differs(cls, name, repr(a), repr(b))
+    for (name, *here), (_, *there) in zip(left._built, right._built, strict=False):
+        if here != there:  # would be broadcast, or worse
+            sizes = (describe(jax.ShapeDtypeStruct(*x)) for x in (here, there))
+            raise differs(cls, name, *sizes)
+    for metric in (left, right):
+        check_shapes_of(metric, "merge", walk)
