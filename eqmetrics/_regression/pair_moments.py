@@ -92,8 +92,8 @@ class PairMoments(AbstractStatistic):
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
         old = Joint(self.weight, self.mean, self.products)
-        new = PAIR.of_batch(batch, jnp.stack([t, p, p - t], axis=1))
-        ends = ends_of(batch, jnp.stack([t, p], axis=1))
+        new = PAIR.of_batch(batch, t, p, p - t)
+        ends = jnp.stack([ends_of(batch, x) for x in (t, p)], axis=1)
         return self.replace(
             **PAIR.plus(old, new)._asdict(),
             ends=jnp.maximum(self.ends, ends),
