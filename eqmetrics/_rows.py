@@ -10,7 +10,7 @@ from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
-from ._reduction.pair import add, add_count, count_rows, from_integer, fused, Pair, sum_rows
+from ._reduction.pair import add, add_count, count_rows, from_integer, fused, lift, Pair, sum_rows
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -81,14 +81,23 @@ def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pa
         high, low = pairs[0], pairs[1]
     else:
         high, low = values.astype(jnp.float32), None
+    rest = None
     if weights is not None:
         w = column(weights, high)
         product = high * w
         # What underflows stays a number, so that squares are told from none at all.
         lost = (product == 0) & (high != 0) & (w != 0)
-        least = jnp.where(high < 0, -_LEAST, _LEAST).astype(jnp.float32)
-        high, low = jnp.where(lost, least, product), None if low is None else low * w
+        sign = jnp.where(high < 0, -1, 1)
+        low = None if low is None else low * w
+        if high.ndim == 1:
+            # Counted apart: among the terms it takes XLA's CPU five times as long.
+            count = jnp.sum(jnp.where(lost, sign, 0), dtype=jnp.int32)
+            high, rest = product, count.astype(jnp.float32) * jnp.float32(_LEAST)
+        else:
+            high = jnp.where(lost, sign.astype(jnp.float32) * jnp.float32(_LEAST), product)
     total = sum_rows(high)
+    if rest is not None:
+        total = add(total, lift(rest))
     return total if low is None else add(total, sum_rows(low))
 
 

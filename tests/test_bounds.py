@@ -30,6 +30,26 @@ def test_of_a_collection():
     assert found["auroc"] == (low, high)
 
 
+def test_of_every_metric_that_has_bounds():
+    for name, metric in vars(eqm).items():
+        if isinstance(metric, type) and issubclass(metric, eqm.Metric) and "bounds" in dir(metric):
+            assert issubclass(metric, eqm.AbstractBounded), name
+    metrics = eqm.MetricDict(
+        pinball=eqm.D2Pinball(0.25),
+        absolute=eqm.D2AbsoluteError(),
+        squared=eqm.R2(),
+        distance=eqm.Wasserstein1D(),
+    )
+    targets = jnp.array([0.0, 1.0, 5.0])
+    metrics = metrics.update(predictions=jnp.array([1.0, 1.0, 4.0]), targets=targets)
+    found = eqm.bounds(metrics)
+    assert list(found) == ["pinball", "absolute", "distance"]
+    # by hand: the quantile is 0, the median 1; sorted they are 1, 0 and 1 apart
+    values = {"pinball": 1 - 1 / 1.5, "absolute": 0.6, "distance": 2 / 3}
+    for name, value in values.items():
+        assert found[name][0] <= value <= found[name][1] < found[name][0] + 0.001, name
+
+
 def test_of_a_pytree():
     auroc = eqm.AUROC(eqm.Binary(), exact=9)
     state = {"step": 3, "m": (auroc, eqm.Sum())}

@@ -10,9 +10,9 @@ from .._field import state
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, to_float
-from .._rows import rows, undefined_as
+from .._rows import Rows, rows, undefined_as, weighted_sum
 from .._squares import out_of_range
-from .joint import AbstractJointMoments, correlation, ends_of, is_constant, Joint
+from .joint import AbstractJointMoments, centred, correlation, ends_of, is_constant, Joint
 
 
 class _Cross(AbstractJointMoments):
@@ -20,6 +20,12 @@ class _Cross(AbstractJointMoments):
 
     def factors(self, variables):
         return np.triu_indices(variables)
+
+    def of_rows(self, batch: Rows, x: Float32[Array, "rows size"]) -> Joint:
+        mean, d = centred(batch, x)
+        i, j = self.factors(x.shape[1])
+        products = weighted_sum(d[:, i] * d[:, j], batch.mask, batch.weights)
+        return Joint(batch.weight(), mean, products)
 
     def __repr__(self):
         return "cross moments"
@@ -32,7 +38,7 @@ CROSS = _Cross()
 def _updated(joint: Joint, ends: Array, invalid: Array, values, mask, weights) -> dict[str, Array]:
     batch = rows(values, mask, weights, ends.shape[1:])
     x = batch.values.astype(jnp.float32)
-    new = CROSS.plus(joint, CROSS.of_batch(batch, x))
+    new = CROSS.plus(joint, CROSS.of_rows(batch, x))
     ends = jnp.maximum(ends, ends_of(batch, x))
     return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
 

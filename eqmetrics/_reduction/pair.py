@@ -173,11 +173,11 @@ def _sum(high: Array, low: Array, joinable: Callable[[Array], int]) -> Pair:
     # neighbours where there are few numbers (4096: 7 us, in the way before 13; a plain sum 4).
     while high.ndim == 1 and high.shape[0] >= 8192 and joinable(high) >= 512:
         high, low = _reduce_blocks(high, low, 16, 32)
-    while high.ndim == 1 and high.shape[0] >= 32 and joinable(high) >= 2:
+    while high.ndim == 1 and high.shape[0] > 32 and joinable(high) >= 2:
         high, low = _add_neighbours(high, low, joinable(high))
     while high.ndim > 1 and high.shape[0] >= 16 and joinable(high) >= 2:
         high, low = _reduce_blocks(high, low, min(8, joinable(high)), 1)
-    # A reduction ends it: sums of slices alone would be computed anew in each consumer.
+    # A reduction of several ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
     # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
     return renormalise(high, jnp.where(jnp.isfinite(high), low, 0))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._aggregate.quantile_sketch import bracket, layouts, QuantileSketch
+from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._readout import AbstractReadout, AbstractStatistic
@@ -110,7 +111,7 @@ def _scores(
 
 
 @final
-class D2Pinball(AbstractReadout):
+class D2Pinball(AbstractReadout, AbstractBounded):
     r"""The share of the pinball loss of the targets that is explained, $R^2$ of another loss:
     $1 - \sum_i w_i \rho_\alpha(t_i - p_i) / \sum_i w_i \rho_\alpha(t_i - q_\alpha)$, where
     $q_\alpha$, the $\alpha$ quantile of the targets, is the number that makes that sum least.
@@ -164,7 +165,7 @@ class D2Pinball(AbstractReadout):
 
 
 @final
-class D2AbsoluteError(AbstractReadout):
+class D2AbsoluteError(AbstractReadout, AbstractBounded):
     r"""The share of the absolute error of the targets that is explained, $R^2$ of another loss:
     $1 - \sum_i w_i |t_i - p_i| / \sum_i w_i |t_i - \mathrm{median}(t)|$, the
     [`eqmetrics.D2Pinball`][] of 0.5.

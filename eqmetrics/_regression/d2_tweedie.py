@@ -50,7 +50,7 @@ def _to_mean(power: float, mean: Pair, delta: Array, t: Array) -> Array:
 
 @ft.partial(fused, static_argnames="power")
 def _of_batch(power: float, batch: Rows, t: Array) -> _Spread:
-    weight, mean, _ = _TARGETS.of_batch(batch, t[:, None])
+    weight, mean, _ = _TARGETS.of_batch(batch, t)
     mean = mean[:, 0]
     each = jnp.broadcast_to(mean[:, None], (2, *t.shape))
     own = _to_mean(power, each, (t - each[0]) - each[1], t)
@@ -152,7 +152,7 @@ class D2Tweedie(Metric):
         return self._plus(
             _of_batch(self.power, batch, t),
             weighted_sum(losses, batch.mask, batch.weights),
-            ends_of(batch, t[:, None])[:, 0],
+            ends_of(batch, t),
             batch.left_out(jnp.zeros_like(self.invalid)),
         )
 

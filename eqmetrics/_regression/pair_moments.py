@@ -34,8 +34,8 @@ def _updated(
     joint: Joint, ends: Array, invalid: Array, predictions, targets, mask, weights
 ) -> dict[str, Array]:
     batch, (p, t) = paired(predictions, targets, mask, weights, ends.shape[2:])
-    new = PAIR.plus(joint, PAIR.of_batch(batch, jnp.stack([t, p, p - t], axis=1)))
-    ends = jnp.maximum(ends, ends_of(batch, jnp.stack([t, p], axis=1)))
+    new = PAIR.plus(joint, PAIR.of_batch(batch, t, p, p - t))
+    ends = jnp.maximum(ends, jnp.stack([ends_of(batch, x) for x in (t, p)], axis=1))
     return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
 
 

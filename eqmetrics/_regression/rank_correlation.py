@@ -62,8 +62,8 @@ def _kinds(x: Array, mask: Array) -> Array:
 @jax.jit
 def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
     weights = scaled(weights, mask)
-    both = jnp.stack([_midranks(x, weights, mask) for x in (p, t)], axis=1)
-    joint = _Both().of_batch(Rows(both, mask, weights, None), both)
+    both = [_midranks(x, weights, mask) for x in (p, t)]
+    joint = _Both().of_batch(Rows(both[0], mask, weights, None), *both)
     left, right, products = to_float(joint.products)
     value = correlation(products, left, right, to_float(joint.weight))
     return value, (_kinds(p, mask) < 2) | (_kinds(t, mask) < 2)

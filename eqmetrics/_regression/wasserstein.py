@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._aggregate.quantile_sketch import accumulate, Cells, layouts, QuantileSketch
+from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric
 from .._reduction.pair import add, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as
 from .._wrapped import nan_where_left_out
@@ -39,7 +39,7 @@ def _distances(predictions: QuantileSketch, targets: QuantileSketch) -> tuple[Ar
 
 
 @final
-class Wasserstein1D(Metric):
+class Wasserstein1D(AbstractBounded):
     r"""The earth mover's distance of the distribution of the predictions from that of the targets:
     $\int |F_p(x) - F_t(x)| \, dx$. Which prediction belongs to which target doesn't matter.
 
