@@ -25,18 +25,21 @@ def everywhere(x: Array) -> Array:
 
 @fused
 def add_rows(
-    cells: Float32[Array, "2 cells"], index: Int32[Array, "rows"], taken: Bool[Array, "rows"]
-) -> Float32[Array, "2 cells"]:
-    """Adds 1 to the cell of each row that is taken."""
-    size, count = cells.shape[1], index.shape[0]
-    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
+    cells: Float32[Array, "2 *shape"], index: Int32[Array, "rows"], taken: Bool[Array, "rows"]
+) -> Float32[Array, "2 *shape"]:
+    """Adds 1 to the cell of each row that is taken; cells are numbered as if they were flat."""
+    size, count = cells[0].size, index.shape[0]
     if size <= 8 * count or count > 2**22:
-        new = jnp.zeros(size, jnp.int32).at[index].add(taken.astype(jnp.int32), mode=_PROMISE)
+        # Other rows are counted in one cell more: a flag a row would have to be converted.
+        index = everywhere(jnp.where(taken, index, size))
+        new = jnp.zeros(size + 1, jnp.int32).at[index].add(1, mode=_PROMISE)[:size]
+        new = new.reshape(cells.shape[1:])
         if count >= 2**24:
             return add(cells, from_integer(new))
         # A float holds such a count: half the work of adding two pairs.
         high, error = two_sum(cells[0], new.astype(jnp.float32))
         return renormalise(high, cells[1] + error)
+    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
     # Only the cells that are touched. The low half of a count below 2^48 is a whole number
     # of at most 2^23, so a scatter of ones into it is exact; every row then renormalises its
     # cell, and rows of one cell write the same.

@@ -34,18 +34,38 @@ def average_problems(
     return mean_of(values, defined.astype(jnp.float32), undefined)
 
 
-def _mean_loss(
-    statistic: ProbabilityLosses, name: str, average: LabelAverage, undefined: float | None
-) -> Float32[Array, "..."]:
-    sums = statistic.compute()
+class AbstractProperScore(AbstractReadout):
+    """A readout of [`eqmetrics.ProbabilityLosses`][]. A subclass writes `compute`."""
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: ProbabilityLosses
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = ProbabilityLosses(task)
+
+
+def _mean_loss(score: AbstractProperScore, name: str) -> Float32[Array, "..."]:
+    sums = score.statistic.compute()
     weight = sums["weight"]
     return average_problems(
-        sums[name] / weight, weight > 0, statistic.task, average, undefined
+        sums[name] / weight, weight > 0, score.task, score.average, score.undefined
     )
 
 
 @final
-class LogLoss(AbstractReadout):
+class LogLoss(AbstractProperScore, init=False):
     r"""The mean negative log-probability of the label, in nats: $-\frac1n \sum_i \log p_i(y_i)$.
 
     From logits no probability is formed, so that none saturates: the loss of a logit of -50 is
@@ -72,31 +92,13 @@ class LogLoss(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: LabelAverage = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ProbabilityLosses
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: LabelAverage = "macro",
-        undefined: float | None = None,
-    ):
-        check_label_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ProbabilityLosses(task)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
-        return _mean_loss(self.statistic, "log_loss", self.average, self.undefined)
+        return _mean_loss(self, "log_loss")
 
 
 @final
-class Brier(AbstractReadout):
+class Brier(AbstractProperScore, init=False):
     r"""The mean squared error of the probabilities.
 
     Binary $(p_i - y_i)^2$, from 0 to 1. Multiclass $\sum_c (p_{ic} - [y_i = c])^2$, from 0 to 2, as
@@ -123,24 +125,6 @@ class Brier(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: LabelAverage = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ProbabilityLosses
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: LabelAverage = "macro",
-        undefined: float | None = None,
-    ):
-        check_label_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ProbabilityLosses(task)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
-        return _mean_loss(self.statistic, "squared_error", self.average, self.undefined)
+        return _mean_loss(self, "squared_error")

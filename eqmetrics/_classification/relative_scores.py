@@ -1,16 +1,14 @@
 from collections.abc import Callable
 from typing import final
 
-import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
 from jaxtyping import Array, Float32
 
-from .._readout import AbstractReadout
 from .._reduction.pair import add, to_float
-from .._task import AbstractTask, Multiclass
+from .._task import Multiclass
 from .probability_losses import ProbabilityLosses
-from .proper_scores import average_problems, check_label_average, LabelAverage
+from .proper_scores import AbstractProperScore, average_problems
 
 
 def _shares(statistic: ProbabilityLosses) -> Float32[Array, "classes problems"]:
@@ -33,14 +31,10 @@ def _impurity(shares: Array) -> Array:
 
 
 def _relative(
-    statistic: ProbabilityLosses,
-    name: str,
-    of_constant: Callable[[Array], Array],
-    average: LabelAverage,
-    undefined: float | None,
-    complement: bool,
+    score: AbstractProperScore, name: str, of_constant: Callable[[Array], Array], complement: bool
 ) -> Float32[Array, "..."]:
     """A mean loss relative to that of the best constant prediction, the shares."""
+    statistic = score.statistic
     sums, shares = statistic.compute(), _shares(statistic)
     weight, least = sums["weight"], of_constant(shares)
     if name == "squared_error" and not isinstance(statistic.task, Multiclass):
@@ -48,11 +42,11 @@ def _relative(
     ratio = sums[name] / weight / least
     defined = (weight > 0) & (least > 0)
     values = 1 - ratio if complement else ratio
-    return average_problems(values, defined, statistic.task, average, undefined)
+    return average_problems(values, defined, score.task, score.average, score.undefined)
 
 
 @final
-class NormalizedEntropy(AbstractReadout):
+class NormalizedEntropy(AbstractProperScore, init=False):
     r"""The log loss over that of the best constant prediction: below 1 is better than knowing
     the classes' frequencies alone.
 
@@ -80,33 +74,13 @@ class NormalizedEntropy(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: LabelAverage = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ProbabilityLosses
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: LabelAverage = "macro",
-        undefined: float | None = None,
-    ):
-        check_label_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ProbabilityLosses(task)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
-        return _relative(
-            self.statistic, "log_loss", _entropy, self.average, self.undefined, complement=False
-        )
+        return _relative(self, "log_loss", _entropy, complement=False)
 
 
 @final
-class D2LogLoss(AbstractReadout):
+class D2LogLoss(AbstractProperScore, init=False):
     r"""The share of the log loss of the best constant prediction that is explained: 1 is perfect, 0
     as good as the classes' frequencies.
 
@@ -134,33 +108,13 @@ class D2LogLoss(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: LabelAverage = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ProbabilityLosses
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: LabelAverage = "macro",
-        undefined: float | None = None,
-    ):
-        check_label_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ProbabilityLosses(task)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
-        return _relative(
-            self.statistic, "log_loss", _entropy, self.average, self.undefined, complement=True
-        )
+        return _relative(self, "log_loss", _entropy, complement=True)
 
 
 @final
-class D2Brier(AbstractReadout):
+class D2Brier(AbstractProperScore, init=False):
     r"""The share of the Brier score of the best constant prediction that is explained: 1 is
     perfect, 0 as good as the classes' frequencies. The Brier skill score.
 
@@ -188,31 +142,6 @@ class D2Brier(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: LabelAverage = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: ProbabilityLosses
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: LabelAverage = "macro",
-        undefined: float | None = None,
-    ):
-        check_label_average(average)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = ProbabilityLosses(task)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
-        return _relative(
-            self.statistic,
-            "squared_error",
-            _impurity,
-            self.average,
-            self.undefined,
-            complement=True,
-        )
+        return _relative(self, "squared_error", _impurity, complement=True)

@@ -46,12 +46,20 @@ def _counted(counts, keys, index, key, group, taken, weights):
     rows = lax.optimization_barrier((flat, labelled, largest, smallest, taken))
     flat, labelled, largest, smallest, taken = (x.ravel() for x in rows)
     if weights is None:
-        new = add_rows(counts.reshape(2, -1), labelled, taken)
+        new = add_rows(counts, labelled, taken)
     else:
         new = add_weights(counts.reshape(2, -1), labelled, jnp.where(taken, weights.ravel(), 0))
     both = keys.reshape(-1).at[flat].max(largest, mode=_PROMISE)
     both = both.at[flat + classes * cells].max(smallest, mode=_PROMISE)
     return new.reshape(counts.shape), both.reshape(keys.shape)
+
+
+def _largest_of_both(x, y):
+    """Over the rows. Of one class in one pass: XLA's CPU makes a tree of a single maximum."""
+    if x.shape[1] > 1:
+        return [jnp.max(z, axis=0, initial=NONE) for z in (x, y)]
+    none = jnp.int32(NONE)
+    return lax.reduce((x, y), (none, none), lambda a, b: [*map(jnp.maximum, a, b)], (0,))
 
 
 @ft.partial(fused, static_argnames=("task", "pairs"))
@@ -73,7 +81,7 @@ def _updated(
     )
     # Infinities have cells of their own among the bits, and none on the line.
     finite = taken & is_finite(key)
-    new = [jnp.max(jnp.where(finite, k, NONE), axis=0, initial=NONE) for k in (key, ~key)]
+    new = _largest_of_both(*(jnp.where(finite, k, NONE) for k in (key, ~key)))
     extremes = jnp.maximum(old["extremes"], jnp.stack(new))
     e = width(extremes, cells)
     line_counts, line_keys = widened(old["extremes"], e, old["line_counts"], old["line_keys"])
