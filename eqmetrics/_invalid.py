@@ -58,6 +58,14 @@ class Invalid(AbstractInvalid):
         return to_float(self.pair)
 
 
+def _told_of_stack(metric: Any, i: int, count: int) -> str:
+    """What is told of all, as of that which lacks most."""
+    pairs = jax.vmap(lambda one: invalid_counts(one)[i][-1])(metric)
+    most = jnp.argmax(jnp.sum(pairs.reshape(len(pairs), -1), axis=1))
+    one = jax.tree.map(lambda x: x[most], metric)
+    return invalid_counts(one)[i][1](count=count)
+
+
 def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
     """`(where, what is told, pair)` of every count of rows that were left out in a pytree."""
     found: dict[int, tuple[str, Any, Any]] = {}
@@ -66,16 +74,16 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
         return f"{where} ({cls})" if where else cls
 
     def look_into_stack(metric: Any, where: str) -> None:
-        labels: list[tuple[str, Any]] = []
+        names: list[str] = []
 
         def pairs(one):
             counts = invalid_counts(one)
-            labels[:] = [(name, told) for name, told, _ in counts]
+            names[:] = [name for name, _, _ in counts]
             return [pair for _, _, pair in counts]
 
-        stacked = jax.vmap(pairs)(metric)
-        for (name, told), pair in zip(labels, stacked, strict=True):
-            found[id(pair)] = f"{where} {name}".strip(), told, pair
+        for i, pair in enumerate(jax.vmap(pairs)(metric)):
+            told = ft.partial(_told_of_stack, metric, i)
+            found[id(pair)] = f"{where} {names[i]}".strip(), told, pair
 
     def look(tree: Any, where: str, owner: str = "") -> None:
         for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:

@@ -108,7 +108,7 @@ def test_invalid_rows_stay_invalid():
     [
         ((eqm.Average(), "most",), ValueError, "mode='most': expected 'max' or"),
         ((eqm.Average((2,)),), TypeError, r"`Average` is.*\(2,\).*eqm.Compose"),
-        ((eqm.Average,), TypeError, r"`Best` got.*Build it: add `\(\)`"),
+        ((eqm.Average,), TypeError, r"`Best` got.*Build it: `Average\(\)`"),
         ((eqm.Collect("x", fn=np.sum),), TypeError, "`Collect.chunks` grows"),
     ],
 )

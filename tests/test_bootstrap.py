@@ -55,8 +55,8 @@ def test_the_spread_of_weighted_means(batch):
     total = w.sum(1)
     means = (w @ x)[total > 0] / total[total > 0]
     assert value["undefined"] == SMALL.samples - means.size
+    near = {"rtol": 1e-5, "atol": 1e-5 * np.abs(x).max(initial=0)}
     if means.size:
-        near = {"rtol": 1e-5, "atol": 1e-5 * np.abs(x).max()}
         assert np.allclose(value["low"], np.quantile(means, 0.025), **near)
         assert np.allclose(value["high"], np.quantile(means, 0.975), **near)
     if means.size > 1:
@@ -232,6 +232,8 @@ def test_an_infinite_row_is_in_some_replicates():
 
 
 def test_bad_arguments():
+    with pytest.raises(TypeError, match=r"Build it: `Average\(\)`"):
+        eqm.Bootstrap(eqm.Average, key=KEY)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match="replicate its rows by weights, and `Max` takes values"):
         eqm.Bootstrap(eqm.Max(), key=KEY)
     with pytest.raises(TypeError, match="of moments in time"):

@@ -66,5 +66,5 @@ def test_what_it_refuses():
         eqm.Classwise(RECALL, ["cat", "dog"])(**DATA)
     with pytest.raises(TypeError, match=r"has 3 names.*`Accuracy` is float32\[\]"):
         eqm.Classwise(eqm.Accuracy(), NAMES).compute()
-    with pytest.raises(TypeError, match=r"`Classwise` got.*Build it: add `\(\)`"):
+    with pytest.raises(TypeError, match=r"`Classwise` got.*Build it: `Accuracy\(\)`"):
         eqm.Classwise(eqm.Accuracy, NAMES)  # pyright: ignore[reportArgumentType]

@@ -141,7 +141,7 @@ def test_invalid_rows_dont_decay():
         (eqm.MaxError(), 1, TypeError, "`MaxError.largest.value` can't be scaled"),
         (eqm.Distinct(bits=5), 1, TypeError, "`Distinct.* can't be scaled"),
         (eqm.Collect("x"), 1, TypeError, "`Decayed` wraps.*`Collect.chunks` grows"),
-        (eqm.Average, 1, TypeError, r"Build it: add `\(\)`"),
+        (eqm.Average, 1, TypeError, r"Build it: `Average\(\)`"),
     ],
 )
 def test_what_it_refuses(metric, half_life, error, message):

@@ -213,6 +213,14 @@ def test_invalid_rows_are_named_with_their_group():
         MEANS.update(values=X, group=GROUP, weights=jnp.array([-1, 1, -1, 1])).check()
 
 
+def test_groups_of_a_buffer_with_too_many_rows_are_told():
+    buffer = eqm.Buffer(2, values=jnp.float32, fn=lambda x, mask: jnp.sum(mask * x))
+    full = eqm.PerGroup(buffer, 3).update(values=X, group=jnp.array([0, 2, 2, 2]))
+    np.testing.assert_array_equal(full.compute(), [1, 0, np.nan])
+    with pytest.raises(eqm.InvalidDataError, match=r"Buffer\[2\]: 1 row.*would fit in capacity=3"):
+        full.check()
+
+
 def test_each_metric_has_the_mask_that_it_reads():
     mask = jnp.array([True, False, True, True])
     groups = eqm.PerGroup(
@@ -332,7 +340,7 @@ def test_ordered_metrics_tick_together():
     [
         ((eqm.Average(), 0), ValueError, "num_groups=0: expected a whole"),
         ((eqm.Average(), 2, "least"), ValueError, "worst='least'"),
-        ((eqm.Average, 2), TypeError, r"Build it: add `\(\)"),
+        ((eqm.Average, 2), TypeError, r"Build it: `Average\(\)`"),
         ((eqm.Collect("x"), 2), TypeError, "`Collect.chunks` grows"),
         ((eqm.MetricDict(), 2), TypeError, "`MetricDict` without any metric"),
         ((MEANS, 2), TypeError, r"`group`, and so.*from_output\(group="),

@@ -2,6 +2,7 @@
 products of deviations; merged as in `moments.py`, and for the same reasons."""
 
 import abc
+import functools as ft
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jaxtyping import Array
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
-from .._reduction.pair import add, divide, lift, multiply, Pair, settled, to_float
+from .._reduction.pair import add, divide, fused, lift, multiply, Pair, settled, to_float
 from .._rows import column, Rows, weighted_sum
 from .._squares import divisor
 
@@ -74,7 +75,7 @@ class AbstractJointMoments(AbstractScalable):
         return multiply(n, factor), mean, multiply(products, each)
 
     def merge(self, left, right):
-        return tuple(self.plus(Joint(*left), Joint(*right)))
+        return tuple(_plus(self, Joint(*left), Joint(*right)))
 
     def across(self, arrays, size):
         # One maximum and one sum, as an exact sum: from a pivot that all devices know.
@@ -117,6 +118,11 @@ class AbstractJointMoments(AbstractScalable):
 
     def check(self, dtype):
         return EXACT_SUM.check(dtype)
+
+
+@ft.partial(fused, static_argnums=0)
+def _plus(moments: AbstractJointMoments, left: Joint, right: Joint) -> Joint:
+    return moments.plus(left, right)
 
 
 def ends_of(batch: Rows, x: Array) -> Array:

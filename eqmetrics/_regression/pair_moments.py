@@ -10,7 +10,7 @@ from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import to_float
+from .._reduction.pair import fused, to_float
 from .._rows import trailing
 from .paired import paired
 
@@ -27,6 +27,16 @@ class _Pair(AbstractJointMoments):
 
 
 PAIR = _Pair()
+
+
+@fused
+def _updated(
+    joint: Joint, ends: Array, invalid: Array, predictions, targets, mask, weights
+) -> dict[str, Array]:
+    batch, (p, t) = paired(predictions, targets, mask, weights, ends.shape[2:])
+    new = PAIR.plus(joint, PAIR.of_batch(batch, jnp.stack([t, p, p - t], axis=1)))
+    ends = jnp.maximum(ends, ends_of(batch, jnp.stack([t, p], axis=1)))
+    return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
 
 
 class Spreads(NamedTuple):
@@ -90,14 +100,9 @@ class PairMoments(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
         old = Joint(self.weight, self.mean, self.products)
-        new = PAIR.of_batch(batch, jnp.stack([t, p, p - t], axis=1))
-        ends = ends_of(batch, jnp.stack([t, p], axis=1))
         return self.replace(
-            **PAIR.plus(old, new)._asdict(),
-            ends=jnp.maximum(self.ends, ends),
-            invalid=batch.left_out(self.invalid),
+            **_updated(old, self.ends, self.invalid, predictions, targets, mask, weights)
         )
 
     def spreads(self) -> Spreads:

@@ -21,7 +21,7 @@ from .._reduction.base import zeros
 from .._reduction.pair import add, fused, lift, Pair, sum_rows
 from .._route import update_of
 from .._row_sum import AbstractRowSum, Part, parts_of
-from .inside import as_floats, is_ordered, needs, taken_by, values_of
+from .inside import as_floats, is_ordered, needs, of_fixed_size, taken_by, values_of
 
 
 class _OneStream(AbstractReduction):
@@ -202,6 +202,7 @@ class Bootstrap(AbstractWrapper):
             raise ValueError(f"samples={samples!r}: expected a whole number from 2 on.")
         if not 0 < confidence < 1:
             raise ValueError(f"confidence={confidence!r}: expected a share between 0 and 1.")
+        of_fixed_size("Bootstrap", metric)
         needs("Bootstrap", metric, "weights", "gives each replicate its rows by weights")
         if is_ordered(metric):
             raise TypeError(

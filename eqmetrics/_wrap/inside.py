@@ -30,10 +30,10 @@ def leaves(metric: Any) -> Iterator[Metric]:
 def must_be_metric(wrapper: str, metric: Any) -> None:
     """An error if it isn't a metric."""
     if not is_metric(metric):
-        raise TypeError(
-            f"`{wrapper}` got {describe(metric)}, expected a metric."
-            + (" Build it: add `()`." if isinstance(metric, type) else "")
-        )
+        if isinstance(metric, type):
+            name = metric.__qualname__
+            raise TypeError(f"`{wrapper}` got the class `{name}`. Build it: `{name}()`.")
+        raise TypeError(f"`{wrapper}` got {describe(metric)}, expected a metric.")
 
 
 def of_fixed_size(wrapper: str, metric: Any) -> None:

@@ -58,7 +58,7 @@ class Subject:
     @ft.cached_property
     def both(self) -> Metric:
         """Two states of the first batch, stacked by `vmap`."""
-        return jax.vmap(updated, in_axes=(None, 0))(self.empty, self.twice)
+        return jax.jit(jax.vmap(updated, in_axes=(None, 0)))(self.empty, self.twice)
 
     @property
     def twice(self) -> dict[str, np.ndarray]:
