@@ -177,6 +177,7 @@ from ._regression.similarity import (
 from ._regression.squared_error import (
     MeanSquaredError as MeanSquaredError,
     RootMeanSquaredError as RootMeanSquaredError,
+    SquaredErrors as SquaredErrors,
 )
 from ._regression.wasserstein import Wasserstein1D as Wasserstein1D
 from ._row_sum import (

@@ -239,6 +239,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows(SIZES, logits=logits, labels=some),
     ),
     "MeanSquaredError": (eqm.MeanSquaredError(), _rows(SIZES, **PAIR)),
+    "SquaredErrors": (eqm.SquaredErrors(), _rows(SIZES, **PAIR)),
     "RootMeanSquaredError": (
         eqm.RootMeanSquaredError(outputs=2, multioutput="raw_values"),
         _rows(SIZES, predictions=columns, targets=columns),

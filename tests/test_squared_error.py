@@ -52,8 +52,19 @@ def test_by_hand():
     mean = (jnp.sqrt(5.0) + 2) / 2
     assert root(predictions=p, targets=t) == mean
     assert eqm.MeanSquaredError()(predictions=p, targets=t, mask=jnp.array([True, False])) == 2.5
+    kept = eqm.SquaredErrors(2)(predictions=p, targets=t, weights=jnp.array([3.0, 1.0]))
+    assert kept["total"].tolist() == [12.0, 16.0] and kept["weight"] == 4.0
     narrow = np.array([255, 0], np.uint8), np.array([0, 255], np.uint8)
     assert eqm.MeanSquaredError()(predictions=narrow[0], targets=narrow[1]) == 255.0**2
+
+
+def test_both_keep_one_statistic():
+    both = eqm.MetricDict(mse=eqm.MeanSquaredError(), rmse=eqm.RootMeanSquaredError())
+    assert [type(s) for s in both.states] == [eqm.SquaredErrors]
+    p, t = jnp.array([1.0, 3.0]), jnp.array([0.0, 0.0])
+    assert both(predictions=p, targets=t) == {"mse": 5.0, "rmse": jnp.sqrt(5.0)}
+    other = eqm.MetricDict(mse=eqm.MeanSquaredError(), rmse=eqm.RootMeanSquaredError(outputs=2))
+    assert len(other.states) == 2
 
 
 def test_squares_beyond_the_range_are_never_plausible():

@@ -1,14 +1,100 @@
-from typing import ClassVar, final
+"""Means of squared errors, which two scores read from one statistic."""
 
+from typing import final
+
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._squares import square
-from .mean_error import AbstractPairLoss
+from .._custom_types import Mask, Values, Weights
+from .._field import state
+from .._readout import AbstractReadout, AbstractStatistic
+from .._reduction import EXACT_SUM
+from .._reduction.pair import to_float
+from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
+from .._rows import trailing, undefined_as
+from .._squares import known, square
+from .paired import check_multioutput, Multioutput, over_columns, paired
 
 
 @final
-class MeanSquaredError(AbstractPairLoss, init=False):
+class SquaredErrors(AbstractRowSum, AbstractStatistic):
+    """The sum of the squared errors, of each column, and of the weights: what `MeanSquaredError`
+    and `RootMeanSquaredError` read, and share in a `MetricDict`.
+
+    **Arguments:**
+
+    - `outputs`: how many columns, or their shape; `()`: every entry is a row.
+
+    State: `2 * prod(outputs) + 4` floats. Undefined when: never; sums of no rows are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        errors = eqm.SquaredErrors()
+        value = errors(predictions=jnp.array([1.0, 3.0]), targets=jnp.array([0.0, 0.0]))
+        assert value == {"total": 10.0, "weight": 2.0}
+        ```
+    """
+
+    outputs: tuple[int, ...] = eqx.field(static=True)
+    total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
+    weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+
+    def __init__(self, outputs: int | tuple[int, ...] = ()):
+        self.outputs = trailing(outputs)
+        self.total = jnp.zeros((2, *self.outputs), jnp.float32)
+        self.weight = jnp.zeros(2, jnp.float32)
+        self.invalid = jnp.zeros(2, jnp.float32)
+
+    @row_sum
+    def update(
+        self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
+    ) -> Parts:
+        """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        total = total_of(batch._replace(values=square(p - t)))
+        return {"total": total, "weight": weight_of(batch), "invalid": invalid_of(batch)}
+
+    def means(self) -> Float32[Array, "..."]:
+        """Of each column; NaN if the squares left the range of float32."""
+        total = to_float(self.total)
+        return known(total / to_float(self.weight), total)
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`total`, of each column, and `weight`, a scalar."""
+        return {"total": to_float(self.total), "weight": to_float(self.weight)}
+
+
+class _AbstractSquaredError(AbstractReadout):
+    outputs: int | tuple[int, ...] = eqx.field(static=True)
+    multioutput: Multioutput = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: SquaredErrors
+
+    def __init__(
+        self,
+        *,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        check_multioutput(multioutput)
+        self.outputs = outputs
+        self.multioutput = multioutput
+        self.undefined = undefined
+        self.statistic = SquaredErrors(outputs)
+
+    def overall(self, values: Array) -> Float32[Array, "..."]:
+        """The value from those of the columns."""
+        empty = to_float(self.statistic.weight) == 0
+        return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
+
+
+@final
+class MeanSquaredError(_AbstractSquaredError, init=False):
     r"""The mean squared error: $\sum_i w_i (p_i - t_i)^2 / \sum_i w_i$.
 
     **Arguments:**
@@ -17,8 +103,8 @@ class MeanSquaredError(AbstractPairLoss, init=False):
     - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Errors to
-    $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or infinite.
+    State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to
+    0. Errors to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or infinite.
     Source: Gauss, Theoria combinationis observationum, 1823.
 
     !!! example
@@ -30,18 +116,13 @@ class MeanSquaredError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
-
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        return square(predictions - targets)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(self.mean_square())
+        return self.overall(self.statistic.means())
 
 
 @final
-class RootMeanSquaredError(AbstractPairLoss, init=False):
+class RootMeanSquaredError(_AbstractSquaredError, init=False):
     r"""The root of the mean squared error: $\sqrt{\sum_i w_i (p_i - t_i)^2 / \sum_i w_i}$.
 
     With `outputs`, the mean of the roots of the columns, as in scikit-learn.
@@ -52,8 +133,8 @@ class RootMeanSquaredError(AbstractPairLoss, init=False):
     - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Errors to
-    $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or infinite.
+    State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to
+    0. Errors to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or infinite.
     Source: Gauss, Theoria combinationis observationum, 1823.
 
     !!! example
@@ -65,11 +146,6 @@ class RootMeanSquaredError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
-
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        return square(predictions - targets)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(self.mean_square()))
+        return self.overall(jnp.sqrt(self.statistic.means()))
