@@ -103,6 +103,7 @@ def public() -> dict[str, object]:
     assert eqm.__file__ is not None
     names = re.findall(r"\bas (\w+)", Path(eqm.__file__).read_text())
     found = {f"eqmetrics.{name}": getattr(eqm, name) for name in names}
+    found = {name: x for name, x in found.items() if not inspect.ismodule(x)}
     for module in (eqmetrics.testing, eqmetrics.plot):
         for name, x in vars(module).items():
             if getattr(x, "__module__", "").startswith(module.__name__) and name[0] != "_":
