@@ -1,19 +1,16 @@
-from typing import final
+from typing import final, Self
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._onepass.sums import Sums
 from .._custom_types import Mask, Values, Weights
-from .._field import state
-from .._reduction import EXACT_SUM
-from .._reduction.pair import to_float
-from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
+from .._metric import Metric
 from .._rows import rows, trailing, undefined_as
 
 
 @final
-class Average(AbstractRowSum):
+class Average(Metric):
     r"""The weighted mean of all entries: $\sum_i w_i x_i / \sum_i w_i$.
 
     **Arguments:**
@@ -35,25 +32,17 @@ class Average(AbstractRowSum):
 
     shape: tuple[int, ...] = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
-    weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    sums: Sums
 
     def __init__(self, shape: int | tuple[int, ...] = (), *, undefined: float | None = None):
         self.shape = trailing(shape)
         self.undefined = undefined
-        self.total = jnp.zeros((2, *self.shape), jnp.float32)
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
+        self.sums = Sums(total=self.shape, weight=())
 
-    @row_sum
-    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Parts:
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
         batch = rows(values, mask, weights, self.shape)
-        return {
-            "total": total_of(batch), "weight": weight_of(batch), "invalid": invalid_of(batch)
-        }
+        return self.replace(sums=self.sums.add(batch, total=batch.values, weight=1))
 
     def compute(self) -> Float32[Array, "..."]:
-        weight = to_float(self.weight)
-        mean = to_float(self.total) / weight
-        return undefined_as(mean, weight == 0, self.undefined)
+        total, weight = self.sums.read("total", "weight")
+        return undefined_as(total / weight, weight == 0, self.undefined)

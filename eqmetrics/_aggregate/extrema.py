@@ -1,35 +1,22 @@
-import functools as ft
-from typing import final, Self
+from typing import Any, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values
 from .._field import state
 from .._metric import Metric
-from .._reduction.base import Extremum, MAX, MIN
-from .._reduction.pair import fused
+from .._onepass.operations import max_rows
+from .._onepass.sums import Sums
 from .._rows import rows, undefined_as
 
 
-@ft.partial(fused, static_argnames="reduction")
-def _updated(
-    value: Array, seen: Array, values: Array, mask: Array | None, reduction: Extremum
-) -> dict[str, Array]:
-    # Through the reduction's integer keys: XLA's CPU max drops NaN for some shapes.
+def _updated(old: Array, count: Sums, values: Array, mask: Any, sign: int) -> tuple[Array, Sums]:
     batch = rows(values, mask, None)
-    x = batch.values.astype(jnp.float32)
-    (empty,) = reduction.identity((jnp.zeros((), jnp.float32),))
-    if batch.mask is not None:
-        x = jnp.where(batch.mask, x, empty)
-    bottom = int(jnp.iinfo(jnp.int32).min if reduction is MAX else jnp.iinfo(jnp.int32).max)
-    pick = jnp.max if reduction is MAX else jnp.min
-    key = pick(reduction.keys((x,))[0], initial=bottom)
-    new = jnp.where(x.size > 0, reduction.values((key,), (empty,))[0], empty)
-    (value,) = reduction.merge((value,), (new,))
-    some = values.size > 0 if batch.mask is None else jnp.any(batch.mask)
-    return {"value": value, "seen": seen | some}
+    masks = [] if batch.mask is None else [batch.mask]
+    (most,) = max_rows(sign, True)(old, batch.values.astype(jnp.float32), *masks)
+    return most, count.add(batch, rows=1)
 
 
 @final
@@ -40,7 +27,7 @@ class Max(Metric):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 1 float, 1 boolean. Undefined when: no row was seen.
+    State: 5 floats. Undefined when: no row was seen.
 
     !!! example
 
@@ -51,19 +38,20 @@ class Max(Metric):
     """
 
     undefined: float | None = eqx.field(static=True)
-    value: Float32[Array, ""] = state(reduce="max")
-    seen: Bool[Array, ""] = state(reduce="max")
+    largest: Float32[Array, ""] = state(reduce="max")
+    count: Sums
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
-        self.value = jnp.full((), -jnp.inf, jnp.float32)
-        self.seen = jnp.zeros((), jnp.bool_)
+        self.largest = jnp.full((), -jnp.inf, jnp.float32)
+        self.count = Sums(rows=())
 
     def update(self, values: Values, *, mask: Mask = None) -> Self:
-        return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MAX))
+        most, count = _updated(self.largest, self.count, values, mask, 1)
+        return self.replace(largest=most, count=count)
 
     def compute(self) -> Float32[Array, ""]:
-        return undefined_as(self.value, ~self.seen, self.undefined)
+        return undefined_as(self.largest, self.count.read("rows") == 0, self.undefined)
 
 
 @final
@@ -74,7 +62,7 @@ class Min(Metric):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 1 float, 1 boolean. Undefined when: no row was seen.
+    State: 5 floats. Undefined when: no row was seen.
 
     !!! example
 
@@ -85,16 +73,17 @@ class Min(Metric):
     """
 
     undefined: float | None = eqx.field(static=True)
-    value: Float32[Array, ""] = state(reduce="min")
-    seen: Bool[Array, ""] = state(reduce="max")
+    largest_opposite: Float32[Array, ""] = state(reduce="max")
+    count: Sums
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
-        self.value = jnp.full((), jnp.inf, jnp.float32)
-        self.seen = jnp.zeros((), jnp.bool_)
+        self.largest_opposite = jnp.full((), -jnp.inf, jnp.float32)
+        self.count = Sums(rows=())
 
     def update(self, values: Values, *, mask: Mask = None) -> Self:
-        return self.replace(**_updated(self.value, self.seen, values, mask, reduction=MIN))
+        most, count = _updated(self.largest_opposite, self.count, values, mask, -1)
+        return self.replace(largest_opposite=most, count=count)
 
     def compute(self) -> Float32[Array, ""]:
-        return undefined_as(self.value, ~self.seen, self.undefined)
+        return undefined_as(-self.largest_opposite, self.count.read("rows") == 0, self.undefined)

@@ -1,20 +1,17 @@
 from typing import final, Self
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._onepass.sums import Sums
 from .._metric import AbstractExact
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, Pair, to_float
-from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
+from .._reduction.pair import Pair
 from .._rows import rows, trailing
 
 
 @final
-class Sum(AbstractExact, AbstractRowSum):
+class Sum(AbstractExact):
     r"""The sum of all values: $\sum_i w_i x_i$, as accurate as `math.fsum`.
 
     The accumulator under nearly every metric. It keeps an unevaluated pair of float32,
@@ -39,35 +36,32 @@ class Sum(AbstractExact, AbstractRowSum):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True)
-    pair: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    sums: Sums
 
     def __init__(self, shape: int | tuple[int, ...] = ()):
         self.shape = trailing(shape)
-        self.pair = jnp.zeros((2, *self.shape), jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
+        self.sums = Sums(total=self.shape)
 
-    @row_sum
-    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Parts:
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
         """Adds `values` of shape `(*rows, *shape)`; `mask` and `weights` have the leading
         axes of the rows."""
         batch = rows(values, mask, weights, self.shape)
-        return {"pair": total_of(batch), "invalid": invalid_of(batch)}
+        return self.replace(sums=self.sums.add(batch, total=batch.values))
 
     def add(self, pair: Pair) -> Self:
         """Adds a sum that is already a pair, of shape `(2, *shape)`."""
-        return self.replace(pair=add(self.pair, pair))
+        return self.replace(sums=self.sums.plus(total=pair))
 
     def exact(self) -> Pair:
-        return self.pair
+        return self.sums.pair("total")
 
     def compute(self) -> Float32[Array, "..."]:
         """The float32 nearest to the sum, of shape `shape`."""
-        return to_float(self.pair)
+        return self.sums.read("total")
 
 
 @final
-class Count(AbstractExact, AbstractRowSum):
+class Count(AbstractExact):
     """The number of rows under the mask; exact up to $2^{48}$.
 
     State: 2 floats. Undefined when: never; an empty count is 0. Rows are all axes of
@@ -82,17 +76,16 @@ class Count(AbstractExact, AbstractRowSum):
         ```
     """
 
-    pair: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    sums: Sums
 
     def __init__(self):
-        self.pair = jnp.zeros(2, jnp.float32)
+        self.sums = Sums(rows=())
 
-    @row_sum
-    def update(self, values: Values, *, mask: Mask = None) -> Parts:
-        return {"pair": weight_of(rows(values, mask, None))}
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
+        return self.replace(sums=self.sums.add(rows(values, mask, None), rows=1))
 
     def exact(self) -> Pair:
-        return self.pair
+        return self.sums.pair("rows")
 
     def compute(self) -> Float32[Array, ""]:
-        return to_float(self.pair)
+        return self.sums.read("rows")

@@ -5,21 +5,19 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._field import state
+from .._onepass.sums import Sums
 from .._readout import AbstractPartialStatistic, AbstractReadout
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, sum_pairs, to_float
-from .._row_sum import invalid_of, Parts, total_of, weight_of
+from .._reduction.pair import add, sum_pairs
 from .._rows import undefined_as
 from .._task import AbstractTask, Multiclass
 from .average import average_of, AverageKind, check_average
 from .decision import hits
-from .inputs import AbstractClassification, Inputs
+from .inputs import AbstractLabelled, Inputs
 from .stat_scores import Counts, StatScores
 
 
 @final
-class Hits(AbstractPartialStatistic, AbstractClassification):
+class Hits(AbstractPartialStatistic, AbstractLabelled):
     """How many decisions were right, and how many were made: the statistic under
     [`eqmetrics.Accuracy`][] and [`eqmetrics.HammingLoss`][].
 
@@ -40,30 +38,20 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
     """
 
     task: AbstractTask | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (right, all)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
+    sums: Sums
 
     def __init__(self, task: AbstractTask | None = None):
         self.task = task
-        self.sums = jnp.zeros((2, 2))
-        self.invalid = jnp.zeros(2)
-
-    @property
-    def valid(self) -> str:
         any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
-        return any_classes if self.task is None else self.task.valid
+        self.sums = Sums(any_classes if task is None else task.valid, right=(), every=())
 
-    def see(self, inputs: Inputs) -> Parts:
+    def see(self, inputs: Inputs) -> Self:
         hit, d = hits(self.task, inputs)
-        batch = d.batch
         if hit.ndim == 1:
-            sums = total_of(batch._replace(values=hit)), weight_of(batch)
-        else:
-            # each of the labels of a row is a decision
-            each = jnp.stack([hit & d.taken, d.taken], axis=-1)
-            counts = jnp.sum(each, axis=1, dtype=jnp.int32)
-            sums = total_of(batch._replace(values=counts))
-        return {"sums": sums, "invalid": invalid_of(batch)}
+            return self.replace(sums=self.sums.add(d.batch, right=hit, every=1))
+        # each of the labels of a row is a decision
+        right, every = (jnp.sum(x, axis=1, dtype=jnp.int32) for x in (hit & d.taken, d.taken))
+        return self.replace(sums=self.sums.add(d.batch, right=right, every=every))
 
     def larger(self) -> StatScores | None:
         return None if self.task is None else StatScores(self.task)
@@ -75,12 +63,14 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
             right, wrong = counts.tp, counts.fn
         else:
             right, wrong = add(counts.tp, counts.tn), add(counts.fp, counts.fn)
-        both = sum_pairs(jnp.stack([right, add(right, wrong)], axis=-1))
-        return cls(larger.task).replace(sums=both, invalid=larger.invalid)
+        right, every = sum_pairs(right), sum_pairs(add(right, wrong))
+        hits = cls(larger.task)
+        sums = hits.sums.replace(invalid=larger.invalid)
+        return hits.replace(sums=sums.plus(right=right, every=every))
 
     def compute(self) -> Float32[Array, "2"]:
         """The weights of the right decisions and of all."""
-        return to_float(self.sums)
+        return jnp.stack(self.sums.read("right", "every"))
 
 
 def _accuracy(counts: Counts, multiclass: bool) -> tuple[Array, Array]:

@@ -1,42 +1,30 @@
-import functools as ft
 from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
+from .._onepass.sums import Sums
 from .._custom_types import Input, Labels, Mask, Weights
-from .._field import state
 from .._metric import Metric
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, to_float
-from .._rows import weighted_sum
 from .._task import AbstractTask, Multiclass
 from .inputs import Inputs
 from .proper_scores import average_problems, check_label_average, LabelAverage
-from .scores import scores_of
+from .scores import Scores, scores_of
 
 
-@ft.partial(fused, static_argnames="task")
-def _updated(
-    sums: Array, invalid: Array, inputs: Inputs, task: AbstractTask
-) -> dict[str, Array]:
-    s = scores_of(task, inputs)
-    if isinstance(task, Multiclass):
+def _losses(s: Scores) -> tuple[Array, Array]:
+    """The loss of each problem, and whether it counts."""
+    if s.labels.ndim == 1:
         index = jnp.where(s.taken, s.labels, 0)[:, None]
-        classes = jnp.arange(task.num_classes, dtype=jnp.int32)[None, :]
+        classes = jnp.arange(s.scores.shape[1], dtype=jnp.int32)[None, :]
         own = jnp.take_along_axis(s.scores, index, axis=-1)
         others = jnp.where(classes == index, -jnp.inf, s.scores)
         best, taken = jnp.max(others, axis=-1, keepdims=True), s.taken[:, None]
         margin = jnp.where(own == best, 0, own - best)
     else:
         margin, taken = jnp.where(s.labels, s.scores, -s.scores), s.taken
-    loss = jnp.where(taken, jnp.maximum(1 - margin, 0), 0)
-    both = jnp.stack([loss, taken.astype(jnp.float32)], axis=1)
-    return {
-        "sums": add(sums, weighted_sum(both, s.batch.mask, s.batch.weights)),
-        "invalid": s.batch.left_out(invalid),
-    }
+    return jnp.where(taken, jnp.maximum(1 - margin, 0), 0), taken
 
 
 @final
@@ -72,8 +60,7 @@ class Hinge(Metric):
     task: AbstractTask = eqx.field(static=True)
     average: LabelAverage = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2 problems"] = state(reduce=EXACT_SUM)  # pairs of (loss, weight)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+    sums: Sums
 
     def __init__(
         self,
@@ -87,8 +74,7 @@ class Hinge(Metric):
         self.average = average
         self.undefined = undefined
         problems = 1 if isinstance(task, Multiclass) else task.classes
-        self.sums = jnp.zeros((2, 2, problems))
-        self.invalid = jnp.zeros(2)
+        self.sums = Sums(task.valid, loss=problems, weight=problems)
 
     def update(
         self,
@@ -99,12 +85,13 @@ class Hinge(Metric):
         weights: Weights = None,
     ) -> Self:
         """`mask` and `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, None, None, mask, weights)
-        return self.replace(**_updated(self.sums, self.invalid, inputs, task=self.task))
+        s = scores_of(self.task, Inputs(labels, logits, None, None, mask, weights))
+        loss, taken = _losses(s)
+        return self.replace(sums=self.sums.add(s.batch, loss=loss, weight=taken))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
-        loss, weight = to_float(self.sums)
+        loss, weight = self.sums.read("loss", "weight")
         return average_problems(
             loss / weight, weight > 0, self.task, self.average, self.undefined
         )

@@ -1,13 +1,14 @@
 """What every classification metric is given: labels, and exactly one of three kinds of scores."""
 
 import abc
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
+from .._metric import Metric
 from .._row_sum import AbstractRowSum, Parts, row_sum
 
 
@@ -20,6 +21,28 @@ class Inputs(NamedTuple):
     predicted_labels: Any
     mask: Any
     weights: Any
+
+
+class AbstractLabelled(Metric):
+    """Reads labels and scores. A subclass writes `see`."""
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        predicted_labels: Labels | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
+        are the task's. `mask` and `weights` have the shape of the rows."""
+        return self.see(Inputs(labels, logits, probabilities, predicted_labels, mask, weights))
+
+    @abc.abstractmethod
+    def see(self, inputs: Inputs) -> Self:
+        """With these rows."""
 
 
 class AbstractClassification(AbstractRowSum):

@@ -1,4 +1,3 @@
-import functools as ft
 from typing import final, Self
 
 import equinox as eqx
@@ -6,13 +5,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
+from .._onepass.sums import Sums
 from .._custom_types import Input, Labels, Mask, Weights
-from .._field import state
 from .._metric import AbstractExact
 from .._readout import AbstractStatistic
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, Pair, to_float
-from .._rows import weighted_sum
+from .._reduction.pair import Pair
 from .._task import AbstractTask, Multiclass
 from .inputs import Inputs
 from .scores import Scores, scores_of
@@ -45,26 +42,6 @@ def _of_one(s: Scores, yes: Bool[Array, "rows classes"]) -> tuple[Array, Array]:
     return log_loss, jnp.sum(jnp.where(yes, 1 - p, p) ** 2, axis=-1, keepdims=True)
 
 
-@ft.partial(fused, static_argnames="task")
-def _updated(
-    sums: Array, positives: Array, weight: Array, invalid: Array, inputs: Inputs, task: AbstractTask
-) -> dict[str, Array]:
-    s = scores_of(task, inputs)
-    yes, taken = s.each()
-    if isinstance(task, Multiclass):
-        losses, every = _of_one(s, yes), s.taken[:, None]
-    else:
-        losses, every = _of_each(s), taken
-    total = ft.partial(weighted_sum, mask=s.batch.mask, weights=s.batch.weights)
-    both = jnp.where(every[:, None], jnp.stack(losses, axis=1), 0)
-    return {
-        "sums": add(sums, total(both)),
-        "positives": add(positives, total(yes & taken)),
-        "weight": add(weight, total(every)),
-        "invalid": s.batch.left_out(invalid),
-    }
-
-
 @final
 class ProbabilityLosses(AbstractStatistic, AbstractExact):
     """The log loss and the squared error of probabilities, and how often each class occurs: the
@@ -89,19 +66,13 @@ class ProbabilityLosses(AbstractStatistic, AbstractExact):
     """
 
     task: AbstractTask = eqx.field(static=True)
-    # Of each problem, which a multiclass task has one of: both losses.
-    sums: Float32[Array, "2 2 problems"] = state(reduce=EXACT_SUM)
-    positives: Float32[Array, "2 classes"] = state(reduce=EXACT_SUM)
-    weight: Float32[Array, "2 problems"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+    sums: Sums
 
     def __init__(self, task: AbstractTask):
         self.task = task
         problems = 1 if isinstance(task, Multiclass) else task.classes
-        self.sums = jnp.zeros((2, 2, problems))
-        self.positives = jnp.zeros((2, task.classes))
-        self.weight = jnp.zeros((2, problems))
-        self.invalid = jnp.zeros(2)
+        shapes = dict.fromkeys(("log_loss", "squared_error", "weight"), problems)
+        self.sums = Sums(task.valid, positives=task.classes, **shapes)
 
     def update(
         self,
@@ -114,22 +85,27 @@ class ProbabilityLosses(AbstractStatistic, AbstractExact):
     ) -> Self:
         """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
         and `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
-        return self.replace(
-            **_updated(
-                self.sums, self.positives, self.weight, self.invalid, inputs, task=self.task
-            )
+        s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
+        yes, taken = s.each()
+        if isinstance(self.task, Multiclass):
+            losses, every = _of_one(s, yes), s.taken[:, None]
+        else:
+            losses, every = _of_each(s), taken
+        log_loss, squared_error = (jnp.where(every, loss, 0) for loss in losses)
+        sums = self.sums.add(
+            s.batch,
+            log_loss=log_loss,
+            squared_error=squared_error,
+            weight=every,
+            positives=yes & taken,
         )
+        return self.replace(sums=sums)
 
     def exact(self) -> dict[str, Pair]:
-        return {
-            "log_loss": self.sums[:, 0],
-            "squared_error": self.sums[:, 1],
-            "positives": self.positives,
-            "weight": self.weight,
-        }
+        names = "log_loss", "squared_error", "positives", "weight"
+        return {name: self.sums.pair(name) for name in names}
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """Sums over the rows: `log_loss`, `squared_error` and `weight` of the task, or of each
         label; and `positives`, the weight of each class."""
-        return {name: to_float(x) for name, x in self.exact().items()}
+        return self.sums.compute()

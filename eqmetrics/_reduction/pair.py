@@ -4,8 +4,10 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 "A floating-point technique for extending the available precision", 1971.
 """
 
+import dataclasses
 import functools as ft
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,12 +32,78 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 def pack(high: Array, low: Array) -> Pair:
     # A two-sum with inf gives NaN in the low half.
-    return jnp.stack([high, jnp.where(jnp.isfinite(high), low, 0)])
+    return _stacked(high, jnp.where(jnp.isfinite(high), low, 0))
+
+
+def _stacked(high: Array, low: Array) -> Pair:
+    """A selection, since XLA's CPU compiles all that leads to the parts of a stack once for each."""
+    shape = (2, *high.shape)
+    first = lax.broadcasted_iota(jnp.int32, shape, 0) == 0
+    return jnp.where(first, jnp.broadcast_to(high, shape), jnp.broadcast_to(low, shape))
 
 
 def lift(x: Float32[Array, "..."]) -> Pair:
     """A float as a pair."""
     return pack(x, jnp.zeros_like(x))
+
+
+@dataclasses.dataclass(frozen=True)
+class Halves:
+    """A pair whose halves are apart: XLA's CPU ends a kernel wherever they are stacked."""
+
+    high: Array
+    low: Array
+
+    @classmethod
+    def of(cls, x: Pair) -> "Halves":
+        return cls(x[0], x[1])
+
+    @classmethod
+    def zeros(cls, like: Array) -> "Halves":
+        return cls(jnp.zeros_like(like), jnp.zeros_like(like))
+
+    @classmethod
+    def sum_of(cls, x: Array, y: Array) -> "Halves":
+        return _halves(*two_sum(x, y))
+
+    def __add__(self, y: "Halves") -> "Halves":
+        # Both halves go through a two-sum and the result is renormalised each time: a low half
+        # that only collects stops growing as a plain sum does (-58 % at one row per step).
+        # Symmetric in both, so that merging commutes bit for bit.
+        total, e = two_sum(self.high, y.high)
+        low, f = two_sum(self.low, y.low)
+        high, e = two_sum(total, e + low)
+        high, low = two_sum(high, e + f)
+        # The error of a sum that isn't finite is NaN and would turn inf into NaN.
+        return _halves(jnp.where(jnp.isfinite(total), high, total), low)
+
+    def __sub__(self, y: "Halves") -> "Halves":
+        return self + Halves(-y.high, -y.low)
+
+    def plus(self, y: Array) -> "Halves":
+        """With a float."""
+        total, e = two_sum(self.high, y)
+        high, low = two_sum(total, e + self.low)
+        return _halves(jnp.where(jnp.isfinite(total), high, total), low)
+
+    def where(self, condition: Any, other: "Halves") -> "Halves":
+        return Halves(
+            jnp.where(condition, self.high, other.high), jnp.where(condition, self.low, other.low)
+        )
+
+    def at(self, start: int, end: int) -> "Halves":
+        return Halves(self.high[start:end], self.low[start:end])
+
+    def float(self) -> Array:
+        return self.high + self.low
+
+    def packed(self) -> Pair:
+        return _stacked(self.high, self.low)
+
+
+def _halves(high: Array, low: Array) -> Halves:
+    # A two-sum with inf gives NaN in the low half.
+    return Halves(high, jnp.where(jnp.isfinite(high), low, 0))
 
 
 @fused
@@ -45,15 +113,7 @@ def renormalise(high: Array, low: Array) -> Pair:
 
 @fused
 def add(x: Pair, y: Pair) -> Pair:
-    # Both halves go through a two-sum and the result is renormalised each time: a low
-    # half that only collects stops growing as a plain sum does (-58 % at one row per
-    # step). Symmetric in x and y, so that merging commutes bit for bit.
-    total, e = two_sum(x[0], y[0])
-    low, f = two_sum(x[1], y[1])
-    high, e = two_sum(total, e + low)
-    high, low = two_sum(high, e + f)
-    # The error of a sum that isn't finite is NaN and would turn inf into NaN.
-    return pack(jnp.where(jnp.isfinite(total), high, total), low)
+    return (Halves.of(x) + Halves.of(y)).packed()
 
 
 def _two_prod(a: Array, b: Array) -> tuple[Array, Array]:

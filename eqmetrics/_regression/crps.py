@@ -1,5 +1,5 @@
 import math
-from typing import ClassVar, final
+from typing import ClassVar, final, Self
 
 import jax.numpy as jnp
 from jax.scipy.stats import norm
@@ -7,7 +7,6 @@ from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._custom_types import Mask, Values, Weights
-from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import paired, together
 
@@ -41,10 +40,9 @@ class CRPSEnsemble(AbstractLossSums):
     def __init__(self, *, undefined: float | None = None):
         AbstractLossSums.__init__(self, undefined=undefined)
 
-    @row_sum
     def update(
         self, *, samples: Values, targets: Values, mask: Mask = None, weights: Weights = None
-    ) -> Parts:
+    ) -> Self:
         """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `rows`."""
         s, t = jnp.asarray(samples), jnp.asarray(targets)
         if s.ndim == 0 or s.shape[:-1] != t.shape or s.shape[-1] == 0:
@@ -58,7 +56,7 @@ class CRPSEnsemble(AbstractLossSums):
         x = jnp.sort(s - t[:, None], axis=1)
         m = x.shape[1]
         rank = (2 * jnp.arange(m, dtype=jnp.float32) + (1 - m)) / m
-        return self.of(batch, jnp.mean(jnp.abs(x) - x * rank[None], axis=1))
+        return self.plus(batch, jnp.mean(jnp.abs(x) - x * rank[None], axis=1))
 
     def compute(self) -> Float32[Array, ""]:
         return self.overall(self.mean())
@@ -93,7 +91,6 @@ class CRPSGaussian(AbstractLossSums, init=False):
 
     valid: ClassVar[str] = "scales > 0, weights >= 0"
 
-    @row_sum
     def update(
         self,
         *,
@@ -102,13 +99,13 @@ class CRPSGaussian(AbstractLossSums, init=False):
         scales: Values,
         mask: Mask = None,
         weights: Weights = None,
-    ) -> Parts:
+    ) -> Self:
         """`predictions`, `targets` and `scales`, the standard deviations, are real, of shape
         `(*rows, *outputs)`."""
         batch, (p, t, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
         z = (t - p) / s
         score = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
-        return self.of(batch, Within(s * score, ~(s <= 0)))
+        return self.plus(batch, Within(s * score, ~(s <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

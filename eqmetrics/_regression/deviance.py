@@ -112,10 +112,10 @@ class Tweedie(AbstractMeanError):
         undefined: float | None = None,
     ):
         check_power(power)
+        self.power = float(power)
         AbstractLossSums.__init__(
             self, outputs=outputs, multioutput=multioutput, undefined=undefined
         )
-        self.power = float(power)
 
     @property
     def valid(self) -> str:

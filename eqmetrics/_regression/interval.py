@@ -1,11 +1,10 @@
-from typing import ClassVar, final
+from typing import ClassVar, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import Multioutput, together
 
@@ -37,7 +36,6 @@ class IntervalCoverage(AbstractLossSums, init=False):
 
     valid: ClassVar[str] = "lower <= upper, no NaN, weights >= 0"
 
-    @row_sum
     def update(
         self,
         *,
@@ -46,13 +44,13 @@ class IntervalCoverage(AbstractLossSums, init=False):
         targets: Values,
         mask: Mask = None,
         weights: Weights = None,
-    ) -> Parts:
+    ) -> Self:
         """`lower`, `upper` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, (low, high, t) = together(
             mask, weights, self.outputs, lower=lower, upper=upper, targets=targets
         )
         inside = (low <= t) & (t <= high)
-        return self.of(batch, Within(inside, (low <= high) & ~jnp.isnan(t)))
+        return self.plus(batch, Within(inside, (low <= high) & ~jnp.isnan(t)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
@@ -103,7 +101,6 @@ class WinklerScore(AbstractLossSums):
         )
         self.alpha = float(alpha)
 
-    @row_sum
     def update(
         self,
         *,
@@ -112,14 +109,14 @@ class WinklerScore(AbstractLossSums):
         targets: Values,
         mask: Mask = None,
         weights: Weights = None,
-    ) -> Parts:
+    ) -> Self:
         """`lower`, `upper` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, (low, high, t) = together(
             mask, weights, self.outputs, lower=lower, upper=upper, targets=targets
         )
         outside = jnp.maximum(low - t, 0) + jnp.maximum(t - high, 0)
         score = (high - low) + (2 / self.alpha) * outside
-        return self.of(batch, Within(score, ~(low > high)))
+        return self.plus(batch, Within(score, ~(low > high)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

@@ -1,12 +1,11 @@
 import math
-from typing import ClassVar, final
+from typing import ClassVar, final, Self
 
 import jax.numpy as jnp
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._row_sum import Parts, row_sum
 from .deviance import deviance
 from .mean_error import AbstractLossSums, AbstractMeanError, Within
 from .paired import paired
@@ -85,7 +84,6 @@ class GaussianNLL(AbstractLossSums, init=False):
 
     valid: ClassVar[str] = "scales > 0, weights >= 0"
 
-    @row_sum
     def update(
         self,
         *,
@@ -94,13 +92,13 @@ class GaussianNLL(AbstractLossSums, init=False):
         scales: Values,
         mask: Mask = None,
         weights: Weights = None,
-    ) -> Parts:
+    ) -> Self:
         """`predictions`, `targets` and `scales`, the standard deviations, are real, of shape
         `(*rows, *outputs)`."""
         batch, (p, t, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
         z = (t - p) / s
         losses = jnp.log(s) + z * z / 2 + math.log(2 * math.pi) / 2
-        return self.of(batch, Within(losses, ~(s <= 0)))
+        return self.plus(batch, Within(losses, ~(s <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

@@ -1,10 +1,9 @@
-from typing import ClassVar, final
+from typing import ClassVar, final, Self
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import paired
 
@@ -42,7 +41,6 @@ class MASE(AbstractLossSums, init=False):
 
     valid: ClassVar[str] = "naive_errors > 0, weights >= 0"
 
-    @row_sum
     def update(
         self,
         *,
@@ -51,12 +49,12 @@ class MASE(AbstractLossSums, init=False):
         naive_errors: Values,
         mask: Mask = None,
         weights: Weights = None,
-    ) -> Parts:
+    ) -> Self:
         """`predictions`, `targets` and `naive_errors` are real, of shape `(*rows, *outputs)`."""
         batch, (p, t, q) = paired(
             predictions, targets, mask, weights, self.outputs, naive_errors=naive_errors
         )
-        return self.of(batch, Within(jnp.abs(p - t) / q, ~(q <= 0)))
+        return self.plus(batch, Within(jnp.abs(p - t) / q, ~(q <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

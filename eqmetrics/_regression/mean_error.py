@@ -1,15 +1,13 @@
 import abc
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._onepass.sums import Sums
 from .._custom_types import Mask, Values, Weights
-from .._field import state
-from .._reduction import EXACT_SUM
-from .._reduction.pair import to_float
-from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
+from .._metric import Metric
 from .._rows import Rows, trailing, undefined_as
 from .._squares import known
 from .paired import check_multioutput, Multioutput, over_columns, paired
@@ -29,7 +27,7 @@ def without_invalid(batch: Rows, losses: Array | Within) -> tuple[Rows, Array]:
     return batch.without(jnp.any(bad, axis=tuple(range(1, bad.ndim)))), losses.losses
 
 
-class AbstractLossSums(AbstractRowSum):
+class AbstractLossSums(Metric):
     """The sum of a loss, of each column, and of the weights."""
 
     valid: eqx.AbstractVar[str]
@@ -37,9 +35,7 @@ class AbstractLossSums(AbstractRowSum):
     outputs: tuple[int, ...] = eqx.field(static=True)
     multioutput: Multioutput = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
-    weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
+    sums: Sums
 
     def __init__(
         self,
@@ -52,27 +48,25 @@ class AbstractLossSums(AbstractRowSum):
         self.outputs = trailing(outputs)
         self.multioutput = multioutput
         self.undefined = undefined
-        self.total = jnp.zeros((2, *self.outputs), jnp.float32)
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
+        self.sums = Sums(self.valid.format(self=self), total=self.outputs, weight=())
 
-    def of(self, batch: Rows, losses: Float32[Array, "rows ..."] | Within) -> Parts:
-        """What the losses of these rows add."""
+    def plus(self, batch: Rows, losses: Float32[Array, "rows ..."] | Within) -> Self:
+        """With the losses of these rows."""
         batch, losses = without_invalid(batch, losses)
-        total = total_of(batch._replace(values=losses))
-        return {"total": total, "weight": weight_of(batch), "invalid": invalid_of(batch)}
+        return self.replace(sums=self.sums.add(batch, total=losses, weight=1))
 
     def mean(self) -> Float32[Array, "..."]:
         """The mean loss of each column."""
-        return to_float(self.total) / to_float(self.weight)
+        total, weight = self.sums.read("total", "weight")
+        return total / weight
 
     def mean_square(self) -> Float32[Array, "..."]:
         """The same of a loss near a square; NaN if that left the range of float32."""
-        return known(self.mean(), to_float(self.total))
+        return known(self.mean(), self.sums.read("total"))
 
     def overall(self, values: Array) -> Float32[Array, "..."]:
         """The value from those of the columns."""
-        empty = to_float(self.weight) == 0
+        empty = self.sums.read("weight") == 0
         return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
 
 
@@ -85,13 +79,12 @@ class AbstractPairLoss(AbstractLossSums, init=False):
     ) -> Float32[Array, "rows ..."] | Within:
         """The loss of each entry."""
 
-    @row_sum
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
-    ) -> Parts:
+    ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, both = paired(predictions, targets, mask, weights, self.outputs)
-        return self.of(batch, self.loss(*both))
+        return self.plus(batch, self.loss(*both))
 
 
 class AbstractMeanError(AbstractPairLoss, init=False):

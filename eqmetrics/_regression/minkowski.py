@@ -62,5 +62,5 @@ class Minkowski(AbstractPairLoss):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        total = jnp.where(jnp.isnan(self.mean_square()), jnp.nan, to_float(self.total))
+        total = jnp.where(jnp.isnan(self.mean_square()), jnp.nan, self.sums.read("total"))
         return self.overall(total ** (1 / self.p))

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32
 
-from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
+from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._onepass.moments import add_moments, ends_of_rows
+from .._onepass.sums import plus_invalid
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import fused, to_float
+from .._reduction.pair import to_float
 from .._rows import trailing
 from .paired import paired
 
@@ -27,16 +29,6 @@ class _Pair(AbstractJointMoments):
 
 
 PAIR = _Pair()
-
-
-@fused
-def _updated(
-    joint: Joint, ends: Array, invalid: Array, predictions, targets, mask, weights
-) -> dict[str, Array]:
-    batch, (p, t) = paired(predictions, targets, mask, weights, ends.shape[2:])
-    new = PAIR.plus(joint, PAIR.of_batch(batch, t, p, p - t))
-    ends = jnp.maximum(ends, jnp.stack([ends_of(batch, x) for x in (t, p)], axis=1))
-    return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
 
 
 class Spreads(NamedTuple):
@@ -100,10 +92,11 @@ class PairMoments(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
         old = Joint(self.weight, self.mean, self.products)
-        return self.replace(
-            **_updated(old, self.ends, self.invalid, predictions, targets, mask, weights)
-        )
+        new = add_moments(PAIR, old, batch, t, p, p - t)
+        ends = ends_of_rows(self.ends, batch, t, p)
+        return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def spreads(self) -> Spreads:
         weight = to_float(self.weight)

@@ -1,7 +1,7 @@
 """Scores of one vector against another, the last axis: one number a row."""
 
 import abc
-from typing import ClassVar, final
+from typing import ClassVar, final, Self
 
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
@@ -9,7 +9,6 @@ from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._custom_types import Mask, Values, Weights
-from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import paired
 
@@ -26,10 +25,9 @@ class AbstractVectorScore(AbstractLossSums):
     ) -> Within:
         """The score of each row."""
 
-    @row_sum
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
-    ) -> Parts:
+    ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, n)`; `mask` and `weights` of
         shape `rows`."""
         shape = jnp.shape(predictions)[-1:]
@@ -38,7 +36,7 @@ class AbstractVectorScore(AbstractLossSums):
                 f"`predictions` is {describe(predictions)}, expected vectors in the last axis."
             )
         batch, both = paired(predictions, targets, mask, weights, shape)
-        return self.of(batch, self.score(*both))
+        return self.plus(batch, self.score(*both))
 
     def compute(self) -> Float32[Array, ""]:
         return self.overall(self.mean())

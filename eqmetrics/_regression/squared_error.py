@@ -1,24 +1,21 @@
 """Means of squared errors, which two scores read from one statistic."""
 
-from typing import final
+from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._onepass.sums import Sums
 from .._custom_types import Mask, Values, Weights
-from .._field import state
 from .._readout import AbstractReadout, AbstractStatistic
-from .._reduction import EXACT_SUM
-from .._reduction.pair import to_float
-from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
 from .._rows import trailing, undefined_as
 from .._squares import known, square
 from .paired import check_multioutput, Multioutput, over_columns, paired
 
 
 @final
-class SquaredErrors(AbstractRowSum, AbstractStatistic):
+class SquaredErrors(AbstractStatistic):
     """The sum of the squared errors, of each column, and of the weights: what `MeanSquaredError`
     and `RootMeanSquaredError` read, and share in a `MetricDict`.
 
@@ -39,33 +36,27 @@ class SquaredErrors(AbstractRowSum, AbstractStatistic):
     """
 
     outputs: tuple[int, ...] = eqx.field(static=True)
-    total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
-    weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    sums: Sums
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
-        self.total = jnp.zeros((2, *self.outputs), jnp.float32)
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
+        self.sums = Sums(total=self.outputs, weight=())
 
-    @row_sum
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
-    ) -> Parts:
+    ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
-        total = total_of(batch._replace(values=square(p - t)))
-        return {"total": total, "weight": weight_of(batch), "invalid": invalid_of(batch)}
+        return self.replace(sums=self.sums.add(batch, total=square(p - t), weight=1))
 
     def means(self) -> Float32[Array, "..."]:
         """Of each column; NaN if the squares left the range of float32."""
-        total = to_float(self.total)
-        return known(total / to_float(self.weight), total)
+        total, weight = self.sums.read("total", "weight")
+        return known(total / weight, total)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`total`, of each column, and `weight`, a scalar."""
-        return {"total": to_float(self.total), "weight": to_float(self.weight)}
+        return self.sums.compute()
 
 
 class _AbstractSquaredError(AbstractReadout):
@@ -89,7 +80,7 @@ class _AbstractSquaredError(AbstractReadout):
 
     def overall(self, values: Array) -> Float32[Array, "..."]:
         """The value from those of the columns."""
-        empty = to_float(self.statistic.weight) == 0
+        empty = self.statistic.sums.read("weight") == 0
         return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
 
 

@@ -1,0 +1,147 @@
+"""The moments of a batch, and of all batches: sums over the rows of deviations from a pivot, which
+Chan's formula merges with what was seen before."""
+
+import functools as ft
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32
+
+from .._aggregate.joint import AbstractJointMoments, Joint
+from .._reduction.pair import Halves
+from .._rows import Rows
+from .operations import AbstractOperation, Block, DEVIATE, made, max_rows, sum_rows
+from .sums import column, weight_column
+
+
+def add_moments(
+    products: AbstractJointMoments, old: Joint, batch: Rows, *variables: Float32[Array, "rows ..."]
+) -> Joint:
+    """The moments with the rows of a batch. Each variable has shape `(rows, *columns)`: apart, since
+    XLA's CPU is slow where the last axis is short."""
+    weight = weight_column(batch)
+    both = [DEVIATE(x, *weight) for x in variables]
+    d, pivots = [x for x, _ in both], [x for _, x in both]
+    d += [d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True)]
+    columns, cells = [x for each in d for x in column(each, batch)], d[0].shape[1:]
+    first: Block = (1, "column" if weight else "rows")
+    blocks = (first, *((math.prod(cells), "column"),) * len(columns))
+    (sums,) = sum_rows(blocks, batch.values.shape[0], False)(*weight, *columns)
+    n, rest = sums[:, 0], sums[:, 1:].reshape(2, len(columns), *cells)
+    return Joint(*fold_with(products)(*old, n, jnp.stack(pivots), rest))
+
+
+class Fold(AbstractOperation):
+    """`fold(weight, mean, products, n, pivot, sums)`: moments, and the sums of a batch about a pivot,
+    as the moments of both. Merged as in Chan, Golub and LeVeque, "Updating formulae and a pairwise
+    algorithm for computing sample variances", 1979."""
+
+    operands = ("state",)
+    results = "state", "state", "state"
+
+    def __init__(self, products: AbstractJointMoments):
+        self.products = products
+
+    def typed(self, *operands):
+        return operands[:3]
+
+    def alone(self, *operands):
+        return self.together([(self, list(operands))])[0]
+
+    @classmethod
+    def together(cls, many):
+        """Cell by cell, all moments side by side: an array of those of each variable, and one of
+        those of each product."""
+        which, index, start = ([], []), ([], []), 0
+        for k, (op, (_, mean, *_)) in enumerate(many):
+            variables, size = mean.shape[1], math.prod(mean.shape[2:])
+            factors = op.products.factors(variables)
+            for side, numbers in zip(index, factors, strict=True):
+                side.append((start + np.asarray(numbers)[:, None] * size + np.arange(size)).ravel())
+            which[0].append(np.full(variables * size, k))
+            which[1].append(np.full(len(factors[0]) * size, k))
+            start += variables * size
+        of_variable, of_product = (np.concatenate(x) for x in which)
+        left, right = (np.concatenate(x) for x in index)
+
+        weights, mean, second = (Halves.of(_cells([o[i] for _, o in many], 1)) for i in range(3))
+        counts = Halves.of(_cells([o[3][:, None] for _, o in many], 1))
+        pivot = _cells([o[4] for _, o in many], 0)
+        first = Halves.of(_cells([o[5][:, : o[1].shape[1]] for _, o in many], 1)).float()
+        own = Halves.of(_cells([o[5][:, o[1].shape[1] :] for _, o in many], 1))
+
+        # Of each moments: the total weight, and the shares of both sides.
+        total = weights + counts
+        a, b, n = weights.float(), counts.float(), total.float()
+        some, either, swap = b > 0, (a > 0) & (b > 0), b > a
+        safe = jnp.where(n > 0, n, 1)
+        share = jnp.where(either, jnp.where(swap, -a, b) / safe, 0)
+        common = jnp.where(either, (jnp.minimum(a, b) / safe) * jnp.maximum(a, b), 0)
+        inverse = 1 / jnp.where(some, b, 1)
+
+        # The pivot is near the mean: what is left is small, and a float holds it.
+        offset = first * _at(inverse, of_variable)
+        here = _at(some, of_variable)
+        new = Halves.sum_of(jnp.where(here, pivot, 0), jnp.where(here, offset, 0))
+        delta = (new.high - mean.high) + (new.low - mean.low)
+        # From the mean of the larger side: the smaller correction, whichever comes first. An empty
+        # side has mean 0: its delta says nothing.
+        moved = new.where(_at(swap, of_variable), mean).plus(delta * _at(share, of_variable))
+
+        own = own.plus(-(_at(first, left) * _at(offset, right)))
+        negative = np.equal(left, right) & (own.high < 0)
+        own = own.where(~negative, Halves.zeros(own.high))
+        between = _at(delta, left) * _at(delta, right) * _at(common, of_product)
+        between = jnp.where(_at(either, of_product), between, 0)
+        products = (second + own).plus(between)
+
+        out, v, p = [], 0, 0
+        for k, (_, (_, old_mean, old_products, *_rest)) in enumerate(many):
+            x, y = old_mean[0].size, old_products[0].size
+            out.append((
+                total.at(k, k + 1).packed()[:, 0],
+                moved.at(v, v + x).packed().reshape(old_mean.shape),
+                products.at(p, p + y).packed().reshape(old_products.shape),
+            ))
+            v, p = v + x, p + y
+        return out
+
+    def by_group(self, groups, *operands):
+        return jax.vmap(self.alone)(*operands)
+
+    def by_replicate(self, weights, *operands):
+        return jax.vmap(self.alone)(*operands)
+
+
+def _cells(arrays: list[Array], lead: int) -> Array:
+    flat = [x.reshape(*x.shape[:lead], -1) for x in arrays]
+    return flat[0] if len(flat) == 1 else jnp.concatenate(flat, axis=-1)
+
+
+def _at(x: Array, places: Any) -> Array:
+    """Entries of a vector at fixed places."""
+    if len(places) == len(x) and np.array_equal(places, np.arange(len(x))):
+        return x
+    return x.at[places].get(mode="promise_in_bounds")
+
+
+@ft.cache
+def fold_with(products: AbstractJointMoments) -> Fold:
+    return made(Fold(products))
+
+
+def ends_of_rows(
+    old: Float32[Array, "2 variables ..."], batch: Rows, *variables: Array
+) -> Float32[Array, "2 variables ..."]:
+    """The largest of each variable and of its opposite: they tell a constant, of which the
+    deviations are rounding alone."""
+    mask = [] if batch.mask is None else [batch.mask]
+    # A NaN is told by the mean.
+    new = [
+        jnp.stack([max_rows(sign, False)(old[i, k], x, *mask)[0] for k, x in enumerate(variables)])
+        for i, sign in enumerate((1, -1))
+    ]
+    return jnp.stack(new)
