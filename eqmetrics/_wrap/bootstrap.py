@@ -14,6 +14,7 @@ from .._custom_types import Input
 from .._field import stacked, state
 from .._metric import AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
+from .._onepass.apart import NotASum, update_replicates
 from .._ordered import dicts
 from .._reduce import stack
 from .._reduction import AbstractReduction
@@ -135,6 +136,11 @@ def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
                 new = old if part is None else add(old, _sums(part, flat, cells[name]))
                 changes[name] = jnp.moveaxis(new, 0, 1)
             return rebuild(metric, changes)
+    if "weights" not in outputs and weights.size <= _AT_ONCE:
+        try:
+            return update_replicates(update_of, metric, outputs, weights.reshape(samples, -1))
+        except NotASum:
+            pass
     if "weights" in outputs:
         weights = weights * outputs["weights"].astype(jnp.float32)[None]
 

@@ -11,11 +11,13 @@ from .._custom_types import Input
 from .._field import stacked, state
 from .._metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
+from .._onepass.apart import NotASum, update_groups
+from .._onepass.operations import Groups
 from .._ordered import dicts, keep_order
 from .._reduce import reduce, stack
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add_count, fused, Pair
-from .._route import arguments_of
+from .._route import arguments_of, update_of
 from .._row_sum import AbstractRowSum, check_parts, parts_of, plus_by_group
 from .._rows import flat
 from .from_fun import FromFun
@@ -77,6 +79,18 @@ def _by_sums(
         cells = cells if part is None else plus_by_group(cells, part, group, taken)
         changed[name] = jnp.moveaxis(cells, 1, 0)
     return changed
+
+
+@fused
+def _by_rows(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
+    """In one pass over the rows if the metric is a sum of what each says, else group by group."""
+    takes_mask = "mask" in arguments_of(metric)
+    masked = outputs | {"mask": taken} if takes_mask else outputs
+    groups = Groups(flat(group), flat(taken), len(jax.tree.leaves(metric)[0]))
+    try:
+        return update_groups(update_of, metric, masked, groups)
+    except NotASum:
+        return _by_masks(metric, group, taken, outputs)
 
 
 @fused
@@ -170,7 +184,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
             _check_rows(metric, group, outputs)
             if isinstance(metric, AbstractRowSum):
                 return rebuild(metric, _by_sums(metric, own, taken, outputs))
-            return _by_masks(metric, own, taken, outputs)
+            return _by_rows(metric, own, taken, outputs)
 
         metric = update(self.metric, outputs)
         bad = [members[-1] for *_, members in seen.values()]

@@ -1,0 +1,172 @@
+"""One pass over the rows for many states of one metric: for each group with its rows alone, or for
+each replicate with weights of its own.
+
+The `update` of one state is traced, and its jaxpr evaluated on all states at once. Values of the
+rows are computed once, values of the states for each of them (`vmap`), and operations lead from the
+former to the latter. Where that is not what the `update` does, it isn't a sum over rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Literal
+from jaxtyping import Array, Float32
+
+from .levels import leading, of_rows
+from .operations import AbstractOperation, gathering, Groups, operation_of
+from .together import bind, read
+
+
+class NotASum(Exception):
+    """An `update` doesn't see each row by itself."""
+
+
+def update_groups(
+    update: Callable[[Any, Any], Any], stack: Any, outputs: Any, groups: Groups
+) -> Any:
+    """`update(metric, outputs)` of a stack of metrics, each with the rows of its own group."""
+    rows = groups.group.shape[0]
+
+    def ask(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
+        times = _times(operation, operands, rows)
+        group, taken = (_repeated(x, times) for x in (groups.group, groups.taken))
+        return operation.by_group(Groups(group, taken, groups.count), *operands)
+
+    return _apart(update, stack, outputs, rows, ask)
+
+
+def update_replicates(
+    update: Callable[[Any, Any], Any],
+    stack: Any,
+    outputs: Any,
+    weights: Float32[Array, "samples rows"],
+) -> Any:
+    """`update(metric, outputs)` of a stack of metrics, each with these weights of the rows."""
+    rows = weights.shape[1]
+
+    def ask(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
+        times = _times(operation, operands, rows)
+        return operation.by_replicate(_repeated(weights.T, times).T, *operands)
+
+    return _apart(update, stack, outputs, rows, ask)
+
+
+def _times(operation: AbstractOperation, operands: list[Array], rows: int) -> int:
+    """How many rows each row has become."""
+    of_rows = [x.shape[0] for i, x in enumerate(operands) if operation.level(i) == "rows"]
+    count = of_rows[0] if of_rows else getattr(operation, "rows", rows)
+    return count // max(rows, 1)
+
+
+def _repeated(x: Array, times: int) -> Array:
+    return x if times == 1 else jnp.repeat(x, times, axis=0, total_repeat_length=len(x) * times)
+
+
+_Ask = Callable[[AbstractOperation, list[Array]], tuple[Array, ...]]
+
+
+def _apart(
+    update: Callable[[Any, Any], Any], stack: Any, outputs: Any, rows: int, ask: _Ask
+) -> Any:
+    arrays, treedef = jax.tree.flatten(stack)
+    given, static = eqx.partition(outputs, lambda x: isinstance(x, jax.Array))
+    inputs, inputs_treedef = jax.tree.flatten(given)
+    made: list[Any] = []
+
+    def flat(arrays, inputs):
+        metric = jax.tree.unflatten(treedef, arrays)
+        whole = eqx.combine(jax.tree.unflatten(inputs_treedef, inputs), static)
+        with gathering():
+            new = update(metric, whole)
+        out, out_treedef = jax.tree.flatten(new)
+        made[:] = [out_treedef]
+        return out
+
+    one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in arrays]
+    closed = jax.make_jaxpr(flat)(one, inputs)
+    states = dict.fromkeys(closed.jaxpr.invars[: len(arrays)])
+    env = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
+    env.update(zip(closed.jaxpr.invars, [*arrays, *inputs], strict=True))
+    # What is of the rows, or of the batch and mixes them; all else is the same for all of these.
+    levels = dict.fromkeys(states, "state")
+    for v in closed.jaxpr.invars[len(arrays) :]:
+        levels[v] = "rows" if leading(v.aval.shape, rows) is not None else "batch"
+    _evaluate(closed.jaxpr, env, levels, rows, ask)
+    out = []
+    for v, old in zip(closed.jaxpr.outvars, arrays, strict=True):
+        level = None if isinstance(v, Literal) else levels.get(v)
+        if level in ("rows", "batch"):
+            raise NotASum(f"a state of shape {v.aval.shape} is read from the rows themselves")
+        x = read(v, env)
+        out.append(x if level == "state" else jnp.broadcast_to(x, old.shape))
+    return jax.tree.unflatten(made[0], out)
+
+
+def _level(v: Any, levels: dict[Any, str]) -> str | None:
+    return None if isinstance(v, Literal) else levels.get(v)
+
+
+def _evaluate(
+    jaxpr: Any, env: dict[Any, Any], levels: dict[Any, str], rows: int, ask: _Ask
+) -> None:
+    for eqn in jaxpr.eqns:
+        own = [_level(v, levels) for v in eqn.invars]
+        operands = [read(v, env) for v in eqn.invars]
+        operation = operation_of(eqn)
+        if operation is not None:
+            results, level = _asked(operation, own, operands, ask, env, levels)
+        elif "state" in own:
+            if "rows" in own or "batch" in own:
+                raise NotASum(f"`{eqn.primitive.name}` of rows and of the state")
+            results, level = _mapped(eqn, own, operands), ["state"] * len(eqn.outvars)
+        else:
+            results = bind(eqn, operands)
+            if "batch" in own:
+                kind: str | None = "batch"
+            elif "rows" in own:
+                kind = "rows" if _of_rows(eqn, own, rows) else "batch"
+            else:
+                kind = None
+            level = [kind] * len(eqn.outvars)
+        for v, x, l in zip(eqn.outvars, results, level, strict=True):
+            env[v] = x
+            if l is not None:
+                levels[v] = l
+
+
+def _asked(
+    operation: AbstractOperation, own: list, operands: list, ask: _Ask, env: Any, levels: Any
+) -> tuple[Any, list[str]]:
+    stack = next(x.shape[0] for v, x in env.items() if levels.get(v) == "state")
+    for i, level in enumerate(own):
+        if operation.level(i) == "state" and level is None:
+            operands[i] = jnp.broadcast_to(operands[i], (stack, *jnp.shape(operands[i])))
+        elif operation.level(i) == "state" and level != "state":
+            raise NotASum("rows in the place of a state")
+        elif operation.level(i) == "rows" and level in ("state", "batch"):
+            raise NotASum("what a row adds depends on the state or on other rows")
+    return ask(operation, operands), list(operation.results)
+
+
+def _mapped(eqn: Any, own: list, operands: list) -> list[Any]:
+    axes = [0 if level == "state" else None for level in own]
+    return jax.vmap(lambda *x: bind(eqn, list(x)), in_axes=axes)(*operands)
+
+
+def _of_rows(eqn: Any, own: list, rows: int) -> bool:
+    inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+    if inner is None or eqn.primitive.name in ("scan", "while", "cond", "reduce"):
+        return of_rows(eqn, [level == "rows" for level in own], rows)
+    jaxpr = getattr(inner, "jaxpr", inner)
+    levels = {v: level for v, level in zip(jaxpr.invars, own, strict=True) if level is not None}
+    for inside in jaxpr.eqns:
+        given = [_level(v, levels) for v in inside.invars]
+        if "rows" not in given:
+            continue
+        if not _of_rows(inside, given, rows):
+            return False
+        levels.update(dict.fromkeys(inside.outvars, "rows"))
+    return all(_level(v, levels) == "rows" for v in jaxpr.outvars)

@@ -1,0 +1,98 @@
+"""Which values of an `update` are of single rows.
+
+A jaxpr says it. A value is of the rows if its first axes are theirs, and each entry depends on its
+own row alone. What mixes rows (a batch mean, a sort, a sum) is of the batch. An `update` whose new
+state takes from the batch what operations alone may take from it (`operations.py`) sees each row by
+itself, and then all groups can be updated in one pass.
+"""
+
+
+from typing import Any
+
+
+
+
+_ELEMENTWISE = frozenset(
+    """abs acos acosh add and asin asinh atan atan2 atanh bessel_i0e bessel_i1e bitcast_convert_type cbrt ceil
+    clamp convert_element_type copy cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt igamma
+    igammac integer_pow is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or
+    population_count pow real reduce_precision rem round rsqrt select_n shift_left
+    shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
+    reshard pvary pcast random_unwrap""".split()
+)
+_ALONG_AXES = frozenset("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or argmax argmin".split())
+_ALONG_AXIS = frozenset("cumsum cumprod cummax cummin cumlogsumexp".split())
+
+
+def leading(shape: tuple[Any, ...], rows: int) -> int | None:
+    """How many of the first axes are those of the rows. A row may have become several, side by
+    side, as when axes are joined."""
+    size = 1
+    for i, n in enumerate(shape):
+        size *= n
+        if size == rows or (i == 0 and rows and size > rows and size % rows == 0):
+            return i + 1
+    return None
+
+
+def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
+    """Whether the results of an equation are of the rows, if some of its operands are (`given`)
+    and the others are of none."""
+    name, params = eqn.primitive.name, eqn.params
+    shapes = [v.aval.shape for v in eqn.invars]
+    first = next(s for s, is_given in zip(shapes, given, strict=True) if is_given)
+    lead = leading(first, rows)
+    if lead is None or any(leading(v.aval.shape, rows) is None for v in eqn.outvars):
+        return False
+    if name in _ELEMENTWISE:
+        return True
+    if name in _ALONG_AXES:
+        return all(a >= lead for a in params["axes"])
+    if name in _ALONG_AXIS:
+        return params["axis"] >= lead
+    if name == "sort":
+        return params["dimension"] >= lead
+    if name == "top_k":
+        return params.get("axis", len(first) - 1) % len(first) >= lead
+    if name == "broadcast_in_dim":
+        kept = params["broadcast_dimensions"]
+        return all(kept[i] == i and params["shape"][i] == first[i] for i in range(lead))
+    if name == "squeeze":
+        return all(a >= lead for a in params["dimensions"])
+    if name in ("reshape", "expand_dims"):
+        # Row-major: the rows stay the first axes, one or several.
+        return params.get("dimensions") is None and leading(eqn.outvars[0].aval.shape, rows) is not None
+    if name in ("concatenate", "split"):
+        axis = params.get("dimension", params.get("axis"))
+        return axis >= lead
+    if name == "stack":
+        return params["axis"] >= lead
+    if name == "slice":
+        strides = params["strides"] or (1,) * len(first)
+        return all(
+            params["start_indices"][i] == 0 and params["limit_indices"][i] == first[i] and strides[i] == 1
+            for i in range(lead)
+        )
+    if name == "pad":
+        return all(c == (0, 0, 0) for c in params["padding_config"][:lead])
+    if name == "transpose":
+        return params["permutation"][:lead] == tuple(range(lead))
+    if name == "rev":
+        return all(a >= lead for a in params["dimensions"])
+    if name == "dot_general":
+        (left, right), (left_batch, right_batch) = params["dimension_numbers"]
+        both = all(given)
+        if both:
+            return all(left_batch[i] == i == right_batch[i] for i in range(min(lead, len(left_batch)))) and len(
+                left_batch
+            ) >= lead
+        return given[0] and not left_batch and all(a >= lead for a in left)
+    if name == "gather":
+        numbers = params["dimension_numbers"]
+        if given[0]:
+            batched = numbers.operand_batching_dims[:lead], numbers.start_indices_batching_dims[:lead]
+            own = tuple(range(lead))
+            return given[1] and batched == (own, own) and not set(numbers.offset_dims) & set(own)
+        # From a table, at places that each row says.
+        return not set(numbers.offset_dims) & set(range(lead))
+    return False
