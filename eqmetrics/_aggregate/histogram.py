@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import final
+from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -7,16 +7,14 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
 from .._metric import AbstractExact
-from .._reduction import EXACT_SUM
+from .._onepass.sums import Sums
 from .._reduction.pair import Pair, to_float
-from .._row_sum import AbstractRowSum, invalid_of, Part, Parts, row_sum
 from .._rows import rows
 
 
 @final
-class Histogram(AbstractExact, AbstractRowSum):
+class Histogram(AbstractExact):
     """The weight of the values in each bin, and of those below and above all bins.
 
     A bin holds its lower edge; the last one holds its upper edge too, as in numpy. Values and
@@ -39,21 +37,16 @@ class Histogram(AbstractExact, AbstractRowSum):
     """
 
     edges: tuple[float, ...] = eqx.field(static=True)
-    cells: Float32[Array, "2 cells"] = state(reduce=EXACT_SUM)  # below, the bins, above
-    invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="values that aren't NaN, weights >= 0"
-    )
+    sums: Sums  # `cells`: below, the bins, above
 
     def __init__(self, edges: Sequence[float] | np.ndarray):
         narrow = np.asarray(edges, np.float32)
         if narrow.ndim != 1 or narrow.size < 2 or not np.all(np.diff(narrow) > 0):
             raise ValueError(f"edges={edges}: expected increasing numbers, at least two.")
         self.edges = tuple(narrow.tolist())
-        self.cells = jnp.zeros((2, narrow.size + 1), jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
+        self.sums = Sums("values that aren't NaN, weights >= 0", cells=narrow.size + 1)
 
-    @row_sum
-    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Parts:
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
         batch = rows(values, mask, weights)
         x = batch.values.astype(jnp.float32)
         batch = batch.without(jnp.isnan(x))
@@ -61,16 +54,12 @@ class Histogram(AbstractExact, AbstractRowSum):
         # The last bin is closed.
         last = len(self.edges) - 1
         index = jnp.where(x == self.edges[-1], last, index).astype(jnp.int32)[:, None]
-        ones = jnp.ones(index.shape, bool)
-        cells = Part(ones, batch.mask, batch.weights, index)
-        return {"cells": cells, "invalid": invalid_of(batch)}
+        one = jnp.ones(index.shape, bool)
+        return self.replace(sums=self.sums.add_at(batch, "cells", index, one))
 
     def exact(self) -> dict[str, Pair]:
-        return {
-            "counts": self.cells[:, 1:-1],
-            "below": self.cells[:, 0],
-            "above": self.cells[:, -1],
-        }
+        cells = self.sums.pair("cells")
+        return {"counts": cells[:, 1:-1], "below": cells[:, 0], "above": cells[:, -1]}
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`counts`, of shape `(len(edges) - 1,)`; `below` and `above`, scalars."""

@@ -65,8 +65,7 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
             right, wrong = add(counts.tp, counts.tn), add(counts.fp, counts.fn)
         right, every = sum_pairs(right), sum_pairs(add(right, wrong))
         hits = cls(larger.task)
-        sums = hits.sums.replace(invalid=larger.invalid)
-        return hits.replace(sums=sums.plus(right=right, every=every))
+        return hits.replace(sums=hits.sums.read_from(larger.sums, right=right, every=every))
 
     def compute(self) -> Float32[Array, "2"]:
         """The weights of the right decisions and of all."""

@@ -127,7 +127,7 @@ class CohenKappa(AbstractReadout):
             cost = cost * cost
         t, p, _ = statistic.margins()
         total = sum_pairs(t)
-        seen = _cost_of(statistic.cells, cost)
+        seen = _cost_of(statistic.sums.pair("cells"), cost)
         expected = _cost_of(multiply(t[:, :, None], p[:, None, :]), cost)
         ratio = to_float(multiply(seen, total)) / to_float(expected)
         return undefined_as(1 - ratio, to_float(expected) == 0, self.undefined)

@@ -1,18 +1,16 @@
-from typing import final
+from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._field import state
 from .._metric import AbstractExact
+from .._onepass.sums import Sums
 from .._readout import AbstractStatistic
-from .._reduction import EXACT_SUM
-from .._reduction.pair import Pair, sum_pairs, to_float
-from .._row_sum import invalid_of, Part, Parts
+from .._reduction.pair import Pair, sum_pairs
 from .._task import Multiclass
 from .decision import decide
-from .inputs import AbstractClassification, Inputs
+from .inputs import AbstractLabelled, Inputs
 
 
 # 2 * 32767**2 is the last that an int32 counts.
@@ -20,7 +18,7 @@ MOST_CLASSES = 2**15 - 1
 
 
 @final
-class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractClassification):
+class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
     """How often each class was predicted as each: the statistic under
     [`eqmetrics.ConfusionMatrix`][], from which a `MetricDict` reads those of all other counts.
 
@@ -41,8 +39,7 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractClassification):
     """
 
     task: Multiclass = eqx.field(static=True)
-    cells: Float32[Array, "2 classes classes"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+    sums: Sums
 
     def __init__(self, task: Multiclass):
         if task.num_classes > MOST_CLASSES:
@@ -51,24 +48,23 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractClassification):
                 "cells. `eqm.StatScores` keeps the counts of each class alone."
             )
         self.task = task
-        self.cells = jnp.zeros((2, task.num_classes, task.num_classes))
-        self.invalid = jnp.zeros(2)
+        self.sums = Sums(task.valid, cells=(task.num_classes, task.num_classes))
 
-    def see(self, inputs: Inputs) -> Parts:
+    def see(self, inputs: Inputs) -> Self:
         d = decide(self.task, inputs)
         index = (d.labels * self.task.num_classes + d.predicted)[:, None]
-        cells = Part(d.taken[:, None], d.batch.mask, d.batch.weights, index)
-        return {"cells": cells, "invalid": invalid_of(d.batch)}
+        return self.replace(sums=self.sums.add_at(d.batch, "cells", index, d.taken[:, None]))
 
     def margins(self) -> tuple[Pair, Pair, Pair]:
         """Of each class, as pairs: the weight of its rows, of the rows predicted as it, and
         of both at once."""
-        rows = sum_pairs(jnp.swapaxes(self.cells, 1, 2))
-        return rows, sum_pairs(self.cells), jnp.diagonal(self.cells, axis1=1, axis2=2)
+        cells = self.sums.pair("cells")
+        rows = sum_pairs(jnp.swapaxes(cells, 1, 2))
+        return rows, sum_pairs(cells), jnp.diagonal(cells, axis1=1, axis2=2)
 
     def exact(self) -> Pair:
-        return self.cells
+        return self.sums.pair("cells")
 
     def compute(self) -> Float32[Array, "classes classes"]:
         """True classes down, predicted classes across."""
-        return to_float(self.cells)
+        return self.sums.read("cells")

@@ -19,7 +19,7 @@ Normalize = Literal["true", "pred", "all"] | None
 def pairs_of(statistic: ConfusionCounts | StatScores) -> Pair:
     """Pairs of shape `(2, *, true, predicted)`: one matrix, or one for each label."""
     if isinstance(statistic, ConfusionCounts):
-        return statistic.cells
+        return statistic.sums.pair("cells")
     tp, fp, fn, tn = statistic.counts()
     rows = jnp.stack([tn, fp], axis=-1), jnp.stack([fn, tp], axis=-1)
     matrices = jnp.stack(rows, axis=-2)

@@ -1,22 +1,19 @@
-from typing import final
+from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._checks import describe
-from .._field import state
-from .._reduction import EXACT_SUM
-from .._reduction.pair import to_float
-from .._row_sum import invalid_of, Parts, total_of, weight_of
+from .._onepass.sums import Sums
 from .._rows import undefined_as
 from .._task import Multilabel
 from .decision import decide
-from .inputs import AbstractClassification, Inputs
+from .inputs import AbstractLabelled, Inputs
 
 
 @final
-class ExactMatch(AbstractClassification):
+class ExactMatch(AbstractLabelled):
     """The share of rows of which every label is right; subset accuracy.
 
     **Arguments:**
@@ -39,8 +36,7 @@ class ExactMatch(AbstractClassification):
 
     task: Multilabel = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (right, all)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+    sums: Sums
 
     def __init__(self, task: Multilabel, *, undefined: float | None = None):
         if not isinstance(task, Multilabel):
@@ -50,15 +46,13 @@ class ExactMatch(AbstractClassification):
             )
         self.task = task
         self.undefined = undefined
-        self.sums = jnp.zeros((2, 2))
-        self.invalid = jnp.zeros(2)
+        self.sums = Sums(task.valid, right=(), rows=())
 
-    def see(self, inputs: Inputs) -> Parts:
+    def see(self, inputs: Inputs) -> Self:
         d = decide(self.task, inputs)
         right = jnp.all((d.labels == d.predicted) | ~d.taken, axis=-1)
-        sums = total_of(d.batch._replace(values=right)), weight_of(d.batch)
-        return {"sums": sums, "invalid": invalid_of(d.batch)}
+        return self.replace(sums=self.sums.add(d.batch, right=right, rows=1))
 
     def compute(self) -> Float32[Array, ""]:
-        right, every = to_float(self.sums)
+        right, every = self.sums.read("right", "rows")
         return undefined_as(right / every, every == 0, self.undefined)

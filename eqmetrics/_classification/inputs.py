@@ -9,7 +9,6 @@ from jaxtyping import Array, Float, Int32
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric import Metric
-from .._row_sum import AbstractRowSum, Parts, row_sum
 
 
 class Inputs(NamedTuple):
@@ -43,29 +42,6 @@ class AbstractLabelled(Metric):
     @abc.abstractmethod
     def see(self, inputs: Inputs) -> Self:
         """With these rows."""
-
-
-class AbstractClassification(AbstractRowSum):
-    """A sum over rows of labels and scores. A subclass writes `see`."""
-
-    @row_sum
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        predicted_labels: Labels | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Parts:
-        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
-        are the task's. `mask` and `weights` have the shape of the rows."""
-        return self.see(Inputs(labels, logits, probabilities, predicted_labels, mask, weights))
-
-    @abc.abstractmethod
-    def see(self, inputs: Inputs) -> Parts:
-        """What these rows add."""
 
 
 PREDICTED = "logits", "probabilities", "predicted_labels"

@@ -4,16 +4,14 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._field import state
 from .._metric import AbstractExact
+from .._onepass.sums import Sums
 from .._readout import AbstractPartialStatistic
-from .._reduction import EXACT_SUM
 from .._reduction.pair import add, Pair, sum_pairs, to_float
-from .._row_sum import invalid_of, Part, Parts
 from .._task import AbstractTask, Multiclass
 from .confusion_counts import ConfusionCounts, MOST_CLASSES
-from .decision import decide, Decisions
-from .inputs import AbstractClassification, Inputs
+from .decision import decide
+from .inputs import AbstractLabelled, Inputs
 
 
 class Counts(NamedTuple):
@@ -32,24 +30,8 @@ class Counts(NamedTuple):
         return Counts(*(sum_pairs(jnp.where(part[None], x, 0)) for x in self))
 
 
-def _of_one(classes: int, d: Decisions) -> Part:
-    """Each row has one label and one prediction: three cells, wherever the classes end."""
-    index = jnp.stack([d.labels, classes + d.predicted, 2 * classes + d.labels]).T
-    hit = d.labels == d.predicted
-    said = jnp.stack([d.taken, d.taken, d.taken & hit]).T
-    return Part(said, d.batch.mask, d.batch.weights, index)
-
-
-def _of_each(d: Decisions) -> Part:
-    """Each row says yes or no to every class."""
-    said = jnp.stack(
-        [d.labels, d.predicted, d.labels & d.predicted, jnp.ones_like(d.labels)], axis=1
-    )
-    return Part(said & d.taken[:, None], d.batch.mask, d.batch.weights)
-
-
 @final
-class StatScores(AbstractPartialStatistic, AbstractExact, AbstractClassification):
+class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
     r"""True and false positives and negatives of each class: the statistic that the scores
     of counts read, and share in a `MetricDict`.
 
@@ -74,21 +56,26 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractClassification
     """
 
     task: AbstractTask = eqx.field(static=True)
-    # Of each class: the weight of its rows, of the rows predicted as it, and of both; and of
-    # all rows, where that isn't the sum of the first over the classes.
-    cells: Float32[Array, "2 cells classes"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+    # `cells`, of each class: the weight of its rows, of the rows predicted as it, and of both; and
+    # of all rows, where that isn't the sum of the first over the classes.
+    sums: Sums
 
     def __init__(self, task: AbstractTask):
         self.task = task
-        self.cells = jnp.zeros((2, 3 if isinstance(task, Multiclass) else 4, task.classes))
-        self.invalid = jnp.zeros(2)
+        kinds = 3 if isinstance(task, Multiclass) else 4
+        self.sums = Sums(task.valid, cells=(kinds, task.classes))
 
-    def see(self, inputs: Inputs) -> Parts:
-        d = decide(self.task, inputs)
-        one = isinstance(self.task, Multiclass)
-        cells = _of_one(self.task.classes, d) if one else _of_each(d)
-        return {"cells": cells, "invalid": invalid_of(d.batch)}
+    def see(self, inputs: Inputs) -> Self:
+        d, classes = decide(self.task, inputs), self.task.classes
+        if isinstance(self.task, Multiclass):
+            # Each row has one label and one prediction: three cells, wherever the classes end.
+            index = jnp.stack([d.labels, classes + d.predicted, 2 * classes + d.labels], axis=1)
+            said = jnp.stack([d.taken, d.taken, d.taken & (d.labels == d.predicted)], axis=1)
+            return self.replace(sums=self.sums.add_at(d.batch, "cells", index, said))
+        # Each row says yes or no to every class.
+        both = d.labels & d.predicted
+        said = jnp.stack([d.labels, d.predicted, both, jnp.ones_like(d.labels)], axis=1)
+        return self.replace(sums=self.sums.add(d.batch, cells=said & d.taken[:, None]))
 
     def larger(self) -> ConfusionCounts | None:
         if isinstance(self.task, Multiclass) and self.task.num_classes <= MOST_CLASSES:
@@ -97,18 +84,16 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractClassification
 
     @classmethod
     def read(cls, larger: ConfusionCounts) -> Self:
-        new = cls(larger.task)
-        support, predicted, both = larger.margins()
-        return new.replace(
-            cells=jnp.stack([support, predicted, both], axis=1), invalid=larger.invalid
-        )
+        new, cells = cls(larger.task), jnp.stack(larger.margins(), axis=1)
+        return new.replace(sums=new.sums.read_from(larger.sums, cells=cells))
 
     def counts(self) -> Counts:
         """The counts of each class as pairs: arrays of shape `(2, classes)`."""
-        support, predicted, tp = self.cells[:, 0], self.cells[:, 1], self.cells[:, 2]
+        cells = self.sums.pair("cells")
+        support, predicted, tp = cells[:, 0], cells[:, 1], cells[:, 2]
         fp, fn = add(predicted, -tp), add(support, -tp)
-        if self.cells.shape[1] == 4:
-            total = self.cells[:, 3]
+        if cells.shape[1] == 4:
+            total = cells[:, 3]
         else:
             total = jnp.broadcast_to(sum_pairs(support)[:, None], support.shape)
         return Counts(tp, fp, fn, add(add(total, -support), -fp))

@@ -168,6 +168,11 @@ class Sums(Metric):
         ]
         return self.replace(pairs=add(self.pairs, jnp.concatenate(each, axis=1)))
 
+    def read_from(self, larger: "Sums", **pairs: Pair) -> Self:
+        """These sums in the place of its own, and the invalid rows of a larger statistic."""
+        new = self.replace(pairs=jnp.zeros_like(self.pairs), invalid=larger.invalid)
+        return new.plus(**pairs)
+
     def pair(self, name: str) -> Pair:
         """A sum as a pair, of shape `(2, *shape)`: high, then low."""
         self._check_names((name,))
