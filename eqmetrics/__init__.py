@@ -105,6 +105,7 @@ from ._metric import (
     AbstractWrapper as AbstractWrapper,
     Metric as Metric,
 )
+from ._onepass.sums import Sums as Sums
 from ._readout import (
     AbstractPartialStatistic as AbstractPartialStatistic,
     AbstractReadout as AbstractReadout,
@@ -180,12 +181,7 @@ from ._regression.squared_error import (
     SquaredErrors as SquaredErrors,
 )
 from ._regression.wasserstein import Wasserstein1D as Wasserstein1D
-from ._row_sum import (
-    AbstractRowSum as AbstractRowSum,
-    Part as Part,
-    Parts as Parts,
-    row_sum as row_sum,
-)
+from ._rows import Rows as Rows, rows as rows
 from ._task import (
     AbstractTask as AbstractTask,
     Binary as Binary,

@@ -9,7 +9,6 @@ import jax
 from ._field import layout
 from ._metric import AbstractCollection, AbstractWrapper, Metric
 from ._node import is_fresh, is_metric, mark_fresh, rebuild
-from ._onepass.together import in_one_pass
 from ._readout import AbstractPartialStatistic, AbstractReadout, AbstractStatistic
 from ._route import route, union, update_of
 from ._wrap.from_output import FromOutput
@@ -120,10 +119,6 @@ def _refuse_class(collection: str, name: str, member: Any) -> None:
         )
 
 
-def _relayed(collection: Any, outputs: dict[str, Any]) -> Any:
-    return collection.relay(outputs, update_of)
-
-
 @final
 class MetricDict(AbstractCollection, Mapping[str, Metric]):
     """Metrics by name: a mapping, and itself a metric.
@@ -214,7 +209,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return rebuild(self, {"states": tuple(states[i] for i in range(len(states)))})
 
     def update(self, **outputs: Any) -> Self:
-        return in_one_pass(_relayed, self, outputs)
+        return self.relay(outputs, update_of)
 
     def merge(self, other: Any) -> Self:
         """Merges by name; dicts that share their statistics differently still merge."""

@@ -120,8 +120,8 @@ def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
 
 def rows(
     values: Any,
-    mask: Any,
-    weights: Any,
+    mask: Any = None,
+    weights: Any = None,
     shape: tuple[int, ...] = (),
     name: str = "values",
 ) -> Rows:

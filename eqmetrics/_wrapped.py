@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ._checks import check_shapes_of, CheckedMethod, describe
 from ._field import layout
 from ._node import is_metric, Node, vary_like, walk
+from ._onepass.together import in_one_pass
 from ._ordered import dicts, keep_order
 
 
@@ -47,6 +48,7 @@ def wrap(
     """Checks the arguments of a method and its result, which goes through `finish`; `check` is
     asked once for each set of shapes."""
     fn = cls.__dict__[name]
+    run = in_one_pass if name == "update" else _call
     made: dict[type, CheckedMethod] = {}
 
     def verify(metric, args, kwargs):
@@ -58,10 +60,18 @@ def wrap(
     def method(self, /, *args, **kwargs):
         checked = made.get(type(self))
         if checked is None:  # built at the first call: annotations may name later classes
-            checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
-        return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+            made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
+        return run(body, self, args, kwargs)
+
+    def body(self, args, kwargs):
+        out = made[type(self)](self, args, kwargs, verify)
+        return finish(self, out, (args, kwargs))
 
     setattr(cls, name, method)
+
+
+def _call(fn: Callable[..., Any], metric: Any, args: Any, kwargs: Any) -> Any:
+    return fn(metric, args, kwargs)
 
 
 def wrap_merge(cls: type[Node]) -> None:

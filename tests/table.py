@@ -9,7 +9,7 @@ import numpy as np
 
 import eqmetrics as eqm
 
-from .users_row_sum import MeanSquare
+from .users_sums import MeanSquare
 
 
 # Batches of two lengths (each costs the laws some compilations), and three rows for each of 8

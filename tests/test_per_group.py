@@ -17,7 +17,7 @@ from eqmetrics._route import arguments_of
 from .oracle import agree, batches, few, floats, fold, ROWS, spread, STEPS, taken
 from .test_devices import collectives, mesh_of, over
 from .users_metric import ColumnMean
-from .users_row_sum import MeanSquare
+from .users_sums import MeanSquare
 
 
 # ---- against the definition

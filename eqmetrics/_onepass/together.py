@@ -9,32 +9,64 @@ import jax
 from jax.core import Tracer
 from jax.extend.core import Literal
 
+from .._checks import to_array
+from .._field import layout
+from .._node import walk
 from .operations import gathering, is_gathering, operation_of
 
 
-def in_one_pass(update: Callable[[Any, Any], Any], metric: Any, outputs: Any) -> Any:
-    """`update(metric, outputs)` with all its operations done together; in eager code as one
+_Update = Callable[[Any, Any, Any], Any]
+
+
+def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+    """`update(metric, args, kwargs)` with all its operations done together; in eager code as one
     compiled program."""
     if is_gathering():
-        return update(metric, outputs)  # a part of what is gathered already
-    leaves = jax.tree.leaves((metric, outputs))
-    if any(isinstance(x, Tracer) for x in leaves):
-        return together(update, metric, outputs)
-    if all(map(_is_array, leaves)):
-        return _compiled(update, metric, outputs)
-    return update(metric, outputs)
+        return update(metric, args, kwargs)  # a part of what is gathered already
+    leaves, treedef = jax.tree.flatten(metric)
+    several, compiles = _kind(metric, treedef)
+    if any(isinstance(x, Tracer) for x in [*leaves, *jax.tree.leaves((args, kwargs))]):
+        return (together if several else _call)(update, metric, args, kwargs)
+    if compiles:
+        args = tuple(to_array("values", x) for x in args)
+        kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
+        if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
+            return _compiled(update, metric, args, kwargs)
+    return update(metric, args, kwargs)
 
 
-def together(update: Callable[[Any, Any], Any], metric: Any, outputs: Any) -> Any:
-    """`update(metric, outputs)`, which must be traced, with its operations done together."""
-    dynamic, static = eqx.partition((metric, outputs), _is_array)
+_kinds: dict[Any, tuple[bool, bool]] = {}
+
+
+def _kind(metric: Any, treedef: Any) -> tuple[bool, bool]:
+    """Whether there are several states to be updated, and whether eager code may compile the
+    update: not that of a user's class, which may look at values, nor one that grows."""
+    if treedef not in _kinds:
+        nodes = [node for _, node, _ in walk(metric)]
+        states = [node for node in nodes if layout(type(node)).arrays]
+        fixed = all(
+            _is_array(getattr(node, name)) for node in states for name in layout(type(node)).arrays
+        )
+        own = __name__.split(".")[0]
+        ours = all(type(node).__module__.split(".")[0] == own for node in nodes)
+        _kinds[treedef] = len(states) > 1, ours and fixed and bool(states)
+    return _kinds[treedef]
+
+
+def _call(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+    return update(metric, args, kwargs)
+
+
+def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+    """`update(metric, args, kwargs)`, which must be traced, with its operations done together."""
+    dynamic, static = eqx.partition((metric, args, kwargs), _is_array)
     leaves, treedef = jax.tree.flatten(dynamic)
     made: list[Any] = []
 
     def flat(*leaves):
-        m, o = eqx.combine(jax.tree.unflatten(treedef, leaves), static)
+        inputs = eqx.combine(jax.tree.unflatten(treedef, leaves), static)
         with gathering():
-            new = update(m, o)
+            new = update(*inputs)
         arrays, rest = eqx.partition(new, _is_array)
         out, out_treedef = jax.tree.flatten(arrays)
         made[:] = [out_treedef, rest]
@@ -45,7 +77,13 @@ def together(update: Callable[[Any, Any], Any], metric: Any, outputs: Any) -> An
     return eqx.combine(jax.tree.unflatten(made[0], out), made[1])
 
 
-_compiled = jax.jit(together, static_argnums=0)
+def _compile(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+    return (together if _kind(metric, jax.tree.structure(metric))[0] else _call)(
+        update, metric, args, kwargs
+    )
+
+
+_compiled = jax.jit(_compile, static_argnums=0)
 
 
 def _is_array(x: Any) -> bool:

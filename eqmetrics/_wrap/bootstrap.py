@@ -19,9 +19,8 @@ from .._ordered import dicts
 from .._reduce import stack
 from .._reduction import AbstractReduction
 from .._reduction.base import zeros
-from .._reduction.pair import add, fused, lift, Pair, sum_rows
+from .._reduction.pair import fused
 from .._route import update_of
-from .._row_sum import AbstractRowSum, Part, parts_of
 from .inside import as_floats, is_ordered, needs, of_fixed_size, taken_by, values_of
 
 
@@ -81,61 +80,10 @@ def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..
 
 # So many entries at once.
 _AT_ONCE = 2**22
-# A float holds counts below 2^24, and no weight is above 8.
-_COUNTED = 2**21
-
-
-def _is_simple(part: Part | tuple[Part, ...] | None, cells: int, samples: int) -> bool:
-    """Whether the sums of all replicates fit in one array, and counts in a float."""
-    if part is None:
-        return True
-    if not isinstance(part, Part):
-        return all(_is_simple(p, cells, samples) for p in part)
-    rows = part.values.shape[0]
-    if part.values.dtype == jnp.bool_:
-        few = rows <= _COUNTED and (part.at is None or rows * cells <= _AT_ONCE)
-    else:
-        floats = jnp.issubdtype(part.values.dtype, jnp.floating)
-        few = floats and part.at is None and rows * samples * cells <= _AT_ONCE
-    return few and part.weights is None
-
-
-def _sums(part: Part | tuple[Part, ...], weights: Array, cells: tuple[int, ...]) -> Pair:
-    """Of each replicate the sum over the rows, of shape `(2, samples, *cells)`."""
-    if not isinstance(part, Part):
-        return jnp.stack([_sums(p, weights, cells[:-1]) for p in part], axis=-1)
-    rows, *places = part.values.shape
-    values = part.values.reshape(rows, math.prod(places))
-    if part.mask is not None:
-        values = jnp.where(part.mask[:, None], values, jnp.zeros_like(values))
-    each = jnp.repeat(weights, rows // max(weights.shape[1], 1), axis=1)
-    if values.dtype != jnp.bool_:
-        # A row of weight 0 isn't there, and may be infinite.
-        w = each.T[:, :, None]
-        products = jnp.where(w > 0, values.astype(jnp.float32)[:, None, :] * w, 0)
-        return sum_rows(products).reshape(2, -1, *cells)
-    if part.at is not None:
-        place = jnp.arange(math.prod(cells), dtype=jnp.int32)
-        hits = values[:, :, None] & (part.at[:, :, None] == place[None, None, :])
-        values = sum(hits[:, i].astype(jnp.float32) for i in range(hits.shape[1]))
-    counts = jnp.dot(each, jnp.asarray(values, jnp.float32), precision="highest")
-    return lift(counts.reshape(-1, *cells))
-
-
 @fused
 def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
     """A stack of metrics, each with these rows under weights of its own."""
     samples = weights.shape[0]
-    if isinstance(metric, AbstractRowSum) and "weights" not in outputs:
-        parts = parts_of(metric, **outputs)
-        cells = {name: getattr(metric, name).shape[2:] for name in parts}
-        if all(_is_simple(p, math.prod(cells[n]), samples) for n, p in parts.items()):
-            flat, changes = weights.reshape(samples, -1), {}
-            for name, part in parts.items():
-                old = jnp.moveaxis(getattr(metric, name), 1, 0)
-                new = old if part is None else add(old, _sums(part, flat, cells[name]))
-                changes[name] = jnp.moveaxis(new, 0, 1)
-            return rebuild(metric, changes)
     if "weights" not in outputs and weights.size <= _AT_ONCE:
         try:
             return update_replicates(update_of, metric, outputs, weights.reshape(samples, -1))

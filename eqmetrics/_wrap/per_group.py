@@ -18,11 +18,10 @@ from .._reduce import reduce, stack
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add_count, fused, Pair
 from .._route import arguments_of, update_of
-from .._row_sum import AbstractRowSum, check_parts, parts_of, plus_by_group
 from .._rows import flat
 from .from_fun import FromFun
 from .from_output import FromOutput
-from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
+from .inside import as_floats, needs, of_fixed_size, taken_by, values_of
 
 
 # Of what must look at all rows anew for each group, so many entries at once.
@@ -67,21 +66,6 @@ def _check_rows(metric: Metric, group: Array, outputs: dict[str, Any]) -> None:
 
 
 @fused
-def _by_sums(
-    metric: AbstractRowSum, group: Array, taken: Array, outputs: dict[str, Any]
-) -> dict[str, Array]:
-    if "mask" in arguments_of(metric):  # it also compares its shape with that of the rows
-        outputs = outputs | {"mask": taken}
-    group, taken = flat(group), flat(taken)
-    changed = {}
-    for name, part in parts_of(metric, **outputs).items():
-        cells = jnp.moveaxis(getattr(metric, name), 0, 1)
-        cells = cells if part is None else plus_by_group(cells, part, group, taken)
-        changed[name] = jnp.moveaxis(cells, 1, 0)
-    return changed
-
-
-@fused
 def _by_rows(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
     """In one pass over the rows if the metric is a sum of what each says, else group by group."""
     takes_mask = "mask" in arguments_of(metric)
@@ -111,8 +95,9 @@ class PerGroup(AbstractExact, AbstractWrapper):
     """A metric for each group of the rows, as an integer output `group` says.
 
     The value of each group is that of the metric on the rows of that group alone. A metric that
-    is a sum over rows ([`eqmetrics.AbstractRowSum`][]: all counts, means and losses) sees every
-    row once; any other is updated with a mask for each group, which costs time by their number.
+    keeps what it knows in sums over rows ([`eqmetrics.Sums`][] and what is built on them: all
+    counts, means, losses and moments) sees every row once; any other is updated with a mask for
+    each group, which costs time by their number.
 
     **Arguments:**
 
@@ -153,11 +138,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
             raise ValueError(f"worst={worst!r}: expected 'min' or 'max', or None.")
         of_fixed_size("PerGroup", metric)
         taken_by("PerGroup", metric, "group")
-        for leaf in leaves(metric):
-            if isinstance(leaf, AbstractRowSum):
-                check_parts(leaf)
-            else:
-                needs("PerGroup", leaf, "mask", "gives each group its rows by a mask")
+        needs("PerGroup", metric, "mask", "gives each group its rows by a mask")
         self.num_groups = num_groups
         self.worst = worst
         self.metric = stack(metric, num_groups)
@@ -182,8 +163,6 @@ class PerGroup(AbstractExact, AbstractWrapper):
                 seen[key] = mask, weights, members
             own, taken, _ = seen[key][-1]
             _check_rows(metric, group, outputs)
-            if isinstance(metric, AbstractRowSum):
-                return rebuild(metric, _by_sums(metric, own, taken, outputs))
             return _by_rows(metric, own, taken, outputs)
 
         metric = update(self.metric, outputs)
