@@ -106,9 +106,13 @@ def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
             extra = x.ndim - len(shape)
             if extra > 0 and x.shape[extra:] == shape:
                 axes = x.shape[0] if extra == 1 else x.shape[:extra]
+                call = f"m.{action}({'' if action == 'compute' else '...'})"
                 what += (
                     f" It has a leading axis of {axes}: these are several states, stacked by "
-                    "`pmap` or `vmap`. Merge them into one first: `metric = metric.reduce()`."
+                    "`pmap` or `vmap`. Equal copies, as `pmap` with `update_across` returns: take "
+                    "one, `metric = eqm.unreplicate(metric)`. Each with rows of its own: merge "
+                    "them, `metric = metric.reduce()`. Models side by side: map over them, "
+                    f"`jax.vmap(lambda m: {call})(metric)`."
                 )
             raise TypeError(what)
 

@@ -130,6 +130,12 @@ def _places(pair: np.ndarray) -> str:
 def raise_if_invalid(tree: Any) -> None:
     """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
     counts = invalid_counts(tree)
+    if any(isinstance(pair, jax.core.Tracer) for _, _, pair in counts):
+        raise TypeError(
+            "`metrics.check()` was called inside `jit`, `vmap` or `scan`, where no count has a "
+            "value yet. Return the metrics from the compiled function, and check them outside; "
+            "inside, the value of `metrics.compute()` is NaN where rows were invalid."
+        )
     pairs = jax.device_get([pair for _, _, pair in counts])
     lines = [
         f"{where}{_places(pair)}: {told(count=int(np.sum(pair, dtype=np.float64)))}"

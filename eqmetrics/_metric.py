@@ -25,11 +25,13 @@ from ._wrapped import (
 
 
 def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
-    # A collection routes, and names its members.
-    if isinstance(metric, AbstractWrapper) and not isinstance(metric, AbstractCollection):
-        from ._route import check_outputs
+    if isinstance(metric, AbstractWrapper):
+        from ._route import check_by_name, check_outputs
 
-        check_outputs(metric, kwargs, positional=bool(args))
+        check_by_name(metric, args)
+        # A collection routes, and names its members.
+        if not isinstance(metric, AbstractCollection):
+            check_outputs(metric, kwargs, positional=bool(args))
 
 
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
@@ -178,15 +180,17 @@ class Metric(Node):
         return cls().update(*args, **kwargs)
 
     def reduce(self) -> Self:
-        """Merges away a leading axis of stacked states, as `pmap` or `vmap` leaves them.
+        """Merges away a leading axis of stacked states, as `pmap` or `vmap` leaves them, each
+        of which has seen rows of its own. Of equal copies, which `update_across` leaves under
+        `pmap`, [`eqmetrics.unreplicate`][] takes one; merging those warns.
 
         !!! example
 
             ```python
             import eqmetrics as eqm, jax.numpy as jnp
             import jax
-            stacked = jax.vmap(eqm.Sum().update)(jnp.ones((8, 4)))
-            assert stacked.reduce().compute() == 32.0
+            stacked = jax.vmap(eqm.Sum().update)(jnp.arange(8.0).reshape(4, 2))
+            assert stacked.reduce().compute() == 28.0
             ```
         """
         from ._reduce import reduce

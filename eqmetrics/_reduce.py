@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._checks import describe
+from ._copies import warn_of_copies
 from ._field import layout
 from ._metric import Metric
 from ._node import (
@@ -32,9 +33,17 @@ _STACKED = "eqmetrics_stacked"
 
 
 def _on_metrics(fn: Callable[..., Any], tree: _T, *rest: Any) -> _T:
-    return jax.tree.map(
-        lambda x, *xs: fn(x, *xs) if is_metric(x) else x, tree, *rest, is_leaf=is_metric
-    )
+    def one(path, x, *xs):
+        if not is_metric(x):
+            return x
+        try:
+            return fn(x, *xs)
+        except Exception as e:
+            if path:
+                e.add_note(f"In the metric at `{jax.tree_util.keystr(path)}`.")
+            raise
+
+    return jax.tree_util.tree_map_with_path(one, tree, *rest, is_leaf=is_metric)
 
 
 def merge(left: _T, right: _T) -> _T:
@@ -208,11 +217,14 @@ class _Builder:
 
 def reduce(tree: _T) -> _T:
     """Merges away the leading axis of every metric in a pytree: the same plans as
-    `all_reduce`, under `vmap`, so both give the same bits."""
-    return _on_metrics(_reduce_one, tree)
+    `all_reduce`, under `vmap`, so both give the same bits. On the host it warns of states that
+    are equal to the bit: copies are not merged, [`eqmetrics.unreplicate`][] takes one."""
+    warn_of_copies(tree)
+    return _on_metrics(reduce_one, tree)
 
 
-def _reduce_one(metric: Metric) -> Metric:
+def reduce_one(metric: Metric) -> Metric:
+    """For what may be equal by right."""
     leaves = jax.tree.leaves(metric)
     if not leaves:  # a dict without members, or what has collected nothing
         return metric

@@ -13,11 +13,34 @@ from ._checks import describe
 from ._reduction.pair import add, add_count, count_rows, from_integer, fused, lift, Pair, sum_rows
 
 
+def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
+    if values.ndim == 0:
+        return (
+            " One number for the whole batch, such as a learning rate, has no rows. Say that it "
+            f"isn't given the {name}: `metric.from_output({name}=None)`, or with a name "
+            f"`metric.from_output('lr', {name}=None)`."
+        )
+    if x.shape != values.shape or len(rows) != values.ndim - 1:
+        return ""
+    size = values.shape[-1]
+    if what == "labels" and name == "mask":
+        return (
+            " Single labels of a row are left out by their value: "
+            f"`eqm.Multilabel({size}, ignore_index=-1)`, and "
+            "`labels=jnp.where(mask, labels, -1)`."
+        )
+    return (
+        f" To give each entry of a row its own {name}, let a metric of one number read each: "
+        f"`eqm.MultiOutput(metric, {size}, shared=())`."
+    )
+
+
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
     if x.shape != rows[: x.ndim]:
         raise TypeError(
             f"`{name}` is {describe(x)} and `{what}` is {describe(values)}: `{name}` must have "
             f"the shape of the leading row axes of `{what}`, such as {rows}."
+            + _way_out(name, x, what, values, rows)
         )
     trailing = rows[x.ndim :]
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ._checks import check_shapes_of, CheckedMethod, describe
 from ._field import layout
+from ._frames import leave_out_ours
 from ._node import is_metric, Node, vary_like, walk
 from ._ordered import dicts, keep_order
 
@@ -59,7 +60,11 @@ def wrap(
         checked = made.get(type(self))
         if checked is None:  # built at the first call: annotations may name later classes
             checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
-        return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+        try:
+            return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+        except Exception as e:
+            leave_out_ours(e)
+            raise
 
     setattr(cls, name, method)
 
@@ -112,12 +117,28 @@ def paths(value: Any) -> str:
     return ", ".join(where) or "nothing"
 
 
+def _other_class(cls: type[Node], right: Any) -> str:
+    if isinstance(right, type):
+        return (
+            f"Cannot merge `{cls.__qualname__}` with the class `{right.__qualname__}`. Build it: "
+            f"`{right.__name__}()`."
+        )
+    there = type(right)
+    what = f"Cannot merge `{cls.__qualname__}` with `{there.__qualname__}`"
+    if (cls.__module__, cls.__qualname__) != (there.__module__, there.__qualname__):
+        return f"{what}."
+    return (
+        f"{what}: these are two classes of one name. It was defined again, by a notebook cell or "
+        "a reload, after one of the two was built. Build both with the class as it is now; the "
+        "old one's arrays are kept by `jax.tree.unflatten(jax.tree.structure(new), "
+        "jax.tree.leaves(old))`, if the fields are the same."
+    )
+
+
 def check_mergeable(left: Node, right: Any) -> None:
     cls = type(left)
     if type(right) is not cls:
-        raise TypeError(
-            f"Cannot merge `{cls.__qualname__}` with `{type(right).__qualname__}`."
-        )
+        raise TypeError(_other_class(cls, right))
     for name in layout(cls).static:
         a, b = getattr(left, name), getattr(right, name)
         if a is not b and a != b and (a == a or b == b):  # NaN is NaN

@@ -76,8 +76,26 @@ def check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why:
     if x.shape != shape:
         raise TypeError(
             f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
-            f"{shape} for `{name}`, {why}."
+            f"{shape} for `{name}`, {why}.{_way_out(name, x, shape, labels)}"
         )
+
+
+def _way_out(name: str, x: Array, shape: tuple[int, ...], labels: Array) -> str:
+    if x.shape == labels.shape and len(shape) == x.ndim + 1:
+        if x.ndim > 1 and x.shape[-1] == shape[-1]:
+            return (
+                " Labels that are one-hot are made classes by `labels.argmax(-1)`; a yes or no "
+                f"for each of several labels is the task `eqm.Multilabel({shape[-1]})`."
+            )
+        return (
+            " One score a row is a binary task: pass the metric `eqm.Binary()`, as in "
+            "`eqm.Accuracy(eqm.Binary())`."
+        )
+    if x.shape[:-1] == shape == labels.shape and x.shape[-1:] == (1,):
+        return f" Leave out the last axis: `{name}[..., 0]`."
+    if x.shape[:-1] == shape == labels.shape:
+        return f" Several scores a row are the task `eqm.Multiclass({x.shape[-1]})`."
+    return ""
 
 
 def narrow(labels: Array) -> Int32[Array, "..."]:

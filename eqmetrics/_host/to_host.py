@@ -54,6 +54,15 @@ def local(tree: Any) -> Any:
     return jax.tree.map(one, tree)
 
 
+def _refuse_traced(name: str, tree: Any) -> None:
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree)):
+        raise TypeError(
+            f"`eqm.{name}` was called inside `jit`, `vmap` or `scan`, where no array has a value "
+            "yet. Return the metrics from the compiled function, and read them outside; inside, "
+            "`metrics.compute()` gives arrays."
+        )
+
+
 def to_host(tree: Any) -> Any:
     """Values as Python numbers and NumPy arrays, fetched in one transfer.
 
@@ -62,6 +71,7 @@ def to_host(tree: Any) -> Any:
     each reads its own copy, and nothing is sent. Raises `eqm.InvalidDataError` if a metric
     has seen invalid rows.
     """
+    _refuse_traced("to_host", tree)
     tree = local(tree)
     raise_if_invalid(tree)
     leaves, treedef = jax.tree.flatten(jax.tree.map(_readout, tree, is_leaf=is_metric))

@@ -3,9 +3,17 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
+from .._checks import describe, nearest
 from .._metric import AbstractRelay, Metric
 from .._node import rebuild
 from .._route import arguments_of, parameters, update_of
+
+
+_HANDED_ON = "mask", "weights"
+
+
+def _told(made: Any) -> str:
+    return type(made).__name__ if isinstance(made, (tuple, list)) else describe(made)
 
 
 @final
@@ -43,22 +51,44 @@ class FromFun(AbstractRelay):
         self.metric = metric
 
     def arguments(self) -> dict[str, bool]:
-        handed_on = {
+        named = parameters(self.fn)  # first: what another function returns is the first of them
+        return named | {
             name: required
             for name, required in arguments_of(self.metric).items()
-            if name in ("mask", "weights")
+            if name in _HANDED_ON and name not in named
         }
-        return handed_on | parameters(self.fn)
 
     def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         wanted = parameters(self.fn)
         made = self.fn(**{name: outputs[name] for name in wanted if name in outputs})
         takes = arguments_of(self.metric)
-        made = dict(made) if isinstance(made, dict) else {next(iter(takes)): made}
-        for name in ("mask", "weights"):
+        made = self._by_name(made, takes)
+        for name in _HANDED_ON:
             if name in takes and name in outputs and name not in made:
                 made[name] = outputs[name]
         return rebuild(self, {"metric": update(self.metric, made)})
+
+    def _by_name(self, made: Any, takes: dict[str, bool]) -> dict[str, Any]:
+        said = getattr(self.fn, "__name__", repr(self.fn))
+        what = f"`from_fun({said})`: `{type(self.metric).__name__}` takes {', '.join(takes)}, and"
+        needed = [name for name, required in takes.items() if required]
+        wanted = "{" + ", ".join(f"{name!r}: ..." for name in needed or takes) + "}"
+        if not isinstance(made, dict):
+            if made is None:
+                raise TypeError(f"{what} the function returned None. Does it lack a `return`?")
+            if len(needed) > 1 or not (needed or takes):
+                raise TypeError(
+                    f"{what} the function returned {_told(made)}. Let it return a dict of "
+                    f"arguments: `return {wanted}`."
+                )
+            return {(needed or list(takes))[0]: made}
+        for name in made:
+            if name not in takes:
+                raise TypeError(
+                    f"{what} the function returned a dict with `{name}`.{nearest(name, takes)} "
+                    f"Let it return `{wanted}`."
+                )
+        return dict(made)
 
     def update(self, **outputs: Any) -> Self:
         return self.relay(outputs, update_of)

@@ -12,7 +12,7 @@ from .._field import stacked, state
 from .._metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
 from .._ordered import dicts, keep_order
-from .._reduce import reduce, stack
+from .._reduce import reduce_one, stack
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add_count, fused, Pair
 from .._route import arguments_of
@@ -193,7 +193,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
         values = values_of(self.metric)
         if self.worst is None:
             return dicts(values)
-        overall = keep_order(reduce(self.metric).compute())
+        overall = keep_order(reduce_one(self.metric).compute())
         low, high = (jax.tree.map(f, values, overall) for f in (_smallest, _largest))
         return {
             "groups": dicts(values),
