@@ -4,6 +4,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from ._node import is_metric
 
@@ -17,7 +18,7 @@ def _bytes(x: Any) -> np.ndarray:
 
 def _readable(x: Any) -> bool:
     """Whether it is an array on this host with a leading axis of several."""
-    if isinstance(x, jax.core.Tracer) or not isinstance(x, (jax.Array, np.ndarray)):
+    if isinstance(x, Tracer) or not isinstance(x, (jax.Array, np.ndarray)):
         return False
     here = isinstance(x, np.ndarray) or (x.is_fully_addressable and not x.is_deleted())
     return here and x.ndim > 0 and x.shape[0] > 1 and x.size > 0

@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ._checks import describe, to_array
+from ._functions import one_of_equal
 
 
 _T = TypeVar("_T")
@@ -207,8 +208,8 @@ def evaluate(
     **Arguments:**
 
     - `step`: a pure function of `(metrics, batch, mask, *args)` that returns the updated
-        metrics. Define it once, outside the loop over epochs: a new function is a new
-        compilation.
+        metrics. Define it once, outside the loop over epochs: a new function with a
+        closure is a new compilation.
     - `metrics`: a metric, or any pytree of metrics.
     - `batches`: an iterable of pytrees of arrays (NumPy, JAX, or what NumPy can read) with
         the rows as their leading axis.
@@ -235,7 +236,7 @@ def evaluate(
         assert eqm.evaluate(step, eqm.Sum(), batches, args=(2.0,)).compute() == 14
         ```
     """
-    place = _Placement(mesh)
+    place, step = _Placement(mesh), one_of_equal(step)
     if size is not None and size % place.shards:
         raise ValueError(
             f"`evaluate`: size={size} isn't a multiple of the {place.shards} devices that "

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ._checks import check_fields, check_signature, nearest
 from ._field import check_class, constant, layout, stacked, state
 from ._node import converted, finish_build, is_metric, mark_all_fresh, mark_fresh, Node, rebuild
+from ._numbers import plain_numbers
 from ._wrapped import (
     check_mergeable,
     differs,
@@ -56,6 +57,7 @@ class Metric(Node):
         # `init=False` tells type checkers, which think of dataclasses, what holds of any
         # class without an `__init__` of its own: it has its base's (PEP 681).
         super().__init_subclass__(**kwargs)  # `Generic` has one that must run
+        plain_numbers(cls)
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         if writes(cls, "update"):
             check_signature(cls, cls.__dict__["update"], issubclass(cls, AbstractWrapper))

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from ._checks import describe
 from ._metric import AbstractCollection, Metric
@@ -27,7 +28,7 @@ def doc_of(metric: AbstractCollection, **kwargs: Any) -> Any:
         inner = wl.pdoc(member, **kwargs) if isinstance(member, AbstractCollection) else None
         docs.append(wl.TextDoc(f"{name}=") + (inner or wl.TextDoc(_line(member))))
     return wl.bracketed(
-        begin=wl.TextDoc(f"{type(metric).__qualname__}("),
+        begin=wl.TextDoc(f"{type(metric).__name__}("),
         docs=docs,
         sep=wl.comma,
         end=wl.TextDoc(")"),
@@ -44,7 +45,7 @@ def _members(metric: AbstractCollection) -> dict[str, Metric]:
         owners = metric.owners()
         if any(not _is_concrete(x) or _stacked(x) for x in owners.values()):
             return owners
-    return type(metric).members(metric)
+    return metric.members()
 
 
 def _line(member: Metric) -> str:
@@ -76,14 +77,14 @@ def _name(member: Any) -> str:
 
     while isinstance(member, (FromFun, FromOutput)):
         member = member.metric
-    return type(member).__qualname__
+    return type(member).__name__
 
 
 def _is_concrete(metric: Metric) -> bool:
     leaves = jax.tree.leaves(metric)
     arrays = [x for x in leaves if isinstance(x, jax.Array)]
     return all(isinstance(x, (jax.Array, np.ndarray)) for x in leaves) and not any(
-        isinstance(x, jax.core.Tracer) or x.is_deleted() for x in arrays
+        isinstance(x, Tracer) or x.is_deleted() for x in arrays
     )
 
 

@@ -6,6 +6,8 @@ from typing import final
 
 import numpy as np
 
+from ._numbers import plain_numbers
+
 
 class AbstractTask(abc.ABC):
     """A classification task: hashable configuration, no arrays."""
@@ -50,6 +52,7 @@ def _scores(ignore_index: int | None) -> str:
 
 
 @final
+@plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Binary(AbstractTask):
     """Two classes, of which 1 is the positive one.
@@ -80,6 +83,7 @@ class Binary(AbstractTask):
 
 
 @final
+@plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Multiclass(AbstractTask):
     """One of several classes a row.
@@ -117,6 +121,7 @@ class Multiclass(AbstractTask):
 
 
 @final
+@plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Multilabel(AbstractTask):
     """Any number of labels a row, each a yes or no of its own.

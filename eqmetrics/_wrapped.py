@@ -3,6 +3,7 @@ results."""
 
 import functools as ft
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, cast, TypeVar
 
 import jax
@@ -142,7 +143,13 @@ def check_mergeable(left: Node, right: Any) -> None:
     for name in layout(cls).static:
         a, b = getattr(left, name), getattr(right, name)
         if a is not b and a != b and (a == a or b == b):  # NaN is NaN
-            raise differs(cls, name, repr(a), repr(b))
+            error = differs(cls, name, repr(a), repr(b))
+            if isinstance(a, FunctionType) and isinstance(b, FunctionType):
+                error.add_note(
+                    "A function with a closure is never equal to another, and compiles anew. Make "
+                    "it once, outside the loop, and build both with it."
+                )
+            raise error
     for (name, *here), (_, *there) in zip(left._built, right._built, strict=False):
         if here != there:  # would be broadcast, or worse
             sizes = (describe(jax.ShapeDtypeStruct(*x)) for x in (here, there))

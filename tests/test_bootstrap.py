@@ -167,7 +167,7 @@ def test_without_ids_rows_are_numbered():
 
 def test_without_ids_nothing_is_merged():
     one = mean(ids=False).update(values=jnp.arange(4.0))
-    stacked = jax.vmap(lambda x: mean(ids=False).update(values=x))(jnp.ones((2, 4)))
+    stacked = jax.vmap(lambda x: mean(ids=False).update(values=x))(jnp.arange(8.0).reshape(2, 4))
     two = eqm.MetricDict(mean=mean(ids=False))
     for call in (
         lambda: one.merge(one),

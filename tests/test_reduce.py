@@ -64,7 +64,8 @@ def test_reduce_is_the_merge_of_all(n):
 def test_what_is_not_stacked_is_not_reduced():
     with pytest.raises(TypeError, match=r"`ColumnMean.reduce\(\)`.*nothing to reduce"):
         ColumnMean(2).reduce()
-    twice = jax.vmap(jax.vmap(lambda v: ColumnMean(2).update(v)))(jnp.ones((3, 4, 5, 2)))
+    x = jnp.arange(120.0).reshape(3, 4, 5, 2)
+    twice = jax.vmap(jax.vmap(lambda v: ColumnMean(2).update(v)))(x)
     with pytest.raises(TypeError, match="leading axis of 4"):
         twice.reduce().compute()
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
@@ -13,11 +14,11 @@ from .._wrapped import nan_where_left_out
 from .quantile_sketch import bracket, QuantileSketch
 
 
-def check_quantile(q: float | tuple[float, ...]) -> float | tuple[float, ...]:
-    each = q if isinstance(q, tuple) else (q,)
+def check_quantile(q: float | Sequence[float]) -> float | tuple[float, ...]:
+    each = q if isinstance(q, Sequence) else (q,)
     if not all(0 <= x <= 1 for x in each):
         raise ValueError(f"q={q}: expected numbers from 0 to 1.")
-    return tuple(float(x) for x in q) if isinstance(q, tuple) else float(q)
+    return tuple(float(x) for x in q) if isinstance(q, Sequence) else float(q)
 
 
 def _floor(x: Pair) -> Pair:
@@ -72,7 +73,7 @@ class Quantile(AbstractReadout, AbstractBounded):
 
     **Arguments:**
 
-    - `q`: a number from 0 to 1, or a tuple of such.
+    - `q`: a number from 0 to 1, or several in a list or tuple.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
@@ -93,7 +94,7 @@ class Quantile(AbstractReadout, AbstractBounded):
     undefined: float | None = eqx.field(static=True)
     statistic: QuantileSketch
 
-    def __init__(self, q: float | tuple[float, ...], *, undefined: float | None = None):
+    def __init__(self, q: float | Sequence[float], *, undefined: float | None = None):
         self.q = check_quantile(q)
         self.undefined = undefined
         self.statistic = QuantileSketch()

@@ -3,9 +3,9 @@ from typing import final, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
-from .._custom_types import Input, Mask, Values, Weights
+from .._custom_types import Labels, Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
@@ -67,7 +67,7 @@ class ConcordanceIndex(Metric):
     undefined: float | None = eqx.field(static=True)
     kept: Buffer
     invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="predictions and targets without NaN, weights >= 0"
+        reduce=EXACT_SUM, valid="predictions and targets without NaN, events 0 or 1, weights >= 0"
     )
 
     def __init__(self, capacity: int, *, undefined: float | None = None):
@@ -81,14 +81,14 @@ class ConcordanceIndex(Metric):
         *,
         predictions: Values,
         targets: Values,
-        events: Bool[Input, "..."],
+        events: Labels,
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`targets` are the times, and `events` says whether they are of a death; all three are of
-        one shape, and every entry is a row."""
+        """`targets` are the times, and `events` says whether they are of a death, in booleans or
+        in 1 and 0; all three are of one shape, and every entry is a row."""
         batch, (p, t, e) = paired(predictions, targets, mask, weights, events=events)
-        batch = batch.without(jnp.isnan(p) | jnp.isnan(t))
+        batch = batch.without(jnp.isnan(p) | jnp.isnan(t) | ((e != 0) & (e != 1)))
         return self.replace(
             kept=appended(self.kept, batch, predictions=p, targets=t, events=e != 0),
             invalid=batch.left_out(self.invalid),

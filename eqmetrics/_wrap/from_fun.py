@@ -4,6 +4,7 @@ from typing import Any, final, Self
 import equinox as eqx
 
 from .._checks import describe, nearest
+from .._functions import one_of_equal
 from .._metric import AbstractRelay, Metric
 from .._node import rebuild
 from .._route import arguments_of, parameters, update_of
@@ -37,6 +38,7 @@ class FromFun(AbstractRelay):
     metric: Metric
 
     def __init__(self, metric: Metric, fn: Callable[..., Any]):
+        fn = one_of_equal(fn)  # before it is remembered by `parameters`
         try:
             named = parameters(fn)
         except (TypeError, ValueError):  # not callable, without a signature, not hashable
