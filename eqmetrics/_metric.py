@@ -26,11 +26,10 @@ from ._wrapped import (
 
 
 def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
-    if isinstance(metric, AbstractWrapper):
+    if isinstance(metric, AbstractWrapper):  # a collection routes, and names its members
         from ._route import check_by_name, check_outputs
 
         check_by_name(metric, args)
-        # A collection routes, and names its members.
         if not isinstance(metric, AbstractCollection):
             check_outputs(metric, kwargs, positional=bool(args))
 
@@ -182,9 +181,8 @@ class Metric(Node):
         return cls().update(*args, **kwargs)
 
     def reduce(self) -> Self:
-        """Merges away a leading axis of stacked states, as `pmap` or `vmap` leaves them, each
-        of which has seen rows of its own. Of equal copies, which `update_across` leaves under
-        `pmap`, [`eqmetrics.unreplicate`][] takes one; merging those warns.
+        """Merges away a leading axis of stacked states, each with rows of its own. Of equal copies,
+        as `pmap` leaves them, [`eqmetrics.unreplicate`][] takes one; merging those warns.
 
         !!! example
 
@@ -248,8 +246,8 @@ class Metric(Node):
         return FromOutput(self, names, renames)
 
     def from_fun(self, fn: typing.Callable[..., Any]) -> "Metric":
-        """This metric, fed with what `fn(**outputs)` returns: its first argument, or a
-        dict of its arguments.
+        """This metric, fed with what `fn(**outputs)` returns: its first argument, or a dict of its
+        arguments. A lambda without a closure may be made anew: it doesn't compile again.
 
         !!! example
 

@@ -22,6 +22,10 @@ class FromFun(AbstractRelay):
     """A metric fed with what a function of the outputs returns; made by
     `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
 
+    A function without a closure is equal to one of the same name, code, defaults and globals, so
+    that a lambda made anew each epoch neither compiles again nor refuses to merge. With a closure
+    it is a function of its own: define it once, or give what it closes over as a default.
+
     State: the metric's own. Undefined when: the metric is.
 
     !!! example
