@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 
 from ._field import layout
+from ._frames import said
 from ._metric import AbstractCollection, AbstractWrapper, Metric
 from ._node import is_fresh, is_metric, mark_fresh, rebuild
 from ._readout import AbstractPartialStatistic, AbstractReadout, AbstractStatistic
@@ -14,7 +15,6 @@ from ._route import route, union, update_of
 from ._show import doc_of
 from ._states import States
 from ._wrap.from_output import FromOutput
-from ._wrapped import check_mergeable
 
 
 # A `MetricDict` keeps the states of its members apart from their shells: the wrappers and
@@ -106,14 +106,8 @@ def _read(states: States, index: int, reads: tuple, known: dict[Any, Any]) -> An
     return known[index, reads]
 
 
-@contextlib.contextmanager
-def _named(name: str, member: Metric) -> Iterator[None]:
-    """An error of a member says whose it is."""
-    try:
-        yield
-    except Exception as e:
-        e.add_note(f"In the metric `{name}` ({type(member).__name__}).")
-        raise
+def _named(name: str, member: Metric) -> contextlib.AbstractContextManager[None]:
+    return said(f"In the metric `{name}` ({type(member).__name__}).")
 
 
 def _merged(name: str, left: Metric, right: Metric) -> Metric:
@@ -315,11 +309,6 @@ class Collection(AbstractCollection):
 
     def update(self, **outputs: Any) -> Self:
         return self.relay(outputs, update_of)
-
-    def merge(self, other: Any) -> Self:
-        check_mergeable(self, other)
-        mine, theirs = type(self).members(self), type(self).members(other)
-        return rebuild(self, {name: _merged(name, mine[name], theirs[name]) for name in mine})
 
     def compute(self) -> dict[str, Any]:
         return _computed(type(self).members(self))

@@ -1,12 +1,15 @@
-"""Tracebacks of errors that a user's own code raised."""
+"""What an error says of its place, and the tracebacks of those that a user's code raised."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import jax
 
 
-_HERE = str(Path(__file__).parent)
+_HERE = f"{Path(__file__).parent}{os.sep}"
 # What calls a user's code on behalf of ours: the checks of its arguments, and bound methods.
 _CALLERS = "jaxtyping", "equinox", "beartype"
 _NOTE = (
@@ -27,6 +30,16 @@ def _is_caller(tb: TracebackType) -> bool:
 def _is_library(tb: TracebackType) -> bool:
     """Code that users and we call alike, so that it doesn't tell whose error it is."""
     return "site-packages" in tb.tb_frame.f_code.co_filename or _is_caller(tb)
+
+
+@contextlib.contextmanager
+def said(where: str) -> Iterator[None]:
+    """An error says where it was raised."""
+    try:
+        yield
+    except Exception as e:
+        e.add_note(where)
+        raise
 
 
 def leave_out_ours(error: Exception) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from ._checks import check_fields, check_signature, nearest
 from ._field import check_class, constant, layout, stacked, state
+from ._frames import said
 from ._node import converted, finish_build, is_metric, mark_all_fresh, mark_fresh, Node, rebuild
 from ._numbers import plain_numbers
 from ._wrapped import (
@@ -53,8 +54,8 @@ class Metric(Node):
     ordered: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, init: bool = True, **kwargs: Any) -> None:
-        # `init=False` tells type checkers, which think of dataclasses, what holds of any
-        # class without an `__init__` of its own: it has its base's (PEP 681).
+        # `init=False` tells type checkers, which think of dataclasses, that a class without an
+        # `__init__` of its own has its base's (PEP 681).
         super().__init_subclass__(**kwargs)  # `Generic` has one that must run
         plain_numbers(cls)
         check_class(cls, own_merge=cls.merge is not Metric.merge)
@@ -127,7 +128,8 @@ class Metric(Node):
             right, treedef_there = jax.tree.flatten(others, is_leaf=is_metric)
             if treedef != treedef_there:
                 raise differs(type(self), name, paths(values), paths(others))
-            merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
+            with said(f"In `{type(self).__name__}.{name}`."):
+                merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
         for name in mine.stacked:
             both = getattr(self, name), getattr(other, name)
@@ -187,8 +189,7 @@ class Metric(Node):
         !!! example
 
             ```python
-            import eqmetrics as eqm, jax.numpy as jnp
-            import jax
+            import eqmetrics as eqm, jax, jax.numpy as jnp
             stacked = jax.vmap(eqm.Sum().update)(jnp.arange(8.0).reshape(4, 2))
             assert stacked.reduce().compute() == 28.0
             ```
@@ -211,8 +212,7 @@ class Metric(Node):
         !!! example
 
             ```python
-            import eqmetrics as eqm, jax.numpy as jnp
-            import jax
+            import eqmetrics as eqm, jax, jax.numpy as jnp
             f = lambda total, x: total.update_across("devices", x).compute()
             total = eqm.Sum().update(jnp.array(1.0))
             values = jax.vmap(f, in_axes=(None, 0), axis_name="devices")(total, jnp.ones(8))

@@ -10,6 +10,7 @@ from jax import lax
 from ._checks import describe
 from ._copies import warn_of_copies
 from ._field import layout
+from ._frames import said
 from ._metric import Metric
 from ._node import (
     is_fresh,
@@ -36,12 +37,10 @@ def _on_metrics(fn: Callable[..., Any], tree: _T, *rest: Any) -> _T:
     def one(path, x, *xs):
         if not is_metric(x):
             return x
-        try:
+        if not path:
             return fn(x, *xs)
-        except Exception as e:
-            if path:
-                e.add_note(f"In the metric at `{jax.tree_util.keystr(path)}`.")
-            raise
+        with said(f"In the metric at `{jax.tree_util.keystr(path)}`."):
+            return fn(x, *xs)
 
     return jax.tree_util.tree_map_with_path(one, tree, *rest, is_leaf=is_metric)
 

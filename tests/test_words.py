@@ -242,7 +242,7 @@ def test_an_error_of_a_member_names_it():
     a, b = (eqm.MetricDict(a=eqm.Accuracy(), q=eqm.Quantile(q)) for q in (0.1, 0.2))
     raises(ValueError, lambda: a.merge(b), "`q` is 0.1 here and 0.2 there", "In the metric `q` (Q")
     call = lambda: Typed(eqm.Quantile(0.1)).merge(Typed(eqm.Quantile(0.2)))
-    raises(ValueError, call, "In the metric `q` (Quantile)")
+    raises(ValueError, call, "In `Typed.q`")
     raises(ValueError, lambda: eqm.merge([a["q"]], [b["q"]]), "In the metric at `[0]`")
     c = eqm.MetricDict(n=eqm.Average(2), m=eqm.Average(2))
     d = c.replace_members(m=eqm.Average(3))
