@@ -5,6 +5,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float32
 
 from ._field import layout, state
@@ -130,7 +131,7 @@ def _places(pair: np.ndarray) -> str:
 def raise_if_invalid(tree: Any) -> None:
     """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
     counts = invalid_counts(tree)
-    if any(isinstance(pair, jax.core.Tracer) for _, _, pair in counts):
+    if any(isinstance(pair, Tracer) for _, _, pair in counts):
         raise TypeError(
             "`metrics.check()` was called inside `jit`, `vmap` or `scan`, where no count has a "
             "value yet. Return the metrics from the compiled function, and check them outside; "

@@ -2,6 +2,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from .._checks import describe
 from .._invalid import raise_if_invalid
@@ -55,7 +56,7 @@ def local(tree: Any) -> Any:
 
 
 def _refuse_traced(name: str, tree: Any) -> None:
-    if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree)):
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves(tree)):
         raise TypeError(
             f"`eqm.{name}` was called inside `jit`, `vmap` or `scan`, where no array has a value "
             "yet. Return the metrics from the compiled function, and read them outside; inside, "
