@@ -240,7 +240,7 @@ def test_bad_arguments():
         eqm.Bootstrap(eqm.LastValue(), key=KEY)
     with pytest.raises(ValueError, match="samples=1: expected a whole number from 2"):
         eqm.Bootstrap(eqm.Average(), 1, key=KEY)
-    with pytest.raises(ValueError, match="confidence=95: expected a share"):
+    with pytest.raises(ValueError, match="confidence=95.0: expected a share"):
         eqm.Bootstrap(eqm.Average(), key=KEY, confidence=95)
     with pytest.raises(TypeError, match=r"`mask` is bool\[3\] and `ids` is int32\[2\]"):
         mean()(values=np.zeros(3), mask=np.ones(3, bool), ids=np.arange(2))

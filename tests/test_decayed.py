@@ -129,7 +129,7 @@ def test_invalid_rows_dont_decay():
 @pytest.mark.parametrize(
     "metric, half_life, error, message",
     [
-        (eqm.Average(), 0, ValueError, "half_life=0: expected a number of updates above 0"),
+        (eqm.Average(), 0, ValueError, "half_life=0.0: expected a number of updates above 0"),
         (eqm.Average(), float("nan"), ValueError, "half_life=nan"),
         (eqm.Max(), 1, TypeError, "`Max.value` can't be scaled. `eqm.Windowed"),
         (
