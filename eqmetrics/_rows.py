@@ -16,8 +16,9 @@ from ._reduction.pair import add, add_count, count_rows, from_integer, fused, li
 def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
     if values.ndim == 0:
         return (
-            " One number for the whole batch has no rows: pass one for each row. If it is one of the "
-            f"step, as a learning rate is, say that it isn't given the {name}: `metric.from_output({name}=None)`, or with a name "
+            " One number for the whole batch has no rows: pass one for each row. If it is one of "
+            f"the step, as a learning rate is, say that it isn't given the {name}: "
+            f"`metric.from_output({name}=None)`, or with a name "
             f"`metric.from_output('lr', {name}=None)`."
         )
     if x.shape != values.shape or len(rows) != values.ndim - 1:
