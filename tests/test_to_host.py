@@ -246,6 +246,17 @@ def test_states_on_any_devices():
     assert eqm.to_host({"split": split, "whole": tree["b"]})["split"].tolist() == [2.0] * 16
 
 
+def test_a_mesh_in_context():
+    mesh = jax.make_mesh((8,), ("d",))
+    want = eqm.to_host(seen())
+    for state in (seen(), jax.device_put(seen(), jax.devices()[1])):
+        with jax.set_mesh(mesh):
+            jax.tree.map(np.testing.assert_array_equal, eqm.to_host(state), want)
+    with jax.set_mesh(mesh):
+        spread = jax.device_put(seen(), NamedSharding(mesh, P()))
+        jax.tree.map(np.testing.assert_array_equal, eqm.to_host(spread), want)
+
+
 # ---- states side by side
 
 

@@ -108,7 +108,11 @@ def train(x: np.ndarray, y: np.ndarray) -> State:
                 state = jitted_step(state, jnp.asarray(x[r]), jnp.asarray(y[r]))
         else:
             state = scan_epoch(state, jnp.asarray(x[rows]), jnp.asarray(y[rows]))
-        progress.set_postfix(eqm.to_host(state.metrics, flat=True))
+        values = eqm.to_host(state.metrics, flat=True)
+        progress.set_postfix(values)
+        if progress.disable:  # no terminal that a bar could move in
+            told = "  ".join(f"{name} {x:.4f}" for name, x in values.items())
+            print(f"epoch {epoch + 1:2} of {EPOCHS}  {told}", flush=True)
     return state
 
 

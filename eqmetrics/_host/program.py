@@ -1,5 +1,6 @@
 """The values of the metrics in a pytree, from one compiled program for each structure."""
 
+import contextlib
 import math
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from jax.errors import (
     TracerArrayConversionError,
     TracerIntegerConversionError,
 )
+from jax.sharding import Mesh
 
 from .._invalid import invalid_counts
 from .._metric import AbstractCollection, AbstractExact
@@ -195,9 +197,13 @@ class Plan:
         if not self.traceable:
             return None
         try:
-            if not jax.config.jax_debug_nans:  # pyright: ignore[reportAttributeAccessIssue]
-                return self._program(stacked, alone and not stacked, leaves)
-            with jax.debug_nans(False):  # undefined is NaN, and no error
+            with contextlib.ExitStack() as stack:
+                if jax.config.jax_debug_nans:  # pyright: ignore[reportAttributeAccessIssue]
+                    stack.enter_context(jax.debug_nans(False))  # undefined is NaN, and no error
+                if alone and leaves and not jax.sharding.get_abstract_mesh().empty:
+                    # The mesh in context has other devices, perhaps those of other processes.
+                    mesh = Mesh(np.array(list(leaves[0].devices())), "one")
+                    stack.enter_context(jax.set_mesh(mesh))
                 return self._program(stacked, alone and not stacked, leaves)
         except _HOST_ONLY:
             if stacked:
