@@ -116,7 +116,9 @@ def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any
         return type(m).update(m, **outputs, mask=taken & own)
 
     place = jnp.arange(groups, dtype=jnp.int32)
-    size = max(1, min(groups, _AT_ONCE // max(taken.size, 1)))
+    size = 1  # where `jax.export` leaves the number of rows open
+    if isinstance(taken.size, int):
+        size = max(1, min(groups, _AT_ONCE // max(taken.size, 1)))
     return jax.lax.map(one, (metric, place), batch_size=size)
 
 
