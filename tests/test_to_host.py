@@ -50,6 +50,7 @@ def test_flat_is_what_a_logger_takes():
         "train/metrics/z": pytest.approx(2 / 3),
         "train/metrics/best/value": 0.5,
         "train/metrics/best/step": 0.0,
+        "train/metrics/best/since": 0.0,
         "train/metrics/rows": 3.0,
         "train/step": 3.0,
     }
@@ -67,7 +68,7 @@ def test_flat_is_what_a_logger_takes():
 def test_flat_with_arrays_by_their_index():
     flat = eqm.to_host(seen(), flat=True, arrays="spread")
     assert [name for name in flat if name.startswith("f1")] == ["f1/0", "f1/1", "f1/2"]
-    assert flat["confusion/0/1"] == 1.0 and len(flat) == 1 + 3 + 9 + 2 + 1
+    assert flat["confusion/0/1"] == 1.0 and len(flat) == 1 + 3 + 9 + 3 + 1
     with pytest.raises(ValueError, match="arrays='all': expected 'omit' or 'spread'"):
         eqm.to_host(seen(), flat=True, arrays="all")  # pyright: ignore[reportArgumentType]
 
