@@ -99,8 +99,8 @@ def test_flat_fetches_no_model(monkeypatch):
 class Counted(eqm.Metric):
     """Says how often its `compute` was called."""
 
-    total: Float[Array, ""] = eqm.state(reduce="sum")
     calls: list[int] = eqx.field(static=True)
+    total: Float[Array, ""] = eqm.state(reduce="sum")
 
     def __init__(self, calls: list[int]):
         self.total, self.calls = jnp.zeros(()), calls
@@ -151,8 +151,8 @@ def test_values_are_those_of_compute():
 class OnHost(eqm.Metric):
     """Its `compute` looks into its arrays, and gives what is no array."""
 
-    total: Float32[Array, "2"] = eqm.state(reduce=eqm.exact_sum, valid="values >= 0")
     calls: Any = eqx.field(static=True)
+    total: Float32[Array, "2"] = eqm.state(reduce=eqm.exact_sum, valid="values >= 0")
 
     def __init__(self, calls: Any):
         self.total, self.calls = jnp.zeros(2), calls

@@ -2,6 +2,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jax.sharding import SingleDeviceSharding
 
 from .._checks import describe
@@ -37,7 +38,7 @@ def _placed(leaves: list[Any]) -> tuple[list[Any], bool, bool]:
     """The arrays of this process, whether one program can read them, and whether they are on
     one device: of replicated ones one copy is enough."""
     for kind in set(map(type, leaves)):
-        if not issubclass(kind, jax.Array) or issubclass(kind, jax.core.Tracer):
+        if not issubclass(kind, jax.Array) or issubclass(kind, Tracer):
             return local(leaves), False, False
     if _on_one_device(leaves):
         return leaves, True, True

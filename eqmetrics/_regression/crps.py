@@ -77,6 +77,7 @@ class CRPSEnsemble(AbstractLossSums):
         x = s - t[:, None]
         if members is None:
             return self.of(batch, _score(jnp.sort(x, axis=1), x.shape[1]))
+        members = jnp.asarray(members)
         if members.shape not in (shape, shape[-1:]):
             raise TypeError(
                 f"`members` is {describe(members)} and `samples` has the shape {shape}: "

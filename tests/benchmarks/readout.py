@@ -62,7 +62,7 @@ def main() -> None:
                 check=True,
             )
             results.append(json.loads(run.stdout.splitlines()[-1]))
-    rows = [
+    rows: list[list[object]] = [
         [name, *(si(statistics.median(r[k] for r in taken[kind])) for k in ("first", "later"))]
         for kind, name in names.items()
     ]
