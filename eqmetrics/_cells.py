@@ -29,6 +29,8 @@ def add_rows(
 ) -> Float32[Array, "2 *shape"]:
     """Adds 1 to the cell of each row that is taken; cells are numbered as if they were flat."""
     size, count = cells[0].size, index.shape[0]
+    if not isinstance(count, int):
+        count = 2**31  # a size that `jax.export` leaves open may be any
     if size <= 8 * count or count > 2**22:
         # Other rows are counted in one cell more: a flag a row would have to be converted.
         index = everywhere(jnp.where(taken, index, size))

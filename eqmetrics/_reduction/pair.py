@@ -132,6 +132,8 @@ def _reduce_axis_jvp(axis, primals, tangents):
 def _joinable(x: Array) -> int:
     """How many rows may become one, so that no device gives rows to another."""
     count = x.shape[0]
+    if not isinstance(count, int):
+        return 1  # a size that `jax.export` leaves open
     if any(axis is not None for axis in jax.typeof(x).sharding.spec[:1]):
         return 1
     if on_one_device() or jax.device_count() == 1:
@@ -171,11 +173,11 @@ def _sum(high: Array, low: Array, joinable: Callable[[Array], int]) -> Pair:
     # XLA's CPU reduces a long axis row after row (a million rows: 945 us), a short one before
     # columns in vectors (131 us; a plain sum 46; 1000 x 1000: 183 and 91), and is best at
     # neighbours where there are few numbers (4096: 7 us, in the way before 13; a plain sum 4).
-    while high.ndim == 1 and high.shape[0] >= 8192 and joinable(high) >= 512:
+    while high.ndim == 1 and joinable(high) >= 512 and high.shape[0] >= 8192:
         high, low = _reduce_blocks(high, low, 16, 32)
-    while high.ndim == 1 and high.shape[0] > 32 and joinable(high) >= 2:
+    while high.ndim == 1 and joinable(high) >= 2 and high.shape[0] > 32:
         high, low = _add_neighbours(high, low, joinable(high))
-    while high.ndim > 1 and high.shape[0] >= 16 and joinable(high) >= 2:
+    while high.ndim > 1 and joinable(high) >= 2 and high.shape[0] >= 16:
         high, low = _reduce_blocks(high, low, min(8, joinable(high)), 1)
     # A reduction of several ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
