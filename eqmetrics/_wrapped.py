@@ -8,6 +8,7 @@ from typing import Any, cast, TypeVar
 import jax
 import jax.numpy as jnp
 
+from ._axes import automatic
 from ._checks import check_shapes_of, CheckedMethod, describe
 from ._field import layout
 from ._node import is_metric, Node, vary_like, walk
@@ -54,6 +55,7 @@ def wrap(
         if check is not None:
             check(metric, args, kwargs)
 
+    @automatic
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
         checked = made.get(type(self))
@@ -68,6 +70,7 @@ def wrap_merge(cls: type[Node]) -> None:
     """The check that the derived `merge` makes, before the one that a class writes."""
     fn = cls.__dict__["merge"]
 
+    @automatic
     @ft.wraps(fn)
     def merge(self, other):
         check_mergeable(self, other)

@@ -132,8 +132,6 @@ def _reduce_axis_jvp(axis, primals, tangents):
 def _joinable(x: Array) -> int:
     """How many rows may become one, so that no device gives rows to another."""
     count = x.shape[0]
-    if any(axis is not None for axis in jax.typeof(x).sharding.spec[:1]):
-        return 1
     if on_one_device() or jax.device_count() == 1:
         return count
     # Under `jit` XLA may have put the rows on any number of the devices that divides them:
