@@ -60,11 +60,13 @@ def _run(fn: Callable, mesh: AbstractMesh, first: Any, args: tuple, kwargs: dict
         given[id(inner)] = inner, x
         return inner
 
-    def leave(x, spec):
+    def leave(x, like=None):
         if not isinstance(x, jax.Array):
             return x
         if id(x) in given:  # handed back as it came
             return given[id(x)][1]
+        same = isinstance(like, jax.Array) and like.shape == x.shape
+        spec = jax.typeof(like).sharding.spec if same else PartitionSpec()
         return reshard(x, NamedSharding(mesh, spec))
 
     explicit = dict.fromkeys(mesh.explicit_axes, AxisType.Auto)
@@ -74,7 +76,6 @@ def _run(fn: Callable, mesh: AbstractMesh, first: Any, args: tuple, kwargs: dict
         out = fn(*jax.tree.map(enter, (first, *args)), **named)
     leaves, treedef = jax.tree.flatten(keep_order(out))
     before, same = jax.tree.flatten(first)
-    specs = [PartitionSpec()] * len(leaves)
-    if treedef == same:
-        specs = [jax.typeof(x).sharding.spec for x in before]
-    return dicts(jax.tree.unflatten(treedef, map(leave, leaves, specs)))
+    if treedef != same:
+        return dicts(jax.tree.unflatten(treedef, [leave(x) for x in leaves]))
+    return jax.tree.unflatten(treedef, map(leave, leaves, before))

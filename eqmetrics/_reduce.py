@@ -55,7 +55,12 @@ def compute(tree: Any) -> Any:
 
 def unreplicate(tree: _T) -> _T:
     """Takes the first of the equal copies that `pmap` leaves of every metric."""
-    return _on_metrics(lambda m: jax.tree.map(lambda x: x[0], m), tree)
+    return _on_metrics(_first, tree)
+
+
+@automatic
+def _first(metric: _M) -> _M:
+    return jax.tree.map(lambda x: x[0], metric)
 
 
 def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:

@@ -138,9 +138,9 @@ OWN = [n for n in ROWS if any(_has_own_merge(m) for _, m, _ in walk(ROWS[n][0]))
 
 @pytest.mark.parametrize("outer", ["vmap", "pmap"])
 def test_a_merge_of_its_own_reduces_over_two_axes(outer):
-    # In one program: each has its price. Of the second axis the last part has no pair.
+    # In one program: each has its price. Of three parts the last has no pair at first.
     assert {"Moments", "Buffer", "Reservoir", "Spearman"} <= set(OWN)
-    shape = {"vmap": (2, 3), "pmap": (3, 2)}[outer]
+    shape = {"vmap": (2, 3), "pmap": (2, 2)}[outer]
     metrics = {n: ROWS[n][0] for n in OWN}
     join = lambda *parts: jnp.asarray(np.concatenate(parts)[:24])
     rows = {n: jax.tree.map(join, *ROWS[n][1]) for n in OWN}
