@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, cast, TypeVar
 
 import jax
+from jax.core import Tracer
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, reshard
 
 from ._ordered import dicts, keep_order
@@ -20,21 +21,22 @@ from ._ordered import dicts, keep_order
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _mesh_of(x: jax.Array) -> AbstractMesh:
-    return jax.typeof(x).sharding.mesh
-
-
 def _explicit(tree: Any) -> AbstractMesh | None:
     """The mesh in context, or else that of the arrays, if any of its axes is explicit."""
     context = jax.sharding.get_abstract_mesh()
     if not context.empty:
         return context if context.explicit_axes else None
     for x in jax.tree.leaves(tree):
-        if isinstance(x, jax.Array):
-            mesh = _mesh_of(x)
+        # Eager code asks at every call: of an array on one device this is a tenth of its type.
+        if isinstance(x, Tracer) or (isinstance(x, jax.Array) and _on_a_mesh(x)):
+            mesh = jax.typeof(x).sharding.mesh
             if not mesh.empty and mesh.explicit_axes:
                 return mesh
     return None
+
+
+def _on_a_mesh(x: jax.Array) -> bool:
+    return type(x.sharding) is NamedSharding
 
 
 def automatic(fn: _F) -> _F:
