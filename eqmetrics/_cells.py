@@ -1,9 +1,7 @@
 """Counts in cells: rows added to an array of pairs by index, in O(rows), exactly."""
 
-import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
 from ._node import vary_like
@@ -16,13 +14,6 @@ from ._reduction.pair import add, from_integer, fused, lift, Pair, renormalise, 
 _PROMISE = "promise_in_bounds"
 
 
-def everywhere(x: Array) -> Array:
-    """A few bytes a row go to every device where mesh axes are explicit: a scatter or a sort
-    of rows that are apart is refused there, and XLA's own plan for automatic axes."""
-    apart = any(axis is not None for axis in jax.typeof(x).sharding.spec)
-    return jax.sharding.reshard(x, PartitionSpec()) if apart else x
-
-
 @fused
 def add_rows(
     cells: Float32[Array, "2 *shape"], index: Int32[Array, "rows"], taken: Bool[Array, "rows"]
@@ -33,7 +24,7 @@ def add_rows(
         count = 2**31  # a size that `jax.export` leaves open may be any
     if size <= 8 * count or count > 2**22:
         # Other rows are counted in one cell more: a flag a row would have to be converted.
-        index = everywhere(jnp.where(taken, index, size))
+        index = jnp.where(taken, index, size)
         new = jnp.zeros(size + 1, jnp.int32).at[index].add(1, mode=_PROMISE)[:size]
         new = new.reshape(cells.shape[1:])
         if count >= 2**24:
@@ -41,7 +32,7 @@ def add_rows(
         # A float holds such a count: half the work of adding two pairs.
         high, error = two_sum(cells[0], new.astype(jnp.float32))
         return renormalise(high, cells[1] + error)
-    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
+    index = jnp.where(taken, index, 0)
     # Only the cells that are touched. The low half of a count below 2^48 is a whole number
     # of at most 2^23, so a scatter of ones into it is exact; every row then renormalises its
     # cell, and rows of one cell write the same.
@@ -60,7 +51,7 @@ def add_weights(
     weights: Float32[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's weight to its cell; rows of weight 0 may have any index."""
-    return _add_pairs(cells, everywhere(index), lift(everywhere(weights)))
+    return _add_pairs(cells, index, lift(weights))
 
 
 @fused
@@ -72,7 +63,6 @@ def add_values(
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's pair to its cell; rows that aren't taken may hold anything."""
     index, high, low = (jnp.where(taken, x, 0) for x in (index, *values))
-    index, high, low = map(everywhere, (index, high, low))
     return _add_pairs(cells, index, jnp.stack([high, low]))
 
 

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ._axes import automatic
 from ._checks import check_fields, check_signature, nearest
 from ._field import check_class, constant, layout, stacked, state
 from ._frames import said
@@ -104,6 +105,7 @@ class Metric(Node):
         mark_fresh(new)
         return new
 
+    @automatic
     def merge(self, other: Any) -> Self:
         """A new metric that has seen what both have seen.
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ._axes import automatic
 from ._checks import describe
 from ._copies import warn_of_copies
 from ._field import layout
@@ -62,7 +63,12 @@ def compute(tree: Any) -> Any:
 
 def unreplicate(tree: _T) -> _T:
     """Takes the first of the equal copies that `pmap` leaves of every metric."""
-    return _on_metrics(lambda m: jax.tree.map(lambda x: x[0], m), tree)
+    return _on_metrics(_first, tree)
+
+
+@automatic
+def _first(metric: _M) -> _M:
+    return jax.tree.map(lambda x: x[0], metric)
 
 
 def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
@@ -81,20 +87,29 @@ def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
     return [back(y, x) for y, x in zip(sent, arrays, strict=True)]
 
 
-def _by_merging(metric: Metric, axis_name: Any, size: int) -> Metric:
-    """For a class with a merge of its own: pairs of devices, in log depth."""
-    index = lax.axis_index(axis_name)
-    step = 1
+def _by_merging(metric: Metric, axis_name: str | tuple[str, ...]) -> Metric:
+    """For a class with a merge of its own: pairs of devices, in log depth. Of several axes the
+    last comes first, so that the parts merge in the order of their index over all of them: a
+    permutation over more than one axis is known to `shard_map`, and not to `vmap`."""
+    axes = (axis_name,) if isinstance(axis_name, str) else axis_name
+    for axis in reversed(axes):
+        metric = _merged_to_first(metric, axis)
+    leaves, treedef = jax.tree.flatten(metric)
+    return jax.tree.unflatten(treedef, _from_first(leaves, axis_name))
+
+
+def _merged_to_first(metric: Metric, axis: str) -> Metric:
+    """The first of an axis has the merge of all; the others hold parts of it."""
+    index, size, step = lax.axis_index(axis), lax.axis_size(axis), 1
     while step < size:
         moves = [(i, (i - step) % size) for i in range(size)]  # vmap takes whole permutations
-        other = jax.tree.map(lambda x: lax.ppermute(x, axis_name, moves), metric)
+        other = jax.tree.map(lambda x: lax.ppermute(x, axis, moves), metric)
         merges = (index % (2 * step) == 0) & (index + step < size)
         metric = jax.tree.map(
             lambda new, old: jnp.where(merges, new, old), metric.merge(other), metric
         )
         step *= 2
-    leaves, treedef = jax.tree.flatten(metric)
-    return jax.tree.unflatten(treedef, _from_first(leaves, axis_name))
+    return metric
 
 
 def _has_own_merge(metric: Metric) -> bool:
@@ -136,7 +151,7 @@ def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) ->
 def _plans(metric: Metric, axis_name: Any, size: int, plans: list, depth: int = 0) -> Any:
     """Collects the plans of a metric; returns what builds it from their results."""
     if _has_own_merge(metric):
-        return lambda _: _stacked(lambda m: _by_merging(m, axis_name, size), depth)(metric)
+        return lambda _: _stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
     mine = layout(type(metric))
     builders: dict[str, Any] = {}
     for reduction, names in mine.groups:
@@ -180,6 +195,7 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
             )
 
 
+@automatic
 def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
     `vmap`: one collective per kind for all of them."""
@@ -222,6 +238,7 @@ def reduce(tree: _T) -> _T:
     return _on_metrics(reduce_one, tree)
 
 
+@automatic
 def reduce_one(metric: Metric) -> Metric:
     """For what may be equal by right."""
     leaves = jax.tree.leaves(metric)

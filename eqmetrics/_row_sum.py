@@ -9,7 +9,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from ._cells import add_rows, add_values, add_weights, everywhere
+from ._cells import add_rows, add_values, add_weights
 from ._checks import nearest
 from ._field import layout
 from ._metric import Metric
@@ -178,17 +178,17 @@ def _total(part: Part) -> Pair:
 
 
 def _scattered(cells: Float32[Array, "2 cells"], index: Array, part: Part) -> Pair:
-    values = everywhere(part.values).reshape(index.shape)
-    index, taken = everywhere(index), jnp.ones(index.shape, bool)
+    values = part.values.reshape(index.shape)
+    taken = jnp.ones(index.shape, bool)
     if part.mask is not None:
-        taken &= everywhere(part.mask)[:, None]
+        taken &= part.mask[:, None]
     integers = jnp.issubdtype(values.dtype, jnp.integer)
     # Place after place and not row after row: so they were put side by side.
     if values.dtype == jnp.bool_:
         taken, index = (taken & values).T, index.T.ravel()
         if part.weights is None:
             return add_rows(cells, index, taken.ravel())
-        each = everywhere(part.weights)
+        each = part.weights
         if values.shape[1] <= 8:
             # XLA's CPU keeps what is concatenated, and computes the rest anew in each scatter.
             places = [jnp.where(row, each, 0) for row in taken]
@@ -196,7 +196,7 @@ def _scattered(cells: Float32[Array, "2 cells"], index: Array, part: Part) -> Pa
         return add_weights(cells, index, jnp.where(taken, each[None, :], 0).ravel())
     pairs = from_integer(values) if integers else lift(values.astype(jnp.float32))
     if part.weights is not None:
-        pairs = pairs * everywhere(part.weights)[None, :, None]
+        pairs = pairs * part.weights[None, :, None]
     pairs = jnp.swapaxes(pairs, 1, 2).reshape(2, -1)
     return add_values(cells, index.T.ravel(), pairs, taken.T.ravel())
 

@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32
 
 from ._checks import describe
@@ -133,12 +131,6 @@ def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
 def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
     """All axes before the trailing `shape` as one: `(rows, *shape)`."""
     rows = x.shape[: x.ndim - len(shape)]
-    spec = jax.typeof(x).sharding.spec
-    if any(axis is not None for axis in spec[1 : len(rows)]):
-        # Only the first axis may be spread over explicit mesh axes when it is joined with
-        # others; over automatic ones XLA gathers the others by itself.
-        whole = [None] * (len(rows) - 1)
-        x = jax.sharding.reshard(x, PartitionSpec(spec[0], *whole, *spec[len(rows) :]))
     return x.reshape(math.prod(rows), *shape)
 
 

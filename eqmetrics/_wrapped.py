@@ -9,6 +9,7 @@ from typing import Any, cast, TypeVar
 import jax
 import jax.numpy as jnp
 
+from ._axes import automatic
 from ._checks import check_shapes_of, CheckedMethod, describe
 from ._field import layout
 from ._frames import leave_out_ours
@@ -56,6 +57,7 @@ def wrap(
         if check is not None:
             check(metric, args, kwargs)
 
+    @automatic
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
         checked = made.get(type(self))
@@ -74,6 +76,7 @@ def wrap_merge(cls: type[Node]) -> None:
     """The check that the derived `merge` makes, before the one that a class writes."""
     fn = cls.__dict__["merge"]
 
+    @automatic
     @ft.wraps(fn)
     def merge(self, other):
         check_mergeable(self, other)

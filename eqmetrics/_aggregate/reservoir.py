@@ -7,7 +7,6 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Shaped, UInt32
 
-from .._cells import everywhere
 from .._checks import describe
 from .._custom_types import Labels, Mask, Values
 from .._field import constant, state
@@ -79,8 +78,8 @@ def _updated(key: Array, priorities: Array, values: Array, new: Array, ids: Arra
     if batch.mask is not None:
         own = jnp.where(batch.mask[:, None], own, jnp.uint32(0))
     joined = (
-        jnp.concatenate([priorities, everywhere(own)]),
-        jnp.concatenate([values, everywhere(batch.values.astype(values.dtype))]),
+        jnp.concatenate([priorities, own]),
+        jnp.concatenate([values, batch.values.astype(values.dtype)]),
     )
     return _top(len(priorities), *joined)
 

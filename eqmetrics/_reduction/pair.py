@@ -134,8 +134,6 @@ def _joinable(x: Array) -> int:
     count = x.shape[0]
     if not isinstance(count, int):
         return 1  # a size that `jax.export` leaves open
-    if any(axis is not None for axis in jax.typeof(x).sharding.spec[:1]):
-        return 1
     if on_one_device() or jax.device_count() == 1:
         return count
     # Under `jit` XLA may have put the rows on any number of the devices that divides them:
