@@ -30,7 +30,8 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
     value of -1 or less are invalid. If all errors of the logarithms are below $10^{-15}$ the value
-    is NaN: their squares leave the range of float32. Source: scikit-learn, `mean_squared_log_error`.
+    is NaN: their squares leave the range of float32. Source: scikit-learn,
+    `mean_squared_log_error`.
 
     !!! example
 
