@@ -92,10 +92,12 @@ class PartialAUROC(AbstractPointScore):
         start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
         # What a perfect order has more, which is exactly 0 if that is what there is.
         lost = _sum((end - start) * 0.5 * ((1 - at_start) + (1 - at_end)))
-        if self.standardized:
-            return 1 - lost / (2 * self.max_fpr - self.max_fpr**2)
         area = _sum((end - start) * 0.5 * (at_start + at_end))
-        return jnp.where(area < lost, area, self.max_fpr - lost)
+        if not self.standardized:
+            return jnp.where(area <= lost, area, self.max_fpr - lost)
+        least, most = self.max_fpr**2 / 2, self.max_fpr
+        small = 0.5 * (1 + (area - least) / (most - least))
+        return jnp.where(area <= lost, small, 1 - 0.5 * lost / (most - least))
 
 
 @final
@@ -168,4 +170,4 @@ class LogAUC(AbstractPointScore):
         rise = slope * ((end - start) - start * log)
         area, lost = _sum(at_start * log + rise), _sum((1 - at_start) * log - rise)
         length = math.log(self.max_fpr / self.min_fpr)
-        return jnp.where(area < lost, area / length, 1 - lost / length)
+        return jnp.where(area <= lost, area / length, 1 - lost / length)
