@@ -62,8 +62,8 @@ class Binary(AbstractTask):
 
     **Arguments:**
 
-    - `threshold`: a row is positive where its probability is greater; logits are compared
-        with the log-odds of it.
+    - `threshold`: a row is positive where its probability is greater, and not where it is equal
+        (torcheval: there too); logits are compared with the log-odds of it.
     - `ignore_index`: rows with this label are left out.
     """
 
@@ -97,7 +97,8 @@ class Multiclass(AbstractTask):
     - `top_k`: a row is right if its label is among the `top_k` highest scores. Otherwise it
         counts as a prediction of the highest.
     - `ignore_index`: rows with this label are left out. If it is one of the classes, so is
-        the class, from averages.
+        the class, from averages, the micro one too: a prediction of it is a miss of the row's
+        own class, and nobody's false positive.
     """
 
     num_classes: int

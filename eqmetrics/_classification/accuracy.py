@@ -50,8 +50,9 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
 
     @property
     def valid(self) -> str:
-        any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
-        return any_classes if self.task is None else self.task.valid
+        if self.task is not None:
+            return self.task.valid
+        return "labels in [0, classes), scores without NaN, probabilities in [0, 1], weights >= 0"
 
     def see(self, inputs: Inputs) -> Parts:
         hit, d = hits(self.task, inputs)

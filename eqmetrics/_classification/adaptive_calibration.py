@@ -3,6 +3,7 @@ from typing import final, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from .._cells import cumulated
@@ -194,7 +195,7 @@ class AdaptiveCalibrationError(AbstractReadout):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
         `(classes,)` per class."""
-        edges = jnp.arange(self.bins + 1, dtype=jnp.float32) / self.bins
+        edges = jnp.asarray(np.arange(self.bins + 1) / self.bins, jnp.float32)
         gaps, total = _gaps(self.statistic.cells, edges)
         shares = jnp.full_like(gaps, 1 / self.bins)
         values = norm_of(jnp.abs(gaps), shares, self.norm)

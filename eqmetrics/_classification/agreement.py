@@ -146,7 +146,8 @@ class MatthewsCorrelation(AbstractReadout):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
-        [`eqmetrics.Multilabel`][]: the mean over the labels.
+        [`eqmetrics.Multilabel`][]: the mean over the labels (torchmetrics: that of their summed
+        table).
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, all

@@ -1,17 +1,24 @@
 import functools as ft
-from typing import final, get_args, Literal
+from typing import ClassVar, final, get_args, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Bool
 
 from .._cells import cumulated
-from .._reduction.pair import add, divide, fused, multiply, sum_pairs, to_float
+from .._reduction.pair import add, divide, fused, lift, multiply, Pair, sum_pairs, to_float
 from .._task import AbstractTask, Multiclass
-from .average import AverageKind, check_average, mean_of
-from .rank_score import AbstractRankScore, each_against_the_others, Interval, scores_of_all
+from .average import AverageKind, check_average
+from .rank_score import (
+    AbstractRankScore,
+    each_against_the_others,
+    Interval,
+    mean_between,
+    ROUNDING,
+    scores_of_all,
+)
 from .score_statistic import AbstractScores, Cells
 
 
@@ -19,19 +26,15 @@ MultiClass = Literal["ovr", "ovo"]
 
 
 @fused
-def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Float32[Array, "classes"]]:
+def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Pair]:
     """Of all pairs of classes, in both orders, and the weight of each class."""
 
     def one(other):
         return ft.reduce(Interval.meet, map(AUROC.interval, statistic.against(other)))
 
-    weights = to_float(statistic.totals()[1])
-    found = lax.map(one, jnp.arange(len(weights), dtype=jnp.int32))
+    weights = statistic.totals()[1]
+    found = lax.map(one, jnp.arange(weights.shape[1], dtype=jnp.int32))
     return Interval(*(jnp.where(statistic.mixed(), jnp.nan, x) for x in found)), weights
-
-
-# What rounding a ratio of pairs to float32, and moving it, can add.
-ROUNDING = 1e-7
 
 
 @final
@@ -78,6 +81,7 @@ class AUROC(AbstractRankScore):
     """
 
     task: AbstractTask = eqx.field(static=True)
+    least: ClassVar[float] = 0.0
     average: AverageKind = eqx.field(static=True)
     multi_class: MultiClass = eqx.field(static=True)
     statistic: AbstractScores
@@ -113,10 +117,16 @@ class AUROC(AbstractRankScore):
         found, weights = _of_pairs(self.statistic)
         part = self.task.takes_part()
         defined = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
-        rows = weights[:, None] + weights[None, :] if self.average == "weighted" else 1.0
-        defined &= (weights[:, None] > 0) & (weights[None, :] > 0)
-        weights = jnp.where(defined, rows, 0).ravel()
-        return Interval(*(mean_of(x.ravel(), weights, self.undefined) for x in found))
+        some = weights[0] > 0
+        defined &= some[:, None] & some[None, :]
+        rows = lift(jnp.ones(defined.shape, jnp.float32))
+        if self.average == "weighted":
+            both = weights[:, :, None], weights[:, None]
+            rows = add(*(jnp.broadcast_to(x, rows.shape) for x in both))
+        rows = jnp.where(defined, rows, 0).reshape(2, -1)
+        return mean_between(
+            Interval(*(x.ravel() for x in found)), rows, self.undefined, least=self.least
+        )
 
     @staticmethod
     def interval(cells: Cells) -> Interval:

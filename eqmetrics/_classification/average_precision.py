@@ -1,4 +1,4 @@
-from typing import final
+from typing import ClassVar, final
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
@@ -49,6 +49,8 @@ class AveragePrecision(AbstractRankScore, init=False):
         assert abs(precision(logits=logits, labels=labels) - (1 + 2 / 3) / 2) < 1e-6
         ```
     """
+
+    least: ClassVar[float] = 0.0
 
     def intervals(self) -> Interval:
         return each_against_the_others(self)

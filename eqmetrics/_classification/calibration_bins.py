@@ -19,7 +19,7 @@ from .._rows import weighted_sum
 from .._task import AbstractTask, Multiclass, Multilabel
 from .decision import best
 from .inputs import Inputs
-from .scores import Scores, scores_of
+from .scores import Scores, scores_of, softmax
 
 
 def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
@@ -27,10 +27,10 @@ def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
     x = s.scores
     if s.labels.ndim == 2:
         return jax.nn.sigmoid(x) if s.are_logits else x, s.labels, s.taken
-    p = jax.nn.softmax(x, axis=-1) if s.are_logits else x
+    p = softmax(x) if s.are_logits else x
     if per_class:
         return p, *s.each()
-    index, top, _ = best(p)
+    index, top, _ = best("logits", p)
     return top[:, None], (index == s.labels)[:, None], s.taken[:, None]
 
 

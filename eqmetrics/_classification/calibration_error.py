@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._ratio import ratio
 from .._readout import AbstractReadout
 from .._reduction.pair import add, sum_pairs, to_float
 from .._rows import undefined_as
@@ -118,7 +119,7 @@ class CalibrationError(AbstractReadout):
         gap = jnp.abs(to_float(add(right, -confidence)))
         each, total = to_float(weight), to_float(sum_pairs(jnp.moveaxis(weight, -1, 1)))
         gap = jnp.where(each > 0, gap / each, 0)
-        shares = each / total[:, None]
+        shares = ratio(each, total[:, None])
         values = norm_of(gap, shares, self.norm)
         apart = self.task if self.statistic.apart else None
         return averaged(values, total > 0, apart, self.average, self.undefined)

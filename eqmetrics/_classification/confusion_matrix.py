@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._metric import AbstractExact
+from .._ratio import ratio
 from .._readout import AbstractReadout
 from .._reduction.pair import Pair, sum_pairs, to_float
 from .._rows import undefined_as
@@ -85,5 +86,5 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         axes = {"true": (-1,), "pred": (-2,), "all": (-2, -1)}[self.normalize]
         for axis in axes:
             pairs = jnp.expand_dims(sum_pairs(jnp.moveaxis(pairs, axis, 1)), axis)
-        total = jnp.broadcast_to(to_float(pairs), counts.shape)
-        return undefined_as(counts / total, total == 0, self.undefined)
+        total = to_float(pairs)
+        return undefined_as(ratio(counts, total), total == 0, self.undefined)

@@ -22,7 +22,7 @@ class ExactMatch(AbstractClassification):
     **Arguments:**
 
     - `task`: [`eqmetrics.Multilabel`][]. Ignored labels may be anything; a row of which all
-        are ignored doesn't count.
+        are ignored doesn't count (torchmetrics: a row with an ignored label never matches).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: 6 floats. Undefined when: no row was seen.

@@ -1,4 +1,3 @@
-import math
 from typing import final
 
 import equinox as eqx
@@ -53,7 +52,7 @@ class FBeta(AbstractReadout):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `beta`: above 1 favours recall, below 1 precision.
+    - `beta`: above 1 favours recall, below 1 precision; 0 is precision and infinity recall.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their support; `"micro"`, of all counts together; `None`, of each class.
         A binary task has one class, 1, and no need of it.
@@ -88,8 +87,8 @@ class FBeta(AbstractReadout):
         undefined: float | None = None,
     ):
         check_average(average)
-        if not 0 <= beta < math.inf:
-            raise ValueError(f"beta={beta}: expected a finite number of at least 0.")
+        if not 0 <= beta:
+            raise ValueError(f"beta={beta}: expected a number of at least 0.")
         self.task = task
         self.beta = beta
         self.average = average
@@ -97,7 +96,9 @@ class FBeta(AbstractReadout):
         self.statistic = StatScores(task)
 
     def _ratio(self, counts: Counts) -> tuple[Array, Array]:
-        square = self.beta**2
+        square = self.beta * self.beta
+        if square > 2**24:  # to infinity, where it is recall
+            return counts.tp, counts.tp + counts.fp / (1 + square) + counts.fn
         top = (1 + square) * counts.tp
         return top, top + counts.fp + square * counts.fn
 

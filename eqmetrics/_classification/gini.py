@@ -1,4 +1,4 @@
-from typing import final
+from typing import ClassVar, final
 
 from jaxtyping import Array, Bool
 
@@ -38,6 +38,8 @@ class Gini(AbstractRankScore, init=False):
         assert value == 0.5
         ```
     """
+
+    least: ClassVar[float] = -1.0
 
     def intervals(self) -> Interval:
         return each_against_the_others(self)

@@ -4,7 +4,7 @@ import abc
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Bool, Float, Int32
 
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
@@ -70,6 +70,13 @@ def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, 
             + ("integers: a class for each row." if name == "predicted_labels" else "floats.")
         )
     return name, x
+
+
+def says_something(name: str, scores: Array) -> Bool[Array, "..."]:
+    """Which scores may be: every metric of a task counts the same rows."""
+    if name == "probabilities":
+        return (scores >= 0) & (scores <= 1)
+    return ~jnp.isnan(scores)
 
 
 def check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why: str) -> None:

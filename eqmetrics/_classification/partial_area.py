@@ -90,11 +90,14 @@ class PartialAUROC(AbstractPointScore):
 
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
-        values = _sum((end - start) * 0.5 * (at_start + at_end))
-        if self.standardized:
-            least, most = self.max_fpr**2 / 2, self.max_fpr
-            values = 0.5 * (1 + (values - least) / (most - least))
-        return values
+        # What a perfect order has more, which is exactly 0 if that is what there is.
+        lost = _sum((end - start) * 0.5 * ((1 - at_start) + (1 - at_end)))
+        area = _sum((end - start) * 0.5 * (at_start + at_end))
+        if not self.standardized:
+            return jnp.where(area <= lost, area, self.max_fpr - lost)
+        least, most = self.max_fpr**2 / 2, self.max_fpr
+        small = 0.5 * (1 + (area - least) / (most - least))
+        return jnp.where(area <= lost, small, 1 - 0.5 * lost / (most - least))
 
 
 @final
@@ -164,5 +167,7 @@ class LogAUC(AbstractPointScore):
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, _, slope = _segments(points, self.min_fpr, self.max_fpr)
         log = jnp.log1p((end - start) / start)
-        area = at_start * log + slope * ((end - start) - start * log)
-        return _sum(area) / math.log(self.max_fpr / self.min_fpr)
+        rise = slope * ((end - start) - start * log)
+        area, lost = _sum(at_start * log + rise), _sum((1 - at_start) * log - rise)
+        length = math.log(self.max_fpr / self.min_fpr)
+        return jnp.where(area <= lost, area / length, 1 - lost / length)

@@ -2,6 +2,7 @@ from typing import final
 
 from jaxtyping import Array, Bool
 
+from .._reduction.pair import to_float
 from .curve_points import AbstractCurve, Points
 
 
@@ -40,5 +41,5 @@ class PrecisionRecallCurve(AbstractCurve, init=False):
     """
 
     def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
-        some = (points.tp[:, -1] + points.fp[:, -1]) != 0
+        some = to_float(points.said)[:, -1] != 0
         return {"recall": points.recall(), "precision": (points.precision(), some)}

@@ -79,5 +79,4 @@ class DET(AbstractCurve, init=False):
 
     def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
         # not 1 - tpr, which cancels where it is small
-        fnr = points.fn / points.tp[:, -1:]
-        return {"fpr": points.fall_out(), "fnr": (fnr, points.recall()[1])}
+        return {"fpr": points.fall_out(), "fnr": points.miss_rate()}

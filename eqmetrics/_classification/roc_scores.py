@@ -37,15 +37,16 @@ class EqualErrorRate(AbstractPointScore, init=False):
     """
 
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
-        fpr, _ = points.fall_out()
-        gap = points.fn / points.tp[:, -1:] - fpr  # from 1 down to -1
+        (fnr, _), (fpr, _) = points.miss_rate(), points.fall_out()
+        gap = fnr - fpr  # from 1 down to -1
         index = jnp.argmax(gap <= 0, axis=-1)[:, None]
         before, after = (
             [jnp.take_along_axis(x, i, axis=-1)[:, 0] for x in (gap, fpr)]
             for i in (jnp.maximum(index - 1, 0), index)
         )
         share = before[0] / (before[0] - after[0])
-        return before[1] + share * (after[1] - before[1])
+        between = before[1] + share * (after[1] - before[1])
+        return jnp.where(after[0] == 0, after[1], between)
 
 
 @final

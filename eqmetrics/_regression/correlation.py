@@ -21,7 +21,8 @@ class Pearson(AbstractMomentScore, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: predictions or targets of
-    a column are constant.
+    a column are constant. Deviations below $10^{-15}$ or from $10^{19}$ on have no square in
+    float32: NaN.
     Source: Pearson, "Notes on regression and inheritance in the case of two parents", 1895.
 
     !!! example

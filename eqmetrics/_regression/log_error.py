@@ -29,7 +29,9 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
-    value of -1 or less are invalid. Source: scikit-learn, `mean_squared_log_error`.
+    value of -1 or less are invalid. If all errors of the logarithms are below $10^{-15}$ the value
+    is NaN: their squares leave the range of float32. Source: scikit-learn,
+    `mean_squared_log_error`.
 
     !!! example
 
@@ -63,7 +65,9 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
-    value of -1 or less are invalid. Source: scikit-learn, `root_mean_squared_log_error`.
+    value of -1 or less are invalid. If all errors of the logarithms are below $10^{-15}$ the value
+    is NaN: their squares leave the range of float32. Source: scikit-learn,
+    `root_mean_squared_log_error`.
 
     !!! example
 

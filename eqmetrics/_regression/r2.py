@@ -20,7 +20,8 @@ class R2(AbstractReadout):
     **Arguments:**
 
     - `adjusted`: how many regressors the model has; each column is then
-        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$.
+        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$: weights are
+        repetition here, and their scale counts.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or
         `"variance_weighted"`: by the spread of their targets.
@@ -28,7 +29,8 @@ class R2(AbstractReadout):
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
     are constant, as those of one row are (scikit-learn says 0 or 1 of a constant);
-    `adjusted`, when $n \le \mathrm{adjusted} + 1$.
+    `adjusted`, when $n \le \mathrm{adjusted} + 1$. Deviations below $10^{-15}$ or from $10^{19}$
+    on have no square in float32: NaN.
     Source: Draper and Smith, Applied Regression Analysis, 1998.
 
     !!! example

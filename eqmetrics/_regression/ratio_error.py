@@ -140,4 +140,5 @@ class CriticalSuccessIndex(AbstractRatioError):
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
         said, seen = predictions >= self.threshold, targets >= self.threshold
-        return said & seen, said | seen, ~jnp.isnan(predictions + targets)
+        # not of their sum: infinities of both signs are numbers
+        return said & seen, said | seen, ~(jnp.isnan(predictions) | jnp.isnan(targets))
