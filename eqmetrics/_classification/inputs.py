@@ -4,7 +4,7 @@ import abc
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Float
 
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
@@ -78,10 +78,3 @@ def check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why:
             f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
             f"{shape} for `{name}`, {why}."
         )
-
-
-def narrow(labels: Array) -> Int32[Array, "..."]:
-    """In 32 bits: 8 don't hold 300 classes, and a label of 2^32 must not become 0."""
-    if labels.dtype.itemsize == 8:
-        labels = jnp.clip(labels, max(-(2**31), jnp.iinfo(labels.dtype).min), 2**31 - 1)
-    return labels.astype(jnp.int32)

@@ -7,9 +7,11 @@ from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._custom_types import Mask, Values, Weights
+from .._reduction.pair import minus
 from .._row_sum import Parts, row_sum
+from .._rows import flat, rows
 from .mean_error import AbstractLossSums, Within
-from .paired import paired, together
+from .paired import errors_of, paired, together
 
 
 @final
@@ -52,10 +54,11 @@ class CRPSEnsemble(AbstractLossSums):
                 f"`samples` is {describe(s)} and `targets` is {describe(t)}: the "
                 "samples must have the shape of the targets and one more axis, the members."
             )
-        batch, (t,) = together(mask, weights, targets=t)
-        _, (s,) = together(None, None, s.shape[-1:], samples=s)
+        batch, _ = together(mask, weights, targets=t)
+        rows(s, None, None, s.shape[-1:], "samples")  # real numbers
         # From the target, so that a large offset costs no digits.
-        x = jnp.sort(s - t[:, None], axis=1)
+        x = flat(minus(s, jnp.broadcast_to(t[..., None], s.shape)), s.shape[-1:])
+        x = jnp.sort(x, axis=1)
         m = x.shape[1]
         rank = (2 * jnp.arange(m, dtype=jnp.float32) + (1 - m)) / m
         return self.of(batch, jnp.mean(jnp.abs(x) - x * rank[None], axis=1))
@@ -105,8 +108,8 @@ class CRPSGaussian(AbstractLossSums, init=False):
     ) -> Parts:
         """`predictions`, `targets` and `scales`, the standard deviations, are real, of shape
         `(*rows, *outputs)`."""
-        batch, (p, t, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
-        z = (t - p) / s
+        batch, (_, _, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
+        z = errors_of(batch, targets, predictions) / s
         score = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
         return self.of(batch, Within(s * score, ~(s <= 0)))
 

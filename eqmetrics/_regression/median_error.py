@@ -9,7 +9,7 @@ from .._aggregate.quantile_sketch import QuantileSketch
 from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
 from .._wrapped import nan_where_left_out
-from .paired import paired
+from .paired import errors_of, paired
 
 
 @final
@@ -50,8 +50,8 @@ class MedianAbsoluteError(AbstractBounded):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real and of one shape."""
-        _, (p, t) = paired(predictions, targets, mask, weights)
-        error = jnp.abs(p - t).reshape(jnp.shape(targets))
+        batch, _ = paired(predictions, targets, mask, weights)
+        error = jnp.abs(errors_of(batch, predictions, targets)).reshape(jnp.shape(targets))
         return self.replace(errors=self.errors.update(error, mask=mask, weights=weights))
 
     def bounds(self) -> tuple[Float32[Array, ""], Float32[Array, ""]]:

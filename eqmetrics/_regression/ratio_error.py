@@ -13,7 +13,7 @@ from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
 from .._rows import trailing, undefined_as, weighted_sum
 from .mean_error import Within, without_invalid
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 class AbstractRatioError(Metric):
@@ -42,15 +42,17 @@ class AbstractRatioError(Metric):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     @abc.abstractmethod
-    def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Bool[Array, "..."]]:
+    def terms(
+        self, predictions: Array, targets: Array, errors: Array
+    ) -> tuple[Array, Array, Bool[Array, "..."]]:
         """What each entry adds to numerator and denominator, and which entries are valid."""
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, both = paired(predictions, targets, mask, weights, self.outputs)
-        top, bottom, valid = self.terms(*both)
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        top, bottom, valid = self.terms(p, t, errors_of(batch, predictions, targets))
         batch, _ = without_invalid(batch, Within(top, valid))
         new = weighted_sum(jnp.stack([top, bottom], axis=1), batch.mask, batch.weights)
         return self.replace(sums=add(self.sums, new), invalid=batch.left_out(self.invalid))
@@ -87,9 +89,11 @@ class WeightedMAPE(AbstractRatioError, init=False):
 
     valid: ClassVar[str] = "weights >= 0"
 
-    def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
+    def terms(
+        self, predictions: Array, targets: Array, errors: Array
+    ) -> tuple[Array, Array, Array]:
         always = jnp.ones(targets.shape, bool)
-        return jnp.abs(predictions - targets), jnp.abs(targets), always
+        return jnp.abs(errors), jnp.abs(targets), always
 
 
 @final
@@ -138,6 +142,8 @@ class CriticalSuccessIndex(AbstractRatioError):
         )
         self.threshold = float(threshold)
 
-    def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
+    def terms(
+        self, predictions: Array, targets: Array, errors: Array
+    ) -> tuple[Array, Array, Array]:
         said, seen = predictions >= self.threshold, targets >= self.threshold
         return said & seen, said | seen, ~jnp.isnan(predictions + targets)
