@@ -71,7 +71,7 @@ class CrossMoments(AbstractStatistic):
     mean: Float32[Array, "2 size"] = state(reduce=CROSS)
     products: Float32[Array, "2 products"] = state(reduce=CROSS)
     ends: Float32[Array, "2 size"] = state(reduce="max")  # of the values and of their opposites
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, size: int):
         if size < 1:

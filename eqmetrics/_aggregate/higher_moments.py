@@ -131,7 +131,7 @@ class Moments(Metric):
     powers: Float32[Array, "2 3"] = state()
     unit: Int32[Array, ""] = state()
     ends: Float32[Array, "2"] = state(initial=-jnp.inf)
-    invalid: Float32[Array, "2"] = state(valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(valid="weights >= 0 and finite")
 
     def __init__(self, *, ddof: int = 1, undefined: float | None = None):
         self.ddof = ddof

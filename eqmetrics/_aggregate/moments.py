@@ -152,7 +152,7 @@ class CentredMoments(AbstractStatistic):
 
     moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)
     ends: Float32[Array, "2"] = state(reduce="max")  # the largest value and opposite
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self):
         self.moments = jnp.zeros((2, 3), jnp.float32)

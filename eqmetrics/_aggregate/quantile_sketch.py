@@ -205,7 +205,9 @@ class QuantileSketch(AbstractStatistic):
     ends: Float32[Array, "2"] = state(reduce=_LINEAR)  # the largest value and opposite
     linear: Float32[Array, "2 others"] = state(reduce=_LINEAR)
     parts: Bool[Array, ""] = state(reduce="max")  # whether a weight wasn't whole
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="finite values, weights >= 0")
+    invalid: Float32[Array, "2"] = state(
+        reduce=EXACT_SUM, valid="finite values, weights >= 0 and finite"
+    )
 
     def __init__(self):
         self.bits = jnp.zeros((2, 2**BITS), jnp.float32)

@@ -50,7 +50,7 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
 
     @property
     def valid(self) -> str:
-        any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
+        any_classes = "labels in [0, classes), scores without NaN, weights >= 0 and finite"
         return any_classes if self.task is None else self.task.valid
 
     def see(self, inputs: Inputs) -> Parts:

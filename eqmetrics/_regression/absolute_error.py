@@ -28,7 +28,7 @@ class MeanAbsoluteError(AbstractMeanLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         return jnp.abs(errors)
@@ -60,7 +60,7 @@ class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "targets != 0, weights >= 0"
+    valid: ClassVar[str] = "targets != 0, weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
         return Within(jnp.abs(errors / targets), targets != 0)
@@ -91,7 +91,7 @@ class SymmetricMAPE(AbstractMeanLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         # Halves first: their sum stays in the range of float32.

@@ -38,7 +38,7 @@ class CRPSEnsemble(AbstractLossSums):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
     def __init__(self, *, undefined: float | None = None):
         AbstractLossSums.__init__(self, undefined=undefined)
@@ -94,7 +94,7 @@ class CRPSGaussian(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "scales > 0, weights >= 0"
+    valid: ClassVar[str] = "scales > 0, weights >= 0 and finite"
 
     @row_sum
     def update(

@@ -56,9 +56,9 @@ def check_power(power: float) -> None:
 
 def domain(power: float) -> str:
     if power == 0:
-        return "weights >= 0"
+        return "weights >= 0 and finite"
     of_targets = "" if power < 0 else "targets >= 0, " if power < 2 else "targets > 0, "
-    return f"predictions > 0, {of_targets}weights >= 0"
+    return f"predictions > 0, {of_targets}weights >= 0 and finite"
 
 
 def in_domain(power: float, predictions: Array, targets: Array) -> Array:

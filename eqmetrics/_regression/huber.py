@@ -35,7 +35,7 @@ class Huber(AbstractPairLoss):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
     delta: float = eqx.field(static=True, kw_only=True)
 
     def __init__(

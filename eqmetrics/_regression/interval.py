@@ -36,7 +36,7 @@ class IntervalCoverage(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "lower <= upper, no NaN, weights >= 0"
+    valid: ClassVar[str] = "lower <= upper, no NaN, weights >= 0 and finite"
 
     @row_sum
     def update(
@@ -87,7 +87,7 @@ class WinklerScore(AbstractLossSums):
         ```
     """
 
-    valid: ClassVar[str] = "lower <= upper, weights >= 0"
+    valid: ClassVar[str] = "lower <= upper, weights >= 0 and finite"
     alpha: float = eqx.field(static=True, kw_only=True)
 
     def __init__(

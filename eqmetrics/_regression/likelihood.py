@@ -41,7 +41,7 @@ class PoissonNLL(AbstractMeanLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions >= 0, targets >= 0, weights >= 0"
+    valid: ClassVar[str] = "predictions >= 0, targets >= 0, weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
         direct = predictions - xlogy(targets, predictions) + gammaln(targets + 1)
@@ -84,7 +84,7 @@ class GaussianNLL(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "scales > 0, weights >= 0"
+    valid: ClassVar[str] = "scales > 0, weights >= 0 and finite"
 
     @row_sum
     def update(

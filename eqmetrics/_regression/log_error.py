@@ -41,7 +41,7 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0"
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
         return _squared_log_error(predictions, targets, errors)
@@ -75,7 +75,7 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0"
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
         return _squared_log_error(predictions, targets, errors)
@@ -110,7 +110,7 @@ class LogCosh(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         x = jnp.abs(errors)

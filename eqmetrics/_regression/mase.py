@@ -40,7 +40,7 @@ class MASE(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "naive_errors > 0, weights >= 0"
+    valid: ClassVar[str] = "naive_errors > 0, weights >= 0 and finite"
 
     @row_sum
     def update(

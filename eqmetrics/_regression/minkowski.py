@@ -37,7 +37,7 @@ class Minkowski(AbstractPairLoss):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
     p: float = eqx.field(static=True, kw_only=True)
 
     def __init__(

@@ -87,7 +87,7 @@ class PairMoments(AbstractStatistic):
     products: Float32[Array, "2 4 ..."] = state(reduce=PAIR)  # targets', predictions', of both
     # of targets and predictions, and of their opposites
     ends: Float32[Array, "2 2 ..."] = state(reduce="max")
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)

@@ -33,7 +33,7 @@ class Pinball(AbstractMeanLoss):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
     alpha: float = eqx.field(static=True, kw_only=True)
 
     def __init__(

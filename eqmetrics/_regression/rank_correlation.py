@@ -103,7 +103,7 @@ class Spearman(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        value, nothing = _spearman(*self.statistic.rows())
+        value, nothing = _spearman(*self.statistic.pairs())
         return undefined_as(value, nothing, self.undefined)
 
 
@@ -175,7 +175,7 @@ class Kendall(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.rows())
+        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.pairs())
         kinds = jnp.minimum(p_kinds, t_kinds)
         if self.variant == "a":
             most, nothing = whole / 2 * ((n - 1) / n), ~(n > 1)

@@ -41,7 +41,7 @@ class SquaredErrors(AbstractRowSum, AbstractStatistic):
     outputs: tuple[int, ...] = eqx.field(static=True)
     total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
