@@ -168,10 +168,11 @@ def given_to(name, cast):
 
 
 def near(got, want, name):
-    # Cells of a sketch are 0.4 % wide, and a skewness is a difference.
+    # Cells of a sketch are 0.4 % wide, and a skewness near 0 is a difference.
     rtol = 4e-3 if name == "MedianAbsoluteError" else 1e-5
+    atol = 5e-5 if name == "Moments" else 0
     for x, y in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        np.testing.assert_allclose(np.asarray(x, np.float64), y, rtol, 2e-5 * np.abs(y) ** 0.5)
+        np.testing.assert_allclose(np.asarray(x, np.float64), y, rtol, atol)
 
 
 def test_no_row_is_left_out():

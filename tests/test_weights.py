@@ -1,9 +1,12 @@
 """What weights mean: no scale of theirs changes a value, and what is no weight is counted."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
+import eqmetrics as eqm
 from eqmetrics._route import arguments_of
 from eqmetrics.testing._subject import updated
 
@@ -73,3 +76,34 @@ def test_any_scale_and_what_is_no_weight(name):
         assert any(np.isnan(x).any() for x in leaves(read(spoilt))), odd
     # A sum of such weights would leave the range of float32.
     assert all(np.isnan(x).all() for x in leaves(read(np.full(rows, 2e38, np.float32))))
+
+
+def test_products_of_weights_stay_in_range():
+    """Of what was plausible and wrong."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 200)
+    predicted = np.where(rng.random(200) < 0.5, labels, rng.integers(0, 4, 200))
+    scores, weights = rng.normal(size=200) + (labels > 1), rng.uniform(0.5, 2, 200)
+    kappa = eqm.CohenKappa(eqm.Multiclass(4), weights="quadratic")
+    auroc = eqm.AUROC(eqm.Binary(), exact=200), eqm.AUROC(eqm.Binary())
+    given = {"logits": scores.astype(np.float32), "labels": labels > 1}
+    cases = [(kappa, {"predicted_labels": predicted, "labels": labels})]
+    cases += [(metric, given) for metric in auroc]
+    truth = [
+        cohen_kappa_score(labels, predicted, weights="quadratic", sample_weight=weights),
+        *[roc_auc_score(labels > 1, scores, sample_weight=weights)] * 2,
+    ]
+    for (metric, batch), want in zip(cases, truth, strict=True):
+        for scale in (1.0, 1e-20, 1e16, 1e18, 1e24):
+            got = metric(**batch, weights=(weights * scale).astype(np.float32))
+            assert abs(got - want) < 1e-4, (metric, scale)
+        w = np.full(200, 1e38, np.float32)
+        with pytest.raises(eqm.InvalidDataError, match="200 invalid.*weights >= 0 and finite"):
+            metric.update(**batch, weights=w).check()
+
+
+def test_weights_too_small_are_none():
+    x, tiny = jnp.array([1.0, 2.0]), jnp.array([1.0, 1e-30])
+    assert eqm.Average()(x, weights=tiny) == 1.0
+    assert jnp.isnan(eqm.Average()(x, weights=jnp.full(2, 1e-30)))
+    assert eqm.Average()(x, weights=jnp.full(2, 1e-20)) == 1.5

@@ -94,8 +94,8 @@ class Quantile(AbstractReadout, AbstractBounded):
     the inverse of the weighted distribution, numpy's only one with weights
     (`method="inverted_cdf"`): the smallest value such that it and those below have a share $q$ of
     the weight. Where they have it exactly, to $2^{-40}$, the next value is as good: `bounds()` are
-    both, and `compute()` is half way. So the scale of the weights changes nothing; only whole
-    weights are told apart, by less than the way from one value to the next, and the median isn't.
+    both, and `compute()` is half way. No scale of such weights changes it. From whole ones it
+    differs by less than the way from one value to the next, and at the median not at all.
 
     **Arguments:**
 
@@ -137,7 +137,7 @@ class Quantile(AbstractReadout, AbstractBounded):
 @final
 class Median(AbstractReadout, AbstractBounded):
     """The median of all values of a stream, from a state of fixed size, with bounds: the 0.5
-    [`eqmetrics.Quantile`][].
+    [`eqmetrics.Quantile`][]. No scale of the weights changes it.
 
     **Arguments:**
 

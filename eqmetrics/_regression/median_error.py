@@ -18,7 +18,8 @@ class MedianAbsoluteError(AbstractBounded):
 
     `bounds()` gives two numbers that it lies between, and `compute()` their middle: at most
     0.39 % of the value apart, and at most 6.1e-5 of the range of the errors, where the order
-    statistics on both sides lie in one cell. See [`eqmetrics.Quantile`][].
+    statistics on both sides lie in one cell. No scale of the weights changes it. See
+    [`eqmetrics.Quantile`][].
 
     **Arguments:**
 

@@ -20,7 +20,8 @@ class R2(AbstractReadout):
     **Arguments:**
 
     - `adjusted`: how many regressors the model has; each column is then
-        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$.
+        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$
+        (frequency weights: their scale matters here).
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or
         `"variance_weighted"`: by the spread of their targets.

@@ -139,10 +139,10 @@ class Kendall(AbstractReadout):
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
-    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$; with `"b"`, the
-        geometric mean of the numbers of pairs that differ in their predictions and in their
-        targets; with `"c"`, $n^2 (m - 1) / 2 m$, where $m$ is the smaller number of distinct
-        values.
+    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$ (frequency weights:
+        their scale matters here); with `"b"`, the geometric mean of the numbers of pairs that
+        differ in their predictions and in their targets; with `"c"`, $n^2 (m - 1) / 2 m$, where
+        $m$ is the smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
