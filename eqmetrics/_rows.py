@@ -24,10 +24,10 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
 
 
 _LEAST = 2.0**-126  # the smallest float of all its bits
-# So many times the largest weight fit a float that no sum of weights leaves its range: it would
+# So many of the largest weight fit a float (2^28) that no sum of weights leaves its range: it would
 # be infinite, and numbers over it 0. Weights below the smallest are read as 0: a product with
 # them would leave the range at the other end, where nothing tells a wrong mean from a right one.
-LARGEST_WEIGHT, SMALLEST_WEIGHT = 2.0**96, 2.0**-80
+LARGEST_WEIGHT, SMALLEST_WEIGHT = 2.0**100, 2.0**-100
 
 
 class Rows(NamedTuple):

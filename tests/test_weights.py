@@ -103,7 +103,7 @@ def test_products_of_weights_stay_in_range():
 
 
 def test_weights_too_small_are_none():
-    x, tiny = jnp.array([1.0, 2.0]), jnp.array([1.0, 1e-30])
+    x, tiny = jnp.array([1.0, 2.0]), jnp.array([1.0, 1e-31])
     assert eqm.Average()(x, weights=tiny) == 1.0
-    assert jnp.isnan(eqm.Average()(x, weights=jnp.full(2, 1e-30)))
+    assert jnp.isnan(eqm.Average()(x, weights=jnp.full(2, 1e-31)))
     assert eqm.Average()(x, weights=jnp.full(2, 1e-20)) == 1.5
