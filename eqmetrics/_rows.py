@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Bool, Float32, Int32
 
 from ._checks import describe
 from ._reduction.pair import add, add_count, count_rows, from_integer, fused, lift, Pair, sum_rows
@@ -46,12 +46,16 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
 
 
 _LEAST = 2.0**-126  # the smallest float of all its bits
+# So many of the largest weight fit a float (2^28) that no sum of weights leaves its range: it would
+# be infinite, and numbers over it 0. Weights below the smallest are read as 0: a product with
+# them would leave the range at the other end, where nothing tells a wrong mean from a right one.
+LARGEST_WEIGHT, SMALLEST_WEIGHT = 2.0**100, 2.0**-100
 
 
 class Rows(NamedTuple):
     """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
-    once. Rows of weight 0 are not in the mask; rows with a negative or NaN weight aren't
-    either, and are in `invalid`."""
+    once. Rows of weight 0 are not in the mask; rows with a weight that is negative, NaN, infinite
+    or beyond `LARGEST_WEIGHT` aren't either, and are in `invalid`."""
 
     values: Array  # (rows, *shape)
     mask: Bool[Array, "rows"] | None
@@ -159,12 +163,20 @@ def rows(
     if weights is None:
         return Rows(flat(values, shape), mask, None, None)
     weights = flat(_expand("weights", weights, name, values, axes).astype(jnp.float32))
-    bad = ~(weights >= 0)
-    taken = weights > 0
+    bad = ~((weights >= 0) & (weights < LARGEST_WEIGHT))
+    taken = ~bad & (weights >= SMALLEST_WEIGHT)
     if mask is not None:
         bad, taken = bad & mask, taken & mask
     # A row that doesn't take part may hold NaN, its weight too.
     return Rows(flat(values, shape), taken, jnp.where(taken, weights, 0), bad)
+
+
+def narrow(x: Array) -> Int32[Array, "..."]:
+    """Integers in 32 bits, to be compared with sizes and numbers of classes: 8 don't hold 300,
+    and 2^32 must not become 0."""
+    if x.dtype.itemsize == 8:
+        x = jnp.clip(x, max(-(2**31), jnp.iinfo(x.dtype).min), 2**31 - 1)
+    return x.astype(jnp.int32)
 
 
 def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:

@@ -44,10 +44,10 @@ def _check_size(name: str, size: int, least: int) -> None:
 
 def _scores(ignore_index: int | None) -> str:
     return (
-        "scores without NaN, probabilities in [0, 1], weights >= 0"
+        "scores without NaN, probabilities in [0, 1], weights >= 0 and finite"
         if ignore_index is None
         else f"or {ignore_index} to be ignored, scores without NaN, probabilities in [0, 1], "
-        "weights >= 0"
+        "weights >= 0 and finite"
     )
 
 

@@ -38,7 +38,7 @@ class Average(AbstractRowSum):
     undefined: float | None = eqx.field(static=True)
     total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, shape: int | tuple[int, ...] = (), *, undefined: float | None = None):
         self.shape = trailing(shape)

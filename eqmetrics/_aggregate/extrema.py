@@ -40,6 +40,8 @@ class Max(Metric):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    Integers beyond $2^{24}$ become the nearest float32.
+
     State: 1 float, 1 boolean. Undefined when: no row was seen.
 
     !!! example
@@ -73,6 +75,8 @@ class Min(Metric):
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
+
+    Integers beyond $2^{24}$ become the nearest float32.
 
     State: 1 float, 1 boolean. Undefined when: no row was seen.
 

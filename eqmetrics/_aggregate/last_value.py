@@ -91,7 +91,7 @@ class LastValue(Metric):
     sums: Float32[Array, "2 2"] = state(reduce=_NEWEST)  # pairs of (total, weight)
     newest: Int32[Array, ""] = state(reduce=_NEWEST)
     updates: Int32[Array, ""] = state(reduce=_NEWEST)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined

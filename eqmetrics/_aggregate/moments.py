@@ -13,7 +13,7 @@ from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
-from .._reduction.pair import add, divide, fused, lift, multiply, settled, to_float
+from .._reduction.pair import add, divide, fused, lift, minus, multiply, settled, to_float
 from .._rows import Rows, rows, weighted_sum
 from .joint import ends_of
 
@@ -52,7 +52,7 @@ def _updated(
     weights: Array | None,
 ) -> dict[str, Array]:
     batch = rows(values, mask, weights)
-    new_ends = ends_of(batch, batch.values.astype(jnp.float32))
+    new_ends = ends_of(batch, batch.values)
     return {
         "moments": _chan(moments, _of_batch(batch)),
         "ends": jnp.maximum(ends, new_ends),
@@ -64,13 +64,15 @@ def _of_batch(batch: Rows) -> Array:
     n, mask, weights = batch.weight(), batch.mask, batch.weights
     count = to_float(n)
     safe = jnp.where(count > 0, count, 1)
-    x = batch.values.astype(jnp.float32)
+    x = batch.values
     # One pass for the mean, one for the deviations from it: 0 for equal values, since what is
     # left of these has few bits.
     rough = settled(to_float(weighted_sum(x, mask, weights)) / safe)
-    offset = settled(to_float(weighted_sum(x - rough, mask, weights)) / safe)
+    # Of integers that fit no float too.
+    rest = minus(x, jnp.broadcast_to(rough, x.shape))
+    offset = settled(to_float(weighted_sum(rest, mask, weights)) / safe)
     mean = add(lift(rough), lift(offset))
-    deviation = (x - rough) - offset
+    deviation = rest - offset
     squares = weighted_sum(deviation * deviation, mask, weights)
     return jnp.stack([n, mean, squares], axis=-1)
 
@@ -150,7 +152,7 @@ class CentredMoments(AbstractStatistic):
 
     moments: Float32[Array, "2 3"] = state(reduce=MOMENTS)
     ends: Float32[Array, "2"] = state(reduce="max")  # the largest value and opposite
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self):
         self.moments = jnp.zeros((2, 3), jnp.float32)

@@ -26,6 +26,22 @@ def _floor(x: Pair) -> Pair:
     return add(lift(whole), lift(jnp.where(whole == x[0], jnp.floor(x[1]), 0)))
 
 
+# What rounding may add to a sum of weights, as a share of it.
+_ROUNDING = 2.0**-40
+
+
+@fused
+def _weights(weight: Pair, q: Pair) -> tuple[Pair, Pair]:
+    """The weights just below and above a share `q` of all: where the values up to one have that
+    weight, the next one is a quantile too."""
+    at = multiply(jnp.broadcast_to(weight[:, None], q.shape), q)
+    slack = jnp.broadcast_to(lift(weight[0] * _ROUNDING)[:, None], q.shape)
+    last = add(jnp.broadcast_to(weight[:, None], q.shape), -slack)
+    below, above = add(at, -slack), add(at, slack)
+    above = jnp.where(add(above, -last)[0] > 0, last, above)
+    return jnp.where(below[0] > 0, below, 0), above
+
+
 @fused
 def _ranks(weight: Pair, q: Pair) -> tuple[Pair, Pair, Array]:
     """The ranks of the two order statistics beside each quantile, and the way between them."""
@@ -45,12 +61,16 @@ def bounds_of(
     high = exact.astype(np.float32)
     pair = jnp.asarray(np.stack([high, (exact - high).astype(np.float32)]))
     weight = sum_pairs(sketch.linear)
-    below, above, part = _ranks(weight, pair)
-    ends = zip(bracket(sketch, below), bracket(sketch, above), strict=True)
-    shape, empty = np.shape(q), to_float(weight) == 0
-    low, high = (
-        undefined_as(((1 - part) * x + part * y).reshape(shape), empty, undefined) for x, y in ends
+    *ranks, part = _ranks(weight, pair)
+    ranks = (
+        jnp.where(sketch.parts, x, y) for x, y in zip(_weights(weight, pair), ranks, strict=True)
     )
+    first, second = (bracket(sketch, rank) for rank in ranks)
+    # Between two values there is a way only if it is known how many rows there are.
+    ways = (jnp.where(sketch.parts, end, part) for end in (0, 1))
+    ends = ((1 - way) * x + way * y for way, x, y in zip(ways, first, second, strict=True))
+    shape, empty = np.shape(q), to_float(weight) == 0
+    low, high = (undefined_as(x.reshape(shape), empty, undefined) for x in ends)
     return low, high
 
 
@@ -66,10 +86,17 @@ class Quantile(AbstractReadout, AbstractBounded):
     r"""A quantile of all values of a stream, from a state of fixed size, with bounds.
 
     The $q$ quantile of $n$ values lies at the rank $q (n - 1)$, between the order statistics on
-    both sides, as in numpy (`method="linear"`); weights repeat a value. `bounds()` gives two
+    both sides, as in numpy (`method="linear"`); whole weights repeat a value. `bounds()` gives two
     numbers that it lies between, and `compute()` their middle. They are at most 0.39 % of the
     value apart and at most 6.1e-5 of the range of the values (or the spacing of floats at the
     largest), where the order statistics on both sides lie in one cell.
+
+    Such a rank needs a number of rows. If one weight isn't whole there is none, and the quantile is
+    the inverse of the weighted distribution, numpy's only one with weights
+    (`method="inverted_cdf"`): the smallest value such that it and those below have a share $q$ of
+    the weight. Where they have it exactly, to $2^{-40}$, the next value is as good: `bounds()` are
+    both, and `compute()` is half way. No scale of such weights changes it. From whole ones it
+    differs by less than the way from one value to the next, and at the median not at all.
 
     **Arguments:**
 
@@ -111,7 +138,7 @@ class Quantile(AbstractReadout, AbstractBounded):
 @final
 class Median(AbstractReadout, AbstractBounded):
     """The median of all values of a stream, from a state of fixed size, with bounds: the 0.5
-    [`eqmetrics.Quantile`][].
+    [`eqmetrics.Quantile`][]. No scale of the weights changes it.
 
     **Arguments:**
 

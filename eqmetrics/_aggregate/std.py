@@ -13,7 +13,7 @@ from .moments import CentredMoments
 
 def _variance(statistic: CentredMoments, ddof: int, undefined: float | None) -> Array:
     count, _, squares = statistic.compute()
-    lost = out_of_range(squares / count, is_constant(statistic.ends))
+    lost = out_of_range(squares / count, is_constant(statistic.ends, squares / count))
     squares = jnp.where(lost, jnp.nan, squares)
     return undefined_as(squares / (count - ddof), ~(count > ddof), undefined)
 

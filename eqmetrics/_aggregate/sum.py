@@ -40,7 +40,7 @@ class Sum(AbstractExact, AbstractRowSum):
 
     shape: tuple[int, ...] = eqx.field(static=True)
     pair: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, shape: int | tuple[int, ...] = ()):
         self.shape = trailing(shape)

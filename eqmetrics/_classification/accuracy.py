@@ -52,7 +52,8 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
     def valid(self) -> str:
         if self.task is not None:
             return self.task.valid
-        return "labels in [0, classes), scores without NaN, probabilities in [0, 1], weights >= 0"
+        scores = "scores without NaN, probabilities in [0, 1]"
+        return f"labels in [0, classes), {scores}, weights >= 0 and finite"
 
     def see(self, inputs: Inputs) -> Parts:
         hit, d = hits(self.task, inputs)

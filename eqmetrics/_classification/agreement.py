@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._readout import AbstractReadout
-from .._reduction.pair import add, divide, lift, multiply, Pair, sum_pairs, to_float
+from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, sum_pairs, to_float
 from .._rows import undefined_as
 from .._task import AbstractTask, Multiclass
 from .average import mean_of
@@ -125,9 +125,11 @@ class CohenKappa(AbstractReadout):
         cost = jnp.abs(place[:, None] - place[None, :])
         if self.weights == "quadratic":
             cost = cost * cost
-        t, p, _ = statistic.margins()
+        # Squares of the weight of all rows would leave the range of a float.
+        cells = statistic.cells * power_of(sum_pairs(statistic.cells.reshape(2, -1)))
+        t, p, _ = statistic.replace(cells=cells).margins()
         total = sum_pairs(t)
-        seen = _cost_of(statistic.cells, cost)
+        seen = _cost_of(cells, cost)
         expected = _cost_of(multiply(t[:, :, None], p[:, None, :]), cost)
         ratio = to_float(multiply(seen, total)) / to_float(expected)
         return undefined_as(1 - ratio, to_float(expected) == 0, self.undefined)

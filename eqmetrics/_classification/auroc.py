@@ -8,7 +8,17 @@ from jax import lax
 from jaxtyping import Array, Bool
 
 from .._cells import cumulated
-from .._reduction.pair import add, divide, fused, lift, multiply, Pair, sum_pairs, to_float
+from .._reduction.pair import (
+    add,
+    divide,
+    fused,
+    lift,
+    multiply,
+    Pair,
+    power_of,
+    sum_pairs,
+    to_float,
+)
 from .._task import AbstractTask, Multiclass
 from .average import AverageKind, check_average
 from .rank_score import (
@@ -130,7 +140,10 @@ class AUROC(AbstractRankScore):
 
     @staticmethod
     def interval(cells: Cells) -> Interval:
-        negatives, positives = cells.negatives, cells.positives
+        negatives, positives = (
+            x * power_of(sum_pairs(jnp.moveaxis(x, -1, 1)))[None, ..., None]
+            for x in (cells.negatives, cells.positives)
+        )
         below = cumulated(negatives)
         inside = multiply(positives, negatives)
         sure = add(multiply(positives, below[..., :-1]), jnp.where(cells.tied, 0.5 * inside, 0))

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
 from .._checks import describe
-from .._rows import flat, Rows, rows
+from .._rows import flat, narrow, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
-from .inputs import check_shape, Inputs, narrow, says_something, scores_of
+from .inputs import check_shape, Inputs, says_something, scores_of
 
 
 class Decisions(NamedTuple):
@@ -97,6 +97,8 @@ def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
 # XLA's CPU unrolls an argmax of few classes: 4096 x 10 in 26 us, 144 in two passes. From
 # there on it takes ten times as long as they do.
 _FEW = 24
+# Beyond, a float isn't the number of a place.
+_PLACES = 2**24
 
 
 def best(
@@ -106,7 +108,7 @@ def best(
     scores may be."""
     scores = scores.astype(jnp.float32)
     classes = scores.shape[-1]
-    if classes <= _FEW:
+    if classes <= _FEW or classes > _PLACES:
         index = jnp.argmax(scores, axis=-1)[:, None]
         top = jnp.take_along_axis(scores, index, axis=-1)[:, 0]  # the first NaN, if there is one
         known = ~jnp.isnan(top)

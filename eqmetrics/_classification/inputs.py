@@ -4,7 +4,7 @@ import abc
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int32
+from jaxtyping import Array, Bool, Float
 
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
@@ -103,10 +103,3 @@ def _way_out(name: str, x: Array, shape: tuple[int, ...], labels: Array) -> str:
     if x.shape[:-1] == shape == labels.shape:
         return f" Several scores a row are the task `eqm.Multiclass({x.shape[-1]})`."
     return ""
-
-
-def narrow(labels: Array) -> Int32[Array, "..."]:
-    """In 32 bits: 8 don't hold 300 classes, and a label of 2^32 must not become 0."""
-    if labels.dtype.itemsize == 8:
-        labels = jnp.clip(labels, max(-(2**31), jnp.iinfo(labels.dtype).min), 2**31 - 1)
-    return labels.astype(jnp.int32)

@@ -7,12 +7,11 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
 from .._checks import describe
-from .._rows import Rows, rows
+from .._rows import narrow, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
 from .inputs import (
     check_shape,
     Inputs,
-    narrow,
     PREDICTED,
     says_something,
     scores_of as scores_given,

@@ -5,6 +5,7 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 """
 
 import functools as ft
+import math
 from collections.abc import Callable
 
 import jax
@@ -109,6 +110,59 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
         top = lax.shift_right_logical(x, bits)
     bottom = x - lax.shift_left(top, bits)
     return renormalise(top.astype(jnp.float32) * 2.0**24, bottom.astype(jnp.float32))
+
+
+def as_pair(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
+    """A pair equal to numbers of any kind, exactly (64-bit integers: to 2^48)."""
+    return from_integer(x) if is_wide(x) else lift(x.astype(jnp.float32))
+
+
+@fused
+def minus(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Float32[Array, "*shape"]:
+    """The float nearest to the difference. Integers beyond 2^24 are rounded after they are
+    subtracted, not before: 2^24 + 1 less 2^24 is 1."""
+    if not (is_wide(x) or is_wide(y)):
+        return x.astype(jnp.float32) - y.astype(jnp.float32)
+    if x.dtype != y.dtype:
+        return to_float(add(as_pair(x), -as_pair(y)))
+    # The larger less the smaller, of which the bits are right without a sign.
+    bits = jnp.dtype(f"uint{8 * x.dtype.itemsize}")
+    above = x >= y
+    size = jnp.where(above, x, y).astype(bits) - jnp.where(above, y, x).astype(bits)
+    size = size.astype(jnp.float32)
+    return jnp.where(above, size, -size)
+
+
+@fused
+def at_most(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Bool[Array, "*shape"]:
+    """Whether each is no larger, of integers beyond 2^24 too."""
+    if not (is_wide(x) or is_wide(y)):
+        return x.astype(jnp.float32) <= y.astype(jnp.float32)
+    return minus(y, x) >= 0
+
+
+def reaches(x: Shaped[Array, "*shape"], bound: float) -> Bool[Array, "*shape"]:
+    """Which numbers are at least `bound`, of integers beyond 2^24 too."""
+    if not is_wide(x):
+        return x.astype(jnp.float32) >= bound
+    info = jnp.iinfo(x.dtype)
+    if not info.min < bound <= info.max:
+        return jnp.full(x.shape, bound <= info.min)
+    return x >= jnp.asarray(math.ceil(bound), x.dtype)
+
+
+def is_wide(x: Array) -> bool:
+    """Whether a float holds it, or not."""
+    return jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4
+
+
+@fused
+def power_of(x: Pair) -> Float32[Array, "..."]:
+    """The power of 2 that brings a sum of weights to between 1/2 and 1, exactly; 1 where there is
+    none. Products of weights are taken after it: of themselves they leave the range of a float."""
+    size, some = jnp.abs(x[0]), jnp.isfinite(x[0]) & (x[0] != 0)
+    _, exponent = jnp.frexp(jnp.where(some, size, 0.5))
+    return jnp.ldexp(jnp.ones_like(size), -exponent)
 
 
 def _add_row(a, b):

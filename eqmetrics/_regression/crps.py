@@ -8,9 +8,11 @@ from jaxtyping import Array, Bool, Float32
 
 from .._checks import describe
 from .._custom_types import Input, Mask, Values, Weights
+from .._reduction.pair import minus
 from .._row_sum import Parts, row_sum
+from .._rows import flat, rows
 from .mean_error import AbstractLossSums, Within
-from .paired import paired, together
+from .paired import errors_of, paired, together
 
 
 def _score(x: Float32[Array, "rows members"], m: Any) -> Float32[Array, "rows"]:
@@ -46,7 +48,7 @@ class CRPSEnsemble(AbstractLossSums):
         ```
     """
 
-    valid: ClassVar[str] = "a member in each row, weights >= 0"
+    valid: ClassVar[str] = "a member in each row, weights >= 0 and finite"
 
     def __init__(self, *, undefined: float | None = None):
         AbstractLossSums.__init__(self, undefined=undefined)
@@ -71,10 +73,10 @@ class CRPSEnsemble(AbstractLossSums):
                 "samples must have the shape of the targets and one more axis, the members."
             )
         shape = s.shape
-        batch, (t,) = together(mask, weights, targets=t)
-        _, (s,) = together(None, None, s.shape[-1:], samples=s)
+        batch, _ = together(mask, weights, targets=t)
+        rows(s, None, None, shape[-1:], "samples")  # real numbers
         # From the target, so that a large offset costs no digits.
-        x = s - t[:, None]
+        x = flat(minus(s, jnp.broadcast_to(t[..., None], shape)), shape[-1:])
         if members is None:
             return self.of(batch, _score(jnp.sort(x, axis=1), x.shape[1]))
         members = jnp.asarray(members)
@@ -122,7 +124,7 @@ class CRPSGaussian(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "scales > 0, weights >= 0"
+    valid: ClassVar[str] = "scales > 0, weights >= 0 and finite"
 
     @row_sum
     def update(
@@ -136,8 +138,8 @@ class CRPSGaussian(AbstractLossSums, init=False):
     ) -> Parts:
         """`predictions`, `targets` and `scales`, the standard deviations, are real, of shape
         `(*rows, *outputs)`."""
-        batch, (p, t, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
-        z = (t - p) / s
+        batch, (_, _, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
+        z = errors_of(batch, targets, predictions) / s
         score = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
         return self.of(batch, Within(s * score, ~(s <= 0)))
 

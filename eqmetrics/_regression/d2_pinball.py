@@ -17,7 +17,7 @@ from .._reduction import EXACT_SUM
 from .._reduction.pair import add, multiply, Pair, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as, weighted_sum
 from .._wrapped import nan_where_left_out
-from .paired import paired
+from .paired import errors_of, paired, unless
 
 
 @final
@@ -52,11 +52,12 @@ class OneSidedErrors(AbstractStatistic):
         batch, (p, t) = paired(predictions, targets, mask, weights)
         finite = jnp.isfinite(p) & jnp.isfinite(t)
         batch = batch.only(finite)
-        sides = jnp.stack([jnp.maximum(t - p, 0), jnp.maximum(p - t, 0)], axis=1)
+        errors = errors_of(batch, predictions, targets)
+        sides = jnp.stack([jnp.maximum(-errors, 0), jnp.maximum(errors, 0)], axis=1)
         # The sketch counts what isn't finite.
-        shown = jnp.where(finite, t, jnp.nan).reshape(jnp.shape(targets))
+        shown, counted = unless(~finite, targets, weights)
         return self.replace(
-            targets=self.targets.update(shown, mask=mask, weights=weights),
+            targets=self.targets.update(shown, mask=mask, weights=counted),
             sums=add(self.sums, weighted_sum(sides, batch.mask, batch.weights)),
         )
 

@@ -8,7 +8,7 @@ from jax.scipy.special import xlogy
 from jaxtyping import Array
 
 from .._squares import square
-from .mean_error import AbstractLossSums, AbstractMeanError, Within
+from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
 from .paired import Multioutput
 
 
@@ -38,12 +38,12 @@ def relative(power: float, d: Array, x: Array) -> Array:
     return jnp.where(close, _near(power, jnp.where(close, d, 0)), far)
 
 
-def deviance(power: float, predictions: Array, targets: Array) -> Array:
+def deviance(power: float, predictions: Array, targets: Array, errors: Array) -> Array:
     """The unit deviance: a Bregman divergence, 0 where the two are equal."""
     p, t = predictions, targets
     if power == 0:
-        return square(t - p)
-    return 2 * p ** (2 - power) * relative(power, (t - p) / p, jnp.maximum(t, 0) / p)
+        return square(errors)
+    return 2 * p ** (2 - power) * relative(power, -errors / p, jnp.maximum(t, 0) / p)
 
 
 def check_power(power: float) -> None:
@@ -56,9 +56,9 @@ def check_power(power: float) -> None:
 
 def domain(power: float) -> str:
     if power == 0:
-        return "weights >= 0"
+        return "weights >= 0 and finite"
     of_targets = "" if power < 0 else "targets >= 0, " if power < 2 else "targets > 0, "
-    return f"predictions > 0, {of_targets}weights >= 0"
+    return f"predictions > 0, {of_targets}weights >= 0 and finite"
 
 
 def in_domain(power: float, predictions: Array, targets: Array) -> Array:
@@ -70,7 +70,7 @@ def in_domain(power: float, predictions: Array, targets: Array) -> Array:
 
 
 @final
-class Tweedie(AbstractMeanError):
+class Tweedie(AbstractMeanLoss):
     r"""The mean deviance of a Tweedie distribution, whose variance is proportional to the mean
     to the power $p$; $\mu$ is the prediction and $t$ the target:
 
@@ -121,6 +121,6 @@ class Tweedie(AbstractMeanError):
     def valid(self) -> str:
         return domain(self.power)
 
-    def loss(self, predictions: Array, targets: Array) -> Within:
-        losses = deviance(self.power, predictions, targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
+        losses = deviance(self.power, predictions, targets, errors)
         return Within(losses, in_domain(self.power, predictions, targets))

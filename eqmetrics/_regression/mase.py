@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
-from .paired import paired
+from .paired import errors_of, paired
 
 
 @final
@@ -40,7 +40,7 @@ class MASE(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "naive_errors > 0, weights >= 0"
+    valid: ClassVar[str] = "naive_errors > 0, weights >= 0 and finite"
 
     @row_sum
     def update(
@@ -53,10 +53,11 @@ class MASE(AbstractLossSums, init=False):
         weights: Weights = None,
     ) -> Parts:
         """`predictions`, `targets` and `naive_errors` are real, of shape `(*rows, *outputs)`."""
-        batch, (p, t, q) = paired(
+        batch, (_, _, q) = paired(
             predictions, targets, mask, weights, self.outputs, naive_errors=naive_errors
         )
-        return self.of(batch, Within(jnp.abs(p - t) / q, ~(q <= 0)))
+        errors = jnp.abs(errors_of(batch, predictions, targets))
+        return self.of(batch, Within(errors / q, ~(q <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

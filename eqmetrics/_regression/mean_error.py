@@ -13,7 +13,7 @@ from .._reduction.pair import to_float
 from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
 from .._rows import Rows, trailing, undefined_as
 from .._squares import known
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 class Within(NamedTuple):
@@ -78,24 +78,36 @@ class AbstractLossSums(AbstractRowSum):
 
 
 class AbstractPairLoss(AbstractLossSums, init=False):
-    """The sum of a loss of prediction and target."""
+    """The sum of a loss of prediction, target and error."""
 
     @abc.abstractmethod
-    def loss(
-        self, predictions: Float32[Array, "rows ..."], targets: Float32[Array, "rows ..."]
+    def losses(
+        self,
+        predictions: Float32[Array, "rows ..."],
+        targets: Float32[Array, "rows ..."],
+        errors: Float32[Array, "rows ..."],
     ) -> Float32[Array, "rows ..."] | Within:
-        """The loss of each entry."""
+        """The loss of each entry. `errors`, of predictions less targets, are those of integers
+        too, of which the floats don't tell."""
 
     @row_sum
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Parts:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, both = paired(predictions, targets, mask, weights, self.outputs)
-        return self.of(batch, self.loss(*both))
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        return self.of(batch, self.losses(p, t, errors_of(batch, predictions, targets)))
 
 
-class AbstractMeanError(AbstractPairLoss, init=False):
+class AbstractMeanLoss(AbstractPairLoss, init=False):
+    """The mean of a loss of prediction, target and error."""
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(self.mean())
+
+
+class AbstractMeanError(AbstractMeanLoss, init=False):
     """The mean of a loss. A subclass writes `loss` alone, and in `valid` says which rows are:
 
     !!! example
@@ -113,8 +125,15 @@ class AbstractMeanError(AbstractPairLoss, init=False):
 
         assert MeanCubedError()(predictions=jnp.array([1.0, 2.0]), targets=jnp.zeros(2)) == 4.5
         ```
+
+    Both are float32: integers beyond $2^{24}$ have been rounded.
     """
 
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(self.mean())
+    @abc.abstractmethod
+    def loss(
+        self, predictions: Float32[Array, "rows ..."], targets: Float32[Array, "rows ..."]
+    ) -> Float32[Array, "rows ..."] | Within:
+        """The loss of each entry."""
+
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array | Within:
+        return self.loss(predictions, targets)

@@ -12,7 +12,7 @@ from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, to_float
 from .._rows import trailing
-from .paired import paired
+from .paired import errors_of, paired
 
 
 class _Pair(AbstractJointMoments):
@@ -33,8 +33,9 @@ PAIR = _Pair()
 def _updated(
     joint: Joint, ends: Array, invalid: Array, predictions, targets, mask, weights
 ) -> dict[str, Array]:
-    batch, (p, t) = paired(predictions, targets, mask, weights, ends.shape[2:])
-    new = PAIR.plus(joint, PAIR.of_batch(batch, t, p, p - t))
+    batch, _ = paired(predictions, targets, mask, weights, ends.shape[2:])
+    p, t = (x.reshape(batch.values.shape) for x in (predictions, targets))
+    new = PAIR.plus(joint, PAIR.of_batch(batch, t, p, errors_of(batch, p, t)))
     ends = jnp.maximum(ends, jnp.stack([ends_of(batch, x) for x in (t, p)], axis=1))
     return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
 
@@ -86,7 +87,7 @@ class PairMoments(AbstractStatistic):
     products: Float32[Array, "2 4 ..."] = state(reduce=PAIR)  # targets', predictions', of both
     # of targets and predictions, and of their opposites
     ends: Float32[Array, "2 2 ..."] = state(reduce="max")
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
@@ -108,7 +109,8 @@ class PairMoments(AbstractStatistic):
     def spreads(self) -> Spreads:
         weight = to_float(self.weight)
         products = to_float(self.products) / weight
-        return Spreads(weight, *to_float(self.mean), *products, *is_constant(self.ends))
+        constant = is_constant(self.ends, products[:2])
+        return Spreads(weight, *to_float(self.mean), *products, *constant)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`weight`, a scalar; `mean`, of targets, predictions and errors; `products` of the

@@ -103,7 +103,7 @@ class Spearman(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        value, nothing = _spearman(*self.statistic.rows())
+        value, nothing = _spearman(*self.statistic.pairs())
         return undefined_as(value, nothing, self.undefined)
 
 
@@ -139,10 +139,10 @@ class Kendall(AbstractReadout):
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
-    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$; with `"b"`, the
-        geometric mean of the numbers of pairs that differ in their predictions and in their
-        targets; with `"c"`, $n^2 (m - 1) / 2 m$, where $m$ is the smaller number of distinct
-        values.
+    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$ (frequency weights:
+        their scale matters here); with `"b"`, the geometric mean of the numbers of pairs that
+        differ in their predictions and in their targets; with `"c"`, $n^2 (m - 1) / 2 m$, where
+        $m$ is the smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
@@ -175,7 +175,7 @@ class Kendall(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.rows())
+        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.pairs())
         kinds = jnp.minimum(p_kinds, t_kinds)
         if self.variant == "a":
             most, nothing = whole / 2 * ((n - 1) / n), ~(n > 1)

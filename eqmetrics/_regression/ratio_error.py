@@ -10,7 +10,7 @@ from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, to_float
+from .._reduction.pair import add, minus, reaches, to_float
 from .._rows import trailing, undefined_as, weighted_sum
 from .mean_error import Within, without_invalid
 from .paired import check_multioutput, Multioutput, over_columns, paired
@@ -43,13 +43,15 @@ class AbstractRatioError(Metric):
 
     @abc.abstractmethod
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Bool[Array, "..."]]:
-        """What each entry adds to numerator and denominator, and which entries are valid."""
+        """What each entry adds to numerator and denominator, and which entries are valid. Both
+        are as they were given, integers too."""
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, both = paired(predictions, targets, mask, weights, self.outputs)
+        batch, _ = paired(predictions, targets, mask, weights, self.outputs)
+        both = (jnp.reshape(x, batch.values.shape) for x in (predictions, targets))
         top, bottom, valid = self.terms(*both)
         batch, _ = without_invalid(batch, Within(top, valid))
         new = weighted_sum(jnp.stack([top, bottom], axis=1), batch.mask, batch.weights)
@@ -85,11 +87,12 @@ class WeightedMAPE(AbstractRatioError, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
         always = jnp.ones(targets.shape, bool)
-        return jnp.abs(predictions - targets), jnp.abs(targets), always
+        size = jnp.abs(targets.astype(jnp.float32))
+        return jnp.abs(minus(predictions, targets)), size, always
 
 
 @final
@@ -120,7 +123,7 @@ class CriticalSuccessIndex(AbstractRatioError):
         ```
     """
 
-    valid: ClassVar[str] = "predictions and targets without NaN, weights >= 0"
+    valid: ClassVar[str] = "predictions and targets without NaN, weights >= 0 and finite"
     threshold: float = eqx.field(static=True, kw_only=True)
 
     def __init__(
@@ -139,6 +142,6 @@ class CriticalSuccessIndex(AbstractRatioError):
         self.threshold = float(threshold)
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
-        said, seen = predictions >= self.threshold, targets >= self.threshold
+        said, seen = (reaches(x, self.threshold) for x in (predictions, targets))
         # not of their sum: infinities of both signs are numbers
         return said & seen, said | seen, ~(jnp.isnan(predictions) | jnp.isnan(targets))

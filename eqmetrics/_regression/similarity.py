@@ -67,7 +67,7 @@ class CosineSimilarity(AbstractVectorScore, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "vectors that aren't 0, weights >= 0"
+    valid: ClassVar[str] = "vectors that aren't 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
         # In units of the largest entries, whose squares can't leave the range of float32.
@@ -113,7 +113,7 @@ class KLDivergence(AbstractVectorScore, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0"
+    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
         (p, some), (t, others) = _shares(predictions), _shares(targets)
@@ -146,7 +146,7 @@ class JensenShannon(AbstractVectorScore, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0"
+    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
         (p, some), (t, others) = _shares(predictions), _shares(targets)

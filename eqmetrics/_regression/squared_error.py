@@ -14,7 +14,7 @@ from .._reduction.pair import to_float
 from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
 from .._rows import trailing, undefined_as
 from .._squares import known, square
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 @final
@@ -41,7 +41,7 @@ class SquaredErrors(AbstractRowSum, AbstractStatistic):
     outputs: tuple[int, ...] = eqx.field(static=True)
     total: Float32[Array, "2 ..."] = state(reduce=EXACT_SUM)
     weight: Float32[Array, "2"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
@@ -54,8 +54,9 @@ class SquaredErrors(AbstractRowSum, AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Parts:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
-        total = total_of(batch._replace(values=square(p - t)))
+        batch, _ = paired(predictions, targets, mask, weights, self.outputs)
+        errors = errors_of(batch, predictions, targets)
+        total = total_of(batch._replace(values=square(errors)))
         return {"total": total, "weight": weight_of(batch), "invalid": invalid_of(batch)}
 
     def means(self) -> Float32[Array, "..."]:

@@ -11,7 +11,7 @@ from .._custom_types import Mask, Values, Weights
 from .._reduction.pair import add, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as
 from .._wrapped import nan_where_left_out
-from .paired import paired
+from .paired import paired, unless
 
 
 def _distance(cells: Cells, weight: Array) -> tuple[Array, Array]:
@@ -83,11 +83,12 @@ class Wasserstein1D(AbstractBounded):
         """`predictions` and `targets` are real and of one shape."""
         _, both = paired(predictions, targets, mask, weights)
         finite = jnp.isfinite(both[0]) & jnp.isfinite(both[1])
-        shape = jnp.shape(targets)
-        p, t = (jnp.where(finite, x, jnp.nan).reshape(shape) for x in both)
+        (p, p_weights), (t, t_weights) = (
+            unless(~finite, x, weights) for x in (predictions, targets)
+        )
         return self.replace(
-            predictions=self.predictions.update(p, mask=mask, weights=weights),
-            targets=self.targets.update(t, mask=mask, weights=weights),
+            predictions=self.predictions.update(p, mask=mask, weights=p_weights),
+            targets=self.targets.update(t, mask=mask, weights=t_weights),
         )
 
     def _read(self) -> tuple[Array, Array, Array]:

@@ -17,7 +17,7 @@ from .._reduction import EXACT_SUM
 from .._reduction.pair import add_count, fused, Pair
 from .._route import arguments_of
 from .._row_sum import AbstractRowSum, check_parts, parts_of, plus_by_group
-from .._rows import flat
+from .._rows import flat, narrow
 from .from_fun import FromFun
 from .from_output import FromOutput
 from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
@@ -41,8 +41,9 @@ def _members(
 ) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
     """Of each row its group, whether it takes part, and whether its group is out of range."""
     mask, weights = (None if x is None else jnp.asarray(x) for x in (mask, weights))
+    group = narrow(group)
     known = (group >= 0) & (group < groups)
-    own = jnp.where(known, group, 0).astype(jnp.int32)
+    own = jnp.where(known, group, 0)
     # A row of weight 0 isn't there, whatever group it is said to be of.
     others = {} if mask is None else {"mask": mask}
     others |= {} if weights is None else {"weights": weights != 0}
