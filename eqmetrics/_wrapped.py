@@ -96,7 +96,12 @@ def nan_where_left_out(metric: Node, value: Any) -> Any:
     if not counts:
         return value
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
-    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
+
+    def hidden(x):
+        x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+        return jnp.where(bad, jnp.nan, x)
+
+    return dicts(jax.tree.map(hidden, keep_order(value)))
 
 
 def differs(cls: type[Node], name: str, here: Any, there: Any) -> ValueError:

@@ -113,7 +113,7 @@ class AUROC(AbstractRankScore):
         found, weights = _of_pairs(self.statistic)
         part = self.task.takes_part()
         defined = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
-        rows = weights[:, None] + weights[None, :] if self.average == "weighted" else 1.0
+        rows = weights[:, None] + weights[None, :] if self.average == "weighted" else jnp.float32(1)
         defined &= (weights[:, None] > 0) & (weights[None, :] > 0)
         weights = jnp.where(defined, rows, 0).ravel()
         return Interval(*(mean_of(x.ravel(), weights, self.undefined) for x in found))

@@ -61,7 +61,7 @@ class BalancedAccuracy(AbstractReadout):
             rows = jnp.stack([counts.tp + counts.fn, counts.tn + counts.fp])
         # of each problem (down: its classes), the mean over the classes that have rows
         seen = (rows > 0) & (part[:, None] if isinstance(self.task, Multiclass) else True)
-        number = jnp.sum(seen, axis=0)
+        number = jnp.sum(seen, axis=0, dtype=jnp.float32)
         mean = jnp.sum(jnp.where(seen, right / rows, 0), axis=0) / number
         defined = number > 0
         if self.adjusted:

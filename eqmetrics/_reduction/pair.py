@@ -84,12 +84,19 @@ def divide(x: Pair, y: Pair) -> Pair:
     return renormalise(first, rest[0] / y[0])
 
 
+@jax.custom_jvp
 def settled(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
     """The nearest float of 20 bits. `a - b / n` may be compiled to one instruction that never
     rounds the quotient, and then the float `b / n` isn't what was subtracted; this is."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
     near = lax.bitcast_convert_type((bits + 8) & jnp.int32(~15), jnp.float32)
     return jnp.where(jnp.isfinite(x), near, x)
+
+
+@settled.defjvp
+def _settled_jvp(primals, tangents):
+    # A cast of bits has no derivative, but what is rounded off is subtracted elsewhere.
+    return settled(*primals), tangents[0]
 
 
 def to_float(x: Pair) -> Float32[Array, "..."]:
