@@ -6,6 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
 from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
@@ -55,5 +56,5 @@ class Average(AbstractRowSum):
 
     def compute(self) -> Float32[Array, "..."]:
         weight = to_float(self.weight)
-        mean = to_float(self.total) / weight
+        mean = over(to_float(self.total), weight)
         return undefined_as(mean, weight == 0, self.undefined)

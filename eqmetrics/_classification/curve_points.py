@@ -12,6 +12,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32
 
 from .._cells import cumulated
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, to_float
 from .._rows import undefined_as
@@ -34,16 +35,16 @@ class Points(NamedTuple):
     def recall(self) -> tuple[Array, Bool[Array, "classes"]]:
         """And whether it is defined."""
         positives = self.tp[:, -1:]
-        return self.tp / positives, positives[:, 0] > 0
+        return over(self.tp, positives), positives[:, 0] > 0
 
     def fall_out(self) -> tuple[Array, Bool[Array, "classes"]]:
         negatives = self.fp[:, -1:]
-        return self.fp / negatives, negatives[:, 0] > 0
+        return over(self.fp, negatives), negatives[:, 0] > 0
 
     def precision(self) -> Array:
         """That of no prediction at all is 1, as in scikit-learn."""
         said = self.tp + self.fp
-        return jnp.where(said == 0, 1, self.tp / said)
+        return jnp.where(said == 0, 1, over(self.tp, said))
 
 
 def _finer(bits: Cells, line: Cells) -> Cells:

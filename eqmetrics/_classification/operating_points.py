@@ -5,6 +5,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import AbstractTask
@@ -74,6 +75,7 @@ class PrecisionAtRecall(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive.
 
@@ -124,6 +126,7 @@ class RecallAtPrecision(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive. Where no threshold reaches the precision, nothing
     is to be predicted: recall 0 at the threshold infinity.
@@ -175,6 +178,7 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
 
@@ -206,7 +210,7 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
         (recall, some), (_, others) = points.recall(), points.fall_out()
-        specificity = points.tn / points.fp[:, -1:]
+        specificity = over(points.tn, points.fp[:, -1:])
         return recall, specificity >= self.min_specificity, some & others
 
 
@@ -226,6 +230,7 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
 
@@ -257,5 +262,5 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
         (recall, some), (_, others) = points.recall(), points.fall_out()
-        specificity = points.tn / points.fp[:, -1:]
+        specificity = over(points.tn, points.fp[:, -1:])
         return specificity, recall >= self.min_sensitivity, some & others

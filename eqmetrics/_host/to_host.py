@@ -10,6 +10,7 @@ from .._node import is_metric
 from .._ordered import dicts, keep_order
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
+from .._wrapped import telling_nan
 
 
 class _Exact:
@@ -25,10 +26,12 @@ def _readout(metric: Any) -> Any:
         return keep_order({name: _readout(m) for name, m in members.items()})
     if isinstance(metric, (FromOutput, FromFun)):
         return _readout(metric.metric)
+    if not is_metric(metric):
+        return metric
+    value = metric.compute()  # checks the state
     if isinstance(metric, AbstractExact) and (pairs := metric.exact()) is not None:
-        metric.compute()  # checks the shapes of the state
         return jax.tree.map(_Exact, pairs)
-    return keep_order(metric.compute()) if is_metric(metric) else metric
+    return keep_order(value)
 
 
 def _plain(x: Any) -> Any:
@@ -64,7 +67,9 @@ def to_host(tree: Any) -> Any:
     """
     tree = local(tree)
     raise_if_invalid(tree)
-    leaves, treedef = jax.tree.flatten(jax.tree.map(_readout, tree, is_leaf=is_metric))
+    with telling_nan(tree):
+        read = jax.tree.map(_readout, tree, is_leaf=is_metric)
+    leaves, treedef = jax.tree.flatten(read)
     fetched = jax.device_get([x.pair if isinstance(x, _Exact) else x for x in leaves])
     added = [
         np.asarray(y, np.float64).sum(0) if isinstance(x, _Exact) else y

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
+from .._quotient import over
 from .base import on_one_device
 
 
@@ -79,9 +80,9 @@ def multiply(x: Pair, y: Pair) -> Pair:
 
 @fused
 def divide(x: Pair, y: Pair) -> Pair:
-    first = settled(x[0] / y[0])
+    first = settled(over(x[0], y[0]))
     rest = add(x, -multiply(lift(first), y))
-    return renormalise(first, rest[0] / y[0])
+    return renormalise(first, over(rest[0], y[0]))
 
 
 @jax.custom_jvp

@@ -14,6 +14,7 @@ from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction.pair import add, fused, lift, Pair, to_float
 from .._rows import Rows, trailing, undefined_as, weighted_sum
 from .._squares import divisor
@@ -172,7 +173,7 @@ class D2Tweedie(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         weight = to_float(self.weight)
-        least = divisor(to_float(self.own) / weight)
-        values = 1 - to_float(self.total) / weight / least
+        least = divisor(over(to_float(self.own), weight))
+        values = 1 - over(over(to_float(self.total), weight), least)
         values = undefined_as(values, is_constant(self.ends), self.undefined)
         return over_columns(values, self.multioutput)

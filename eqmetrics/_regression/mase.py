@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._quotient import over
 from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import paired
@@ -56,7 +57,7 @@ class MASE(AbstractLossSums, init=False):
         batch, (p, t, q) = paired(
             predictions, targets, mask, weights, self.outputs, naive_errors=naive_errors
         )
-        return self.of(batch, Within(jnp.abs(p - t) / q, ~(q <= 0)))
+        return self.of(batch, Within(over(jnp.abs(p - t), q), ~(q <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

@@ -7,6 +7,7 @@ from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
 from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of
@@ -64,7 +65,7 @@ class AbstractLossSums(AbstractRowSum):
 
     def mean(self) -> Float32[Array, "..."]:
         """The mean loss of each column."""
-        return to_float(self.total) / to_float(self.weight)
+        return over(to_float(self.total), to_float(self.weight))
 
     def mean_square(self) -> Float32[Array, "..."]:
         """The same of a loss near a square; NaN if that left the range of float32."""
