@@ -30,7 +30,7 @@ def floats_of(name: str) -> tuple[dict, Callable]:
     floats = {k: np.float32(x) for k, x in batch.items() if np.asarray(x).dtype.kind == "f"}
     rest = {k: x for k, x in batch.items() if k not in floats}
     for k in floats.keys() & {"logits", "predictions"}:
-        floats[k] = floats[k] + rng.uniform(-0.05, 0.05, floats[k].shape).astype(np.float32)
+        floats[k] = np.float32(floats[k] + rng.uniform(-0.05, 0.05, floats[k].shape))
 
     def values(x):
         found = jax.tree.leaves(metric.update(**x, **rest).compute())
@@ -139,7 +139,7 @@ CLOSED: dict[str, tuple[eqm.Metric, Callable]] = {
 @pytest.mark.parametrize("name", CLOSED)
 def test_closed_forms(name):
     metric, f = CLOSED[name]
-    p, t = np.float32([1, 2, 6, 2.5, 4]), np.float32([0.5, 3, 4, 7, 1])
+    p, t = np.array([1, 2, 6, 2.5, 4], np.float32), np.array([0.5, 3, 4, 7, 1], np.float32)
     want = numeric(f, p, t)
     got = jax.grad(lambda p, t: metric(predictions=p, targets=t), (0, 1))(p, t)
     for a, b in zip(got, want, strict=True):
@@ -154,7 +154,7 @@ def test_r2_of_the_report():
 
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_moments(offset):
-    x = np.float32([1, 2, 6, 2.5]) + np.float32(offset)
+    x = np.array([1, 2, 6, 2.5], np.float32) + np.float32(offset)
 
     def moments(x):
         return eqm.CentredMoments()(x)

@@ -75,7 +75,7 @@ def test_switches_of_types(switch):
             states = jax.tree.leaves((new, merged))
             kept = [(x.shape, x.dtype) for x in jax.tree.leaves((metric, metric))]
             assert [(x.shape, x.dtype) for x in states] == kept
-            assert not any(x.dtype == jnp.float64 for x in jax.tree.leaves(value))
+            assert all(x.dtype.itemsize <= 4 for x in jax.tree.leaves(value))
         except Exception as e:
             wrong[name] = repr(e)[:200]
     assert not wrong
@@ -83,9 +83,9 @@ def test_switches_of_types(switch):
 
 def test_switches_are_on():
     with every_switch(), pytest.raises(Exception, match="promotion"):
-        jnp.zeros((2, 2), jnp.int32) + jnp.zeros((2, 2), jnp.float32)
+        jnp.add(jnp.zeros((2, 2), jnp.int32), jnp.zeros((2, 2), jnp.float32))
     with every_switch(), pytest.raises(ValueError, match="rank"):
-        jnp.zeros((2, 2)) + jnp.zeros(2)
+        jnp.add(jnp.zeros((2, 2)), jnp.zeros(2))
     with TYPES["64 bits"]():
         assert jnp.zeros(2).dtype == jnp.float64
 

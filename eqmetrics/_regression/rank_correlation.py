@@ -181,10 +181,10 @@ class Kendall(AbstractReadout):
         difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.rows())
         kinds = jnp.minimum(p_kinds, t_kinds)
         if self.variant == "a":
-            most, nothing = whole / 2 * over(n - 1, n), ~(n > 1)
+            most, nothing = whole / 2 * over(jnp.maximum(n - 1, 0), n), ~(n > 1)
         elif self.variant == "b":
             most, nothing = jnp.sqrt(p) * jnp.sqrt(t), kinds < 2
         else:
             m = kinds.astype(jnp.float32)
-            most, nothing = whole / 2 * over(m - 1, m), kinds < 2
+            most, nothing = whole / 2 * over(jnp.maximum(m - 1, 0), m), kinds < 2
         return undefined_as(jnp.clip(over(difference, most), -1, 1), nothing, self.undefined)
