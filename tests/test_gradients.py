@@ -59,6 +59,8 @@ def test_gradients(name):
         assert not any(jnp.any(array != 0) for array in jax.tree.leaves(slope))
         return
     direction = {k: np.float32(rng.choice([-1.0, -0.5, 0.5, 1.0], v.shape)) for k, v in x.items()}
+    for k in direction.keys() & {"probabilities"}:  # which stay inside of [0, 1]
+        direction[k] = np.float32(direction[k] * np.minimum(x[k], 1 - x[k]))
 
     def difference(step: float) -> float:
         low, high = (
