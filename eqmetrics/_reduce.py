@@ -174,7 +174,8 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
 
 def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
-    `vmap`: one collective per kind for all of them."""
+    `vmap`: one collective per kind for all of them. Sums go as integers, so that no gradient
+    passes: differentiate what each device has."""
     axis_name = axis_name if isinstance(axis_name, str) else tuple(axis_name)
     size = lax.psum(1, axis_name)
     _on_metrics(lambda m: check_dtypes_of(m, "reduce", walk), tree)
