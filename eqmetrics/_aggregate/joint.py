@@ -157,4 +157,6 @@ def is_constant(ends: Array) -> Array:
 def correlation(products: Array, left: Array, right: Array, count: Array) -> Array:
     """From sums of products and of squares; NaN where the squares left the range of float32."""
     roots = [root(divisor(over(x, count))) for x in (left, right)]
-    return jnp.clip(over(over(over(products, count), roots[0]), roots[1]), -1, 1)
+    ratio = over(over(over(products, count), roots[0]), roots[1])
+    # A spread of 0 that isn't of a constant has left the range of float32.
+    return jnp.where((roots[0] == 0) | (roots[1] == 0), jnp.nan, jnp.clip(ratio, -1, 1))

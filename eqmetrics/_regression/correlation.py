@@ -69,4 +69,5 @@ class Concordance(AbstractMomentScore, init=False):
 
     def score(self, s: Spreads) -> tuple[Array, Array]:
         spread = divisor(s.targets + s.predictions) + s.mean_error**2
-        return over(2 * s.both, spread), s.constant_targets & s.constant_predictions
+        ratio = jnp.where(spread == 0, jnp.nan, over(2 * s.both, spread))
+        return ratio, s.constant_targets & s.constant_predictions

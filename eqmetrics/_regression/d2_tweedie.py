@@ -175,5 +175,6 @@ class D2Tweedie(Metric):
         weight = to_float(self.weight)
         least = divisor(over(to_float(self.own), weight))
         values = 1 - over(over(to_float(self.total), weight), least)
+        values = jnp.where(least == 0, jnp.nan, values)  # out of range, if no constant
         values = undefined_as(values, is_constant(self.ends), self.undefined)
         return over_columns(values, self.multioutput)

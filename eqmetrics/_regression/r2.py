@@ -147,7 +147,8 @@ class RelativeSquaredError(AbstractMomentScore, init=False):
     """
 
     def score(self, s: Spreads) -> tuple[Array, Array]:
-        return over(s.squared_error(), divisor(s.targets)), s.constant_targets
+        ratio = over(s.squared_error(), divisor(s.targets))
+        return jnp.where(s.targets == 0, jnp.nan, ratio), s.constant_targets
 
 
 @final
@@ -209,4 +210,5 @@ class NormalizedRMSE(AbstractReadout):
         else:
             size = self.statistic.ends[0, 0] + self.statistic.ends[1, 0]
         values = over(root(known(s.squared_error())), size)
+        values = jnp.where(size == 0, jnp.nan, values)
         return over_columns(undefined_as(values, nothing, self.undefined), self.multioutput)
