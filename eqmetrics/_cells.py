@@ -1,5 +1,8 @@
 """Counts in cells: rows added to an array of pairs by index, in O(rows), exactly."""
 
+import functools as ft
+
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
@@ -75,6 +78,7 @@ def _add_pairs(cells: Pair, index: Array, values: Pair) -> Pair:
     return _add_sorted(cells, index, values)
 
 
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
     """Sums by cell as over devices: a scatter of floats would round at every row, one of
     integer limbs relative to the largest value of the cell adds exactly and in any order. What
@@ -89,6 +93,15 @@ def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
     ]
     (sums,) = from_limbs(limbs, [tops], index.shape[0])
     return sums
+
+
+@_limb_sums.defjvp
+def _limb_sums_jvp(size, primals, tangents):
+    # Integers have no derivative; that of the sums is a plain one.
+    index, values = primals
+    at = jnp.where(values[0] != 0, index, 0)
+    sums = jnp.zeros((2, size), jnp.float32).at[:, at].add(tangents[1], mode=_PROMISE)
+    return _limb_sums(size, index, values), sums
 
 
 def _add_sorted(cells: Array, index: Array, values: Pair) -> Array:

@@ -8,9 +8,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float32
 
+from ._checks import check_dtypes_of
 from ._field import layout, state
 from ._metric import AbstractCollection, AbstractInvalid, AbstractWrapper
-from ._node import is_metric
+from ._node import is_metric, walk
 from ._readout import AbstractReadout, AbstractStatistic
 from ._reduction import EXACT_SUM
 from ._reduction.pair import add_count, to_float
@@ -33,6 +34,7 @@ class Invalid(AbstractInvalid):
 
     - `valid`: the valid range, in words: `"labels in [0, 10)"`.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 2 floats. Undefined when: never.
 
     !!! example
@@ -130,6 +132,8 @@ def _places(pair: np.ndarray) -> str:
 
 def raise_if_invalid(tree: Any) -> None:
     """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
+    for metric in filter(is_metric, jax.tree.leaves(tree, is_leaf=is_metric)):
+        check_dtypes_of(metric, "read", walk)
     counts = invalid_counts(tree)
     if any(isinstance(pair, Tracer) for _, _, pair in counts):
         raise TypeError(

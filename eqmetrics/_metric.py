@@ -21,7 +21,9 @@ from ._wrapped import (
     nan_where_left_out,
     paths,
     plain,
+    telling_nan,
     wrap,
+    wrap_bounds,
     wrap_merge,
     writes,
 )
@@ -64,7 +66,9 @@ class Metric(Node):
             check_signature(cls, cls.__dict__["update"], issubclass(cls, AbstractWrapper))
             wrap(cls, "update", finish_update, _check_update)
         if writes(cls, "compute"):
-            wrap(cls, "compute", _finish_compute)
+            wrap(cls, "compute", _finish_compute, around=telling_nan)
+        if writes(cls, "bounds"):
+            wrap_bounds(cls)
         if writes(cls, "merge") and not issubclass(cls, AbstractCollection):
             wrap_merge(cls)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from ._axes import automatic
-from ._checks import describe
+from ._checks import check_dtypes_of, describe
 from ._copies import warn_of_copies
 from ._field import layout
 from ._frames import said
@@ -198,9 +198,11 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
 @automatic
 def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
-    `vmap`: one collective per kind for all of them."""
+    `vmap`: one collective per kind for all of them. Sums go as integers, so that no gradient
+    passes: differentiate what each device has."""
     axis_name = axis_name if isinstance(axis_name, str) else tuple(axis_name)
     size = lax.psum(1, axis_name)
+    _on_metrics(lambda m: check_dtypes_of(m, "reduce", walk), tree)
     _on_metrics(lambda m: _refuse_replicated(m, tracked(axis_name), size), tree)
     tree = vary(tree, axis_name)
     plans: list = []
@@ -258,8 +260,34 @@ def reduce_one(metric: Metric) -> Metric:
     return new
 
 
+@jax.custom_jvp
+def _merged(stacked: _M) -> _M:
+    return _by_plans(stacked)
+
+
+@_merged.defjvp
+def _merged_jvp(primals, tangents):
+    # Sums over devices go as integers, which have no derivative: that of merging pairs is it.
+    merge = _by_plans if any(type(m).ordered for _, m, _ in walk(primals[0])) else _in_pairs
+    return _merged(*primals), jax.jvp(merge, primals, tangents)[1]
+
+
+def _in_pairs(stacked: _M) -> _M:
+    leaves = jax.tree.leaves(stacked)
+    while (size := leaves[0].shape[0]) > 1:
+        half = size // 2
+        left, right, rest = (
+            jax.tree.map(lambda x, cut=cut: x[cut], stacked)
+            for cut in (slice(half), slice(half, 2 * half), slice(2 * half, None))
+        )
+        both = jax.vmap(lambda x, y: x.merge(y))(left, right)
+        stacked = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), both, rest)
+        leaves = jax.tree.leaves(stacked)
+    return jax.tree.map(lambda x: x[0], stacked)
+
+
 @fused
-def _merged(stacked: Metric) -> Metric:
+def _by_plans(stacked: _M) -> _M:
     leaves, treedef = jax.tree.flatten(stacked)
     fixed = _constants(stacked)
 

@@ -1,6 +1,7 @@
 """What stands around the methods of a metric: the checks before them, and what becomes of their
 results."""
 
+import contextlib
 import functools as ft
 from collections.abc import Callable
 from types import FunctionType
@@ -8,6 +9,7 @@ from typing import Any, cast, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from ._axes import automatic
 from ._checks import check_shapes_of, CheckedMethod, describe
@@ -41,14 +43,37 @@ def writes(cls: type[Node], name: str) -> bool:
     return fn is not None and not getattr(fn, "__isabstractmethod__", False)
 
 
+def telling_nan(tree: Any) -> contextlib.AbstractContextManager:
+    """Around what reads values. `jax_debug_nans` stops where an operation gives NaN, and NaN is
+    what a value says that is undefined. A program that is traced is the user's, and stops there
+    if its results hold NaN."""
+    if not jax.config.jax_debug_nans:  # pyright: ignore[reportAttributeAccessIssue]
+        return contextlib.nullcontext()
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves(tree)):
+        return contextlib.nullcontext()
+    return jax.debug_nans(False)
+
+
+def wrap_bounds(cls: type[Node]) -> None:
+    fn = cls.__dict__["bounds"]
+
+    @ft.wraps(fn)
+    def bounds(self):
+        with telling_nan(self):
+            return fn(self)
+
+    setattr(cls, "bounds", bounds)  # noqa: B010
+
+
 def wrap(
     cls: type[Node],
     name: str,
     finish: Callable[..., Any],
     check: Callable[..., None] | None = None,
+    around: Callable[[Any], contextlib.AbstractContextManager] | None = None,
 ) -> None:
     """Checks the arguments of a method and its result, which goes through `finish`; `check` is
-    asked once for each set of shapes."""
+    asked once for each set of shapes. The method runs inside of `around(metric)`."""
     fn = cls.__dict__[name]
     made: dict[type, CheckedMethod] = {}
 
@@ -64,7 +89,10 @@ def wrap(
         if checked is None:  # built at the first call: annotations may name later classes
             checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
         try:
-            return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+            if around is None:
+                return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+            with around(self):
+                return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
         except Exception as e:
             leave_out_ours(e)
             raise
@@ -105,7 +133,12 @@ def nan_where_left_out(metric: Node, value: Any) -> Any:
     if not counts:
         return value
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
-    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
+
+    def hidden(x):
+        x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+        return jnp.where(bad, jnp.nan, x)
+
+    return dicts(jax.tree.map(hidden, keep_order(value)))
 
 
 def differs(cls: type[Node], name: str, here: Any, there: Any) -> ValueError:

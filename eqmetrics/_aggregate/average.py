@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._ratio import ratio
+from .._quotient import ratio
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
 from .._row_sum import AbstractRowSum, invalid_of, Parts, row_sum, total_of, weight_of

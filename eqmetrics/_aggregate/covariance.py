@@ -7,6 +7,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, to_float
@@ -142,10 +143,10 @@ class Covariance(AbstractReadout):
         """Of shape `(size, size)`."""
         count = to_float(self.statistic.weight)
         matrix = self.statistic.matrix()
-        spread = jnp.diagonal(matrix) / count
+        spread = over(jnp.diagonal(matrix), count)
         lost = out_of_range(spread, is_constant(self.statistic.ends, spread))
         matrix = jnp.where(lost[:, None] | lost[None, :], jnp.nan, matrix)
-        products = matrix / (count - self.ddof)
+        products = over(matrix, count - self.ddof)
         return undefined_as(products, ~(count > self.ddof), self.undefined)
 
 

@@ -23,11 +23,7 @@ def _updated(
     (empty,) = reduction.identity((jnp.zeros((), jnp.float32),))
     if batch.mask is not None:
         x = jnp.where(batch.mask, x, empty)
-    bottom = int(jnp.iinfo(jnp.int32).min if reduction is MAX else jnp.iinfo(jnp.int32).max)
-    pick = jnp.max if reduction is MAX else jnp.min
-    key = pick(reduction.keys((x,))[0], initial=bottom)
-    new = jnp.where(x.size > 0, reduction.values((key,), (empty,))[0], empty)
-    (value,) = reduction.merge((value,), (new,))
+    (value,) = reduction.merge((value,), (reduction.of_rows(x),))
     some = values.size > 0 if batch.mask is None else jnp.any(batch.mask)
     return {"value": value, "seen": seen | some}
 

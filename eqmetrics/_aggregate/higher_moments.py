@@ -7,6 +7,7 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over, root
 from .._reduction.limbs import bound, exponent
 from .._reduction.pair import add, fused, lift, minus, settled, to_float
 from .._rows import rows, undefined_as, weighted_sum
@@ -153,16 +154,16 @@ class Moments(Metric):
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`mean`, `variance`, `skewness`, `kurtosis` and `standard_error`."""
         n, unit = to_float(self.weight), bound(self.unit)
-        m2, m3, m4 = to_float(self.powers) / n
+        m2, m3, m4 = over(to_float(self.powers), n)
         few, same = ~(n > self.ddof), is_constant(self.ends, m2 * unit * unit)
-        variance = jnp.where(same, 0, m2 * (n / (n - self.ddof)))
+        variance = jnp.where(same, 0, m2 * jnp.where(few, 1, over(n, n - self.ddof)))
         squares = variance * unit * unit
         squares = jnp.where((variance > 0) & (squares < 2.0**-126), jnp.nan, squares)
         values = {
             "mean": (to_float(self.mean), n == 0),
             "variance": (squares, few),
-            "skewness": (m3 / (m2 * jnp.sqrt(m2)), same),
-            "kurtosis": (m4 / (m2 * m2) - 3, same),
-            "standard_error": (jnp.sqrt(variance / n) * unit, few),
+            "skewness": (over(m3, m2 * root(m2)), same),
+            "kurtosis": (over(m4, m2 * m2) - 3, same),
+            "standard_error": (root(over(variance, n)) * unit, few),
         }
         return {k: undefined_as(x, where, self.undefined) for k, (x, where) in values.items()}

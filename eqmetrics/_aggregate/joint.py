@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float32, Shaped
 
+from .._quotient import over, root
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
@@ -89,7 +91,8 @@ class AbstractJointMoments(AbstractScalable):
 
     def across(self, arrays, size):
         # One maximum and one sum, as an exact sum: from a pivot that all devices know.
-        n, mean, products = arrays
+        # Sums over devices have no derivative; that of what is beside them would be wrong.
+        n, mean, products = lax.stop_gradient(arrays)
         i, j = self.factors(mean.shape[1])
         some = to_float(n) > 0
         ends = jnp.where(some, mean[0], -jnp.inf), jnp.where(some, -mean[0], -jnp.inf)
@@ -97,7 +100,8 @@ class AbstractJointMoments(AbstractScalable):
             "max",
             [*MAX.keys(ends), exponent(n[0]), exponent(products[0])],
         )
-        highest, lowest = MAX.values(keys, ends)
+        # where no device has rows both are -inf
+        highest, lowest = (jnp.where(x == -jnp.inf, 0, x) for x in MAX.values(keys, ends))
         pivot = jnp.where(jnp.isfinite(highest), highest, 0)
         # The low halves of the means aren't in the difference of the high ones.
         spread = (highest + lowest) + 2.0**-22 * jnp.maximum(jnp.abs(highest), jnp.abs(lowest))
@@ -161,5 +165,7 @@ def is_constant(ends: Array, spread: Array | None = None) -> Array:
 
 def correlation(products: Array, left: Array, right: Array, count: Array) -> Array:
     """From sums of products and of squares; NaN where the squares left the range of float32."""
-    roots = [jnp.sqrt(divisor(x / count)) for x in (left, right)]
-    return jnp.clip(products / count / roots[0] / roots[1], -1, 1)
+    roots = [root(divisor(over(x, count))) for x in (left, right)]
+    ratio = over(over(over(products, count), roots[0]), roots[1])
+    # A spread of 0 that isn't of a constant has left the range of float32.
+    return jnp.where((roots[0] == 0) | (roots[1] == 0), jnp.nan, jnp.clip(ratio, -1, 1))

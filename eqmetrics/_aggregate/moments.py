@@ -5,6 +5,7 @@ Never a difference of raw moments, which cancels: clu's Std of data around 1e4 i
 from typing import final, Self
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
@@ -92,7 +93,8 @@ class _Moments(AbstractScalable):
     def across(self, arrays, size):
         # One maximum and one sum, as an exact sum: the means and the deviations are taken
         # from a pivot that all devices know, and the spread of the means bounds them.
-        (x,) = arrays
+        # Sums over devices have no derivative; that of what is beside them would be wrong.
+        (x,) = lax.stop_gradient(arrays)
         n, mean, squares = x[:, 0], x[:, 1], x[:, 2]
         some = to_float(n) > 0
         ends = jnp.where(some, mean[0], -jnp.inf), jnp.where(some, -mean[0], -jnp.inf)
@@ -100,7 +102,8 @@ class _Moments(AbstractScalable):
             "max",
             [*MAX.keys(ends), exponent(n[0]), exponent(squares[0])],
         )
-        highest, lowest = MAX.values(keys, ends)
+        # where no device has rows both are -inf
+        highest, lowest = (jnp.where(x == -jnp.inf, 0, x) for x in MAX.values(keys, ends))
         pivot = jnp.where(jnp.isfinite(highest), highest, 0)
         # The low halves of the means aren't in the difference of the high ones.
         spread = (highest + lowest) + 2.0**-22 * jnp.maximum(jnp.abs(highest), jnp.abs(lowest))

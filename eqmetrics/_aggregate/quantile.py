@@ -103,6 +103,7 @@ class Quantile(AbstractReadout, AbstractBounded):
     - `q`: a number from 0 to 1, or several in a list or tuple.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
     seen. Values that aren't finite are invalid.
     Source: Hyndman and Fan, "Sample quantiles in statistical packages", 1996 (type 7).
@@ -144,6 +145,7 @@ class Median(AbstractReadout, AbstractBounded):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
     seen. Values that aren't finite are invalid.
 

@@ -165,7 +165,9 @@ def _some_part(batch: Rows) -> Bool[Array, ""]:
 @fused
 def _updated(bits, ends, linear, parts, invalid, values, mask, weights) -> dict[str, Array]:
     batch = rows(values, mask, weights)
-    x, above = _ends(batch.values)
+    # The cell that a value lies in doesn't say where: with the ends alone as a path, a gradient
+    # would be wrong and not 0.
+    x, above = _ends(lax.stop_gradient(batch.values))
     batch = batch.without(~jnp.isfinite(x))
     assert batch.mask is not None
     x = jnp.where(batch.mask, x, 0)
@@ -188,6 +190,7 @@ class QuantileSketch(AbstractStatistic):
     """The weight of the values in cells: the statistic that `Quantile` and `Median` read, and
     share in a `MetricDict`. It merges exactly, in any order.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: 327 688 floats (1.3 MB): cells 0.39 % of the value wide, and cells 6.1e-5 of the range
     wide; 2 for the invalid rows, and a boolean: whether a weight wasn't whole. Undefined when:
     never. Values that aren't finite, and negative weights, are invalid.
@@ -243,7 +246,8 @@ class Cells(NamedTuple):
 def layouts(*sketches: QuantileSketch) -> tuple[Cells, Cells]:
     """Both layouts of several sketches."""
     ends = ft.reduce(jnp.maximum, [s.ends for s in sketches])
-    smallest, largest = -ends[1], ends[0]
+    # Of no values all cells are 0 wide, and not from infinity to infinity.
+    smallest, largest = (jnp.where(jnp.isfinite(x), x, 0) for x in (-ends[1], ends[0]))
     g, width = grid(ends), bound(grid(ends).exponent)
     place = (g.base + jnp.arange(LINEAR, dtype=jnp.int32)).astype(jnp.float32)
     linear = [on_grid(s.linear, s.ends, g) for s in sketches]

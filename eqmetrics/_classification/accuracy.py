@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._field import state
+from .._quotient import over
 from .._readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, sum_pairs, to_float
@@ -27,6 +28,7 @@ class Hits(AbstractPartialStatistic, AbstractClassification):
 
     - `task`: a task; or `None`: multiclass, top-1, as many classes as there are scores.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats, whatever the number of classes. Undefined when: never.
 
     !!! example
@@ -111,6 +113,7 @@ class Accuracy(AbstractReadout):
         the classes, or `None` for each class. Micro here, unlike in the rest of the family.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: micro 6 floats, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
     seen; of a class, when no row of it was.
 
@@ -150,6 +153,6 @@ class Accuracy(AbstractReadout):
         """A scalar; of shape `(classes,)` if `average` is `None`."""
         if isinstance(self.statistic, Hits):
             right, every = self.statistic.compute()
-            return undefined_as(right / every, every == 0, self.undefined)
+            return undefined_as(over(right, every), every == 0, self.undefined)
         ratio = ft.partial(_accuracy, multiclass=isinstance(self.task, Multiclass))
         return average_of(ratio, self.statistic, self.average, self.undefined)

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._quotient import over, root
 from .._readout import AbstractReadout
 from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, sum_pairs, to_float
 from .._rows import undefined_as
@@ -70,6 +71,7 @@ class CohenKappa(AbstractReadout):
     - `weights`: `None`, `"linear"` or `"quadratic"`; the cost of a mistake.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], or with `weights` of
     [`eqmetrics.ConfusionCounts`][]; shared. Undefined when: no row was seen, or all are of one
     class and predicted as it.
@@ -115,7 +117,7 @@ class CohenKappa(AbstractReadout):
         t, p, right = _margins(self.statistic)
         chance = _dot(t, p)
         rest = to_float(add(_one(), -chance))
-        value = to_float(add(right, -chance)) / rest
+        value = over(to_float(add(right, -chance)), rest)
         # without rows all shares are 0
         defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
         return _over_problems(value, defined, self.undefined)
@@ -131,7 +133,7 @@ class CohenKappa(AbstractReadout):
         total = sum_pairs(t)
         seen = _cost_of(cells, cost)
         expected = _cost_of(multiply(t[:, :, None], p[:, None, :]), cost)
-        ratio = to_float(multiply(seen, total)) / to_float(expected)
+        ratio = over(to_float(multiply(seen, total)), to_float(expected))
         return undefined_as(1 - ratio, to_float(expected) == 0, self.undefined)
 
 
@@ -152,6 +154,7 @@ class MatthewsCorrelation(AbstractReadout):
         table).
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, all
     labels are of one class, or all predictions.
     Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation
@@ -183,5 +186,5 @@ class MatthewsCorrelation(AbstractReadout):
         several = [jnp.sum(x[0] > 0, axis=0) > 1 for x in (t, p)]
         # One root of the product, so that equal spreads give 1 and not the float after it. Each
         # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
-        value = top / jnp.sqrt(spread_t * spread_p)
+        value = over(top, root(spread_t * spread_p))
         return _over_problems(value, several[0] & several[1], self.undefined)

@@ -72,6 +72,7 @@ class AUROC(AbstractRankScore):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], with `pairs` for ovo; or of
     [`eqmetrics.ScoreBuffer`][]; shared.
     Undefined when: no row is positive, or none is negative.

@@ -39,7 +39,8 @@ def bin_of(p: Float32[Array, "..."], bins: int) -> Array:
     edges = jnp.asarray(np.arange(bins + 1) / bins, jnp.float32)
     index = jnp.clip(jnp.floor(p * bins).astype(jnp.int32), 0, bins - 1)
     # The product may have been rounded across an edge.
-    index = index - (p < edges[index]) + (p >= edges[index + 1])
+    down, up = p < edges[index], p >= edges[index + 1]
+    index = index - down.astype(jnp.int32) + up.astype(jnp.int32)
     return jnp.clip(index, 0, bins - 1)
 
 

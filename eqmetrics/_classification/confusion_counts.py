@@ -28,6 +28,7 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractClassification):
 
     - `task`: [`eqmetrics.Multiclass`][].
 
+    The gradient is 0: the value is constant but for jumps.
     State: `2 * num_classes**2` floats, and 2 for the invalid rows. Undefined when: never.
 
     !!! example

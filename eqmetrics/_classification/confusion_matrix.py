@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._metric import AbstractExact
-from .._ratio import ratio
+from .._quotient import ratio
 from .._readout import AbstractReadout
 from .._reduction.pair import Pair, sum_pairs, to_float
 from .._rows import undefined_as
@@ -39,6 +39,7 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         column, `"all"` by the sum of all.
     - `undefined`: what replaces undefined entries; NaN if not given (scikit-learn: 0).
 
+    The gradient is 0: the value is constant but for jumps.
     State: `2 * num_classes**2` floats, 8 if binary, 8 a label if multilabel; and 2 for the
     invalid rows. Undefined when: normalized, and the sum is 0; counts never. `eqm.to_host`
     reads counts exactly to $2^{48}$. Rows with an ignored label don't count; predictions of

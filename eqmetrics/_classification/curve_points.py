@@ -12,7 +12,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32
 
 from .._cells import cumulated
-from .._ratio import ratio
+from .._quotient import ratio
 from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, Pair, to_float
 from .._rows import undefined_as

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._field import state
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
 from .._row_sum import invalid_of, Parts, total_of, weight_of
@@ -25,6 +26,7 @@ class ExactMatch(AbstractClassification):
         are ignored doesn't count (torchmetrics: a row with an ignored label never matches).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats. Undefined when: no row was seen.
 
     !!! example
@@ -61,4 +63,4 @@ class ExactMatch(AbstractClassification):
 
     def compute(self) -> Float32[Array, ""]:
         right, every = to_float(self.sums)
-        return undefined_as(right / every, every == 0, self.undefined)
+        return undefined_as(over(right, every), every == 0, self.undefined)

@@ -23,6 +23,7 @@ class F1(AbstractClassScore, init=False):
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it. A class that is predicted and never
     true has F1 0, as one that is true and never predicted.
@@ -58,6 +59,7 @@ class FBeta(AbstractReadout):
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it.
     Source: van Rijsbergen, Information Retrieval, 1979.
@@ -96,11 +98,10 @@ class FBeta(AbstractReadout):
         self.statistic = StatScores(task)
 
     def _ratio(self, counts: Counts) -> tuple[Array, Array]:
-        square = self.beta * self.beta
-        if square > 2**24:  # to infinity, where it is recall
-            return counts.tp, counts.tp + counts.fp / (1 + square) + counts.fn
-        top = (1 + square) * counts.tp
-        return top, top + counts.fp + square * counts.fn
+        # In units of the larger of 1 and beta^2: neither leaves the range of float32.
+        own, rest = (1.0, self.beta**2) if self.beta <= 1 else (self.beta**-2, 1.0)
+        top = (own + rest) * counts.tp
+        return top, top + own * counts.fp + rest * counts.fn
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""

@@ -25,6 +25,7 @@ class Gini(AbstractRankScore, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Somers, "A new asymmetric measure of association for ordinal variables", 1962.

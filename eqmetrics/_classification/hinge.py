@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Float32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, to_float
 from .._rows import weighted_sum
@@ -106,5 +107,5 @@ class Hinge(Metric):
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
         loss, weight = to_float(self.sums)
         return average_problems(
-            loss / weight, weight > 0, self.task, self.average, self.undefined
+            over(loss, weight), weight > 0, self.task, self.average, self.undefined
         )

@@ -5,8 +5,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._ratio import reaches
 from .._readout import AbstractReadout
+from .._reduction.pair import share_reaches
 from .._rows import undefined_as
 from .._task import AbstractTask
 from .curve_points import per_class, Points, points_of
@@ -91,6 +91,7 @@ class PrecisionAtRecall(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive. The lowest threshold has recall 1, so that some always
     reaches it.
@@ -123,7 +124,7 @@ class PrecisionAtRecall(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> Choice:
         recall, defined = points.recall()
-        allowed = reaches(points.tp, self.min_recall, points.positives)
+        allowed = share_reaches(points.tp, self.min_recall, points.positives)
         return Choice(points.precision(), recall, allowed, defined)
 
 
@@ -144,6 +145,7 @@ class RecallAtPrecision(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive. Where no finite threshold reaches the precision, nothing
     is to be predicted: recall 0 at the threshold infinity.
@@ -176,7 +178,7 @@ class RecallAtPrecision(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> Choice:
         recall, defined = points.recall()
-        allowed = reaches(points.tp, self.min_precision, points.said)
+        allowed = share_reaches(points.tp, self.min_precision, points.said)
         return Choice(recall, points.precision(), allowed, defined)
 
 
@@ -197,6 +199,7 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative. Where no finite threshold reaches the
     specificity, nothing is to be predicted: sensitivity 0 at the threshold infinity.
@@ -229,7 +232,7 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> Choice:
         (recall, some), (specificity, more) = points.recall(), points.specificity()
-        allowed = reaches(points.tn, self.min_specificity, points.negatives)
+        allowed = share_reaches(points.tn, self.min_specificity, points.negatives)
         return Choice(recall, specificity, allowed, some & more)
 
 
@@ -250,6 +253,7 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative. The lowest threshold has sensitivity
     1, so that some always reaches it.
@@ -282,5 +286,5 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> Choice:
         (recall, some), (specificity, more) = points.recall(), points.specificity()
-        allowed = reaches(points.tp, self.min_sensitivity, points.positives)
+        allowed = share_reaches(points.tp, self.min_sensitivity, points.positives)
         return Choice(specificity, recall, allowed, some & more)

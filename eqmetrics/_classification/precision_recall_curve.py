@@ -25,6 +25,7 @@ class PrecisionRecallCurve(AbstractCurve, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, `recall`; no row was seen, `precision`.
     Source: Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006.

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import AbstractTask, Binary, Multiclass
@@ -60,7 +61,7 @@ def _mean_loss(score: AbstractProperScore, name: str) -> Float32[Array, "..."]:
     sums = score.statistic.compute()
     weight = sums["weight"]
     return average_problems(
-        sums[name] / weight, weight > 0, score.task, score.average, score.undefined
+        over(sums[name], weight), weight > 0, score.task, score.average, score.undefined
     )
 
 

@@ -2,10 +2,9 @@ from collections.abc import Callable
 from typing import final
 
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 from jaxtyping import Array, Float32
 
-from .._ratio import ratio
+from .._quotient import over, ratio, xlogy
 from .._reduction.pair import add, to_float
 from .._task import Multiclass
 from .probability_losses import ProbabilityLosses
@@ -40,7 +39,7 @@ def _relative(
     weight, least = sums["weight"], of_constant(shares)
     if name == "squared_error" and not isinstance(statistic.task, Multiclass):
         least = least / 2  # a yes or no has the error of one of its two classes
-    relative = sums[name] / weight / least
+    relative = over(over(sums[name], weight), least)
     defined = (weight > 0) & (least > 0)
     values = 1 - relative if complement else relative
     return average_problems(values, defined, score.task, score.average, score.undefined)

@@ -91,7 +91,7 @@ def softmax(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows clas
 def log_odds_of_classes(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:
     """Of each class $\\log(p / (1 - p))$, where `p` is its softmax: it orders rows as `p`
     does, and doesn't saturate."""
-    best = jnp.argmax(logits, axis=-1, keepdims=True)
+    best = jnp.argmax(logits, axis=-1, keepdims=True).astype(jnp.int32)
     is_best = jnp.arange(logits.shape[1], dtype=jnp.int32)[None, :] == best
     top = jnp.take_along_axis(logits, best, axis=-1)
     # Of the best class the others are summed anew: taken from the whole, they would cancel.

@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
+from .._quotient import over
 from .base import on_one_device
 
 
@@ -80,17 +82,24 @@ def multiply(x: Pair, y: Pair) -> Pair:
 
 @fused
 def divide(x: Pair, y: Pair) -> Pair:
-    first = settled(x[0] / y[0])
+    first = settled(over(x[0], y[0]))
     rest = add(x, -multiply(lift(first), y))
-    return renormalise(first, rest[0] / y[0])
+    return renormalise(first, over(rest[0], y[0]))
 
 
+@jax.custom_jvp
 def settled(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
     """The nearest float of 20 bits. `a - b / n` may be compiled to one instruction that never
     rounds the quotient, and then the float `b / n` isn't what was subtracted; this is."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
     near = lax.bitcast_convert_type((bits + 8) & jnp.int32(~15), jnp.float32)
     return jnp.where(jnp.isfinite(x), near, x)
+
+
+@settled.defjvp
+def _settled_jvp(primals, tangents):
+    # A cast of bits has no derivative, but what is rounded off is subtracted elsewhere.
+    return settled(*primals), tangents[0]
 
 
 def to_float(x: Pair) -> Float32[Array, "..."]:
@@ -259,3 +268,13 @@ def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
 def add_count(x: Pair, rows: Bool[Array, "..."]) -> Pair:
     """A count, and the rows that are true."""
     return add(x, count_rows(rows.ravel()))
+
+
+@ft.partial(fused, static_argnames="rate")
+def share_reaches(part: Pair, rate: float, whole: Pair) -> Bool[Array, "..."]:
+    """Whether `part / whole` is at least `rate`, by counts: a quotient is rounded. A `rate` of 0.8
+    isn't a float either, so 20 of 25 may be short of it by one part in a million millions."""
+    high = np.float32(rate)
+    pair = jnp.asarray(np.stack([high, np.float32(rate - float(high))]))
+    left = add(part, -multiply(whole, pair))
+    return to_float(left) >= -(2.0**-40) * to_float(whole)

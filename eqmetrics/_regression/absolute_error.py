@@ -3,6 +3,7 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .._quotient import over
 from .mean_error import AbstractMeanLoss, Within
 
 
@@ -63,7 +64,7 @@ class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
     valid: ClassVar[str] = "targets != 0, weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
-        return Within(jnp.abs(errors / targets), targets != 0)
+        return Within(jnp.abs(over(errors, targets)), targets != 0)
 
 
 @final
@@ -96,4 +97,4 @@ class SymmetricMAPE(AbstractMeanLoss, init=False):
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         # Halves first: their sum stays in the range of float32.
         size = jnp.abs(predictions) / 2 + jnp.abs(targets) / 2
-        return jnp.where(size == 0, 0, jnp.abs(errors) / size)
+        return over(jnp.abs(errors), size)

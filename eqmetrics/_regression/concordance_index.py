@@ -8,6 +8,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Labels, Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
 from .._rows import undefined_as
@@ -29,7 +30,7 @@ def _index(columns: dict[str, Array], mask: Array) -> tuple[Array, Array]:
     # Those in the same order twice, and equal predictions once.
     twice = add(pairs.total, add(pairs.same, -pairs.opposite))
     total = to_float(pairs.total)
-    return jnp.clip(to_float(twice) / total / 2, 0, 1), total == 0
+    return jnp.clip(over(to_float(twice), total) / 2, 0, 1), total == 0
 
 
 @final
@@ -47,6 +48,7 @@ class ConcordanceIndex(Metric):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: `6 * capacity + 7` numbers. Undefined when: there is no such pair, or more than
     `capacity` rows were seen. NaN is invalid.
     Source: Harrell, Lee and Mark, "Multivariable prognostic models", 1996.

@@ -14,6 +14,7 @@ from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction.pair import add, fused, lift, minus, Pair, to_float
 from .._rows import Rows, trailing, undefined_as, weighted_sum
 from .._squares import divisor
@@ -174,9 +175,10 @@ class D2Tweedie(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         weight = to_float(self.weight)
-        own = to_float(self.own) / weight
+        own = over(to_float(self.own), weight)
         least = divisor(own)
         spread = own * jnp.abs(to_float(self.mean)) ** self.power
-        values = 1 - to_float(self.total) / weight / least
+        values = 1 - over(over(to_float(self.total), weight), least)
+        values = jnp.where(least == 0, jnp.nan, values)  # out of range, if no constant
         values = undefined_as(values, is_constant(self.ends, spread), self.undefined)
         return over_columns(values, self.multioutput)

@@ -4,7 +4,6 @@ from typing import final
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import xlogy
 from jaxtyping import Array
 
 from .._squares import square
@@ -24,16 +23,29 @@ def _near(power: float, d: Array) -> Array:
     return d * d * sum(w * (1 - u) * (1 + u * d) ** -power for w, u in nodes)
 
 
+def _log_like(x: Array, a: float) -> Array:
+    """`(x^a - 1) / a`, which is `log(x)` for `a = 0`; `x` is positive."""
+    log = jnp.log(x)
+    if abs(a) < 1e-9:
+        return log
+    small = jnp.abs(a * log) < 0.7
+    near = jnp.expm1(jnp.where(small, a * log, 0))
+    return jnp.where(small, near, x**a - 1) / a
+
+
 def relative(power: float, d: Array, x: Array) -> Array:
     """The unit deviance of `t = (1 + d) p` in units of `2 * p ** (2 - power)`; `power` isn't 0.
     `x` is `max(t, 0) / p`, which `1 + d` doesn't tell where `t` is small."""
-    if power == 1:
-        far = xlogy(x, x) - d
-    elif power == 2:
-        far = d - jnp.log(x)
+    # x^b / (a b) - x / a + 1 / b, without the differences in which it cancels where a or b is
+    # small: at 1 and at 2 it has no value, but a limit.
+    a, b = 1 - power, 2 - power
+    some = jnp.where(x > 0, x, 1)
+    if power < 1.5:
+        far = (some * _log_like(some, a) - d) / b
     else:
-        a, b = 1 - power, 2 - power
-        far = x**b / (a * b) - jnp.where(x > 0, x, 1 + d) / a + 1 / b
+        far = (d - _log_like(some, b)) / -a
+    if power < 2:  # of t = 0, and of what is negative
+        far = jnp.where(x > 0, far, 1 / b - ((1 + d) / a if power < 0 else 0))
     close = jnp.abs(d) < 0.3
     return jnp.where(close, _near(power, jnp.where(close, d, 0)), far)
 

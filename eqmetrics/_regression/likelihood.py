@@ -2,10 +2,11 @@ import math
 from typing import ClassVar, final
 
 import jax.numpy as jnp
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import gammaln
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._quotient import xlogy
 from .._row_sum import Parts, row_sum
 from .deviance import deviance
 from .mean_error import AbstractLossSums, AbstractMeanLoss, Within

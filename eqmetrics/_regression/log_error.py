@@ -3,6 +3,7 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import root
 from .._squares import square
 from .mean_error import AbstractPairLoss, Within
 
@@ -86,7 +87,7 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(self.mean_square()))
+        return self.overall(root(self.mean_square()))
 
 
 @final

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._quotient import over
 from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import errors_of, paired
@@ -57,7 +58,7 @@ class MASE(AbstractLossSums, init=False):
             predictions, targets, mask, weights, self.outputs, naive_errors=naive_errors
         )
         errors = jnp.abs(errors_of(batch, predictions, targets))
-        return self.of(batch, Within(errors / q, ~(q <= 0)))
+        return self.of(batch, Within(over(errors, q), ~(q <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

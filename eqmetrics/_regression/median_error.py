@@ -25,6 +25,7 @@ class MedianAbsoluteError(AbstractBounded):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: a [`eqmetrics.QuantileSketch`][], 1.3 MB. Undefined when: no row was seen. Errors that
     aren't finite, and negative weights, are invalid.
     Source: Hampel, "The influence curve and its role in robust estimation", 1974.

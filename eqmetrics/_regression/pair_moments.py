@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float32
 from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, to_float
@@ -108,7 +109,7 @@ class PairMoments(AbstractStatistic):
 
     def spreads(self) -> Spreads:
         weight = to_float(self.weight)
-        products = to_float(self.products) / weight
+        products = over(to_float(self.products), weight)
         constant = is_constant(self.ends, products[:2])
         return Spreads(weight, *to_float(self.mean), *products, *constant)
 

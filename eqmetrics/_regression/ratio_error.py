@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, minus, reaches, to_float
 from .._rows import trailing, undefined_as, weighted_sum
@@ -60,7 +61,7 @@ class AbstractRatioError(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         top, bottom = to_float(self.sums)
-        values = undefined_as(top / bottom, bottom == 0, self.undefined)
+        values = undefined_as(over(top, bottom), bottom == 0, self.undefined)
         return over_columns(values, self.multioutput)
 
 
@@ -108,6 +109,7 @@ class CriticalSuccessIndex(AbstractRatioError):
     - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: `4 * prod(outputs) + 2` floats. Undefined when: the event was never predicted nor
     observed. Rows with NaN are invalid.
     Source: Gilbert, "Finley's tornado predictions", 1884; Schaefer, "The critical success

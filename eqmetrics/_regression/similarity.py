@@ -4,11 +4,11 @@ import abc
 from typing import ClassVar, final
 
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._custom_types import Mask, Values, Weights
+from .._quotient import xlogy
 from .._row_sum import Parts, row_sum
 from .mean_error import AbstractLossSums, Within
 from .paired import paired

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over, root
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
@@ -62,7 +63,7 @@ class SquaredErrors(AbstractRowSum, AbstractStatistic):
     def means(self) -> Float32[Array, "..."]:
         """Of each column; NaN if the squares left the range of float32."""
         total = to_float(self.total)
-        return known(total / to_float(self.weight), total)
+        return known(over(total, to_float(self.weight)), total)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`total`, of each column, and `weight`, a scalar."""
@@ -149,4 +150,4 @@ class RootMeanSquaredError(_AbstractSquaredError, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(self.statistic.means()))
+        return self.overall(root(self.statistic.means()))

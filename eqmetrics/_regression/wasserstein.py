@@ -8,6 +8,7 @@ from jaxtyping import Array, Float32
 from .._aggregate.quantile_sketch import accumulate, Cells, layouts, QuantileSketch
 from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
+from .._quotient import over
 from .._reduction.pair import add, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as
 from .._wrapped import nan_where_left_out
@@ -17,10 +18,10 @@ from .paired import paired, unless
 def _distance(cells: Cells, weight: Array) -> tuple[Array, Array]:
     """The distance with every value in the middle of its cell, and how far these may have moved."""
     p, t = cells.weights
-    apart = jnp.abs(to_float(accumulate(add(p, -t))))[:-1] / weight
+    apart = over(jnp.abs(to_float(accumulate(add(p, -t))))[:-1], weight)
     # From middle to middle. A middle itself may be no float at an offset.
     gaps = (cells.low[1:] - cells.low[:-1]) / 2 + (cells.high[1:] - cells.high[:-1]) / 2
-    moved = (to_float(p) + to_float(t)) / weight * (cells.high / 2 - cells.low / 2)
+    moved = over(to_float(p) + to_float(t), weight) * (cells.high / 2 - cells.low / 2)
     return to_float(sum_rows(apart * gaps)), to_float(sum_rows(moved))
 
 
@@ -51,6 +52,7 @@ class Wasserstein1D(AbstractBounded):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: two of [`eqmetrics.QuantileSketch`][], 2.6 MB. Undefined when: the weights sum to 0. Rows
     that aren't finite, and negative weights, are invalid.
     Source: Vallender, "Calculation of the Wasserstein distance between probability distributions on

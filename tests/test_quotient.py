@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._ratio import ratio, reaches
-from eqmetrics._reduction.pair import from_integer, lift
+from eqmetrics._quotient import ratio
+from eqmetrics._reduction.pair import from_integer, lift, share_reaches
 
 
 MOST = 200
@@ -35,7 +35,7 @@ def test_a_rate_is_reached_by_counts(rate, scale):
     whole = np.arange(1, MOST + 1, dtype=np.int32) * (scale // MOST or 1)
     wanted = np.array([-(-n * round(rate * 6000) // 6000) for n in whole.tolist()], np.int32)
     for part, enough in ((wanted, True), (wanted - 1, False)):
-        got = reaches(from_integer(jnp.asarray(part)), rate, from_integer(jnp.asarray(whole)))
+        got = share_reaches(from_integer(jnp.asarray(part)), rate, from_integer(jnp.asarray(whole)))
         assert np.all(np.asarray(got) == enough)
 
 
@@ -46,8 +46,8 @@ def test_a_rate_is_reached_by_weights():
         for n in (20, 25)
         for high in [np.float32(n * float(each))]
     )
-    assert reaches(part, 0.8, whole) and not reaches(part, 0.8 + 1e-9, whole)
-    assert reaches(lift(jnp.zeros(())), 0.8, lift(jnp.zeros(())))
+    assert share_reaches(part, 0.8, whole) and not reaches(part, 0.8 + 1e-9, whole)
+    assert share_reaches(lift(jnp.zeros(())), 0.8, lift(jnp.zeros(())))
 
 
 BINARY, LABELS, CLASSES = eqm.Binary(), eqm.Multilabel(3), eqm.Multiclass(3)
