@@ -1,9 +1,10 @@
 """Counts in cells: rows added to an array of pairs by index, in O(rows), exactly."""
 
+import functools as ft
+
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import PartitionSpec
 from jaxtyping import Array, Bool, Float32, Int32
 
 from ._node import vary_like
@@ -16,22 +17,17 @@ from ._reduction.pair import add, from_integer, fused, lift, Pair, renormalise, 
 _PROMISE = "promise_in_bounds"
 
 
-def everywhere(x: Array) -> Array:
-    """A few bytes a row go to every device where mesh axes are explicit: a scatter or a sort
-    of rows that are apart is refused there, and XLA's own plan for automatic axes."""
-    apart = any(axis is not None for axis in jax.typeof(x).sharding.spec)
-    return jax.sharding.reshard(x, PartitionSpec()) if apart else x
-
-
 @fused
 def add_rows(
     cells: Float32[Array, "2 *shape"], index: Int32[Array, "rows"], taken: Bool[Array, "rows"]
 ) -> Float32[Array, "2 *shape"]:
     """Adds 1 to the cell of each row that is taken; cells are numbered as if they were flat."""
     size, count = cells[0].size, index.shape[0]
+    if not isinstance(count, int):
+        count = 2**31  # a size that `jax.export` leaves open may be any
     if size <= 8 * count or count > 2**22:
         # Other rows are counted in one cell more: a flag a row would have to be converted.
-        index = everywhere(jnp.where(taken, index, size))
+        index = jnp.where(taken, index, size)
         new = jnp.zeros(size + 1, jnp.int32).at[index].add(1, mode=_PROMISE)[:size]
         new = new.reshape(cells.shape[1:])
         if count >= 2**24:
@@ -39,7 +35,7 @@ def add_rows(
         # A float holds such a count: half the work of adding two pairs.
         high, error = two_sum(cells[0], new.astype(jnp.float32))
         return renormalise(high, cells[1] + error)
-    index, taken = everywhere(jnp.where(taken, index, 0)), everywhere(taken)
+    index = jnp.where(taken, index, 0)
     # Only the cells that are touched. The low half of a count below 2^48 is a whole number
     # of at most 2^23, so a scatter of ones into it is exact; every row then renormalises its
     # cell, and rows of one cell write the same.
@@ -58,7 +54,7 @@ def add_weights(
     weights: Float32[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's weight to its cell; rows of weight 0 may have any index."""
-    return _add_pairs(cells, everywhere(index), lift(everywhere(weights)))
+    return _add_pairs(cells, index, lift(weights))
 
 
 @fused
@@ -70,7 +66,6 @@ def add_values(
 ) -> Float32[Array, "2 cells"]:
     """Adds each row's pair to its cell; rows that aren't taken may hold anything."""
     index, high, low = (jnp.where(taken, x, 0) for x in (index, *values))
-    index, high, low = map(everywhere, (index, high, low))
     return _add_pairs(cells, index, jnp.stack([high, low]))
 
 
@@ -83,6 +78,7 @@ def _add_pairs(cells: Pair, index: Array, values: Pair) -> Pair:
     return _add_sorted(cells, index, values)
 
 
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
     """Sums by cell as over devices: a scatter of floats would round at every row, one of
     integer limbs relative to the largest value of the cell adds exactly and in any order. What
@@ -97,6 +93,15 @@ def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
     ]
     (sums,) = from_limbs(limbs, [tops], index.shape[0])
     return sums
+
+
+@_limb_sums.defjvp
+def _limb_sums_jvp(size, primals, tangents):
+    # Integers have no derivative; that of the sums is a plain one.
+    index, values = primals
+    at = jnp.where(values[0] != 0, index, 0)
+    sums = jnp.zeros((2, size), jnp.float32).at[:, at].add(tangents[1], mode=_PROMISE)
+    return _limb_sums(size, index, values), sums
 
 
 def _add_sorted(cells: Array, index: Array, values: Pair) -> Array:

@@ -91,24 +91,48 @@ def _remember(memo: dict, key: Any) -> None:
     memo[key] = None
 
 
+def _differs(metric: Any, action: str, path: str, x: Any, *built: Any) -> str:
+    name = type(metric).__name__
+    return (
+        f"Cannot {action} `{name}`: its field `{name}{path}` is {describe(x)}, but was built as "
+        f"{describe(jax.ShapeDtypeStruct(*built))}."
+    )
+
+
+def check_dtypes_of(metric: Any, action: str, walk: Callable) -> None:
+    """Compares every array below `metric` with the dtype that it was built with."""
+    for path, node, _ in walk(metric):
+        for name, _, dtype in node._built:
+            x = getattr(node, name)
+            if isinstance(x, (jax.Array, np.ndarray)) and x.dtype != dtype:
+                raise TypeError(
+                    _differs(metric, action, f"{path}.{name}", x, x.shape, dtype)
+                    + " A state keeps its dtype whatever it is updated with: this one was cast "
+                    "afterwards, as by a mixed-precision policy over a whole training state. "
+                    "Leave metrics out of it. Casting back doesn't bring back what was rounded "
+                    "off: start again from a metric that wasn't cast."
+                )
+
+
 def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
-    """Compares every array below `metric` with the shape that it was built with."""
+    """Compares every array below `metric` with the shape and dtype that it was built with."""
+    check_dtypes_of(metric, action, walk)
     for path, node, axes in walk(metric):
-        where = type(metric).__name__ + path
         for name, shape, dtype in node._built:
             x, shape = getattr(node, name), (*axes, *shape)
             if not isinstance(x, (jax.Array, np.ndarray)) or x.shape == shape:
                 continue
-            what = (
-                f"Cannot {action} `{type(metric).__name__}`: its field `{where}.{name}` is "
-                f"{describe(x)}, but was built as {describe(jax.ShapeDtypeStruct(shape, dtype))}."
-            )
+            what = _differs(metric, action, f"{path}.{name}", x, shape, dtype)
             extra = x.ndim - len(shape)
             if extra > 0 and x.shape[extra:] == shape:
                 axes = x.shape[0] if extra == 1 else x.shape[:extra]
+                call = f"m.{action}({'' if action == 'compute' else '...'})"
                 what += (
                     f" It has a leading axis of {axes}: these are several states, stacked by "
-                    "`pmap` or `vmap`. Merge them into one first: `metric = metric.reduce()`."
+                    "`pmap` or `vmap`. Equal copies, as `pmap` with `update_across` returns: take "
+                    "one, `metric = eqm.unreplicate(metric)`. Each with rows of its own: merge "
+                    "them, `metric = metric.reduce()`. Models side by side: map over them, "
+                    f"`jax.vmap(lambda m: {call})(metric)`."
                 )
             raise TypeError(what)
 

@@ -7,10 +7,13 @@ import equinox as eqx
 import jax
 
 from ._field import layout
+from ._frames import said
 from ._metric import AbstractCollection, AbstractWrapper, Metric
 from ._node import is_fresh, is_metric, mark_fresh, rebuild
 from ._readout import AbstractPartialStatistic, AbstractReadout, AbstractStatistic
 from ._route import route, union, update_of
+from ._show import doc_of
+from ._states import States
 from ._wrap.from_output import FromOutput
 
 
@@ -78,21 +81,23 @@ def _statistics(member: Metric) -> list[tuple[Any, tuple[type[AbstractPartialSta
     return found
 
 
-def _share(members: Mapping[str, Metric]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def _share(members: Mapping[str, Metric]) -> tuple[tuple[Any, ...], States]:
     statistics = {name: _statistics(member) for name, member in members.items()}
     kept = {found[0][0] for found in statistics.values()}
     slots: dict[Any, int] = {}
-    shells, states = [], {}
+    shells, states, names = [], {}, {}
     for name, member in members.items():
         key, reads = [found for found in statistics[name] if found[0] in kept][-1]
         index = slots.setdefault(key, len(slots))
         if not reads:
             states.setdefault(index, _peel(member))
+            names.setdefault(index, name)
         shells.append(_put(member, _Slot(index, reads)))
-    return tuple(shells), tuple(states[i] for i in range(len(states)))
+    order = range(len(states))
+    return tuple(shells), States([str(names[i]) for i in order], [states[i] for i in order])
 
 
-def _read(states: tuple[Any, ...], index: int, reads: tuple, known: dict[Any, Any]) -> Any:
+def _read(states: States, index: int, reads: tuple, known: dict[Any, Any]) -> Any:
     if not reads:
         return states[index]
     if (index, reads) not in known:
@@ -101,14 +106,34 @@ def _read(states: tuple[Any, ...], index: int, reads: tuple, known: dict[Any, An
     return known[index, reads]
 
 
-@contextlib.contextmanager
-def _named(name: str, member: Metric) -> Iterator[None]:
-    """An error of a member says whose it is."""
-    try:
-        yield
-    except Exception as e:
-        e.add_note(f"In the metric `{name}` ({type(member).__name__}).")
-        raise
+def _named(name: str, member: Metric) -> contextlib.AbstractContextManager[None]:
+    return said(f"In the metric `{name}` ({type(member).__name__}).")
+
+
+def _merged(name: str, left: Metric, right: Metric) -> Metric:
+    with _named(name, left):
+        return left.merge(right)
+
+
+def _computed(members: Mapping[str, Metric]) -> dict[str, Any]:
+    values = {}
+    for name, member in members.items():
+        with _named(name, member):
+            values[name] = member.compute()
+    return values
+
+
+def _refuse_tree_at(name: str, states: States) -> None:
+    # Equinox wraps the leaves to find them again. A whole member would not be found, and its
+    # arrays may be those of other members too.
+    if any(type(x).__name__ == "_LeafWrapper" for x in jax.tree.leaves(states)):
+        raise TypeError(
+            f"`eqx.tree_at` can't reach `metrics[{name!r}]`: a member is put together when it is "
+            "read, from a state that others may share. Replace it: "
+            f"`metrics.replace_members(**{{{name!r}: ...}})`, and in a training state "
+            "`eqx.tree_at(lambda s: s.metrics, state, metrics.replace_members(...))`. An array of "
+            f"a state: `eqx.tree_at(lambda m: m.states[{states.names[0]!r}].total, metrics, ...)`."
+        )
 
 
 def _refuse_class(collection: str, name: str, member: Any) -> None:
@@ -143,7 +168,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     names: tuple[str, ...] = eqx.field(static=True)
     shells: tuple[Any, ...] = eqx.field(static=True)
-    states: tuple[Any, ...]
+    states: States
 
     def __init__(self, metrics: Mapping[str, Metric] | None = None, /, **named: Metric):
         joined = dict(metrics or {}) | named
@@ -159,6 +184,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
     def __getitem__(self, name: str) -> Metric:
         if name not in self.names:
             raise KeyError(f"No metric `{name}`; there are {', '.join(self.names) or 'none'}.")
+        _refuse_tree_at(name, self.states)
         return self._member(self.shells[self.names.index(name)], {})
 
     def _member(self, shell: Any, known: dict[Any, Any]) -> Metric:
@@ -182,14 +208,14 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         shells = zip(self.names, self.shells, strict=True)
         return {name: self._member(shell, known) for name, shell in shells}
 
-    def _owners(self) -> dict[str, Metric]:
+    def owners(self) -> dict[str, Metric]:
         """The members with the states that are kept in the place of their own: enough to tell
         what they take, and to update those whose own it is."""
         shells = zip(self.names, self.shells, strict=True)
         return {name: _put(shell, self.states[_slot(shell).index]) for name, shell in shells}
 
     def arguments(self) -> dict[str, bool]:
-        return union(self._owners())
+        return union(self.owners())
 
     def replace_members(self, **members: Metric) -> "MetricDict":
         """A copy with other metrics under some names; those no longer share."""
@@ -198,7 +224,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return MetricDict(dict(self) | members)
 
     def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
-        members = self._owners()
+        members = self.owners()
         routed = route(members, outputs)
         states: dict[int, Any] = {}
         for name, shell in zip(self.names, self.shells, strict=True):
@@ -206,7 +232,8 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
             if not slot.reads and slot.index not in states:
                 with _named(name, members[name]):
                     states[slot.index] = _peel(update(members[name], routed[name]))
-        return rebuild(self, {"states": tuple(states[i] for i in range(len(states)))})
+        new = States(self.states.names, [states[i] for i in range(len(states))])
+        return rebuild(self, {"states": new})
 
     def update(self, **outputs: Any) -> Self:
         return self.relay(outputs, update_of)
@@ -219,13 +246,17 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
                 f"{type(other).__name__} of {', '.join(getattr(other, 'names', ()))}."
             )
         if self.names == other.names and self.shells == other.shells:
-            states = [x.merge(y) for x, y in zip(self.states, other.states, strict=True)]
-            return rebuild(self, {"states": tuple(states)})
-        merged = MetricDict({name: self[name].merge(other[name]) for name in self.names})
-        return cast(Self, merged)
+            names, pairs = self.states.names, zip(self.states, other.states, strict=True)
+            states = [_merged(name, x, y) for name, (x, y) in zip(names, pairs, strict=True)]
+            return rebuild(self, {"states": States(names, states)})
+        merged = {name: _merged(name, self[name], other[name]) for name in self.names}
+        return cast(Self, MetricDict(merged))
 
     def compute(self) -> dict[str, Any]:
-        return {name: member.compute() for name, member in self.members().items()}
+        return _computed(self.members())
+
+    def __pdoc__(self, **kwargs: Any) -> Any:
+        return doc_of(self, **kwargs)
 
 
 class Collection(AbstractCollection):
@@ -280,4 +311,7 @@ class Collection(AbstractCollection):
         return self.relay(outputs, update_of)
 
     def compute(self) -> dict[str, Any]:
-        return {name: m.compute() for name, m in self.members().items()}
+        return _computed(type(self).members(self))
+
+    def __pdoc__(self, **kwargs: Any) -> Any:
+        return doc_of(self, **kwargs)

@@ -5,11 +5,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float32
 
+from ._checks import check_dtypes_of
 from ._field import layout, state
 from ._metric import AbstractCollection, AbstractInvalid, AbstractWrapper
-from ._node import is_metric
+from ._node import is_metric, walk
 from ._readout import AbstractReadout, AbstractStatistic
 from ._reduction import EXACT_SUM
 from ._reduction.pair import add_count, to_float
@@ -32,6 +34,7 @@ class Invalid(AbstractInvalid):
 
     - `valid`: the valid range, in words: `"labels in [0, 10)"`.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 2 floats. Undefined when: never.
 
     !!! example
@@ -129,7 +132,15 @@ def _places(pair: np.ndarray) -> str:
 
 def raise_if_invalid(tree: Any) -> None:
     """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
+    for metric in filter(is_metric, jax.tree.leaves(tree, is_leaf=is_metric)):
+        check_dtypes_of(metric, "read", walk)
     counts = invalid_counts(tree)
+    if any(isinstance(pair, Tracer) for _, _, pair in counts):
+        raise TypeError(
+            "`metrics.check()` was called inside `jit`, `vmap` or `scan`, where no count has a "
+            "value yet. Return the metrics from the compiled function, and check them outside; "
+            "inside, the value of `metrics.compute()` is NaN where rows were invalid."
+        )
     pairs = jax.device_get([pair for _, _, pair in counts])
     lines = [
         f"{where}{_places(pair)}: {told(count=int(np.sum(pair, dtype=np.float64)))}"

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from ._checks import to_array
+from ._checks import describe, to_array
+from ._functions import one_of_equal
 
 
 _T = TypeVar("_T")
@@ -38,13 +39,41 @@ class EvaluationError(RuntimeError):
         )
 
 
+_Path = tuple[Any, ...]
+
+
+def _where(path: _Path) -> str:
+    return f"batch{jax.tree_util.keystr(path)}"
+
+
+def _is_key(x: Any) -> bool:
+    return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _refuse(who: str, path: _Path, x: Any) -> None:
+    """What no device takes as rows."""
+    if isinstance(x, str) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "OSUMm"):
+        raise TypeError(
+            f"`{who}`: `{_where(path)}` is {describe(x)}, expected numbers or booleans. Leave it "
+            "out of the batches that are passed, or number what it says."
+        )
+    if _is_key(x) and x.ndim == 0:
+        raise TypeError(
+            f"`{who}`: `{_where(path)}` is a key, not rows. Pass it through `args`, and fold a "
+            "count of the batches into it; or split it, a key a row."
+        )
+
+
 def _rows(batch: Any, who: str) -> int:
-    leaves = jax.tree.leaves(batch)
-    axes = {np.shape(x)[:1] for x in leaves}
+    found = jax.tree_util.tree_leaves_with_path(batch)
+    for path, x in found:
+        _refuse(who, path, x)
+    axes = {np.shape(x)[:1] for _, x in found}
     if len(axes) != 1 or () in axes:
+        shapes = ", ".join(f"`{_where(path)}` is {np.shape(x)}" for path, x in found)
         raise ValueError(
             f"`{who}`: the arrays of a batch must have one leading axis in common, the rows; "
-            f"got the shapes {', '.join(str(np.shape(x)) for x in leaves) or 'of no array'}."
+            f"{shapes or 'there is no array'}. What is no array of rows goes through `args`."
         )
     return axes.pop()[0]
 
@@ -59,6 +88,9 @@ def pad_batch(batch: _T, size: int) -> tuple[_T, np.ndarray]:
         raise ValueError(f"`pad_batch`: the batch has {rows} rows, more than size={size}.")
 
     def pad(x):
+        if _is_key(x):
+            kind = jax.random.key_impl(x)
+            return jax.random.wrap_key_data(pad(jax.random.key_data(x)), impl=kind)
         x = np.asarray(x)
         return np.concatenate([x, np.zeros((size - rows, *x.shape[1:]), x.dtype)])
 
@@ -80,12 +112,12 @@ def _step(step: Callable, static: tuple, state: Any, batch: Any, mask: Any, args
     return new
 
 
-def _narrow(x: Any) -> Any:
+def _narrow(path: _Path, x: Any) -> Any:
     if isinstance(x, jax.Array):
         return x
     x = np.asarray(x)
     # jit would cut 64-bit integers to 32 bits unseen; all else it takes as it is.
-    return to_array("batch", x) if x.dtype.itemsize == 8 else x
+    return to_array(_where(path), x) if x.dtype.itemsize == 8 else x
 
 
 class _Placement:
@@ -100,7 +132,7 @@ class _Placement:
             self.shards = mesh.size // jax.process_count()
 
     def batch(self, batch: Any) -> Any:
-        batch = jax.tree.map(_narrow, batch)
+        batch = jax.tree_util.tree_map_with_path(_narrow, batch)
         if self.rows is None:
             return batch
         if jax.process_count() == 1:
@@ -137,6 +169,11 @@ def _padded(batches: Iterable[Any], size: int | None, place: _Placement) -> Iter
         rows = _rows(batch, "evaluate")
         if size is None:
             size = rows + -rows % place.shards
+            if size == 0:
+                raise ValueError(
+                    "`evaluate`: the first batch is empty, and its rows are the size of all "
+                    "batches. Pass `size=`, the rows of a padded batch, or leave it out."
+                )
         if rows > size:
             raise ValueError(
                 f"`evaluate`: a batch has {rows} rows, more than the {size} of a padded batch: "
@@ -171,8 +208,8 @@ def evaluate(
     **Arguments:**
 
     - `step`: a pure function of `(metrics, batch, mask, *args)` that returns the updated
-        metrics. Define it once, outside the loop over epochs: a new function is a new
-        compilation.
+        metrics. Define it once, outside the loop over epochs: a new function with a
+        closure is a new compilation.
     - `metrics`: a metric, or any pytree of metrics.
     - `batches`: an iterable of pytrees of arrays (NumPy, JAX, or what NumPy can read) with
         the rows as their leading axis.
@@ -199,7 +236,7 @@ def evaluate(
         assert eqm.evaluate(step, eqm.Sum(), batches, args=(2.0,)).compute() == 14
         ```
     """
-    place = _Placement(mesh)
+    place, step = _Placement(mesh), one_of_equal(step)
     if size is not None and size % place.shards:
         raise ValueError(
             f"`evaluate`: size={size} isn't a multiple of the {place.shards} devices that "

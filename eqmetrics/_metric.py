@@ -8,9 +8,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from ._axes import automatic
 from ._checks import check_fields, check_signature, nearest
 from ._field import check_class, constant, layout, stacked, state
+from ._frames import said
 from ._node import converted, finish_build, is_metric, mark_all_fresh, mark_fresh, Node, rebuild
+from ._numbers import plain_numbers
 from ._wrapped import (
     check_mergeable,
     differs,
@@ -18,18 +21,21 @@ from ._wrapped import (
     nan_where_left_out,
     paths,
     plain,
+    telling_nan,
     wrap,
+    wrap_bounds,
     wrap_merge,
     writes,
 )
 
 
 def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
-    # A collection routes, and names its members.
-    if isinstance(metric, AbstractWrapper) and not isinstance(metric, AbstractCollection):
-        from ._route import check_outputs
+    if isinstance(metric, AbstractWrapper):  # a collection routes, and names its members
+        from ._route import check_by_name, check_outputs
 
-        check_outputs(metric, kwargs, positional=bool(args))
+        check_by_name(metric, args)
+        if not isinstance(metric, AbstractCollection):
+            check_outputs(metric, kwargs, positional=bool(args))
 
 
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
@@ -51,15 +57,18 @@ class Metric(Node):
     ordered: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, init: bool = True, **kwargs: Any) -> None:
-        # `init=False` tells type checkers, which think of dataclasses, what holds of any
-        # class without an `__init__` of its own: it has its base's (PEP 681).
+        # `init=False` tells type checkers, which think of dataclasses, that a class without an
+        # `__init__` of its own has its base's (PEP 681).
         super().__init_subclass__(**kwargs)  # `Generic` has one that must run
+        plain_numbers(cls)
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         if writes(cls, "update"):
             check_signature(cls, cls.__dict__["update"], issubclass(cls, AbstractWrapper))
             wrap(cls, "update", finish_update, _check_update)
         if writes(cls, "compute"):
-            wrap(cls, "compute", _finish_compute)
+            wrap(cls, "compute", _finish_compute, around=telling_nan)
+        if writes(cls, "bounds"):
+            wrap_bounds(cls)
         if writes(cls, "merge") and not issubclass(cls, AbstractCollection):
             wrap_merge(cls)
 
@@ -100,6 +109,7 @@ class Metric(Node):
         mark_fresh(new)
         return new
 
+    @automatic
     def merge(self, other: Any) -> Self:
         """A new metric that has seen what both have seen.
 
@@ -124,7 +134,8 @@ class Metric(Node):
             right, treedef_there = jax.tree.flatten(others, is_leaf=is_metric)
             if treedef != treedef_there:
                 raise differs(type(self), name, paths(values), paths(others))
-            merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
+            with said(f"In `{type(self).__name__}.{name}`."):
+                merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
         for name in mine.stacked:
             both = getattr(self, name), getattr(other, name)
@@ -178,15 +189,15 @@ class Metric(Node):
         return cls().update(*args, **kwargs)
 
     def reduce(self) -> Self:
-        """Merges away a leading axis of stacked states, as `pmap` or `vmap` leaves them.
+        """Merges away a leading axis of stacked states, each with rows of its own. Of equal copies,
+        as `pmap` leaves them, [`eqmetrics.unreplicate`][] takes one; merging those warns.
 
         !!! example
 
             ```python
-            import eqmetrics as eqm, jax.numpy as jnp
-            import jax
-            stacked = jax.vmap(eqm.Sum().update)(jnp.ones((8, 4)))
-            assert stacked.reduce().compute() == 32.0
+            import eqmetrics as eqm, jax, jax.numpy as jnp
+            stacked = jax.vmap(eqm.Sum().update)(jnp.arange(8.0).reshape(4, 2))
+            assert stacked.reduce().compute() == 28.0
             ```
         """
         from ._reduce import reduce
@@ -207,8 +218,7 @@ class Metric(Node):
         !!! example
 
             ```python
-            import eqmetrics as eqm, jax.numpy as jnp
-            import jax
+            import eqmetrics as eqm, jax, jax.numpy as jnp
             f = lambda total, x: total.update_across("devices", x).compute()
             total = eqm.Sum().update(jnp.array(1.0))
             values = jax.vmap(f, in_axes=(None, 0), axis_name="devices")(total, jnp.ones(8))
@@ -242,8 +252,8 @@ class Metric(Node):
         return FromOutput(self, names, renames)
 
     def from_fun(self, fn: typing.Callable[..., Any]) -> "Metric":
-        """This metric, fed with what `fn(**outputs)` returns: its first argument, or a
-        dict of its arguments.
+        """This metric, fed with what `fn(**outputs)` returns: its first argument, or a dict of its
+        arguments. A lambda without a closure may be made anew: it doesn't compile again.
 
         !!! example
 

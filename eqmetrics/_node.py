@@ -14,6 +14,7 @@ from jax.core import Tracer
 
 from ._checks import check_fields, describe, to_array
 from ._field import Layout, layout
+from ._functions import one_of_equal
 
 
 class Node(eqx.Module):
@@ -105,6 +106,9 @@ def mark_all_fresh(metric: Node) -> None:
 def finish_build(metric: Node) -> None:
     """After `__init__`: converts and checks every array, and remembers its shape."""
     mine = layout(type(metric))
+    for name in mine.static:
+        # made anew each epoch, a function would compile anew
+        object.__setattr__(metric, name, one_of_equal(getattr(metric, name)))
     _own_arrays(metric, mine)
     fresh, seen = True, {id(getattr(metric, name)) for name in mine.arrays}
     for name in mine.nested:

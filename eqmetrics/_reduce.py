@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ._checks import describe
+from ._axes import automatic
+from ._checks import check_dtypes_of, describe
+from ._copies import warn_of_copies
 from ._field import layout
+from ._frames import said
 from ._metric import Metric
 from ._node import (
     is_fresh,
@@ -32,9 +35,15 @@ _STACKED = "eqmetrics_stacked"
 
 
 def _on_metrics(fn: Callable[..., Any], tree: _T, *rest: Any) -> _T:
-    return jax.tree.map(
-        lambda x, *xs: fn(x, *xs) if is_metric(x) else x, tree, *rest, is_leaf=is_metric
-    )
+    def one(path, x, *xs):
+        if not is_metric(x):
+            return x
+        if not path:
+            return fn(x, *xs)
+        with said(f"In the metric at `{jax.tree_util.keystr(path)}`."):
+            return fn(x, *xs)
+
+    return jax.tree_util.tree_map_with_path(one, tree, *rest, is_leaf=is_metric)
 
 
 def merge(left: _T, right: _T) -> _T:
@@ -54,7 +63,12 @@ def compute(tree: Any) -> Any:
 
 def unreplicate(tree: _T) -> _T:
     """Takes the first of the equal copies that `pmap` leaves of every metric."""
-    return _on_metrics(lambda m: jax.tree.map(lambda x: x[0], m), tree)
+    return _on_metrics(_first, tree)
+
+
+@automatic
+def _first(metric: _M) -> _M:
+    return jax.tree.map(lambda x: x[0], metric)
 
 
 def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
@@ -73,20 +87,29 @@ def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
     return [back(y, x) for y, x in zip(sent, arrays, strict=True)]
 
 
-def _by_merging(metric: Metric, axis_name: Any, size: int) -> Metric:
-    """For a class with a merge of its own: pairs of devices, in log depth."""
-    index = lax.axis_index(axis_name)
-    step = 1
+def _by_merging(metric: Metric, axis_name: str | tuple[str, ...]) -> Metric:
+    """For a class with a merge of its own: pairs of devices, in log depth. Of several axes the
+    last comes first, so that the parts merge in the order of their index over all of them: a
+    permutation over more than one axis is known to `shard_map`, and not to `vmap`."""
+    axes = (axis_name,) if isinstance(axis_name, str) else axis_name
+    for axis in reversed(axes):
+        metric = _merged_to_first(metric, axis)
+    leaves, treedef = jax.tree.flatten(metric)
+    return jax.tree.unflatten(treedef, _from_first(leaves, axis_name))
+
+
+def _merged_to_first(metric: Metric, axis: str) -> Metric:
+    """The first of an axis has the merge of all; the others hold parts of it."""
+    index, size, step = lax.axis_index(axis), lax.axis_size(axis), 1
     while step < size:
         moves = [(i, (i - step) % size) for i in range(size)]  # vmap takes whole permutations
-        other = jax.tree.map(lambda x: lax.ppermute(x, axis_name, moves), metric)
+        other = jax.tree.map(lambda x: lax.ppermute(x, axis, moves), metric)
         merges = (index % (2 * step) == 0) & (index + step < size)
         metric = jax.tree.map(
             lambda new, old: jnp.where(merges, new, old), metric.merge(other), metric
         )
         step *= 2
-    leaves, treedef = jax.tree.flatten(metric)
-    return jax.tree.unflatten(treedef, _from_first(leaves, axis_name))
+    return metric
 
 
 def _has_own_merge(metric: Metric) -> bool:
@@ -128,7 +151,7 @@ def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) ->
 def _plans(metric: Metric, axis_name: Any, size: int, plans: list, depth: int = 0) -> Any:
     """Collects the plans of a metric; returns what builds it from their results."""
     if _has_own_merge(metric):
-        return lambda _: _stacked(lambda m: _by_merging(m, axis_name, size), depth)(metric)
+        return lambda _: _stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
     mine = layout(type(metric))
     builders: dict[str, Any] = {}
     for reduction, names in mine.groups:
@@ -172,11 +195,14 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
             )
 
 
+@automatic
 def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
-    `vmap`: one collective per kind for all of them."""
+    `vmap`: one collective per kind for all of them. Sums go as integers, so that no gradient
+    passes: differentiate what each device has."""
     axis_name = axis_name if isinstance(axis_name, str) else tuple(axis_name)
     size = lax.psum(1, axis_name)
+    _on_metrics(lambda m: check_dtypes_of(m, "reduce", walk), tree)
     _on_metrics(lambda m: _refuse_replicated(m, tracked(axis_name), size), tree)
     tree = vary(tree, axis_name)
     plans: list = []
@@ -208,11 +234,15 @@ class _Builder:
 
 def reduce(tree: _T) -> _T:
     """Merges away the leading axis of every metric in a pytree: the same plans as
-    `all_reduce`, under `vmap`, so both give the same bits."""
-    return _on_metrics(_reduce_one, tree)
+    `all_reduce`, under `vmap`, so both give the same bits. On the host it warns of states that
+    are equal to the bit: copies are not merged, [`eqmetrics.unreplicate`][] takes one."""
+    warn_of_copies(tree)
+    return _on_metrics(reduce_one, tree)
 
 
-def _reduce_one(metric: Metric) -> Metric:
+@automatic
+def reduce_one(metric: Metric) -> Metric:
+    """For what may be equal by right."""
     leaves = jax.tree.leaves(metric)
     if not leaves:  # a dict without members, or what has collected nothing
         return metric
@@ -230,8 +260,34 @@ def _reduce_one(metric: Metric) -> Metric:
     return new
 
 
+@jax.custom_jvp
+def _merged(stacked: _M) -> _M:
+    return _by_plans(stacked)
+
+
+@_merged.defjvp
+def _merged_jvp(primals, tangents):
+    # Sums over devices go as integers, which have no derivative: that of merging pairs is it.
+    merge = _by_plans if any(type(m).ordered for _, m, _ in walk(primals[0])) else _in_pairs
+    return _merged(*primals), jax.jvp(merge, primals, tangents)[1]
+
+
+def _in_pairs(stacked: _M) -> _M:
+    leaves = jax.tree.leaves(stacked)
+    while (size := leaves[0].shape[0]) > 1:
+        half = size // 2
+        left, right, rest = (
+            jax.tree.map(lambda x, cut=cut: x[cut], stacked)
+            for cut in (slice(half), slice(half, 2 * half), slice(2 * half, None))
+        )
+        both = jax.vmap(lambda x, y: x.merge(y))(left, right)
+        stacked = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), both, rest)
+        leaves = jax.tree.leaves(stacked)
+    return jax.tree.map(lambda x: x[0], stacked)
+
+
 @fused
-def _merged(stacked: Metric) -> Metric:
+def _by_plans(stacked: _M) -> _M:
     leaves, treedef = jax.tree.flatten(stacked)
     fixed = _constants(stacked)
 

@@ -90,6 +90,18 @@ def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any], positiona
         )
 
 
+def check_by_name(metric: AbstractWrapper, args: tuple[Any, ...]) -> None:
+    """A wrapper is handed outputs, and those have names."""
+    params = list(inspect.signature(type(metric).update).parameters.values())[1:]
+    if args and all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in params):
+        takes = type(metric).arguments(metric)
+        named = [name for name, required in takes.items() if required] or list(takes)
+        raise TypeError(
+            f"`{type(metric).__qualname__}.update` got {len(args)} positional argument(s), and "
+            f"takes outputs by name: `update({', '.join(f'{name}=...' for name in named)})`."
+        )
+
+
 def check_positional(metric: Metric, statistic: Metric, given: int) -> None:
     """What a readout is handed by position, its statistic must take by position."""
     params = list(inspect.signature(type(statistic).update).parameters.values())[1:]

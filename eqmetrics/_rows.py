@@ -4,13 +4,34 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Bool, Float32, Int32
 
 from ._checks import describe
 from ._reduction.pair import add, add_count, count_rows, from_integer, fused, lift, Pair, sum_rows
+
+
+def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
+    if values.ndim == 0:
+        return (
+            " One number for the whole batch has no rows: pass one for each row. If it is one of "
+            f"the step, as a learning rate is, say that it isn't given the {name}: "
+            f"`metric.from_output({name}=None)`, or with a name "
+            f"`metric.from_output('lr', {name}=None)`."
+        )
+    if x.shape != values.shape or len(rows) != values.ndim - 1:
+        return ""
+    size = values.shape[-1]
+    if what == "labels" and name == "mask":
+        return (
+            " Single labels of a row are left out by their value: "
+            f"`eqm.Multilabel({size}, ignore_index=-1)`, and "
+            "`labels=jnp.where(mask, labels, -1)`."
+        )
+    return (
+        f" To give each entry of a row its own {name}, let a metric of one number read each: "
+        f"`eqm.MultiOutput(metric, {size}, shared=())`."
+    )
 
 
 def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
@@ -18,18 +39,23 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
         raise TypeError(
             f"`{name}` is {describe(x)} and `{what}` is {describe(values)}: `{name}` must have "
             f"the shape of the leading row axes of `{what}`, such as {rows}."
+            + _way_out(name, x, what, values, rows)
         )
     trailing = rows[x.ndim :]
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)
 
 
 _LEAST = 2.0**-126  # the smallest float of all its bits
+# So many of the largest weight fit a float (2^28) that no sum of weights leaves its range: it would
+# be infinite, and numbers over it 0. Weights below the smallest are read as 0: a product with
+# them would leave the range at the other end, where nothing tells a wrong mean from a right one.
+LARGEST_WEIGHT, SMALLEST_WEIGHT = 2.0**100, 2.0**-100
 
 
 class Rows(NamedTuple):
     """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
-    once. Rows of weight 0 are not in the mask; rows with a negative or NaN weight aren't
-    either, and are in `invalid`."""
+    once. Rows of weight 0 are not in the mask; rows with a weight that is negative, NaN, infinite
+    or beyond `LARGEST_WEIGHT` aren't either, and are in `invalid`."""
 
     values: Array  # (rows, *shape)
     mask: Bool[Array, "rows"] | None
@@ -109,12 +135,6 @@ def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
 def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
     """All axes before the trailing `shape` as one: `(rows, *shape)`."""
     rows = x.shape[: x.ndim - len(shape)]
-    spec = jax.typeof(x).sharding.spec
-    if any(axis is not None for axis in spec[1 : len(rows)]):
-        # Only the first axis may be spread over explicit mesh axes when it is joined with
-        # others; over automatic ones XLA gathers the others by itself.
-        whole = [None] * (len(rows) - 1)
-        x = jax.sharding.reshard(x, PartitionSpec(spec[0], *whole, *spec[len(rows) :]))
     return x.reshape(math.prod(rows), *shape)
 
 
@@ -143,12 +163,20 @@ def rows(
     if weights is None:
         return Rows(flat(values, shape), mask, None, None)
     weights = flat(_expand("weights", weights, name, values, axes).astype(jnp.float32))
-    bad = ~(weights >= 0)
-    taken = weights > 0
+    bad = ~((weights >= 0) & (weights < LARGEST_WEIGHT))
+    taken = ~bad & (weights >= SMALLEST_WEIGHT)
     if mask is not None:
         bad, taken = bad & mask, taken & mask
     # A row that doesn't take part may hold NaN, its weight too.
     return Rows(flat(values, shape), taken, jnp.where(taken, weights, 0), bad)
+
+
+def narrow(x: Array) -> Int32[Array, "..."]:
+    """Integers in 32 bits, to be compared with sizes and numbers of classes: 8 don't hold 300,
+    and 2^32 must not become 0."""
+    if x.dtype.itemsize == 8:
+        x = jnp.clip(x, max(-(2**31), jnp.iinfo(x.dtype).min), 2**31 - 1)
+    return x.astype(jnp.int32)
 
 
 def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:

@@ -6,6 +6,8 @@ from typing import final
 
 import numpy as np
 
+from ._numbers import plain_numbers
+
 
 class AbstractTask(abc.ABC):
     """A classification task: hashable configuration, no arrays."""
@@ -42,14 +44,15 @@ def _check_size(name: str, size: int, least: int) -> None:
 
 def _scores(ignore_index: int | None) -> str:
     return (
-        "scores without NaN, probabilities in [0, 1], weights >= 0"
+        "scores without NaN, probabilities in [0, 1], weights >= 0 and finite"
         if ignore_index is None
         else f"or {ignore_index} to be ignored, scores without NaN, probabilities in [0, 1], "
-        "weights >= 0"
+        "weights >= 0 and finite"
     )
 
 
 @final
+@plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Binary(AbstractTask):
     """Two classes, of which 1 is the positive one.
@@ -59,8 +62,8 @@ class Binary(AbstractTask):
 
     **Arguments:**
 
-    - `threshold`: a row is positive where its probability is greater; logits are compared
-        with the log-odds of it.
+    - `threshold`: a row is positive where its probability is greater, and not where it is equal
+        (torcheval: there too); logits are compared with the log-odds of it.
     - `ignore_index`: rows with this label are left out.
     """
 
@@ -80,6 +83,7 @@ class Binary(AbstractTask):
 
 
 @final
+@plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Multiclass(AbstractTask):
     """One of several classes a row.
@@ -93,7 +97,8 @@ class Multiclass(AbstractTask):
     - `top_k`: a row is right if its label is among the `top_k` highest scores. Otherwise it
         counts as a prediction of the highest.
     - `ignore_index`: rows with this label are left out. If it is one of the classes, so is
-        the class, from averages.
+        the class, from averages, the micro one too: a prediction of it is a miss of the row's
+        own class, and nobody's false positive.
     """
 
     num_classes: int
@@ -117,6 +122,7 @@ class Multiclass(AbstractTask):
 
 
 @final
+@plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Multilabel(AbstractTask):
     """Any number of labels a row, each a yes or no of its own.

@@ -1,15 +1,20 @@
 """What stands around the methods of a metric: the checks before them, and what becomes of their
 results."""
 
+import contextlib
 import functools as ft
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, cast, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
+from ._axes import automatic
 from ._checks import check_shapes_of, CheckedMethod, describe
 from ._field import layout
+from ._frames import leave_out_ours
 from ._node import is_metric, Node, vary_like, walk
 from ._onepass.together import in_one_pass
 from ._ordered import dicts, keep_order
@@ -39,14 +44,37 @@ def writes(cls: type[Node], name: str) -> bool:
     return fn is not None and not getattr(fn, "__isabstractmethod__", False)
 
 
+def telling_nan(tree: Any) -> contextlib.AbstractContextManager:
+    """Around what reads values. `jax_debug_nans` stops where an operation gives NaN, and NaN is
+    what a value says that is undefined. A program that is traced is the user's, and stops there
+    if its results hold NaN."""
+    if not jax.config.jax_debug_nans:  # pyright: ignore[reportAttributeAccessIssue]
+        return contextlib.nullcontext()
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves(tree)):
+        return contextlib.nullcontext()
+    return jax.debug_nans(False)
+
+
+def wrap_bounds(cls: type[Node]) -> None:
+    fn = cls.__dict__["bounds"]
+
+    @ft.wraps(fn)
+    def bounds(self):
+        with telling_nan(self):
+            return fn(self)
+
+    setattr(cls, "bounds", bounds)  # noqa: B010
+
+
 def wrap(
     cls: type[Node],
     name: str,
     finish: Callable[..., Any],
     check: Callable[..., None] | None = None,
+    around: Callable[[Any], contextlib.AbstractContextManager] | None = None,
 ) -> None:
     """Checks the arguments of a method and its result, which goes through `finish`; `check` is
-    asked once for each set of shapes."""
+    asked once for each set of shapes. The method runs inside of `around(metric)`."""
     fn = cls.__dict__[name]
     run = in_one_pass if name == "update" else _call
     made: dict[type, CheckedMethod] = {}
@@ -56,12 +84,20 @@ def wrap(
         if check is not None:
             check(metric, args, kwargs)
 
+    @automatic
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
         checked = made.get(type(self))
         if checked is None:  # built at the first call: annotations may name later classes
             made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
-        return run(body, self, args, kwargs)
+        try:
+            if around is None:
+                return run(body, self, args, kwargs)
+            with around(self):
+                return run(body, self, args, kwargs)
+        except Exception as e:
+            leave_out_ours(e)
+            raise
 
     def body(self, args, kwargs):
         out = made[type(self)](self, args, kwargs, verify)
@@ -78,6 +114,7 @@ def wrap_merge(cls: type[Node]) -> None:
     """The check that the derived `merge` makes, before the one that a class writes."""
     fn = cls.__dict__["merge"]
 
+    @automatic
     @ft.wraps(fn)
     def merge(self, other):
         check_mergeable(self, other)
@@ -106,7 +143,12 @@ def nan_where_left_out(metric: Node, value: Any) -> Any:
     if not counts:
         return value
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
-    return dicts(jax.tree.map(lambda x: jnp.where(bad, jnp.nan, x), keep_order(value)))
+
+    def hidden(x):
+        x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+        return jnp.where(bad, jnp.nan, x)
+
+    return dicts(jax.tree.map(hidden, keep_order(value)))
 
 
 def differs(cls: type[Node], name: str, here: Any, there: Any) -> ValueError:
@@ -122,16 +164,38 @@ def paths(value: Any) -> str:
     return ", ".join(where) or "nothing"
 
 
+def _other_class(cls: type[Node], right: Any) -> str:
+    if isinstance(right, type):
+        return (
+            f"Cannot merge `{cls.__qualname__}` with the class `{right.__qualname__}`. Build it: "
+            f"`{right.__name__}()`."
+        )
+    there = type(right)
+    what = f"Cannot merge `{cls.__qualname__}` with `{there.__qualname__}`"
+    if (cls.__module__, cls.__qualname__) != (there.__module__, there.__qualname__):
+        return f"{what}."
+    return (
+        f"{what}: these are two classes of one name. It was defined again, by a notebook cell or "
+        "a reload, after one of the two was built. Build both with the class as it is now; the "
+        "old one's arrays are kept by `jax.tree.unflatten(jax.tree.structure(new), "
+        "jax.tree.leaves(old))`, if the fields are the same."
+    )
+
+
 def check_mergeable(left: Node, right: Any) -> None:
     cls = type(left)
     if type(right) is not cls:
-        raise TypeError(
-            f"Cannot merge `{cls.__qualname__}` with `{type(right).__qualname__}`."
-        )
+        raise TypeError(_other_class(cls, right))
     for name in layout(cls).static:
         a, b = getattr(left, name), getattr(right, name)
         if a is not b and a != b and (a == a or b == b):  # NaN is NaN
-            raise differs(cls, name, repr(a), repr(b))
+            error = differs(cls, name, repr(a), repr(b))
+            if isinstance(a, FunctionType) and isinstance(b, FunctionType):
+                error.add_note(
+                    "A function with a closure is never equal to another, and compiles anew. Make "
+                    "it once, outside the loop, and build both with it."
+                )
+            raise error
     for (name, *here), (_, *there) in zip(left._built, right._built, strict=False):
         if here != there:  # would be broadcast, or worse
             sizes = (describe(jax.ShapeDtypeStruct(*x)) for x in (here, there))

@@ -268,9 +268,10 @@ BROKEN: dict[str, eqm.Metric] = {
     "eager = vmap": WrongIn("_vmap"),
     "eager = scan": WrongIn("_scan"),
     "reduce = merge": ReducesOtherwise(),
-    "eager = shard_map": WrongIn("_shard_map"),
-    "eager = sharded jit": WrongIn("_sharded_jit"),
-    "eager = pmap": WrongIn("_pmap"),
+    "eager = shard_map": WrongIn("by_shard_map"),
+    "eager = sharded jit": WrongIn("by_sharded_jit"),
+    "eager = explicit axes": WrongIn("by_explicit_axes"),
+    "eager = pmap": WrongIn("by_pmap"),
     "donation": SharesABuffer(),
     "checkpoint": KeepsALowHalfAside(),
 }

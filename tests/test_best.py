@@ -71,9 +71,9 @@ def test_by_hand():
     for right in (1, 3, 2, 3):
         labels = jnp.where(jnp.arange(4) < right, 0, 1)
         best = best.update(logits=jnp.eye(2)[jnp.zeros(4, int)], labels=labels)
-    assert best.compute() == {"value": 0.75, "step": 1}
+    assert best.compute() == {"value": 0.75, "step": 1, "since": 2}
     assert eqm.to_host(best.update(logits=jnp.ones((0, 2)), labels=jnp.ones(0, int))) == {
-        "value": 0.75, "step": 1
+        "value": 0.75, "step": 1, "since": 3
     }
     assert np.isnan(best.reset().compute()["value"])
     f1 = eqm.Compose(lambda report: report["tp"][0], eqm.StatScores(eqm.Binary()))
@@ -87,10 +87,10 @@ def test_devices_join_their_rows_before_the_value_is_taken():
     for step, want in enumerate((3.5, 11.5)):
         best = across(best, values[step])
         assert best.metric.compute() == want and best.updates == step + 1
-    assert best.compute() == {"value": 3.5, "step": 0}
+    assert best.compute() == {"value": 3.5, "step": 0, "since": 1}
     # states of all devices, of the same updates
     parts = jax.vmap(lambda v: run(eqm.Best(eqm.Max()), v))(jnp.array([[1.0, 5.0], [5.0, 2.0]]))
-    assert parts.reduce().compute() == {"value": 5, "step": 0}
+    assert parts.reduce().compute() == {"value": 5, "step": 0, "since": 1}
 
 
 def test_invalid_rows_stay_invalid():
@@ -100,7 +100,7 @@ def test_invalid_rows_stay_invalid():
         assert jnp.isnan(metric.compute()["value"])
         with pytest.raises(eqm.InvalidDataError, match=r"1 invalid row\(s\); valid are"):
             metric.check()
-    assert good.merge(bad.reset()).compute() == {"value": 1, "step": 0}
+    assert good.merge(bad.reset()).compute() == {"value": 1, "step": 0, "since": 0}
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,15 @@ def test_invalid_rows_stay_invalid():
 def test_what_it_refuses(args, error, message):
     with pytest.raises(error, match=message):
         eqm.Best(*args)
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_patience_counts_the_updates_since_the_best(mode):
+    sign = 1 if mode == "max" else -1
+    best, since = eqm.Best(eqm.Average(), mode), []
+    for value in (math.nan, math.nan, 1, 2, 2, math.nan, 3):
+        best = best.update(values=jnp.array(sign * value, jnp.float32))
+        since.append(int(best.compute()["since"]))
+    assert since == [1, 2, 0, 0, 1, 2, 0]
+    assert eqm.Best(eqm.Average(), mode).compute()["since"] == 0
+    assert best.merge(best.reset().update(values=jnp.zeros(1))).compute()["since"] == 1

@@ -167,7 +167,7 @@ def test_without_ids_rows_are_numbered():
 
 def test_without_ids_nothing_is_merged():
     one = mean(ids=False).update(values=jnp.arange(4.0))
-    stacked = jax.vmap(lambda x: mean(ids=False).update(values=x))(jnp.ones((2, 4)))
+    stacked = jax.vmap(lambda x: mean(ids=False).update(values=x))(jnp.arange(8.0).reshape(2, 4))
     two = eqm.MetricDict(mean=mean(ids=False))
     for call in (
         lambda: one.merge(one),
@@ -240,7 +240,7 @@ def test_bad_arguments():
         eqm.Bootstrap(eqm.LastValue(), key=KEY)
     with pytest.raises(ValueError, match="samples=1: expected a whole number from 2"):
         eqm.Bootstrap(eqm.Average(), 1, key=KEY)
-    with pytest.raises(ValueError, match="confidence=95: expected a share"):
+    with pytest.raises(ValueError, match="confidence=95.0: expected a share"):
         eqm.Bootstrap(eqm.Average(), key=KEY, confidence=95)
     with pytest.raises(TypeError, match=r"`mask` is bool\[3\] and `ids` is int32\[2\]"):
         mean()(values=np.zeros(3), mask=np.ones(3, bool), ids=np.arange(2))

@@ -83,3 +83,17 @@ def test_undefined_and_invalid():
         full.check()
     with pytest.raises(TypeError, match=r"`predictions` is .*\[3\] and `events` is .*\[2\]"):
         metric.update(predictions=rising, targets=rising, events=all_of[:2])
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.uint8, np.bool_])
+def test_events_of_ones_and_zeros(kind):
+    p, t = jnp.array([1.0, 3.0, 2.0]), jnp.array([5.0, 7.0, 9.0])
+    events = np.array([1, 1, 0])
+    metric = eqm.ConcordanceIndex(8)
+    agree(metric(predictions=p, targets=t, events=events.astype(kind)), 2 / 3)
+    if kind is not np.bool_:  # a code that is neither is no event and no censoring
+        bad = metric.update(predictions=p, targets=t, events=(2 * events).astype(kind))
+        with pytest.raises(eqm.InvalidDataError, match="2 invalid row.*events 0 or 1"):
+            bad.check()
+        mask = jnp.array([False, False, True])
+        metric.update(predictions=p, targets=t, events=(2 * events).astype(kind), mask=mask).check()

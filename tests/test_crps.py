@@ -5,6 +5,7 @@ import numpy as np
 import properscoring
 import pytest
 from hypothesis import given, strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -52,6 +53,41 @@ def test_gaussian_is_the_integral_of_its_definition():
     square = lambda x: (norm.cdf(x, 1, 2) - (x >= 2)) ** 2
     want = quad(square, -30, 2)[0] + quad(square, 2, 30)[0]
     agree(gaussian(1.0, 2.0, 2.0), want, rtol=1e-7)
+
+
+@pytest.mark.parametrize("way", [fold, spread])
+@few
+@given(batch=pairs(columns=(3,)), data=st.data())
+def test_members_that_are_not_there(way, batch, data):
+    batch["samples"] = batch.pop("predictions").copy()
+    batch["targets"] = batch["targets"][..., 0]
+    real = data.draw(arrays(np.bool_, batch["samples"].shape))
+    real[..., 1] |= ~real.any(-1)
+    batch["samples"][~real] = data.draw(st.sampled_from([np.nan, np.inf, 0.0, -1e30]))
+    batch["members"] = real
+    rows = [x.reshape(-1, *x.shape[2:]) for x in (real, batch["samples"], batch["targets"])]
+    each = [ensemble(x[None, m], t[None])[0] for m, x, t in zip(*rows, strict=True)]
+    mask, weights = (np.ravel(batch.get(k, np.ones(len(each)))) for k in ("mask", "weights"))
+    kept = (mask != 0) & (weights > 0)
+    want = np.average(np.array(each)[kept], weights=weights[kept]) if kept.any() else np.nan
+    agree(way(eqm.CRPSEnsemble(), batch).compute(), want, rtol=1e-5, atol=1e-6)
+
+
+def test_members_of_all_rows_and_of_none():
+    x, t = jnp.array([[0.0, 9.0, 2.0], [1.0, 9.0, 5.0]]), jnp.array([1.0, 3.0])
+    every = jnp.array([True, False, True])
+    crps = eqm.CRPSEnsemble()
+    assert crps(samples=x, targets=t, members=every) == crps(samples=x[:, ::2], targets=t)
+    # A NaN of a real member is told, wherever it stands.
+    for at in (0, 2):
+        assert jnp.isnan(crps(samples=x.at[0, at].set(jnp.nan), targets=t, members=every))
+    none = jnp.array([[True] * 3, [False] * 3])
+    with pytest.raises(eqm.InvalidDataError, match="1 invalid row.*a member in each row"):
+        crps.update(samples=x, targets=t, members=none).check()
+    one = crps.update(samples=x, targets=t, members=none, mask=jnp.array([True, False]))
+    assert one.compute() == crps(samples=x[:1], targets=t[:1])
+    with pytest.raises(TypeError, match=r"`members` is bool\[2\].*the shape \(2, 3\)"):
+        crps.update(samples=x, targets=t, members=jnp.ones(2, bool))
 
 
 def test_properscoring_agrees():

@@ -129,12 +129,12 @@ def test_invalid_rows_dont_decay():
 @pytest.mark.parametrize(
     "metric, half_life, error, message",
     [
-        (eqm.Average(), 0, ValueError, "half_life=0: expected a number of updates above 0"),
+        (eqm.Average(), 0, ValueError, "half_life=0.0: expected a number of updates above 0"),
         (eqm.Average(), float("nan"), ValueError, "half_life=nan"),
         (eqm.Max(), 1, TypeError, "`Max.value` can't be scaled. `eqm.Windowed"),
         (
             eqm.MetricDict(a=eqm.Average(), b=eqm.Min()), 1, TypeError,
-            r"`MetricDict.states\[1\].value` can't be scaled",
+            r"`MetricDict.states\['b'\].value` can't be scaled",
         ),
         (eqm.LastValue(), 1, TypeError, "`LastValue` is of moments in time. `eqm.Windowed"),
         (eqm.Windowed(eqm.Sum(), 2), 1, TypeError, "`Windowed` is of moments in time"),

@@ -24,6 +24,8 @@ def test_coming_from_clu():
 def test_train_digits(tmp_path):
     picture = tmp_path / "confusion.png"
     table = run("train_digits.py", str(picture))
+    progress = re.findall(r"^epoch +\d+ of 15  accuracy \d\.\d{4}  loss ", table, re.M)
+    assert len(progress) == 15  # on a terminal, a bar
     told = (EXAMPLES.parents[1] / "README.md").read_text()
     for row in ("last epoch", "one device", "shard_map", "filter_pmap"):
         here, there = (re.search(rf"^{row} +(.*)$", text, re.M) for text in (table, told))
@@ -38,6 +40,20 @@ def test_draw_plots(tmp_path):
     names = {"curves.png", "reliability.png", "residuals.png"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert names <= {path.name for path in (EXAMPLES.parent / "docs" / "assets").iterdir()}
+
+
+def test_digits_batchnorm():
+    *epochs, test = run("digits_batchnorm.py").splitlines()
+    assert len(epochs) == 8 and epochs[-1].startswith("epoch 7 {'accuracy': 0.9")
+    assert test.startswith("test    {'accuracy': 0.9")
+
+
+def test_token_tagger():
+    lines = run("token_tagger.py").splitlines()
+    assert [line.split(" {")[0].strip() for line in lines] == [
+        "step 50", "step 100", "step 150", "step 200", "test"
+    ]
+    assert "'accuracy': 1.0" in lines[-1] and "'whole': 1.0" in lines[-1]
 
 
 def test_every_example_has_a_test():

@@ -43,8 +43,21 @@ def test_by_hand():
     np.testing.assert_allclose(half, 1.25 * 2 / (1.25 * 2 + 1), rtol=1e-6)
 
 
+def test_of_infinity_is_recall():
+    y, p = jnp.array([0, 0, 1, 1]), jnp.array([0, 1, 1, 2])
+    for average in ("micro", "macro", None):
+        at = {"average": average, "undefined": -1.0}
+        recall = eqm.Recall(eqm.Multiclass(4), **at)(predicted_labels=p, labels=y)
+        for beta in (1e6, 1e30, float("inf")):
+            got = eqm.FBeta(eqm.Multiclass(4), beta=beta, average=None)
+            each = got(predicted_labels=p, labels=y)[:2]
+            np.testing.assert_allclose(each, [0.5, 0.5], rtol=1e-6)
+        got = eqm.FBeta(eqm.Multiclass(4), beta=float("inf"), **at)
+        np.testing.assert_array_equal(got(predicted_labels=p, labels=y), recall)
+
+
 def test_what_it_refuses():
     assert eqm.FBeta(eqm.Binary(), beta=0.0).compute() != 0
-    for beta in (-1.0, float("inf"), float("nan")):
-        with pytest.raises(ValueError, match="expected a finite number of at least 0"):
+    for beta in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="expected a number of at least 0"):
             eqm.FBeta(eqm.Binary(), beta=beta)

@@ -37,7 +37,7 @@ def test_a_missing_output_is_told():
     gap = eqm.Average().from_fun(lambda predictions, targets: predictions - targets)
     with pytest.raises(TypeError, match="Metric `gap` .*needs `targets`.*Did you mean `target`"):
         eqm.MetricDict(gap=gap).update(predictions=jnp.ones(2), target=jnp.ones(2))
-    with pytest.raises(TypeError, match="takes mask, weights, predictions, targets, not `masks`"):
+    with pytest.raises(TypeError, match="takes predictions, targets, mask, weights, not `masks`"):
         gap.update(predictions=jnp.ones(2), targets=jnp.ones(2), masks=jnp.ones(2, bool))
     with pytest.raises(TypeError, match="`FromFun.update` needs `targets`"):
         gap.update(predictions=jnp.ones(2))

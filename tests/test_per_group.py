@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, Float32
 
 import eqmetrics as eqm
 from eqmetrics._route import arguments_of
@@ -373,3 +374,75 @@ def test_beside_plain_metrics_it_sends_no_more():
     groups = {"groups": eqm.PerGroup(eqm.Average(), 3), "by masks": eqm.PerGroup(eqm.Max(), 3)}
     alone_, both = sent(plain, ["values"]), sent(plain | groups, ["values", "group"])
     assert [kind for kind, _ in both] == [kind for kind, _ in alone_] == ["all-reduce"] * 2
+
+
+# ---- a row in several groups
+
+
+@pytest.mark.parametrize("form", ["plain", "masked", "weighted"])
+def test_rows_in_several_groups(form):
+    rng = np.random.default_rng(0)
+    tags = rng.random((20, 4)) < 0.4
+    tags[:, 3] = False
+    metric = eqm.MetricDict(
+        mean=eqm.Average(),
+        most=eqm.Max().from_output(weights=None),
+        f1=eqm.F1(eqm.Multiclass(3)).from_output(predicted_labels="p", labels="y"),
+    )
+    rows = {
+        "values": rng.normal(size=20).astype(np.float32),
+        "p": rng.integers(0, 3, 20).astype(np.int32),
+        "y": rng.integers(0, 3, 20).astype(np.int32),
+    }
+    mask, weights = np.arange(20) % 5 > 0, rng.integers(0, 3, 20).astype(np.float32)
+    extra = {"plain": {}, "masked": {"mask": mask}, "weighted": {"weights": weights}}[form]
+    step = jax.jit(lambda m, **batch: m.update(**batch))
+    groups = step(eqm.PerGroup(metric, 4), **rows, **extra, group=tags)
+    got, alone = eqm.to_host(groups), jax.jit(lambda **batch: metric.update(**batch).compute())
+    for g in range(4):
+        kept = tags[:, g] & (mask if form == "masked" else True)
+        want = alone(**rows, mask=kept, **({} if form == "masked" else extra))
+        for name, x in want.items():
+            np.testing.assert_allclose(got[name][g], x, rtol=1e-6)
+    one = rng.integers(0, 4, 20).astype(np.int32)
+    same = step(groups.reset(), **rows, **extra, group=np.eye(4, dtype=bool)[one])
+    want = step(groups.reset(), **rows, **extra, group=one)
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), same.compute(), want.compute()
+    )
+
+
+def test_a_row_of_several_entries_in_several_groups():
+    tags = np.array([[True, True], [False, True]])
+    x = np.array([[1.0, 3.0], [5.0, 7.0]], np.float32)
+    mask = np.array([[True, True], [True, False]])
+    got = eqm.PerGroup(eqm.Average(), 2)(values=x, mask=mask, group=tags)
+    assert got.tolist() == [2.0, 3.0]
+
+
+class WholeSum(eqm.AbstractRowSum):
+    """Takes no mask: what it says of its rows is enough for one group a row."""
+
+    total: Float32[Array, "2"] = eqm.state(reduce=eqm.exact_sum)
+
+    def __init__(self):
+        self.total = jnp.zeros(2)
+
+    @eqm.row_sum
+    def update(self, values: Float[Array, "rows"]) -> eqm.Parts:
+        return {"total": eqm.Part(values)}
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total.sum()
+
+
+def test_what_several_groups_need():
+    x, tags = jnp.ones(2), jnp.ones((2, 3), bool)
+    with pytest.raises(TypeError, match=r"bool\[2, 3\].*in the shape \(\*rows, 4\)"):
+        eqm.PerGroup(eqm.Average(), 4).update(values=x, group=tags)
+    with pytest.raises(TypeError, match=r"bool\[2\].*give its number"):
+        eqm.PerGroup(eqm.Average(), 2).update(values=x, group=tags[:, 0])
+    with pytest.raises(TypeError, match="would count several times"):
+        eqm.PerGroup(eqm.Average(), 3, worst="min").update(values=x, group=tags)
+    with pytest.raises(TypeError, match="`WholeSum` takes values.*Let its `update` take `mask`"):
+        eqm.PerGroup(WholeSum(), 3).update(values=x, group=tags)

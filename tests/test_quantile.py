@@ -78,6 +78,53 @@ def test_by_hand():
     assert abs(seen["tail"] - np.quantile(x, 0.9)) < 0.01
 
 
+@pytest.mark.parametrize("way", [fold, spread])
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(batch=pairs(), scale=st.sampled_from([0.37, 2.0**-60, 1e-20, 1e16]))
+def test_weights_that_are_not_whole_invert_their_distribution(way, batch, scale):
+    batch["values"] = batch.pop("targets")
+    del batch["predictions"]
+    batch = moved(batch)
+    batch["weights"] = (batch["weights"] * scale).astype(np.float32)
+    x, w = real_rows(batch, "values")
+    low, high = (np.asarray(v, np.float64) for v in way(AT, batch).bounds())
+    if x.size == 0:
+        assert np.isnan(low).all() and np.isnan(high).all()
+        return
+    # Whichever side of a share that is met exactly float64 finds it on.
+    near = [np.clip(np.array(QS) + d, 0, 1) for d in (-1e-12, 1e-12)]
+    least, most = (np.quantile(x, q, weights=w, method="inverted_cdf") for q in near)
+    rounding = 2e-7 * np.abs(x).max()
+    assert np.all(low <= least + rounding) and np.all(most <= high + rounding)
+    slack = 1e-4 * np.ptp(x) + rounding
+    assert np.all(high - low <= most - least + 2 * slack)
+
+
+def test_no_scale_of_weights_moves_a_median():
+    x = jnp.array([1.0, 2, 3, 4, 5])
+    for n in (4, 5):
+        for w in (0.2, 0.9, 1.0, 2.0, 1e-20, 1e16):
+            got = eqm.Median()(x[:n], weights=jnp.full(n, w))
+            assert abs(got - (n + 1) / 2) < 5e-4, (n, w)
+    low, high = eqm.Median().update(x, weights=jnp.full(5, 0.2)).bounds()
+    assert low <= 3 <= high < 3.0005
+    assert eqm.Quantile(1.0)(x, weights=jnp.full(5, 0.9)) == 5.0
+    assert abs(eqm.Quantile(0.0)(x, weights=jnp.full(5, 0.9)) - 1.0) < 5e-4
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=100_000).astype(np.float32)
+    w = rng.random(100_000).astype(np.float32)
+    w /= w.sum()
+    qs = 0.05, 0.5, 0.84
+    low, high = eqm.Quantile(qs).update(jnp.asarray(many), weights=jnp.asarray(w)).bounds()
+    want = np.quantile(many, qs, weights=w.astype(np.float64), method="inverted_cdf")
+    assert np.all(low <= want) and np.all(want <= high) and np.all(high - low < 2e-3)
+    # Whole weights repeat, in one batch and over several; one that isn't whole is remembered.
+    parts = [eqm.Quantile(0.25).update(x[i : i + 1], weights=jnp.array([i + 1])) for i in (0, 1)]
+    both = parts[0].merge(parts[1])
+    assert abs(both.compute() - np.quantile([1, 2, 2], 0.25)) < 5e-4
+    assert abs(both.update(x[:1], weights=jnp.array([0.5])).compute() - 1.0) < 5e-4
+
+
 def test_undefined_and_invalid():
     assert jnp.isnan(eqm.Median().compute()) and eqm.Median(undefined=0.0).compute() == 0.0
     assert eqm.Quantile((0.1, 0.2), undefined=0.0).compute().tolist() == [0.0, 0.0]

@@ -56,3 +56,12 @@ def test_undefined_and_invalid():
         seen.check()
     with pytest.raises(ValueError, match="threshold=nan"):
         eqm.CriticalSuccessIndex(float("nan"))
+
+
+def test_infinities_of_both_signs_are_numbers():
+    inf = jnp.inf
+    csi = eqm.CriticalSuccessIndex(0.0)
+    p, t = jnp.array([inf, -inf, inf, -inf]), jnp.array([-inf, inf, inf, -inf])
+    for dtype in (jnp.float32, jnp.float16):
+        assert csi(predictions=p.astype(dtype), targets=t.astype(dtype)) == jnp.float32(1 / 3)
+    assert csi(predictions=jnp.zeros(1), targets=jnp.zeros(1)) == 1  # at least the threshold

@@ -11,7 +11,11 @@ from jax.sharding import AxisType, PartitionSpec as P
 from jaxtyping import Array
 
 import eqmetrics as eqm
+from eqmetrics._node import walk
+from eqmetrics._reduce import _has_own_merge
+from eqmetrics.testing._subject import Subject
 
+from .table import APART, ROWS
 from .users_metric import ColumnMean
 
 
@@ -64,7 +68,8 @@ def test_reduce_is_the_merge_of_all(n):
 def test_what_is_not_stacked_is_not_reduced():
     with pytest.raises(TypeError, match=r"`ColumnMean.reduce\(\)`.*nothing to reduce"):
         ColumnMean(2).reduce()
-    twice = jax.vmap(jax.vmap(lambda v: ColumnMean(2).update(v)))(jnp.ones((3, 4, 5, 2)))
+    x = jnp.arange(120.0).reshape(3, 4, 5, 2)
+    twice = jax.vmap(jax.vmap(lambda v: ColumnMean(2).update(v)))(x)
     with pytest.raises(TypeError, match="leading axis of 4"):
         twice.reduce().compute()
 
@@ -127,3 +132,32 @@ def test_axes_may_be_a_list():
     inner = lambda x: eqm.Sum().update(x).all_reduce(["a", "b"]).compute()  # pyright: ignore
     both = jax.vmap(jax.vmap(inner, axis_name="b"), axis_name="a")
     assert both(jnp.ones((2, 3))).tolist() == [[6.0] * 3] * 2
+
+
+OWN = [n for n in ROWS if any(_has_own_merge(m) for _, m, _ in walk(ROWS[n][0])) and n not in APART]
+
+
+@pytest.mark.parametrize("outer", ["vmap", "pmap"])
+def test_a_merge_of_its_own_reduces_over_two_axes(outer):
+    # In one program: each has its price. Of three parts the last has no pair at first.
+    assert {"Moments", "Buffer", "Reservoir", "Spearman"} <= set(OWN)
+    shape = {"vmap": (2, 3), "pmap": (2, 2)}[outer]
+    metrics = {n: ROWS[n][0] for n in OWN}
+    join = lambda *parts: jnp.asarray(np.concatenate(parts)[:24])
+    rows = {n: jax.tree.map(join, *ROWS[n][1]) for n in OWN}
+    parts = jax.tree.map(lambda x: x.reshape(*shape, -1, *x.shape[1:]), rows)
+
+    def reduced(batches):
+        updated = {n: m.update(**batches[n]) for n, m in metrics.items()}
+        return eqm.all_reduce(updated, ("a", "b"))
+
+    inner = jax.vmap(reduced, axis_name="b")
+    mapped = {"vmap": lambda f: jax.jit(jax.vmap(f, axis_name="a")),
+              "pmap": lambda f: eqx.filter_pmap(f, axis_name="a")}[outer](inner)  # fmt: skip
+    got = jax.device_get(mapped(parts))
+    for n, m in metrics.items():
+        # Every place has the bits of the first.
+        for x in jax.tree.leaves(got[n]):
+            assert (np.asarray(x) == np.asarray(x)[:1, :1]).all() or np.isnan(x).any(), n
+        first = jax.tree.map(lambda x: jnp.asarray(x[0, 0]), got[n])
+        Subject(m, ROWS[n][1], 1e-5).equal(first, m.update(**rows[n]), n)

@@ -22,7 +22,7 @@ def test_tasks_are_values():
     "make, message",
     [
         (lambda: eqm.Multiclass(0), "num_classes=0: expected a whole number of at least 1"),
-        (lambda: eqm.Multiclass(3.0), "num_classes=3.0"),  # pyright: ignore[reportArgumentType]
+        (lambda: eqm.Multiclass(3.5), "num_classes=3.5"),  # pyright: ignore[reportArgumentType]
         (lambda: eqm.Multiclass(3, top_k=0), "top_k=0"),
         (lambda: eqm.Multilabel(-1), "num_labels=-1"),
         (lambda: eqm.Binary(threshold=2.0), "threshold=2.0: it is a probability"),

@@ -139,7 +139,7 @@ class Holder(eqm.Metric):
     ids=["alone", "nested", "in a dict"],
 )
 def test_a_stacked_state(devices, make, where):
-    x = jnp.ones((devices, 4, 2))
+    x = jnp.arange(8.0 * devices).reshape(devices, 4, 2)
     update = lambda x: make().update(values=x)
     for stacked in (
         jax.vmap(update)(x),
@@ -154,7 +154,7 @@ def test_a_stacked_state(devices, make, where):
             with pytest.raises(TypeError) as error:
                 use(stacked)
             where_n = where.format(devices)
-            told(error, where_n, "built as float32[2]", f"leading axis of {devices}", ".reduce()")
+            told(error, where_n, "built as float32[2]", f"leading axis of {devices}", "unreplicate")
         one = make().update(values=x.reshape(-1, 2))
         np.testing.assert_array_equal(
             jax.tree.leaves(stacked.reduce().compute()), jax.tree.leaves(one.compute())

@@ -3,7 +3,6 @@
 from typing import Self
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 import eqmetrics as eqm

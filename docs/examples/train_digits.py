@@ -10,7 +10,6 @@ simulated ones, twice, with a padded last batch, and gives the same numbers.
 import argparse
 import io
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -109,7 +108,11 @@ def train(x: np.ndarray, y: np.ndarray) -> State:
                 state = jitted_step(state, jnp.asarray(x[r]), jnp.asarray(y[r]))
         else:
             state = scan_epoch(state, jnp.asarray(x[rows]), jnp.asarray(y[rows]))
-        progress.set_postfix(numbers(eqm.to_host(state.metrics)))
+        values = eqm.to_host(state.metrics, flat=True)
+        progress.set_postfix(values)
+        if progress.disable:  # no terminal that a bar could move in
+            told = "  ".join(f"{name} {x:.4f}" for name, x in values.items())
+            print(f"epoch {epoch + 1:2} of {EPOCHS}  {told}", flush=True)
     return state
 
 
@@ -159,13 +162,8 @@ def evaluate(model: eqx.nn.MLP, x: np.ndarray, y: np.ndarray) -> dict[str, eqm.M
     return {"one device": one, "shard_map": mapped, "filter_pmap": stacked.reduce()}
 
 
-def numbers(values: dict[str, Any]) -> dict[str, float]:
-    """What fits a table: all but the confusion matrix."""
-    return {name: x for name, x in values.items() if np.ndim(x) == 0}
-
-
-def print_table(results: dict[str, dict[str, Any]]) -> None:
-    columns = list(numbers(next(iter(results.values()))))
+def print_table(results: dict[str, dict[str, float]]) -> None:
+    columns = list(next(iter(results.values())))
     print(f"\n{'':14}" + "".join(f"{name:>12}" for name in columns))
     for name, values in results.items():
         print(f"{name:14}" + "".join(f"{values[c]:12.6f}" for c in columns))
@@ -189,10 +187,12 @@ def main(picture: Path) -> None:
     state = train(x[train_rows], y[train_rows])
 
     x, y = x[test_rows], y[test_rows]
-    results = {name: eqm.to_host(m) for name, m in evaluate(state.model, x, y).items()}
-    print_table({"last epoch": eqm.to_host(state.metrics)} | results)
-    one = results["one device"]
-    for values in results.values():
+    forms = evaluate(state.model, x, y)
+    rows = {"last epoch": state.metrics} | forms
+    print_table({name: eqm.to_host(m, flat=True) for name, m in rows.items()})
+    one = eqm.to_host(forms["one device"])
+    for metrics in forms.values():
+        values = eqm.to_host(metrics)
         assert np.array_equal(values["confusion"], one["confusion"])
         for name in one:
             np.testing.assert_allclose(values[name], one[name], rtol=1e-6)

@@ -3,9 +3,10 @@ from typing import final, Self
 import equinox as eqx
 from jaxtyping import Array, Float32
 
-from .._onepass.sums import Sums
 from .._custom_types import Mask, Values, Weights
 from .._metric import Metric
+from .._onepass.sums import Sums
+from .._quotient import ratio
 from .._rows import rows, trailing, undefined_as
 
 
@@ -45,4 +46,4 @@ class Average(Metric):
 
     def compute(self) -> Float32[Array, "..."]:
         total, weight = self.sums.read("total", "weight")
-        return undefined_as(total / weight, weight == 0, self.undefined)
+        return undefined_as(ratio(total, weight), weight == 0, self.undefined)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import fused, to_float
@@ -37,7 +38,7 @@ CROSS = _Cross()
 @fused
 def _updated(joint: Joint, ends: Array, invalid: Array, values, mask, weights) -> dict[str, Array]:
     batch = rows(values, mask, weights, ends.shape[1:])
-    x = batch.values.astype(jnp.float32)
+    x = batch.values
     new = CROSS.plus(joint, CROSS.of_rows(batch, x))
     ends = jnp.maximum(ends, ends_of(batch, x))
     return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
@@ -71,7 +72,7 @@ class CrossMoments(AbstractStatistic):
     mean: Float32[Array, "2 size"] = state(reduce=CROSS)
     products: Float32[Array, "2 products"] = state(reduce=CROSS)
     ends: Float32[Array, "2 size"] = state(reduce="max")  # of the values and of their opposites
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, size: int):
         if size < 1:
@@ -142,9 +143,10 @@ class Covariance(AbstractReadout):
         """Of shape `(size, size)`."""
         count = to_float(self.statistic.weight)
         matrix = self.statistic.matrix()
-        lost = out_of_range(jnp.diagonal(matrix) / count, is_constant(self.statistic.ends))
+        spread = over(jnp.diagonal(matrix), count)
+        lost = out_of_range(spread, is_constant(self.statistic.ends, spread))
         matrix = jnp.where(lost[:, None] | lost[None, :], jnp.nan, matrix)
-        products = matrix / (count - self.ddof)
+        products = over(matrix, count - self.ddof)
         return undefined_as(products, ~(count > self.ddof), self.undefined)
 
 
@@ -184,5 +186,5 @@ class Correlation(AbstractReadout):
         matrix, count = self.statistic.matrix(), to_float(self.statistic.weight)
         squares = jnp.diagonal(matrix)
         values = correlation(matrix, squares[:, None], squares[None, :], count)
-        constant = is_constant(self.statistic.ends)
+        constant = is_constant(self.statistic.ends, squares / count)
         return undefined_as(values, constant[:, None] | constant[None, :], self.undefined)

@@ -27,6 +27,8 @@ class Max(Metric):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    Integers beyond $2^{24}$ become the nearest float32.
+
     State: 5 floats. Undefined when: no row was seen.
 
     !!! example
@@ -61,6 +63,8 @@ class Min(Metric):
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
+
+    Integers beyond $2^{24}$ become the nearest float32.
 
     State: 5 floats. Undefined when: no row was seen.
 

@@ -7,8 +7,9 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over, root
 from .._reduction.limbs import bound, exponent
-from .._reduction.pair import add, fused, lift, settled, to_float
+from .._reduction.pair import add, fused, lift, minus, settled, to_float
 from .._rows import rows, undefined_as, weighted_sum
 from .joint import ends_of, is_constant
 
@@ -72,10 +73,11 @@ def _updated(old: dict[str, Array], values, mask, weights) -> dict[str, Array]:
     n = batch.weight()
     count = to_float(n)
     safe = jnp.where(count > 0, count, 1)
-    x = batch.values.astype(jnp.float32)
+    x = batch.values
     rough = settled(to_float(weighted_sum(x, batch.mask, batch.weights)) / safe)
-    offset = settled(to_float(weighted_sum(x - rough, batch.mask, batch.weights)) / safe)
-    d = (x - rough) - offset
+    rest = minus(x, jnp.broadcast_to(rough, x.shape))
+    offset = settled(to_float(weighted_sum(rest, batch.mask, batch.weights)) / safe)
+    d = rest - offset
     taken = jnp.ones(d.shape, bool) if batch.mask is None else batch.mask
     unit = exponent(jnp.max(jnp.where(taken, jnp.abs(d), 0), initial=0))
     z = d / bound(unit)
@@ -130,7 +132,7 @@ class Moments(Metric):
     powers: Float32[Array, "2 3"] = state()
     unit: Int32[Array, ""] = state()
     ends: Float32[Array, "2"] = state(initial=-jnp.inf)
-    invalid: Float32[Array, "2"] = state(valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(valid="weights >= 0 and finite")
 
     def __init__(self, *, ddof: int = 1, undefined: float | None = None):
         self.ddof = ddof
@@ -152,16 +154,16 @@ class Moments(Metric):
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`mean`, `variance`, `skewness`, `kurtosis` and `standard_error`."""
         n, unit = to_float(self.weight), bound(self.unit)
-        m2, m3, m4 = to_float(self.powers) / n
-        few, same = ~(n > self.ddof), is_constant(self.ends)
-        variance = jnp.where(same, 0, m2 * (n / (n - self.ddof)))
+        m2, m3, m4 = over(to_float(self.powers), n)
+        few, same = ~(n > self.ddof), is_constant(self.ends, m2 * unit * unit)
+        variance = jnp.where(same, 0, m2 * jnp.where(few, 1, over(n, n - self.ddof)))
         squares = variance * unit * unit
         squares = jnp.where((variance > 0) & (squares < 2.0**-126), jnp.nan, squares)
         values = {
             "mean": (to_float(self.mean), n == 0),
             "variance": (squares, few),
-            "skewness": (m3 / (m2 * jnp.sqrt(m2)), same),
-            "kurtosis": (m4 / (m2 * m2) - 3, same),
-            "standard_error": (jnp.sqrt(variance / n) * unit, few),
+            "skewness": (over(m3, m2 * root(m2)), same),
+            "kurtosis": (over(m4, m2 * m2) - 3, same),
+            "standard_error": (root(over(variance, n)) * unit, few),
         }
         return {k: undefined_as(x, where, self.undefined) for k, (x, where) in values.items()}

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from typing import final, Self
 
@@ -9,8 +10,20 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric import AbstractExact
 from .._onepass.sums import Sums
-from .._reduction.pair import Pair, to_float
+from .._reduction.pair import is_wide, Pair, to_float
 from .._rows import rows
+
+
+def _among_integers(edges: tuple[float, ...], x: Array) -> tuple[Array, Array]:
+    """How many edges each integer reaches, and which are the last edge."""
+    info = jnp.iinfo(x.dtype)
+    # The first integer from an edge on. None is below those before the first of all, and of the
+    # type there is none from those after the last one on.
+    first = [math.ceil(max(edge, info.min)) for edge in edges if edge <= info.max]
+    index = jnp.searchsorted(jnp.asarray(first, x.dtype), x, side="right")
+    last = edges[-1]
+    on_edge = last == math.floor(last) and info.min <= last <= info.max
+    return index, (x == jnp.asarray(int(last), x.dtype)) if on_edge else jnp.zeros(x.shape, bool)
 
 
 @final
@@ -18,12 +31,13 @@ class Histogram(AbstractExact):
     """The weight of the values in each bin, and of those below and above all bins.
 
     A bin holds its lower edge; the last one holds its upper edge too, as in numpy. Values and
-    edges are compared in float32.
+    edges are compared in float32, integers exactly.
 
     **Arguments:**
 
     - `edges`: the edges of the bins, increasing; one more than there are bins.
 
+    The gradient is 0: the value is constant but for jumps.
     State: `2 * len(edges) + 4` floats. Undefined when: never; an empty histogram is 0. NaN and
     negative weights are invalid.
 
@@ -40,20 +54,25 @@ class Histogram(AbstractExact):
     sums: Sums  # `cells`: below, the bins, above
 
     def __init__(self, edges: Sequence[float] | np.ndarray):
-        narrow = np.asarray(edges, np.float32)
-        if narrow.ndim != 1 or narrow.size < 2 or not np.all(np.diff(narrow) > 0):
+        wide = np.asarray(edges, np.float64)
+        # From 2^24 on there are more integers than floats.
+        apart = np.where(np.abs(wide) < 2**24, wide.astype(np.float32), wide)
+        if wide.ndim != 1 or wide.size < 2 or not np.all(np.diff(apart) > 0):
             raise ValueError(f"edges={edges}: expected increasing numbers, at least two.")
-        self.edges = tuple(narrow.tolist())
-        self.sums = Sums("values that aren't NaN, weights >= 0", cells=narrow.size + 1)
+        self.edges = tuple(wide.tolist())
+        self.sums = Sums("values that aren't NaN, weights >= 0 and finite", cells=wide.size + 1)
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
         batch = rows(values, mask, weights)
-        x = batch.values.astype(jnp.float32)
-        batch = batch.without(jnp.isnan(x))
-        index = jnp.searchsorted(jnp.asarray(self.edges, jnp.float32), x, side="right")
+        batch = batch.without(jnp.isnan(batch.values))
+        if is_wide(batch.values):
+            index, top = _among_integers(self.edges, batch.values)
+        else:
+            x, edges = batch.values.astype(jnp.float32), jnp.asarray(self.edges, jnp.float32)
+            index, top = jnp.searchsorted(edges, x, side="right"), x == edges[-1]
         # The last bin is closed.
         last = len(self.edges) - 1
-        index = jnp.where(x == self.edges[-1], last, index).astype(jnp.int32)[:, None]
+        index = jnp.where(top, last, index).astype(jnp.int32)[:, None]
         one = jnp.ones(index.shape, bool)
         return self.replace(sums=self.sums.add_at(batch, "cells", index, one))
 

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32
+from jax import lax
+from jaxtyping import Array, Float32, Shaped
 
+from .._quotient import over, root
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
-from .._reduction.pair import add, divide, fused, lift, multiply, Pair, settled, to_float
+from .._reduction.pair import add, divide, fused, lift, minus, multiply, Pair, settled, to_float
 from .._rows import column, Rows, weighted_sum
 from .._squares import divisor
 
@@ -26,15 +28,17 @@ class Joint(NamedTuple):
     products: Pair
 
 
-def centred(batch: Rows, x: Float32[Array, "rows ..."]) -> tuple[Pair, Float32[Array, "rows ..."]]:
+def centred(batch: Rows, x: Shaped[Array, "rows ..."]) -> tuple[Pair, Float32[Array, "rows ..."]]:
     """The mean over the rows, and the deviations from it."""
     count = to_float(batch.weight())
     safe = jnp.where(count > 0, count, 1)
     # One pass for the mean, one for the deviations from it: 0 for equal values, since what is
     # left of these has few bits.
     rough = settled(to_float(weighted_sum(x, batch.mask, batch.weights)) / safe)
-    offset = settled(to_float(weighted_sum(x - rough[None], batch.mask, batch.weights)) / safe)
-    return add(lift(rough), lift(offset)), (x - rough[None]) - offset[None]
+    # Of integers that fit no float too.
+    rest = minus(x, jnp.broadcast_to(rough, x.shape))
+    offset = settled(to_float(weighted_sum(rest, batch.mask, batch.weights)) / safe)
+    return add(lift(rough), lift(offset)), rest - offset[None]
 
 
 class AbstractJointMoments(AbstractScalable):
@@ -87,7 +91,8 @@ class AbstractJointMoments(AbstractScalable):
 
     def across(self, arrays, size):
         # One maximum and one sum, as an exact sum: from a pivot that all devices know.
-        n, mean, products = arrays
+        # Sums over devices have no derivative; that of what is beside them would be wrong.
+        n, mean, products = lax.stop_gradient(arrays)
         i, j = self.factors(mean.shape[1])
         some = to_float(n) > 0
         ends = jnp.where(some, mean[0], -jnp.inf), jnp.where(some, -mean[0], -jnp.inf)
@@ -95,7 +100,8 @@ class AbstractJointMoments(AbstractScalable):
             "max",
             [*MAX.keys(ends), exponent(n[0]), exponent(products[0])],
         )
-        highest, lowest = MAX.values(keys, ends)
+        # where no device has rows both are -inf
+        highest, lowest = (jnp.where(x == -jnp.inf, 0, x) for x in MAX.values(keys, ends))
         pivot = jnp.where(jnp.isfinite(highest), highest, 0)
         # The low halves of the means aren't in the difference of the high ones.
         spread = (highest + lowest) + 2.0**-22 * jnp.maximum(jnp.abs(highest), jnp.abs(lowest))
@@ -136,6 +142,7 @@ def _plus(moments: AbstractJointMoments, left: Joint, right: Joint) -> Joint:
 def ends_of(batch: Rows, x: Array) -> Array:
     """The largest of `x` and of `-x`, of shape `(2, *)`: they tell a constant, of which the
     deviations are rounding alone."""
+    x = x.astype(jnp.float32)
     if batch.mask is not None:
         x = jnp.where(column(batch.mask, x), x, jnp.nan)
     # A NaN is told by the mean. Apart: XLA's CPU takes six times as long for both in one array.
@@ -145,12 +152,20 @@ def ends_of(batch: Rows, x: Array) -> Array:
     return jnp.stack([most, -least])
 
 
-def is_constant(ends: Array) -> Array:
-    """True where no row was seen, too."""
-    return ~(ends[0] > -ends[1])
+def is_constant(ends: Array, spread: Array | None = None) -> Array:
+    """True where no row was seen, too. Integers beyond 2^24 may have equal ends and differ: their
+    `spread`, the mean square of the deviations, is then more than rounding."""
+    equal = ~(ends[0] > -ends[1])
+    if spread is None:
+        return equal
+    size = jnp.abs(ends[0])
+    differ = (size >= 2.0**24) & (jnp.sqrt(spread) > 2.0**-46 * size)
+    return equal & ~(jnp.isfinite(size) & differ)
 
 
 def correlation(products: Array, left: Array, right: Array, count: Array) -> Array:
     """From sums of products and of squares; NaN where the squares left the range of float32."""
-    roots = [jnp.sqrt(divisor(x / count)) for x in (left, right)]
-    return jnp.clip(products / count / roots[0] / roots[1], -1, 1)
+    roots = [root(divisor(over(x, count))) for x in (left, right)]
+    ratio = over(over(over(products, count), roots[0]), roots[1])
+    # A spread of 0 that isn't of a constant has left the range of float32.
+    return jnp.where((roots[0] == 0) | (roots[1] == 0), jnp.nan, jnp.clip(ratio, -1, 1))

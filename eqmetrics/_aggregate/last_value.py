@@ -7,6 +7,7 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import fused, to_float
@@ -91,7 +92,7 @@ class LastValue(Metric):
     sums: Float32[Array, "2 2"] = state(reduce=_NEWEST)  # pairs of (total, weight)
     newest: Int32[Array, ""] = state(reduce=_NEWEST)
     updates: Int32[Array, ""] = state(reduce=_NEWEST)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
@@ -111,4 +112,4 @@ class LastValue(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = to_float(self.sums)
-        return undefined_as(total / weight, weight == 0, self.undefined)
+        return undefined_as(over(total, weight), weight == 0, self.undefined)

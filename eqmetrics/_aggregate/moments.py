@@ -49,7 +49,7 @@ class CentredMoments(AbstractStatistic):
     mean: Float32[Array, "2 1"] = state(reduce=SQUARE)
     products: Float32[Array, "2 1"] = state(reduce=SQUARE)
     ends: Float32[Array, "2 1"] = state(reduce="max")  # the largest value and opposite
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self):
         self.weight = jnp.zeros(2, jnp.float32)
@@ -62,10 +62,9 @@ class CentredMoments(AbstractStatistic):
         self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
         batch = rows(values, mask, weights)
-        x = batch.values.astype(jnp.float32)
         old = Joint(self.weight, self.mean, self.products)
-        new = add_moments(SQUARE, old, batch, x)
-        ends = ends_of_rows(self.ends, batch, x)
+        new = add_moments(SQUARE, old, batch, batch.values)
+        ends = ends_of_rows(self.ends, batch, batch.values)
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def compute(self) -> Float32[Array, "3"]:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
@@ -13,16 +14,32 @@ from .._wrapped import nan_where_left_out
 from .quantile_sketch import bracket, QuantileSketch
 
 
-def check_quantile(q: float | tuple[float, ...]) -> float | tuple[float, ...]:
-    each = q if isinstance(q, tuple) else (q,)
+def check_quantile(q: float | Sequence[float]) -> float | tuple[float, ...]:
+    each = q if isinstance(q, Sequence) else (q,)
     if not all(0 <= x <= 1 for x in each):
         raise ValueError(f"q={q}: expected numbers from 0 to 1.")
-    return tuple(float(x) for x in q) if isinstance(q, tuple) else float(q)
+    return tuple(float(x) for x in q) if isinstance(q, Sequence) else float(q)
 
 
 def _floor(x: Pair) -> Pair:
     whole = jnp.floor(x[0])
     return add(lift(whole), lift(jnp.where(whole == x[0], jnp.floor(x[1]), 0)))
+
+
+# What rounding may add to a sum of weights, as a share of it.
+_ROUNDING = 2.0**-40
+
+
+@fused
+def _weights(weight: Pair, q: Pair) -> tuple[Pair, Pair]:
+    """The weights just below and above a share `q` of all: where the values up to one have that
+    weight, the next one is a quantile too."""
+    at = multiply(jnp.broadcast_to(weight[:, None], q.shape), q)
+    slack = jnp.broadcast_to(lift(weight[0] * _ROUNDING)[:, None], q.shape)
+    last = add(jnp.broadcast_to(weight[:, None], q.shape), -slack)
+    below, above = add(at, -slack), add(at, slack)
+    above = jnp.where(add(above, -last)[0] > 0, last, above)
+    return jnp.where(below[0] > 0, below, 0), above
 
 
 @fused
@@ -44,12 +61,16 @@ def bounds_of(
     high = exact.astype(np.float32)
     pair = jnp.asarray(np.stack([high, (exact - high).astype(np.float32)]))
     weight = sum_pairs(sketch.linear)
-    below, above, part = _ranks(weight, pair)
-    ends = zip(bracket(sketch, below), bracket(sketch, above), strict=True)
-    shape, empty = np.shape(q), to_float(weight) == 0
-    low, high = (
-        undefined_as(((1 - part) * x + part * y).reshape(shape), empty, undefined) for x, y in ends
+    *ranks, part = _ranks(weight, pair)
+    ranks = (
+        jnp.where(sketch.parts, x, y) for x, y in zip(_weights(weight, pair), ranks, strict=True)
     )
+    first, second = (bracket(sketch, rank) for rank in ranks)
+    # Between two values there is a way only if it is known how many rows there are.
+    ways = (jnp.where(sketch.parts, end, part) for end in (0, 1))
+    ends = ((1 - way) * x + way * y for way, x, y in zip(ways, first, second, strict=True))
+    shape, empty = np.shape(q), to_float(weight) == 0
+    low, high = (undefined_as(x.reshape(shape), empty, undefined) for x in ends)
     return low, high
 
 
@@ -65,16 +86,24 @@ class Quantile(AbstractReadout, AbstractBounded):
     r"""A quantile of all values of a stream, from a state of fixed size, with bounds.
 
     The $q$ quantile of $n$ values lies at the rank $q (n - 1)$, between the order statistics on
-    both sides, as in numpy (`method="linear"`); weights repeat a value. `bounds()` gives two
+    both sides, as in numpy (`method="linear"`); whole weights repeat a value. `bounds()` gives two
     numbers that it lies between, and `compute()` their middle. They are at most 0.39 % of the
     value apart and at most 6.1e-5 of the range of the values (or the spacing of floats at the
     largest), where the order statistics on both sides lie in one cell.
 
+    Such a rank needs a number of rows. If one weight isn't whole there is none, and the quantile is
+    the inverse of the weighted distribution, numpy's only one with weights
+    (`method="inverted_cdf"`): the smallest value such that it and those below have a share $q$ of
+    the weight. Where they have it exactly, to $2^{-40}$, the next value is as good: `bounds()` are
+    both, and `compute()` is half way. No scale of such weights changes it. From whole ones it
+    differs by less than the way from one value to the next, and at the median not at all.
+
     **Arguments:**
 
-    - `q`: a number from 0 to 1, or a tuple of such.
+    - `q`: a number from 0 to 1, or several in a list or tuple.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
     seen. Values that aren't finite are invalid.
     Source: Hyndman and Fan, "Sample quantiles in statistical packages", 1996 (type 7).
@@ -93,7 +122,7 @@ class Quantile(AbstractReadout, AbstractBounded):
     undefined: float | None = eqx.field(static=True)
     statistic: QuantileSketch
 
-    def __init__(self, q: float | tuple[float, ...], *, undefined: float | None = None):
+    def __init__(self, q: float | Sequence[float], *, undefined: float | None = None):
         self.q = check_quantile(q)
         self.undefined = undefined
         self.statistic = QuantileSketch()
@@ -110,12 +139,13 @@ class Quantile(AbstractReadout, AbstractBounded):
 @final
 class Median(AbstractReadout, AbstractBounded):
     """The median of all values of a stream, from a state of fixed size, with bounds: the 0.5
-    [`eqmetrics.Quantile`][].
+    [`eqmetrics.Quantile`][]. No scale of the weights changes it.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
     seen. Values that aren't finite are invalid.
 

@@ -8,7 +8,7 @@ from typing import final, NamedTuple, Self
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float32, Int32
+from jaxtyping import Array, Bool, Float32, Int32
 
 from .._cells import add_rows, add_weights
 from .._custom_types import Mask, Values, Weights
@@ -17,7 +17,7 @@ from .._readout import AbstractStatistic
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX
 from .._reduction.limbs import bound, exponent
-from .._reduction.pair import add, fused, Pair, to_float
+from .._reduction.pair import add, from_integer, fused, is_wide, Pair, to_float
 from .._rows import Rows, rows
 
 
@@ -143,15 +143,36 @@ def _counted(cells: Pair, index: Array, batch: Rows) -> Pair:
     return add_weights(cells, index, jnp.where(taken, batch.weights, 0))
 
 
+def _ends(x: Array) -> tuple[Array, Array]:
+    """The floats beside each value: of an integer that is none, those below and above."""
+    if not is_wide(x):
+        x = x.astype(jnp.float32)
+        return x, x
+    high, low = from_integer(x)
+    below, above = (jnp.nextafter(high, jnp.float32(side)) for side in (-jnp.inf, jnp.inf))
+    return jnp.where(low < 0, below, high), jnp.where(low > 0, above, high)
+
+
+def _some_part(batch: Rows) -> Bool[Array, ""]:
+    """Whether a weight isn't whole. Of floats beyond 2^24 all are, which says nothing."""
+    if batch.weights is None:
+        return jnp.zeros((), bool)
+    w = batch.weights
+    part = (w != jnp.floor(w)) | (w > 2.0**24)
+    return jnp.any(part if batch.mask is None else part & batch.mask)
+
+
 @fused
-def _updated(bits, ends, linear, invalid, values, mask, weights) -> dict[str, Array]:
+def _updated(bits, ends, linear, parts, invalid, values, mask, weights) -> dict[str, Array]:
     batch = rows(values, mask, weights)
-    x = batch.values.astype(jnp.float32)
+    # The cell that a value lies in doesn't say where: with the ends alone as a path, a gradient
+    # would be wrong and not 0.
+    x, above = _ends(lax.stop_gradient(batch.values))
     batch = batch.without(~jnp.isfinite(x))
     assert batch.mask is not None
     x = jnp.where(batch.mask, x, 0)
     index = lax.shift_right_arithmetic(key_of(x), jnp.full(x.shape, 32 - BITS, jnp.int32))
-    both = jnp.where(batch.mask[None], jnp.stack([x, -x]), -jnp.inf)
+    both = jnp.where(batch.mask[None], jnp.stack([above, -x]), -jnp.inf)
     new_ends = jnp.maximum(ends, jnp.max(both, axis=1, initial=-jnp.inf))
     new = grid(new_ends)
     place = jnp.floor(x / bound(new.exponent)).astype(jnp.int32) - new.base
@@ -159,6 +180,7 @@ def _updated(bits, ends, linear, invalid, values, mask, weights) -> dict[str, Ar
         "bits": _counted(bits, index + 2 ** (BITS - 1), batch),
         "ends": new_ends,
         "linear": _counted(on_grid(linear, ends, new), jnp.clip(place, 0, LINEAR - 1), batch),
+        "parts": parts | _some_part(batch),
         "invalid": batch.left_out(invalid),
     }
 
@@ -168,9 +190,10 @@ class QuantileSketch(AbstractStatistic):
     """The weight of the values in cells: the statistic that `Quantile` and `Median` read, and
     share in a `MetricDict`. It merges exactly, in any order.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: 327 688 floats (1.3 MB): cells 0.39 % of the value wide, and cells 6.1e-5 of the range
-    wide; and 2 for the invalid rows. Undefined when: never. Values that aren't finite, and
-    negative weights, are invalid.
+    wide; 2 for the invalid rows, and a boolean: whether a weight wasn't whole. Undefined when:
+    never. Values that aren't finite, and negative weights, are invalid.
 
     !!! example
 
@@ -184,18 +207,22 @@ class QuantileSketch(AbstractStatistic):
     bits: Float32[Array, "2 cells"] = state(reduce=EXACT_SUM)
     ends: Float32[Array, "2"] = state(reduce=_LINEAR)  # the largest value and opposite
     linear: Float32[Array, "2 others"] = state(reduce=_LINEAR)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="finite values, weights >= 0")
+    parts: Bool[Array, ""] = state(reduce="max")  # whether a weight wasn't whole
+    invalid: Float32[Array, "2"] = state(
+        reduce=EXACT_SUM, valid="finite values, weights >= 0 and finite"
+    )
 
     def __init__(self):
         self.bits = jnp.zeros((2, 2**BITS), jnp.float32)
         self.ends = jnp.full(2, -jnp.inf, jnp.float32)
         self.linear = jnp.zeros((2, LINEAR), jnp.float32)
+        self.parts = jnp.zeros((), jnp.bool_)
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        return self.replace(
-            **_updated(self.bits, self.ends, self.linear, self.invalid, values, mask, weights)
-        )
+        names = "bits", "ends", "linear", "parts", "invalid"
+        old = (getattr(self, name) for name in names)
+        return self.replace(**_updated(*old, values, mask, weights))
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`weight`, `smallest` and `largest` of the values, the last two NaN if there are none."""
@@ -219,7 +246,8 @@ class Cells(NamedTuple):
 def layouts(*sketches: QuantileSketch) -> tuple[Cells, Cells]:
     """Both layouts of several sketches."""
     ends = ft.reduce(jnp.maximum, [s.ends for s in sketches])
-    smallest, largest = -ends[1], ends[0]
+    # Of no values all cells are 0 wide, and not from infinity to infinity.
+    smallest, largest = (jnp.where(jnp.isfinite(x), x, 0) for x in (-ends[1], ends[0]))
     g, width = grid(ends), bound(grid(ends).exponent)
     place = (g.base + jnp.arange(LINEAR, dtype=jnp.int32)).astype(jnp.float32)
     linear = [on_grid(s.linear, s.ends, g) for s in sketches]

@@ -1,4 +1,4 @@
-from typing import final, NamedTuple, Self
+from typing import Any, final, NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -7,7 +7,6 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Shaped, UInt32
 
-from .._cells import everywhere
 from .._checks import describe
 from .._custom_types import Labels, Mask, Values
 from .._field import constant, state
@@ -67,6 +66,20 @@ def _top(k: int, priorities: Array, values: Array) -> tuple[Array, Array]:
     return kept, jnp.where(filled, values[place[:k]], jnp.zeros((), values.dtype))
 
 
+def _fits(new: Any, kept: Any) -> bool:
+    """Whether every number of one type is one of the other; floats may be rounded."""
+    if jnp.issubdtype(new, jnp.floating):
+        return bool(jnp.issubdtype(kept, jnp.floating))
+    if new == jnp.bool_ or new == kept:
+        return True
+    info = jnp.iinfo(new)
+    if jnp.issubdtype(kept, jnp.floating):
+        return max(info.max.bit_length(), (-info.min).bit_length()) <= jnp.finfo(kept).nmant + 1
+    if kept == jnp.bool_:
+        return False
+    return jnp.iinfo(kept).min <= info.min and info.max <= jnp.iinfo(kept).max
+
+
 @fused
 def _updated(key: Array, priorities: Array, values: Array, new: Array, ids: Array, mask):
     batch = rows(new, mask, None, values.shape[1:])
@@ -75,12 +88,17 @@ def _updated(key: Array, priorities: Array, values: Array, new: Array, ids: Arra
             f"`ids` is {describe(ids)} and `values` is {describe(new)}: one id for each row, "
             f"of shape {new.shape[: new.ndim - values.ndim + 1]}."
         )
+    if not _fits(new.dtype, values.dtype):
+        raise TypeError(
+            f"`Reservoir` keeps rows as {values.dtype}, and `values` is {describe(new)}: some "
+            f"would become others. Build it with `dtype=jnp.{new.dtype}`, or convert them."
+        )
     own = _priorities(key, ids.reshape(-1))
     if batch.mask is not None:
         own = jnp.where(batch.mask[:, None], own, jnp.uint32(0))
     joined = (
-        jnp.concatenate([priorities, everywhere(own)]),
-        jnp.concatenate([values, everywhere(batch.values.astype(values.dtype))]),
+        jnp.concatenate([priorities, own]),
+        jnp.concatenate([values, batch.values.astype(values.dtype)]),
     )
     return _top(len(priorities), *joined)
 
@@ -107,7 +125,8 @@ class Reservoir(Metric):
     - `key`: a key of `jax.random`, typed or not. Kept by `reset`; samples of different keys are
         independent.
     - `shape`: that of a row, `()` for a number.
-    - `dtype`: of the rows that are kept.
+    - `dtype`: of the rows that are kept, which must hold theirs: integers of 32 bits don't fit
+        float32.
 
     State: `k` rows, `2 * k + 2` integers. Undefined when: never; places without a row hold NaN
     (integers: 0), and the mask of the sample is false there. There are no weights: a sample that

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import over, root
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._squares import out_of_range
@@ -13,9 +14,10 @@ from .moments import CentredMoments
 
 def _variance(statistic: CentredMoments, ddof: int, undefined: float | None) -> Array:
     count, _, squares = statistic.compute()
-    lost = out_of_range(squares / count, is_constant(statistic.ends[:, 0]))
+    spread = over(squares, count)
+    lost = out_of_range(spread, is_constant(statistic.ends[:, 0], spread))
     squares = jnp.where(lost, jnp.nan, squares)
-    return undefined_as(squares / (count - ddof), ~(count > ddof), undefined)
+    return undefined_as(over(squares, count - ddof), ~(count > ddof), undefined)
 
 
 @final
@@ -85,5 +87,5 @@ class Std(AbstractReadout):
     def compute(self) -> Float32[Array, ""]:
         variance = _variance(self.statistic, self.ddof, None)
         return undefined_as(
-            jnp.sqrt(variance), ~(self.statistic.compute()[0] > self.ddof), self.undefined
+            root(variance), ~(self.statistic.compute()[0] > self.ddof), self.undefined
         )

@@ -4,8 +4,8 @@ import equinox as eqx
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._onepass.sums import Sums
 from .._metric import AbstractExact
+from .._onepass.sums import Sums
 from .._reduction.pair import Pair
 from .._rows import rows, trailing
 
@@ -64,6 +64,7 @@ class Sum(AbstractExact):
 class Count(AbstractExact):
     """The number of rows under the mask; exact up to $2^{48}$.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 2 floats. Undefined when: never; an empty count is 0. Rows are all axes of
     `values`. `eqm.to_host` gives the exact integer where float32 can't.
 

@@ -8,6 +8,7 @@ from .._checks import describe
 from .._custom_types import Mask, Values
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX, zeros
 from .._reduction.pair import add, fused, lift, to_float
@@ -111,4 +112,4 @@ class Throughput(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         seconds = to_float(self.seconds)
-        return undefined_as(to_float(self.items) / seconds, seconds == 0, self.undefined)
+        return undefined_as(over(to_float(self.items), seconds), seconds == 0, self.undefined)

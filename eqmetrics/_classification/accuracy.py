@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._onepass.sums import Sums
+from .._quotient import over
 from .._readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction.pair import add, sum_pairs
 from .._rows import undefined_as
@@ -25,6 +26,7 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
 
     - `task`: a task; or `None`: multiclass, top-1, as many classes as there are scores.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats, whatever the number of classes. Undefined when: never.
 
     !!! example
@@ -42,7 +44,8 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
 
     def __init__(self, task: AbstractTask | None = None):
         self.task = task
-        any_classes = "labels in [0, classes), scores without NaN, weights >= 0"
+        scores = "scores without NaN, probabilities in [0, 1]"
+        any_classes = f"labels in [0, classes), {scores}, weights >= 0 and finite"
         self.sums = Sums(any_classes if task is None else task.valid, right=(), every=())
 
     def see(self, inputs: Inputs) -> Self:
@@ -98,6 +101,7 @@ class Accuracy(AbstractReadout):
         the classes, or `None` for each class. Micro here, unlike in the rest of the family.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: micro 6 floats, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
     seen; of a class, when no row of it was.
 
@@ -137,6 +141,6 @@ class Accuracy(AbstractReadout):
         """A scalar; of shape `(classes,)` if `average` is `None`."""
         if isinstance(self.statistic, Hits):
             right, every = self.statistic.compute()
-            return undefined_as(right / every, every == 0, self.undefined)
+            return undefined_as(over(right, every), every == 0, self.undefined)
         ratio = ft.partial(_accuracy, multiclass=isinstance(self.task, Multiclass))
         return average_of(ratio, self.statistic, self.average, self.undefined)

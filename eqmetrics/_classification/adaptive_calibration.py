@@ -3,12 +3,14 @@ from typing import final, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from .._cells import cumulated
 from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
 from .._metric import AbstractExact
+from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, Pair, to_float
@@ -107,7 +109,7 @@ def _at(total: Array, sums: Array, wanted: Array) -> Array:
     """The sum of one problem up to a weight of `wanted`: between cells along a straight line."""
     cell = jnp.clip(jnp.searchsorted(total, wanted) - 1, 0, total.shape[0] - 2)
     inside = total[cell + 1] - total[cell]
-    share = jnp.where(inside > 0, (wanted - total[cell]) / inside, 0)
+    share = jnp.where(inside > 0, over(wanted - total[cell], inside), 0)
     return sums[cell] + jnp.clip(share, 0, 1) * (sums[cell + 1] - sums[cell])
 
 
@@ -119,7 +121,7 @@ def _gaps(cells: Float32[Array, "2 3 problems cells"], edges: Float32[Array, "ed
     total = weight[:, -1:]
     sums = jax.vmap(_at)(weight, gap, edges[None] * total)
     width = edges[1:] - edges[:-1]
-    return (sums[:, 1:] - sums[:, :-1]) / (total * width[None]), total[:, 0]
+    return over(sums[:, 1:] - sums[:, :-1], total * width[None]), total[:, 0]
 
 
 @final
@@ -194,7 +196,7 @@ class AdaptiveCalibrationError(AbstractReadout):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
         `(classes,)` per class."""
-        edges = jnp.arange(self.bins + 1, dtype=jnp.float32) / self.bins
+        edges = jnp.asarray(np.arange(self.bins + 1) / self.bins, jnp.float32)
         gaps, total = _gaps(self.statistic.cells, edges)
         shares = jnp.full_like(gaps, 1 / self.bins)
         values = norm_of(jnp.abs(gaps), shares, self.norm)

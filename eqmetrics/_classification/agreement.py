@@ -7,12 +7,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._quotient import over, root
 from .._readout import AbstractReadout
-from .._reduction.pair import add, divide, lift, multiply, Pair, sum_pairs, to_float
+from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, sum_pairs, to_float
 from .._rows import undefined_as
 from .._task import AbstractTask, Multiclass
 from .average import mean_of
-from .confusion_counts import ConfusionCounts
+from .confusion_counts import ConfusionCounts, margins
 from .stat_scores import StatScores
 
 
@@ -70,6 +71,7 @@ class CohenKappa(AbstractReadout):
     - `weights`: `None`, `"linear"` or `"quadratic"`; the cost of a mistake.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], or with `weights` of
     [`eqmetrics.ConfusionCounts`][]; shared. Undefined when: no row was seen, or all are of one
     class and predicted as it.
@@ -115,7 +117,7 @@ class CohenKappa(AbstractReadout):
         t, p, right = _margins(self.statistic)
         chance = _dot(t, p)
         rest = to_float(add(_one(), -chance))
-        value = to_float(add(right, -chance)) / rest
+        value = over(to_float(add(right, -chance)), rest)
         # without rows all shares are 0
         defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
         return _over_problems(value, defined, self.undefined)
@@ -125,11 +127,14 @@ class CohenKappa(AbstractReadout):
         cost = jnp.abs(place[:, None] - place[None, :])
         if self.weights == "quadratic":
             cost = cost * cost
-        t, p, _ = statistic.margins()
+        # Squares of the weight of all rows would leave the range of a float.
+        cells = statistic.sums.pair("cells")
+        cells = cells * power_of(sum_pairs(cells.reshape(2, -1)))
+        t, p, _ = margins(cells)
         total = sum_pairs(t)
-        seen = _cost_of(statistic.sums.pair("cells"), cost)
+        seen = _cost_of(cells, cost)
         expected = _cost_of(multiply(t[:, :, None], p[:, None, :]), cost)
-        ratio = to_float(multiply(seen, total)) / to_float(expected)
+        ratio = over(to_float(multiply(seen, total)), to_float(expected))
         return undefined_as(1 - ratio, to_float(expected) == 0, self.undefined)
 
 
@@ -146,9 +151,11 @@ class MatthewsCorrelation(AbstractReadout):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
-        [`eqmetrics.Multilabel`][]: the mean over the labels.
+        [`eqmetrics.Multilabel`][]: the mean over the labels (torchmetrics: that of their summed
+        table).
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, all
     labels are of one class, or all predictions.
     Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation
@@ -180,5 +187,5 @@ class MatthewsCorrelation(AbstractReadout):
         several = [jnp.sum(x[0] > 0, axis=0) > 1 for x in (t, p)]
         # One root of the product, so that equal spreads give 1 and not the float after it. Each
         # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
-        value = top / jnp.sqrt(spread_t * spread_p)
+        value = over(top, root(spread_t * spread_p))
         return _over_problems(value, several[0] & several[1], self.undefined)

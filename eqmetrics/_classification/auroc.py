@@ -1,17 +1,34 @@
 import functools as ft
-from typing import final, get_args, Literal
+from typing import ClassVar, final, get_args, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Bool
 
 from .._cells import cumulated
-from .._reduction.pair import add, divide, fused, multiply, sum_pairs, to_float
+from .._reduction.pair import (
+    add,
+    divide,
+    fused,
+    lift,
+    multiply,
+    Pair,
+    power_of,
+    sum_pairs,
+    to_float,
+)
 from .._task import AbstractTask, Multiclass
-from .average import AverageKind, check_average, mean_of
-from .rank_score import AbstractRankScore, each_against_the_others, Interval, scores_of_all
+from .average import AverageKind, check_average
+from .rank_score import (
+    AbstractRankScore,
+    each_against_the_others,
+    Interval,
+    mean_between,
+    ROUNDING,
+    scores_of_all,
+)
 from .score_statistic import AbstractScores, Cells
 
 
@@ -19,19 +36,15 @@ MultiClass = Literal["ovr", "ovo"]
 
 
 @fused
-def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Float32[Array, "classes"]]:
+def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Pair]:
     """Of all pairs of classes, in both orders, and the weight of each class."""
 
     def one(other):
         return ft.reduce(Interval.meet, map(AUROC.interval, statistic.against(other)))
 
-    weights = to_float(statistic.totals()[1])
-    found = lax.map(one, jnp.arange(len(weights), dtype=jnp.int32))
+    weights = statistic.totals()[1]
+    found = lax.map(one, jnp.arange(weights.shape[1], dtype=jnp.int32))
     return Interval(*(jnp.where(statistic.mixed(), jnp.nan, x) for x in found)), weights
-
-
-# What rounding a ratio of pairs to float32, and moving it, can add.
-ROUNDING = 1e-7
 
 
 @final
@@ -59,6 +72,7 @@ class AUROC(AbstractRankScore):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], with `pairs` for ovo; or of
     [`eqmetrics.ScoreBuffer`][]; shared.
     Undefined when: no row is positive, or none is negative.
@@ -78,6 +92,7 @@ class AUROC(AbstractRankScore):
     """
 
     task: AbstractTask = eqx.field(static=True)
+    least: ClassVar[float] = 0.0
     average: AverageKind = eqx.field(static=True)
     multi_class: MultiClass = eqx.field(static=True)
     statistic: AbstractScores
@@ -113,14 +128,23 @@ class AUROC(AbstractRankScore):
         found, weights = _of_pairs(self.statistic)
         part = self.task.takes_part()
         defined = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
-        rows = weights[:, None] + weights[None, :] if self.average == "weighted" else 1.0
-        defined &= (weights[:, None] > 0) & (weights[None, :] > 0)
-        weights = jnp.where(defined, rows, 0).ravel()
-        return Interval(*(mean_of(x.ravel(), weights, self.undefined) for x in found))
+        some = weights[0] > 0
+        defined &= some[:, None] & some[None, :]
+        rows = lift(jnp.ones(defined.shape, jnp.float32))
+        if self.average == "weighted":
+            both = weights[:, :, None], weights[:, None]
+            rows = add(*(jnp.broadcast_to(x, rows.shape) for x in both))
+        rows = jnp.where(defined, rows, 0).reshape(2, -1)
+        return mean_between(
+            Interval(*(x.ravel() for x in found)), rows, self.undefined, least=self.least
+        )
 
     @staticmethod
     def interval(cells: Cells) -> Interval:
-        negatives, positives = cells.negatives, cells.positives
+        negatives, positives = (
+            x * power_of(sum_pairs(jnp.moveaxis(x, -1, 1)))[None, ..., None]
+            for x in (cells.negatives, cells.positives)
+        )
         below = cumulated(negatives)
         inside = multiply(positives, negatives)
         sure = add(multiply(positives, below[..., :-1]), jnp.where(cells.tied, 0.5 * inside, 0))

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._reduction.pair import sum_rows, to_float
 from .._rows import undefined_as
@@ -28,7 +29,7 @@ def mean_of(values: Array, weights: Array, undefined: float | None) -> Float32[A
     """The weighted mean over the classes, of those whose weight isn't 0."""
     kept = jnp.where(weights > 0, values * weights, 0)
     total = _total(weights)
-    return undefined_as(_total(kept) / total, total == 0, undefined)
+    return undefined_as(over(_total(kept), total), total == 0, undefined)
 
 
 def _total(x: Float32[Array, "classes"]) -> Float32[Array, ""]:
@@ -49,11 +50,11 @@ def average_of(
     part = jnp.asarray(task.takes_part())
     if average == "micro":
         top, bottom = ratio(counts.total(part).floats())
-        return undefined_as(top / bottom, bottom == 0, undefined)
+        return undefined_as(over(top, bottom), bottom == 0, undefined)
     each = counts.floats()
     top, bottom = ratio(each)
     return average_classes(
-        top / bottom, bottom != 0, each.tp + each.fn, task, average, undefined
+        over(top, bottom), bottom != 0, each.tp + each.fn, task, average, undefined
     )
 
 

@@ -1,9 +1,10 @@
-from typing import final
+from typing import ClassVar, final
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from .._cells import cumulated
+from .._quotient import over
 from .._reduction.pair import sum_rows, to_float
 from .rank_score import AbstractRankScore, each_against_the_others, Interval
 from .score_statistic import Cells
@@ -36,6 +37,7 @@ class AveragePrecision(AbstractRankScore, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive. If all are tied it is their share of the rows.
     Source: Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006.
@@ -50,6 +52,8 @@ class AveragePrecision(AbstractRankScore, init=False):
         ```
     """
 
+    least: ClassVar[float] = 0.0
+
     def intervals(self) -> Interval:
         return each_against_the_others(self)
 
@@ -60,8 +64,8 @@ class AveragePrecision(AbstractRankScore, init=False):
         total = tp[..., -1]
         tp, fp = (jnp.flip(x[..., :-1], -1) for x in (tp, fp))
         p, n = to_float(cells.positives), to_float(cells.negatives)
-        tie = p * ((tp + p) / (tp + p + fp + n))
-        highest = p * ((tp + p) / (tp + p + fp))
+        tie = p * over(tp + p, tp + p + fp + n)
+        highest = p * over(tp + p, tp + p + fp)
         # The rest of these is the mean of TP / (TP + FP) along a line between two points.
         below = fp + n
         lowest = p - below * _log_ratio(p, tp + below)
@@ -72,7 +76,7 @@ class AveragePrecision(AbstractRankScore, init=False):
 
         def share(untied: Array) -> Array:
             each = jnp.where(p > 0, jnp.where(cells.tied, tie, untied), 0)
-            return to_float(sum_rows(each.T)) / total
+            return over(to_float(sum_rows(each.T)), total)
 
         low, value, high = share(lowest), share(likely), share(highest)
         low, high = jnp.maximum(low - ROUNDING, 0), jnp.minimum(high + ROUNDING, 1)

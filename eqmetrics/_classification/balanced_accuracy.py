@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._task import AbstractTask, Multiclass
 from .average import mean_of
@@ -24,6 +25,7 @@ class BalancedAccuracy(AbstractReadout):
         is 0, as in scikit-learn.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen;
     adjusted, also when all are of one class.
     Source: Brodersen et al., "The balanced accuracy and its posterior distribution", 2010.
@@ -61,11 +63,11 @@ class BalancedAccuracy(AbstractReadout):
             rows = jnp.stack([counts.tp + counts.fn, counts.tn + counts.fp])
         # of each problem (down: its classes), the mean over the classes that have rows
         seen = (rows > 0) & (part[:, None] if isinstance(self.task, Multiclass) else True)
-        number = jnp.sum(seen, axis=0)
-        mean = jnp.sum(jnp.where(seen, right / rows, 0), axis=0) / number
+        number = jnp.sum(seen, axis=0, dtype=jnp.float32)
+        mean = over(jnp.sum(jnp.where(seen, over(right, rows), 0), axis=0), number)
         defined = number > 0
         if self.adjusted:
-            chance = 1 / number
-            mean = (mean - chance) / (1 - chance)
+            chance = 1 / jnp.maximum(number, 1)
+            mean = over(mean - chance, 1 - chance)
             defined = number > 1
         return mean_of(mean, defined.astype(jnp.float32), self.undefined)

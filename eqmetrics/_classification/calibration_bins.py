@@ -19,7 +19,7 @@ from .._rows import weighted_sum
 from .._task import AbstractTask, Multiclass, Multilabel
 from .decision import best
 from .inputs import Inputs
-from .scores import Scores, scores_of
+from .scores import Scores, scores_of, softmax
 
 
 def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
@@ -27,10 +27,10 @@ def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
     x = s.scores
     if s.labels.ndim == 2:
         return jax.nn.sigmoid(x) if s.are_logits else x, s.labels, s.taken
-    p = jax.nn.softmax(x, axis=-1) if s.are_logits else x
+    p = softmax(x) if s.are_logits else x
     if per_class:
         return p, *s.each()
-    index, top, _ = best(p)
+    index, top, _ = best("logits", p)
     return top[:, None], (index == s.labels)[:, None], s.taken[:, None]
 
 
@@ -39,7 +39,8 @@ def bin_of(p: Float32[Array, "..."], bins: int) -> Array:
     edges = jnp.asarray(np.arange(bins + 1) / bins, jnp.float32)
     index = jnp.clip(jnp.floor(p * bins).astype(jnp.int32), 0, bins - 1)
     # The product may have been rounded across an edge.
-    index = index - (p < edges[index]) + (p >= edges[index + 1])
+    down, up = p < edges[index], p >= edges[index + 1]
+    index = index - down.astype(jnp.int32) + up.astype(jnp.int32)
     return jnp.clip(index, 0, bins - 1)
 
 
@@ -62,7 +63,8 @@ def sums_of(
     index = index_of(p, bins)
     three = jnp.stack([jnp.ones_like(p), p, right.astype(jnp.float32)], axis=1)
     three = jnp.where(taken[:, None], three, 0)
-    if count * problems * bins <= _DENSE:
+    # Of a size that `jax.export` leaves open, the form that asks nothing of it.
+    if not isinstance(count, int) or count * problems * bins <= _DENSE:
         inside = index[..., None] == jnp.arange(bins, dtype=jnp.int32)[None, None, :]
         each = jnp.where(inside[:, None], three[..., None], 0)
         cells = add(cells, weighted_sum(each, s.batch.mask, s.batch.weights))

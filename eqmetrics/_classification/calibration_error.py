@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._quotient import over, ratio, root
 from .._readout import AbstractReadout
 from .._reduction.pair import add, sum_pairs, to_float
 from .._rows import undefined_as
@@ -28,7 +29,7 @@ def norm_of(
         return jnp.max(gap, axis=-1)
     if norm == "l1":
         return jnp.sum(shares * gap, axis=-1)
-    return jnp.sqrt(jnp.sum(shares * gap**2, axis=-1))
+    return root(jnp.sum(shares * gap**2, axis=-1))
 
 
 def averaged(
@@ -117,8 +118,8 @@ class CalibrationError(AbstractReadout):
         # In pairs: the difference of two near sums would lose what float32 has.
         gap = jnp.abs(to_float(add(right, -confidence)))
         each, total = to_float(weight), to_float(sum_pairs(jnp.moveaxis(weight, -1, 1)))
-        gap = jnp.where(each > 0, gap / each, 0)
-        shares = each / total[:, None]
+        gap = jnp.where(each > 0, over(gap, each), 0)
+        shares = ratio(each, total[:, None])
         values = norm_of(gap, shares, self.norm)
         apart = self.task if self.statistic.apart else None
         return averaged(values, total > 0, apart, self.average, self.undefined)
@@ -167,7 +168,7 @@ class ReliabilityDiagram(AbstractReadout):
         `(bins,)`; of a multilabel task, or per class, `(labels, bins)`."""
         sums = self.statistic.compute()
         weight = sums["weight"]
-        mean = lambda x: undefined_as(x / weight, weight == 0, self.undefined)
+        mean = lambda x: undefined_as(over(x, weight), weight == 0, self.undefined)
         found = {
             "confidence": mean(sums["confidence"]),
             "accuracy": mean(sums["right"]),

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._reduction.pair import sum_rows, to_float
 from .._rows import undefined_as
@@ -69,7 +70,7 @@ def _scores(counts: Counts, part: Array, undefined: float | None) -> dict[str, A
     tp, fp, fn, _ = counts
 
     def ratio(top: Array, bottom: Array) -> Array:
-        return jnp.where(part, undefined_as(top / bottom, bottom == 0, undefined), jnp.nan)
+        return jnp.where(part, undefined_as(over(top, bottom), bottom == 0, undefined), jnp.nan)
 
     return {
         "precision": ratio(tp, tp + fp),
@@ -101,6 +102,7 @@ class ClassificationReport(AbstractReadout):
     - `names`: of the classes, in order; their numbers if not given.
     - `undefined`: what replaces an undefined value, after the averages; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: as
     [`eqmetrics.Precision`][], [`eqmetrics.Recall`][] and [`eqmetrics.F1`][] are.
 
@@ -164,7 +166,7 @@ class ClassificationReport(AbstractReadout):
             averages["micro"] = {name: x[0] for name, x in micro.items()}
         else:
             right, support = (to_float(sum_rows(x)) for x in (counts.tp, each["support"]))
-            accuracy = undefined_as(right / support, support == 0, self.undefined)
+            accuracy = undefined_as(over(right, support), support == 0, self.undefined)
         shown = tuple(n if takes else None for n, takes in zip(self.names, part, strict=True))
         classes = _scores(counts, takes_part, self.undefined)
         return Report(classes, averages, accuracy, shown)

@@ -17,6 +17,12 @@ from .inputs import AbstractLabelled, Inputs
 MOST_CLASSES = 2**15 - 1
 
 
+def margins(cells: Pair) -> tuple[Pair, Pair, Pair]:
+    """The sums of a matrix along its rows and along its columns, and its diagonal."""
+    rows = sum_pairs(jnp.swapaxes(cells, 1, 2))
+    return rows, sum_pairs(cells), jnp.diagonal(cells, axis1=1, axis2=2)
+
+
 @final
 class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
     """How often each class was predicted as each: the statistic under
@@ -26,6 +32,7 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
 
     - `task`: [`eqmetrics.Multiclass`][].
 
+    The gradient is 0: the value is constant but for jumps.
     State: `2 * num_classes**2` floats, and 2 for the invalid rows. Undefined when: never.
 
     !!! example
@@ -58,9 +65,7 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
     def margins(self) -> tuple[Pair, Pair, Pair]:
         """Of each class, as pairs: the weight of its rows, of the rows predicted as it, and
         of both at once."""
-        cells = self.sums.pair("cells")
-        rows = sum_pairs(jnp.swapaxes(cells, 1, 2))
-        return rows, sum_pairs(cells), jnp.diagonal(cells, axis1=1, axis2=2)
+        return margins(self.sums.pair("cells"))
 
     def exact(self) -> Pair:
         return self.sums.pair("cells")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._metric import AbstractExact
+from .._quotient import ratio
 from .._readout import AbstractReadout
 from .._reduction.pair import Pair, sum_pairs, to_float
 from .._rows import undefined_as
@@ -38,6 +39,7 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         column, `"all"` by the sum of all.
     - `undefined`: what replaces undefined entries; NaN if not given (scikit-learn: 0).
 
+    The gradient is 0: the value is constant but for jumps.
     State: `2 * num_classes**2` floats, 8 if binary, 8 a label if multilabel; and 2 for the
     invalid rows. Undefined when: normalized, and the sum is 0; counts never. `eqm.to_host`
     reads counts exactly to $2^{48}$. Rows with an ignored label don't count; predictions of
@@ -85,5 +87,5 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         axes = {"true": (-1,), "pred": (-2,), "all": (-2, -1)}[self.normalize]
         for axis in axes:
             pairs = jnp.expand_dims(sum_pairs(jnp.moveaxis(pairs, axis, 1)), axis)
-        total = jnp.broadcast_to(to_float(pairs), counts.shape)
-        return undefined_as(counts / total, total == 0, self.undefined)
+        total = to_float(pairs)
+        return undefined_as(ratio(counts, total), total == 0, self.undefined)

@@ -12,8 +12,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32
 
 from .._cells import cumulated
+from .._quotient import ratio
 from .._readout import AbstractReadout
-from .._reduction.pair import add, fused, to_float
+from .._reduction.pair import add, fused, Pair, to_float
 from .._rows import undefined_as
 from .._task import AbstractTask, Binary
 from .rank_score import AbstractClassCurve, scores_of_all
@@ -23,27 +24,49 @@ from .score_statistic import AbstractScores, Cells
 
 class Points(NamedTuple):
     """Counts where a row is positive if its score is at least the threshold, for thresholds from
-    infinity down; of shape `(classes, points)`."""
+    infinity down: pairs, of shape `(2, classes, points)`."""
 
-    tp: Float32[Array, "classes points"]
-    fp: Float32[Array, "classes points"]
-    fn: Float32[Array, "classes points"]
-    tn: Float32[Array, "classes points"]
+    tp: Pair
+    fp: Pair
+    fn: Pair
+    tn: Pair
     thresholds: Float32[Array, "classes points"]
+
+    @property
+    def positives(self) -> Float32[Array, "2 classes 1"]:
+        return self.tp[..., -1:]
+
+    @property
+    def negatives(self) -> Float32[Array, "2 classes 1"]:
+        return self.fp[..., -1:]
+
+    @property
+    def said(self) -> Pair:
+        """The rows that are predicted as positive."""
+        return add(self.tp, self.fp)
 
     def recall(self) -> tuple[Array, Bool[Array, "classes"]]:
         """And whether it is defined."""
-        positives = self.tp[:, -1:]
-        return self.tp / positives, positives[:, 0] > 0
+        return _share(self.tp, self.positives)
+
+    def miss_rate(self) -> tuple[Array, Bool[Array, "classes"]]:
+        return _share(self.fn, self.positives)
 
     def fall_out(self) -> tuple[Array, Bool[Array, "classes"]]:
-        negatives = self.fp[:, -1:]
-        return self.fp / negatives, negatives[:, 0] > 0
+        return _share(self.fp, self.negatives)
+
+    def specificity(self) -> tuple[Array, Bool[Array, "classes"]]:
+        return _share(self.tn, self.negatives)
 
     def precision(self) -> Array:
         """That of no prediction at all is 1, as in scikit-learn."""
-        said = self.tp + self.fp
-        return jnp.where(said == 0, 1, self.tp / said)
+        said = to_float(self.said)
+        return jnp.where(said == 0, 1, ratio(to_float(self.tp), said))
+
+
+def _share(part: Pair, whole: Pair) -> tuple[Array, Bool[Array, "classes"]]:
+    every = to_float(whole)
+    return ratio(to_float(part), every), every[:, 0] > 0
 
 
 def _finer(bits: Cells, line: Cells) -> Cells:
@@ -75,7 +98,7 @@ def points_of(statistic: AbstractScores, number: int | None = None, micro: bool 
     lowest = lax.cummin(jnp.flip(cells.smallest, -1), axis=1)
     lowest = jnp.concatenate([jnp.full_like(lowest[:, :1], ~NONE), lowest], axis=-1)
     thresholds = jnp.where(lowest == ~NONE, jnp.inf, scores_of_keys(lowest))
-    found = Points(to_float(tp), to_float(fp), to_float(fn), to_float(tn), thresholds)
+    found = Points(tp, fp, fn, tn, thresholds)
     if number is None:
         return found
     sides = [jnp.where(known[:, None], x, 0) for x, known in (found.recall(), found.fall_out())]
@@ -83,7 +106,11 @@ def points_of(statistic: AbstractScores, number: int | None = None, micro: bool 
     wanted = jnp.linspace(0, 1, number, dtype=jnp.float32)[None, :] * along[:, -1:]
     index = jax.vmap(jnp.searchsorted)(along, wanted)
     index = jnp.minimum(index, along.shape[1] - 1).at[:, -1].set(along.shape[1] - 1)
-    return Points(*(jnp.take_along_axis(x, index, axis=-1) for x in found))
+    both = jnp.broadcast_to(index, (2, *index.shape))
+    *counts, thresholds = (
+        jnp.take_along_axis(x, i, axis=-1) for x, i in zip(found, [both] * 4 + [index], strict=True)
+    )
+    return Points(*counts, thresholds=thresholds)
 
 
 @fused
@@ -112,7 +139,7 @@ class AbstractPointScore(AbstractClassCurve, init=False):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
         points = points_of(self.statistic, micro=self.micro)
-        positives, negatives = points.tp[:, -1], points.fp[:, -1]
+        positives, negatives = (to_float(x)[:, 0] for x in (points.positives, points.negatives))
         defined = (positives > 0) & (negatives > 0)
         return self.averaged(self.of_points(points), defined, positives)
 

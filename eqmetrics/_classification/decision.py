@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
 from .._checks import describe
-from .._rows import flat, Rows, rows
+from .._rows import flat, narrow, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
-from .inputs import check_shape, Inputs, narrow, scores_of
+from .inputs import check_shape, Inputs, says_something, scores_of
 
 
 class Decisions(NamedTuple):
@@ -84,10 +84,8 @@ def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
         valid &= _in_range(predicted, task.num_classes)
     else:
         scores = flat(scores, (task.num_classes,))
-        predicted, top, known = best(scores)
+        predicted, _, known = best(name, scores)
         valid &= known
-        if name == "probabilities":
-            valid &= (top >= 0) & (top <= 1)
         if task.top_k > 1:
             own = jnp.where(valid, labels, 0)
             predicted = jnp.where(_rank(scores, own) < task.top_k, own, predicted)
@@ -99,25 +97,31 @@ def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
 # XLA's CPU unrolls an argmax of few classes: 4096 x 10 in 26 us, 144 in two passes. From
 # there on it takes ten times as long as they do.
 _FEW = 24
+# Beyond, a float isn't the number of a place.
+_PLACES = 2**24
 
 
 def best(
-    scores: Shaped[Array, "rows classes"],
+    name: str, scores: Shaped[Array, "rows classes"]
 ) -> tuple[Int32[Array, "rows"], Float32[Array, "rows"], Bool[Array, "rows"]]:
-    """The class of the highest score (the lower one of equals), that score, and whether no
-    score is NaN."""
+    """The class of the highest score (the lower one of equals), that score, and whether all
+    scores may be."""
     scores = scores.astype(jnp.float32)
     classes = scores.shape[-1]
-    if classes <= _FEW:
+    if classes <= _FEW or classes > _PLACES:
         index = jnp.argmax(scores, axis=-1)[:, None]
         top = jnp.take_along_axis(scores, index, axis=-1)[:, 0]  # the first NaN, if there is one
-        return index[:, 0].astype(jnp.int32), top, ~jnp.isnan(top)
+        known = ~jnp.isnan(top)
+        if name == "probabilities":
+            known &= (top <= 1) & (jnp.min(scores, axis=-1) >= 0)
+        return index[:, 0].astype(jnp.int32), top, known
     # As floats: XLA's CPU vectorises their minimum, and not that of integers. Its maximum may
     # drop NaN, so the second pass looks for it.
     top = jnp.max(scores, axis=-1)
     place = jnp.arange(classes, dtype=jnp.float32)[None, :]
     code = jnp.where(scores == top[:, None], place, jnp.float32(classes))
-    first = jnp.min(jnp.where(jnp.isnan(scores), -1.0, code), axis=-1).astype(jnp.int32)
+    code = jnp.where(says_something(name, scores), code, -1.0)
+    first = jnp.min(code, axis=-1).astype(jnp.int32)
     return jnp.maximum(first, 0), top, first >= 0
 
 
@@ -138,24 +142,21 @@ def _hits_of_scores(
     index = jnp.where(valid, labels, 0)
     scores = flat(scores, (task.num_classes,))
     if task.num_classes <= _FEW:
-        predicted, top, known = best(scores)
+        predicted, _, known = best(name, scores)
         hit = predicted == index
         valid &= known
     else:
         # Whether one score is the best needs no argmax, and the maximum of one code per score
-        # is one pass: 0 is beaten by the label's, 1 beats it (or ties and comes first), 2 is
-        # NaN. As floats: XLA's CPU vectorises a float maximum and not an integer one or a
+        # is one pass: 0 is beaten by the label's, 1 beats it (or ties and comes first), 2 may
+        # not be. As floats: XLA's CPU vectorises a float maximum and not an integer one or a
         # sum, and no NaN reaches it.
         top = jnp.take_along_axis(scores, index[:, None], axis=-1)
         before = jnp.arange(task.num_classes, dtype=jnp.int32)[None, :] < index[:, None]
         beats = jnp.where((scores > top) | before, 1.0, 0.0)
-        code = jnp.where(scores < top, 0.0, jnp.where(jnp.isnan(scores), 2.0, beats))
+        code = jnp.where(says_something(name, scores), jnp.where(scores < top, 0.0, beats), 2.0)
         code = jnp.max(code, axis=-1)
         hit = code == 0
         valid &= code < 2
-    if name == "probabilities":
-        highest = jnp.max(scores, axis=-1)
-        valid &= (highest >= 0) & (highest <= 1)
     batch = batch.without(~valid)
     assert batch.mask is not None
     return hit, Decisions(labels, labels, batch.mask, batch)
@@ -192,9 +193,8 @@ def _positive(threshold: float, name: str, scores: Array) -> tuple[Array, Array]
         scores = narrow(scores)
         return scores == 1, (scores == 0) | (scores == 1)
     scores = scores.astype(jnp.float32)
-    if name == "probabilities":
-        return scores > threshold, (scores >= 0) & (scores <= 1)
-    return scores > log_odds(threshold), ~jnp.isnan(scores)
+    least = threshold if name == "probabilities" else log_odds(threshold)
+    return scores > least, says_something(name, scores)
 
 
 def log_odds(probability: float) -> float:

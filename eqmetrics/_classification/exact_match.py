@@ -6,6 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._onepass.sums import Sums
+from .._quotient import over
 from .._rows import undefined_as
 from .._task import Multilabel
 from .decision import decide
@@ -19,9 +20,10 @@ class ExactMatch(AbstractLabelled):
     **Arguments:**
 
     - `task`: [`eqmetrics.Multilabel`][]. Ignored labels may be anything; a row of which all
-        are ignored doesn't count.
+        are ignored doesn't count (torchmetrics: a row with an ignored label never matches).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats. Undefined when: no row was seen.
 
     !!! example
@@ -55,4 +57,4 @@ class ExactMatch(AbstractLabelled):
 
     def compute(self) -> Float32[Array, ""]:
         right, every = self.sums.read("right", "rows")
-        return undefined_as(right / every, every == 0, self.undefined)
+        return undefined_as(over(right, every), every == 0, self.undefined)

@@ -1,4 +1,3 @@
-import math
 from typing import final
 
 import equinox as eqx
@@ -24,6 +23,7 @@ class F1(AbstractClassScore, init=False):
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it. A class that is predicted and never
     true has F1 0, as one that is true and never predicted.
@@ -53,12 +53,13 @@ class FBeta(AbstractReadout):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `beta`: above 1 favours recall, below 1 precision.
+    - `beta`: above 1 favours recall, below 1 precision; 0 is precision and infinity recall.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their support; `"micro"`, of all counts together; `None`, of each class.
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it.
     Source: van Rijsbergen, Information Retrieval, 1979.
@@ -88,8 +89,8 @@ class FBeta(AbstractReadout):
         undefined: float | None = None,
     ):
         check_average(average)
-        if not 0 <= beta < math.inf:
-            raise ValueError(f"beta={beta}: expected a finite number of at least 0.")
+        if not 0 <= beta:
+            raise ValueError(f"beta={beta}: expected a number of at least 0.")
         self.task = task
         self.beta = beta
         self.average = average
@@ -97,9 +98,10 @@ class FBeta(AbstractReadout):
         self.statistic = StatScores(task)
 
     def _ratio(self, counts: Counts) -> tuple[Array, Array]:
-        square = self.beta**2
-        top = (1 + square) * counts.tp
-        return top, top + counts.fp + square * counts.fn
+        # In units of the larger of 1 and beta^2: neither leaves the range of float32.
+        own, rest = (1.0, self.beta**2) if self.beta <= 1 else (self.beta**-2, 1.0)
+        top = (own + rest) * counts.tp
+        return top, top + own * counts.fp + rest * counts.fn
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""

@@ -1,4 +1,4 @@
-from typing import final
+from typing import ClassVar, final
 
 from jaxtyping import Array, Bool
 
@@ -25,6 +25,7 @@ class Gini(AbstractRankScore, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Somers, "A new asymmetric measure of association for ordinal variables", 1962.
@@ -38,6 +39,8 @@ class Gini(AbstractRankScore, init=False):
         assert value == 0.5
         ```
     """
+
+    least: ClassVar[float] = -1.0
 
     def intervals(self) -> Interval:
         return each_against_the_others(self)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._checks import describe
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import Binary
@@ -19,6 +20,10 @@ def _ends(rates: Float32[Array, "groups"]) -> tuple[Array, Array]:
     high = jnp.max(jnp.where(known, rates, -jnp.inf))
     enough = jnp.sum(known) > 1
     return jnp.where(enough, low, jnp.nan), jnp.where(enough, high, jnp.nan)
+
+
+def _share(top: Array, bottom: Array) -> Array:
+    return undefined_as(over(top, bottom), bottom == 0, None)
 
 
 @final
@@ -37,6 +42,7 @@ class GroupFairness(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 8 floats a group, and 2 each for the invalid rows. Undefined when: fewer than two groups
     have the rates that are compared; a group without one is left out. The ratio is undefined too
     if no row is predicted positive.
@@ -77,12 +83,12 @@ class GroupFairness(AbstractReadout):
         counts = self.statistic.compute()
         tp, fp, fn, tn = (counts[name][:, 0] for name in ("tp", "fp", "fn", "tn"))
         rows = tp + fp + fn + tn
-        low, high = _ends((tp + fp) / rows)
-        hits, alarms = (_ends(x) for x in (tp / (tp + fn), fp / (fp + tn)))
+        low, high = _ends(_share(tp + fp, rows))
+        hits, alarms = (_ends(x) for x in (_share(tp, tp + fn), _share(fp, fp + tn)))
         opportunity = hits[1] - hits[0]
         values = {
             "demographic_parity": high - low,
-            "demographic_parity_ratio": low / high,
+            "demographic_parity_ratio": _share(low, high),
             "equal_opportunity": opportunity,
             "equalized_odds": jnp.maximum(opportunity, alarms[1] - alarms[0]),
         }

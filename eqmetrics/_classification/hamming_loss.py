@@ -3,6 +3,7 @@ from typing import final
 import equinox as eqx
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import AbstractTask
@@ -18,6 +19,7 @@ class HammingLoss(AbstractReadout):
     - `task`: a task; `None` as in [`eqmetrics.Accuracy`][], of which this is the complement.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats, shared. Undefined when: no row was seen.
     Source: Tsoumakas and Katakis, "Multi-label classification: an overview", 2007.
 
@@ -42,4 +44,4 @@ class HammingLoss(AbstractReadout):
 
     def compute(self) -> Float32[Array, ""]:
         right, every = self.statistic.compute()
-        return undefined_as((every - right) / every, every == 0, self.undefined)
+        return undefined_as(over(every - right, every), every == 0, self.undefined)

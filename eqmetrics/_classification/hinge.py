@@ -4,9 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
-from .._onepass.sums import Sums
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric import Metric
+from .._onepass.sums import Sums
+from .._quotient import over
 from .._task import AbstractTask, Multiclass
 from .inputs import Inputs
 from .proper_scores import average_problems, check_label_average, LabelAverage
@@ -93,5 +94,5 @@ class Hinge(Metric):
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
         loss, weight = self.sums.read("loss", "weight")
         return average_problems(
-            loss / weight, weight > 0, self.task, self.average, self.undefined
+            over(loss, weight), weight > 0, self.task, self.average, self.undefined
         )

@@ -4,7 +4,7 @@ import abc
 from typing import Any, NamedTuple, Self
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Bool, Float
 
 from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
@@ -71,16 +71,34 @@ def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, 
     return name, x
 
 
+def says_something(name: str, scores: Array) -> Bool[Array, "..."]:
+    """Which scores may be: every metric of a task counts the same rows."""
+    if name == "probabilities":
+        return (scores >= 0) & (scores <= 1)
+    return ~jnp.isnan(scores)
+
+
 def check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why: str) -> None:
     if x.shape != shape:
         raise TypeError(
             f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
-            f"{shape} for `{name}`, {why}."
+            f"{shape} for `{name}`, {why}.{_way_out(name, x, shape, labels)}"
         )
 
 
-def narrow(labels: Array) -> Int32[Array, "..."]:
-    """In 32 bits: 8 don't hold 300 classes, and a label of 2^32 must not become 0."""
-    if labels.dtype.itemsize == 8:
-        labels = jnp.clip(labels, max(-(2**31), jnp.iinfo(labels.dtype).min), 2**31 - 1)
-    return labels.astype(jnp.int32)
+def _way_out(name: str, x: Array, shape: tuple[int, ...], labels: Array) -> str:
+    if x.shape == labels.shape and len(shape) == x.ndim + 1:
+        if x.ndim > 1 and x.shape[-1] == shape[-1]:
+            return (
+                " Labels that are one-hot are made classes by `labels.argmax(-1)`; a yes or no "
+                f"for each of several labels is the task `eqm.Multilabel({shape[-1]})`."
+            )
+        return (
+            " One score a row is a binary task: pass the metric `eqm.Binary()`, as in "
+            "`eqm.Accuracy(eqm.Binary())`."
+        )
+    if x.shape[:-1] == shape == labels.shape and x.shape[-1:] == (1,):
+        return f" Leave out the last axis: `{name}[..., 0]`."
+    if x.shape[:-1] == shape == labels.shape:
+        return f" Several scores a row are the task `eqm.Multiclass({x.shape[-1]})`."
+    return ""

@@ -20,6 +20,7 @@ class Jaccard(AbstractClassScore, init=False):
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it.
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Float32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, fused, to_float
 from .._rows import undefined_as
@@ -55,7 +56,7 @@ def _updated(
 
 def _mean(sums: Array, undefined: float | None) -> Float32[Array, ""]:
     total, weight = to_float(sums)
-    return undefined_as(total / weight, weight == 0, undefined)
+    return undefined_as(over(total, weight), weight == 0, undefined)
 
 
 class AbstractLabelRanking(Metric):
@@ -110,6 +111,7 @@ class CoverageError(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats. Undefined when: no row was seen.
     Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.
 
@@ -140,6 +142,7 @@ class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats. Undefined when: no row was seen. An update compares all
     pairs of labels of a row.
     Source: Schapire and Singer, "BoosTexter: a boosting-based system for text categorization",
@@ -172,6 +175,7 @@ class LabelRankingLoss(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: 6 floats. Undefined when: no row was seen. An update compares all
     pairs of labels of a row.
     Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.

@@ -3,6 +3,7 @@ from typing import final
 import equinox as eqx
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._task import AbstractTask
 from .average import average_classes, AverageKind, check_average
@@ -39,6 +40,7 @@ class ClassLikelihoodRatios(AbstractReadout):
         micro average.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the class,
     or all are; the positive one also without false positives, the negative one without true
     negatives, as in scikit-learn.
@@ -78,8 +80,8 @@ class ClassLikelihoodRatios(AbstractReadout):
         own, others = tp + fn, fp + tn
         both = (own > 0) & (others > 0)
         ratios = {
-            "positive": ((tp / own) / (fp / others), both & (fp > 0)),
-            "negative": ((fn / own) / (tn / others), both & (tn > 0)),
+            "positive": (over(over(tp, own), over(fp, others)), both & (fp > 0)),
+            "negative": (over(over(fn, own), over(tn, others)), both & (tn > 0)),
         }
         return _averaged(self.statistic, self.average, self.undefined, ratios, counts)
 
@@ -98,6 +100,7 @@ class InformednessMarkedness(AbstractReadout):
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: informedness, if no row is
     of the class, or all are; markedness, if none is predicted as it, or all are.
     Source: Powers, "Evaluation: from precision, recall and F-measure to ROC, informedness,
@@ -139,7 +142,7 @@ class InformednessMarkedness(AbstractReadout):
         said, unsaid = tp + fp, fn + tn
         # recall - (1 - specificity): adding what is near 1 and taking 1 would cancel
         scores = {
-            "informedness": (tp / own - fp / others, (own > 0) & (others > 0)),
-            "markedness": (tp / said - fn / unsaid, (said > 0) & (unsaid > 0)),
+            "informedness": (over(tp, own) - over(fp, others), (own > 0) & (others > 0)),
+            "markedness": (over(tp, said) - over(fn, unsaid), (said > 0) & (unsaid > 0)),
         }
         return _averaged(self.statistic, self.average, self.undefined, scores, counts)

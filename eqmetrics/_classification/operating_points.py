@@ -1,11 +1,12 @@
 import abc
-from typing import final
+from typing import final, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._readout import AbstractReadout
+from .._reduction.pair import share_reaches
 from .._rows import undefined_as
 from .._task import AbstractTask
 from .curve_points import per_class, Points, points_of
@@ -19,8 +20,21 @@ def _rate(name: str, value: float) -> float:
     return value
 
 
+class Choice(NamedTuple):
+    """Of each point the value, what decides between points of one value, and whether it reaches
+    the rate; and the classes of which this is defined."""
+
+    values: Float32[Array, "classes points"]
+    others: Float32[Array, "classes points"]
+    allowed: Bool[Array, "classes points"]
+    defined: Bool[Array, "classes"]
+
+
 class AbstractOperatingPoint(AbstractReadout):
-    """The best threshold of those that reach a rate. A subclass writes `choose`."""
+    """The best threshold of those that reach a rate. A subclass writes `choose`.
+
+    Some threshold always does: that of no prediction, infinity, has a specificity of 1 and, as
+    nothing is wrong, a precision of 1; the lowest has a recall of 1."""
 
     task: AbstractTask = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
@@ -39,16 +53,18 @@ class AbstractOperatingPoint(AbstractReadout):
         self.statistic = scores_of_all(task, resolution, exact)
 
     @abc.abstractmethod
-    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
-        """Of each point the value and whether it may be chosen, and where this is defined."""
+    def choose(self, points: Points) -> Choice:
+        """What there is to choose from."""
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`value` and `threshold`: scalars, or of shape `(classes,)` if the task isn't binary. A
         row is positive if its score is at least the threshold."""
         points = points_of(self.statistic)
-        values, allowed, defined = self.choose(points)
-        # Of equals the first, which has the highest threshold.
-        index = jnp.argmax(jnp.where(allowed, values, -jnp.inf), axis=-1)[:, None]
+        values, others, allowed, defined = self.choose(points)
+        allowed_values = jnp.where(allowed, values, -jnp.inf)
+        best = allowed_values == jnp.max(allowed_values, axis=-1, keepdims=True)
+        # Of equals in both the first, which has the highest threshold.
+        index = jnp.argmax(jnp.where(best, others, -jnp.inf), axis=-1)[:, None]
         at = lambda x: jnp.take_along_axis(x, index, axis=-1)[:, 0]
         threshold = jnp.where(defined, at(points.thresholds), jnp.nan)
         value = undefined_as(at(values), ~defined, self.undefined)
@@ -60,7 +76,8 @@ class AbstractOperatingPoint(AbstractReadout):
 
 @final
 class PrecisionAtRecall(AbstractOperatingPoint):
-    r"""The highest precision of the thresholds with at least a given recall.
+    r"""The highest precision of the thresholds with at least a given recall; of several that have
+    it, the one with the highest recall.
 
     Value and threshold belong together exactly; a threshold between two scores of one cell of
     the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
@@ -74,8 +91,10 @@ class PrecisionAtRecall(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive.
+    Undefined when: no row is positive. The lowest threshold has recall 1, so that some always
+    reaches it.
 
     !!! example
 
@@ -103,14 +122,16 @@ class PrecisionAtRecall(AbstractOperatingPoint):
         )
         self.min_recall = _rate("min_recall", min_recall)
 
-    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+    def choose(self, points: Points) -> Choice:
         recall, defined = points.recall()
-        return points.precision(), recall >= self.min_recall, defined
+        allowed = share_reaches(points.tp, self.min_recall, points.positives)
+        return Choice(points.precision(), recall, allowed, defined)
 
 
 @final
 class RecallAtPrecision(AbstractOperatingPoint):
-    r"""The highest recall of the thresholds with at least a given precision.
+    r"""The highest recall of the thresholds with at least a given precision; of several that have
+    it, the one with the highest precision.
 
     Value and threshold belong together exactly; a threshold between two scores of one cell of
     the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
@@ -124,8 +145,9 @@ class RecallAtPrecision(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive. Where no threshold reaches the precision, nothing
+    Undefined when: no row is positive. Where no finite threshold reaches the precision, nothing
     is to be predicted: recall 0 at the threshold infinity.
 
     !!! example
@@ -154,14 +176,16 @@ class RecallAtPrecision(AbstractOperatingPoint):
         )
         self.min_precision = _rate("min_precision", min_precision)
 
-    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
+    def choose(self, points: Points) -> Choice:
         recall, defined = points.recall()
-        return recall, points.precision() >= self.min_precision, defined
+        allowed = share_reaches(points.tp, self.min_precision, points.said)
+        return Choice(recall, points.precision(), allowed, defined)
 
 
 @final
 class SensitivityAtSpecificity(AbstractOperatingPoint):
-    r"""The highest sensitivity (recall) of the thresholds with at least a given specificity.
+    r"""The highest sensitivity (recall) of the thresholds with at least a given specificity; of
+    several that have it, the one with the highest specificity.
 
     Value and threshold belong together exactly; a threshold between two scores of one cell of
     the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
@@ -175,8 +199,10 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive, or none is negative.
+    Undefined when: no row is positive, or none is negative. Where no finite threshold reaches the
+    specificity, nothing is to be predicted: sensitivity 0 at the threshold infinity.
 
     !!! example
 
@@ -204,15 +230,16 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
         )
         self.min_specificity = _rate("min_specificity", min_specificity)
 
-    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
-        (recall, some), (_, others) = points.recall(), points.fall_out()
-        specificity = points.tn / points.fp[:, -1:]
-        return recall, specificity >= self.min_specificity, some & others
+    def choose(self, points: Points) -> Choice:
+        (recall, some), (specificity, more) = points.recall(), points.specificity()
+        allowed = share_reaches(points.tn, self.min_specificity, points.negatives)
+        return Choice(recall, specificity, allowed, some & more)
 
 
 @final
 class SpecificityAtSensitivity(AbstractOperatingPoint):
-    r"""The highest specificity of the thresholds with at least a given sensitivity (recall).
+    r"""The highest specificity of the thresholds with at least a given sensitivity (recall); of
+    several that have it, the one with the highest sensitivity.
 
     Value and threshold belong together exactly; a threshold between two scores of one cell of
     the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
@@ -226,8 +253,10 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive, or none is negative.
+    Undefined when: no row is positive, or none is negative. The lowest threshold has sensitivity
+    1, so that some always reaches it.
 
     !!! example
 
@@ -255,7 +284,7 @@ class SpecificityAtSensitivity(AbstractOperatingPoint):
         )
         self.min_sensitivity = _rate("min_sensitivity", min_sensitivity)
 
-    def choose(self, points: Points) -> tuple[Array, Array, Bool[Array, "classes"]]:
-        (recall, some), (_, others) = points.recall(), points.fall_out()
-        specificity = points.tn / points.fp[:, -1:]
-        return specificity, recall >= self.min_sensitivity, some & others
+    def choose(self, points: Points) -> Choice:
+        (recall, some), (specificity, more) = points.recall(), points.specificity()
+        allowed = share_reaches(points.tp, self.min_sensitivity, points.positives)
+        return Choice(specificity, recall, allowed, some & more)

@@ -3,8 +3,10 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._reduction.pair import sum_rows, to_float
 from .._task import AbstractTask
 from .average import AverageKind
@@ -16,7 +18,7 @@ def _segments(points: Points, low: float, high: float) -> tuple[Array, ...]:
     ends, the rates at both, and its slope. None has a length below 0."""
     (y, _), (x, _) = points.recall(), points.fall_out()
     x0, x1, y0, y1 = x[:, :-1], x[:, 1:], y[:, :-1], y[:, 1:]
-    slope = jnp.where(x1 > x0, (y1 - y0) / (x1 - x0), 0)
+    slope = jnp.where(x1 > x0, over(y1 - y0, x1 - x0), 0)
     start = jnp.maximum(x0, low)
     end = jnp.maximum(jnp.minimum(x1, high), start)
     return start, end, y0 + slope * (start - x0), y1 + slope * (end - x1), slope
@@ -47,6 +49,7 @@ class PartialAUROC(AbstractPointScore):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: McClish, "Analyzing a portion of the ROC curve", 1989.
@@ -90,11 +93,14 @@ class PartialAUROC(AbstractPointScore):
 
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
-        values = _sum((end - start) * 0.5 * (at_start + at_end))
-        if self.standardized:
-            least, most = self.max_fpr**2 / 2, self.max_fpr
-            values = 0.5 * (1 + (values - least) / (most - least))
-        return values
+        # What a perfect order has more, which is exactly 0 if that is what there is.
+        lost = _sum((end - start) * 0.5 * ((1 - at_start) + (1 - at_end)))
+        area = _sum((end - start) * 0.5 * (at_start + at_end))
+        if not self.standardized:
+            return jnp.where(area <= lost, area, self.max_fpr - lost)
+        least, most = self.max_fpr**2 / 2, self.max_fpr
+        small = 0.5 * (1 + (area - least) / (most - least))
+        return jnp.where(area <= lost, small, 1 - 0.5 * lost / (most - least))
 
 
 @final
@@ -117,6 +123,7 @@ class LogAUC(AbstractPointScore):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Mysinger and Shoichet, "Rapid context-dependent ligand desolvation in molecular
@@ -146,7 +153,7 @@ class LogAUC(AbstractPointScore):
         exact: int | None = None,
         undefined: float | None = None,
     ):
-        if not 0 < min_fpr < max_fpr <= 1:
+        if not 0 < np.float32(min_fpr) < np.float32(max_fpr) <= 1:
             raise ValueError(
                 f"min_fpr={min_fpr} and max_fpr={max_fpr}: expected 0 < min_fpr < max_fpr <= 1."
             )
@@ -164,5 +171,9 @@ class LogAUC(AbstractPointScore):
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, _, slope = _segments(points, self.min_fpr, self.max_fpr)
         log = jnp.log1p((end - start) / start)
-        area = at_start * log + slope * ((end - start) - start * log)
-        return _sum(area) / math.log(self.max_fpr / self.min_fpr)
+        rise = slope * ((end - start) - start * log)
+        area, lost = _sum(at_start * log + rise), _sum((1 - at_start) * log - rise)
+        # of the range as it is in float32: a narrow one is moved by more than its length
+        low, high = float(np.float32(self.min_fpr)), float(np.float32(self.max_fpr))
+        length = math.log1p((high - low) / low)
+        return jnp.where(area <= lost, area / length, 1 - lost / length)

@@ -2,6 +2,7 @@ from typing import final
 
 from jaxtyping import Array, Bool
 
+from .._reduction.pair import to_float
 from .curve_points import AbstractCurve, Points
 
 
@@ -24,6 +25,7 @@ class PrecisionRecallCurve(AbstractCurve, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, `recall`; no row was seen, `precision`.
     Source: Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006.
@@ -40,5 +42,5 @@ class PrecisionRecallCurve(AbstractCurve, init=False):
     """
 
     def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
-        some = (points.tp[:, -1] + points.fp[:, -1]) != 0
+        some = to_float(points.said)[:, -1] != 0
         return {"recall": points.recall(), "precision": (points.precision(), some)}

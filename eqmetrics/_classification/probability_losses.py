@@ -5,14 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
-from .._onepass.sums import Sums
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric import AbstractExact
+from .._onepass.sums import Sums
 from .._readout import AbstractStatistic
 from .._reduction.pair import Pair
 from .._task import AbstractTask, Multiclass
 from .inputs import Inputs
-from .scores import Scores, scores_of
+from .scores import Scores, scores_of, softmax_parts
 
 
 def _of_each(s: Scores) -> tuple[Array, Array]:
@@ -29,16 +29,13 @@ def _of_each(s: Scores) -> tuple[Array, Array]:
 def _of_one(s: Scores, yes: Bool[Array, "rows classes"]) -> tuple[Array, Array]:
     """The log loss and the squared error of the probabilities of all classes, as a column."""
     x = s.scores
-    own = jnp.take_along_axis(x, jnp.where(s.taken, s.labels, 0)[:, None], axis=-1)
+    label = jnp.where(s.taken, s.labels, 0)[:, None]
     if s.are_logits:
-        top = jnp.max(x, axis=-1, keepdims=True)
-        # An infinite logit is a probability of 1.
-        parts = jnp.exp(jnp.where(x == top, 0, x - top))
-        whole = jnp.sum(parts, axis=-1, keepdims=True)
-        log_loss = jnp.log(whole) - jnp.where(own == top, 0, own - top)
-        p = parts / whole
+        shifted, whole = softmax_parts(x)
+        log_loss = jnp.log(whole) - jnp.take_along_axis(shifted, label, axis=-1)
+        p = jnp.exp(shifted) / whole
     else:
-        log_loss, p = -jnp.log(own), x
+        log_loss, p = -jnp.log(jnp.take_along_axis(x, label, axis=-1)), x
     return log_loss, jnp.sum(jnp.where(yes, 1 - p, p) ** 2, axis=-1, keepdims=True)
 
 

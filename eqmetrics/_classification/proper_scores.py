@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import AbstractTask, Binary, Multiclass
@@ -60,7 +61,7 @@ def _mean_loss(score: AbstractProperScore, name: str) -> Float32[Array, "..."]:
     sums = score.statistic.compute()
     weight = sums["weight"]
     return average_problems(
-        sums[name] / weight, weight > 0, score.task, score.average, score.undefined
+        over(sums[name], weight), weight > 0, score.task, score.average, score.undefined
     )
 
 
@@ -102,7 +103,9 @@ class Brier(AbstractProperScore, init=False):
     r"""The mean squared error of the probabilities.
 
     Binary $(p_i - y_i)^2$, from 0 to 1. Multiclass $\sum_c (p_{ic} - [y_i = c])^2$, from 0 to 2, as
-    Brier and scikit-learn define it; two classes give twice the binary value.
+    Brier and scikit-learn define it; two classes give twice the binary value. (scikit-learn 1.7 to
+    1.9 halves it where there are two classes, also of probabilities of shape `(rows, 2)`, unless
+    `scale_by_half=False`: `Multiclass(2)` is that value, `Binary()` is its default.)
 
     **Arguments:**
 

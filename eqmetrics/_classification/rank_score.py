@@ -3,7 +3,7 @@
 import abc
 import functools as ft
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,8 +11,9 @@ from jaxtyping import Array, Bool, Float32
 
 from .._bounds import AbstractBounded
 from .._readout import AbstractReadout
-from .._reduction.pair import fused, sum_pairs, to_float
-from .._task import AbstractTask
+from .._reduction.pair import divide, fused, lift, multiply, Pair, sum_pairs, to_float
+from .._rows import undefined_as
+from .._task import AbstractTask, Binary
 from .._wrapped import nan_where_left_out
 from .average import average_classes, AverageKind, check_average
 from .score_buffer import ScoreBuffer
@@ -79,10 +80,30 @@ class Interval(NamedTuple):
         return Interval(low, jnp.clip(value, low, high), high)
 
 
+# What rounding a number of at most 1 to float32, and moving it, can add.
+ROUNDING = 1e-7
+
+
+@ft.partial(fused, static_argnames=("undefined", "least"))
+def mean_between(
+    found: Interval, weights: Pair, undefined: float | None, least: float
+) -> Interval:
+    """The weighted mean over the classes, of those whose weight isn't 0: in pairs, and widened last
+    of all, since a mean of bounds that was rounded is none."""
+    each = jnp.stack([jnp.where(weights[0] > 0, x, 0) for x in found])
+    sums = sum_pairs(jnp.moveaxis(multiply(lift(each), weights[:, None]), -1, 1))
+    total = sum_pairs(jnp.moveaxis(weights, -1, 1))
+    nothing = total[0] == 0
+    safe = jnp.where(nothing, lift(jnp.ones((), jnp.float32)), total)
+    low, value, high = to_float(divide(sums, safe[:, None]))
+    low, high = jnp.maximum(low - ROUNDING, least), jnp.minimum(high + ROUNDING, 1)
+    return Interval(*(undefined_as(x, nothing, undefined) for x in (low, value, high)))
+
+
 @ft.partial(fused, static_argnames=("interval", "micro"))
 def _read(
     statistic: AbstractScores, interval: Callable[[Cells], Interval], micro: bool
-) -> tuple[Interval, Array, Array]:
+) -> tuple[Interval, Pair, Pair]:
     layouts = statistic.layouts(micro)
     both = ft.reduce(Interval.meet, map(interval, layouts))
     mixed = statistic.mixed()
@@ -90,13 +111,15 @@ def _read(
         pairs = (sum_pairs(jnp.moveaxis(x, -1, 1)) for x in layouts[0][:2])
     else:
         pairs = statistic.totals()
-    negatives, positives = map(to_float, pairs)
+    negatives, positives = pairs
     return Interval(*(jnp.where(mixed, jnp.nan, x) for x in both)), negatives, positives
 
 
 class AbstractRankScore(AbstractClassCurve, AbstractBounded, init=False):
     """A score of each class that depends on the order of its rows alone. A subclass writes
-    `interval` and `defined`."""
+    `interval` and `defined`, and says what is `least`; 1 is the most."""
+
+    least: ClassVar[float]
 
     @staticmethod
     @abc.abstractmethod
@@ -127,5 +150,9 @@ def each_against_the_others(score: AbstractRankScore) -> Interval:
     found, negatives, positives = _read(
         score.statistic, interval=type(score).interval, micro=score.micro
     )
-    defined = score.defined(negatives, positives)
-    return Interval(*(score.averaged(x, defined, positives) for x in found))
+    defined = score.defined(to_float(negatives), to_float(positives))
+    if isinstance(score.task, Binary) or score.average in ("micro", None):
+        return Interval(*(score.averaged(x, defined, to_float(positives)) for x in found))
+    defined &= jnp.asarray(score.task.takes_part())
+    weights = positives if score.average == "weighted" else lift(jnp.ones_like(positives[0]))
+    return mean_between(found, jnp.where(defined, weights, 0), score.undefined, least=score.least)

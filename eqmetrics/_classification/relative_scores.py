@@ -2,9 +2,9 @@ from collections.abc import Callable
 from typing import final
 
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 from jaxtyping import Array, Float32
 
+from .._quotient import over, ratio, xlogy
 from .._reduction.pair import add, to_float
 from .._task import Multiclass
 from .probability_losses import ProbabilityLosses
@@ -16,9 +16,9 @@ def _shares(statistic: ProbabilityLosses) -> Float32[Array, "classes problems"]:
     weight = to_float(statistic.weight)
     positives = to_float(statistic.positives)
     if isinstance(statistic.task, Multiclass):
-        return positives[:, None] / weight[None, :]
+        return ratio(positives[:, None], weight[None, :])
     negatives = to_float(add(statistic.weight, -statistic.positives))
-    return jnp.stack([positives, negatives]) / weight[None, :]
+    return ratio(jnp.stack([positives, negatives]), weight[None, :])
 
 
 def _entropy(shares: Array) -> Array:
@@ -39,9 +39,9 @@ def _relative(
     weight, least = sums["weight"], of_constant(shares)
     if name == "squared_error" and not isinstance(statistic.task, Multiclass):
         least = least / 2  # a yes or no has the error of one of its two classes
-    ratio = sums[name] / weight / least
+    relative = over(over(sums[name], weight), least)
     defined = (weight > 0) & (least > 0)
-    values = 1 - ratio if complement else ratio
+    values = 1 - relative if complement else relative
     return average_problems(values, defined, score.task, score.average, score.undefined)
 
 

@@ -24,6 +24,7 @@ class ROC(AbstractCurve, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, `tpr`; none is negative, `fpr`.
     Source: Fawcett, "An introduction to ROC analysis", 2006.
@@ -62,6 +63,7 @@ class DET(AbstractCurve, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
+    The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, `fnr`; none is negative, `fpr`.
     Source: Martin et al., "The DET curve in assessment of detection task performance", 1997.
@@ -79,5 +81,4 @@ class DET(AbstractCurve, init=False):
 
     def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
         # not 1 - tpr, which cancels where it is small
-        fnr = points.fn / points.tp[:, -1:]
-        return {"fpr": points.fall_out(), "fnr": (fnr, points.recall()[1])}
+        return {"fpr": points.fall_out(), "fnr": points.miss_rate()}

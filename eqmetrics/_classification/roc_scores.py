@@ -3,6 +3,7 @@ from typing import final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .curve_points import AbstractPointScore, Points
 
 
@@ -22,6 +23,7 @@ class EqualErrorRate(AbstractPointScore, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Martin et al., "The DET curve in assessment of detection task performance", 1997.
@@ -37,15 +39,16 @@ class EqualErrorRate(AbstractPointScore, init=False):
     """
 
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
-        fpr, _ = points.fall_out()
-        gap = points.fn / points.tp[:, -1:] - fpr  # from 1 down to -1
+        (fnr, _), (fpr, _) = points.miss_rate(), points.fall_out()
+        gap = fnr - fpr  # from 1 down to -1
         index = jnp.argmax(gap <= 0, axis=-1)[:, None]
         before, after = (
             [jnp.take_along_axis(x, i, axis=-1)[:, 0] for x in (gap, fpr)]
             for i in (jnp.maximum(index - 1, 0), index)
         )
-        share = before[0] / (before[0] - after[0])
-        return before[1] + share * (after[1] - before[1])
+        share = over(before[0], before[0] - after[0])
+        between = before[1] + share * (after[1] - before[1])
+        return jnp.where(after[0] == 0, after[1], between)
 
 
 @final
@@ -66,6 +69,7 @@ class KolmogorovSmirnov(AbstractPointScore, init=False):
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Smirnov, "Table for estimating the goodness of fit of empirical distributions", 1948.

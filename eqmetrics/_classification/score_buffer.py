@@ -115,6 +115,7 @@ class ScoreBuffer(AbstractScores):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `capacity`: how many rows there is room for, on all devices together.
 
+    The gradient is 0: the value is constant but for jumps.
     State: an [`eqmetrics.Buffer`][] with, for each row, 4 bytes a class and 8 more of a multiclass
     task; else 5 bytes a label and 4 more. Undefined when: more rows were seen than there
     is room for, or logits and probabilities, which have no common order; empty counts are 0.

@@ -121,7 +121,7 @@ def widened(
         first, grows = first_cell(extremes, e), e < to
         wide = _twice_as_wide(counts, first, add), _twice_as_wide(keys, first, jnp.maximum)
         both = [jnp.where(grows[:, None], x, y) for x, y in zip(wide, (counts, keys), strict=True)]
-        return e + grows, *both
+        return e + grows.astype(e.dtype), *both
 
     start = vary_like((e, counts, keys), (extremes, to, counts, keys))
     return lax.while_loop(lambda carry: jnp.any(carry[0] < to), step, start)[1:]

@@ -143,6 +143,7 @@ class ScoreHistogram(AbstractScores):
     - `pairs`: of a multiclass task, whether to count the rows of each class apart, as one
         against one needs, and not only a class and all others.
 
+    The gradient is 0: the value is constant but for jumps.
     State: $12 \cdot 2^r$ numbers a class (3 MiB if $r = 16$, 192 KiB if $r = 12$), and a few; of
     $c$ classes in pairs, $4 (c + 1) \cdot 2^r$ a class (704 KiB of 10 classes if $r = 12$). More
     than $2^{28}$ numbers, 1 GiB, are refused.

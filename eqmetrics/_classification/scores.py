@@ -7,9 +7,15 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
 from .._checks import describe
-from .._rows import Rows, rows
+from .._rows import narrow, Rows, rows
 from .._task import AbstractTask, Binary, Multiclass, Multilabel
-from .inputs import check_shape, Inputs, narrow, PREDICTED, scores_of as scores_given
+from .inputs import (
+    check_shape,
+    Inputs,
+    PREDICTED,
+    says_something,
+    scores_of as scores_given,
+)
 
 
 class Scores(NamedTuple):
@@ -49,11 +55,11 @@ def scores_of(task: AbstractTask, inputs: Inputs) -> Scores:
     batch = rows(narrow(labels), inputs.mask, inputs.weights, trailing, "labels")
     labels = batch.values if one else batch.values.reshape(-1, task.classes)
     scores = x.astype(jnp.float32).reshape(-1, task.classes)
-    known = (scores >= 0) & (scores <= 1) if name == "probabilities" else ~jnp.isnan(scores)
     taken = jnp.ones(labels.shape, bool)
     if task.ignore_index is not None:
         taken = labels != task.ignore_index
         batch = batch.only(taken if one else jnp.any(taken, axis=-1))
+    known = says_something(name, scores)
     if one:
         good = jnp.all(known, axis=-1) & (labels >= 0) & (labels < task.classes)
     else:
@@ -68,10 +74,24 @@ def scores_of(task: AbstractTask, inputs: Inputs) -> Scores:
     return Scores(labels, scores, taken, name == "logits", batch)
 
 
+def softmax_parts(logits: Float32[Array, "rows classes"]) -> tuple[Array, Array]:
+    """The logits less the highest one, and the sum of their exponentials: the softmax of a row, for
+    all metrics. Infinite logits share the probability 1 among them; so do all, if none is above
+    minus infinity."""
+    top = jnp.max(logits, axis=-1, keepdims=True)
+    shifted = jnp.where(logits == top, 0, logits - top)
+    return shifted, jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True)
+
+
+def softmax(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:
+    shifted, whole = softmax_parts(logits)
+    return jnp.exp(shifted) / whole
+
+
 def log_odds_of_classes(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:
     """Of each class $\\log(p / (1 - p))$, where `p` is its softmax: it orders rows as `p`
     does, and doesn't saturate."""
-    best = jnp.argmax(logits, axis=-1, keepdims=True)
+    best = jnp.argmax(logits, axis=-1, keepdims=True).astype(jnp.int32)
     is_best = jnp.arange(logits.shape[1], dtype=jnp.int32)[None, :] == best
     top = jnp.take_along_axis(logits, best, axis=-1)
     # Of the best class the others are summed anew: taken from the whole, they would cancel.

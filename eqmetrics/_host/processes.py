@@ -6,6 +6,7 @@ import numpy as np
 
 from .._checks import describe
 from .._node import is_metric, rebuild
+from .._reduce import reduce_one
 from .collect import Collect
 
 
@@ -50,7 +51,7 @@ def _reduced(metric: Any) -> Any:
             )
     if arrays:
         stacked = jax.tree.unflatten(treedef, _stacked(nodes))
-        nodes = jax.tree.leaves(stacked.reduce(), is_leaf=_is_collect)
+        nodes = jax.tree.leaves(reduce_one(stacked), is_leaf=_is_collect)
     for k, i in enumerate(collects):
         joined = tuple(chunk for process in chunks for chunk in process[k])
         nodes[i] = rebuild(nodes[i], {"chunks": joined})

@@ -1,40 +1,20 @@
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
+from jax.core import Tracer
+from jax.sharding import SingleDeviceSharding
 
 from .._checks import describe
-from .._invalid import raise_if_invalid
-from .._metric import AbstractCollection, AbstractExact
+from .._invalid import InvalidDataError, raise_if_invalid
 from .._node import is_metric
-from .._ordered import dicts, keep_order
-from .._wrap.from_fun import FromFun
-from .._wrap.from_output import FromOutput
+from .flat import flattened
+from .program import plan_of, unpacked
 
 
-class _Exact:
-    """A pair whose halves are added on the host, in float64."""
-
-    def __init__(self, pair: Any):
-        self.pair = pair
-
-
-def _readout(metric: Any) -> Any:
-    if isinstance(metric, AbstractCollection):
-        members = metric.members()
-        return keep_order({name: _readout(m) for name, m in members.items()})
-    if isinstance(metric, (FromOutput, FromFun)):
-        return _readout(metric.metric)
-    if isinstance(metric, AbstractExact) and (pairs := metric.exact()) is not None:
-        metric.compute()  # checks the shapes of the state
-        return jax.tree.map(_Exact, pairs)
-    return keep_order(metric.compute()) if is_metric(metric) else metric
-
-
-def _plain(x: Any) -> Any:
-    if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0:
-        return x.item()
-    return x
+def _near(x: Any) -> Any:
+    """The copy of a replicated array that lies on the first device of this process."""
+    return x if isinstance(x.sharding, SingleDeviceSharding) else x.addressable_data(0)
 
 
 def local(tree: Any) -> Any:
@@ -45,7 +25,7 @@ def local(tree: Any) -> Any:
         if not isinstance(x, jax.Array) or x.is_fully_addressable:
             return x
         if x.is_fully_replicated:
-            return x.addressable_data(0)
+            return _near(x)
         raise ValueError(
             f"{describe(x)} is spread over processes, so that none of them can read it. "
             "Return it replicated: `jax.jit(..., out_shardings=NamedSharding(mesh, P()))`."
@@ -54,20 +34,130 @@ def local(tree: Any) -> Any:
     return jax.tree.map(one, tree)
 
 
-def to_host(tree: Any) -> Any:
-    """Values as Python numbers and NumPy arrays, fetched in one transfer.
+def _refuse_traced(name: str, tree: Any) -> None:
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves(tree)):
+        raise TypeError(
+            f"`eqm.{name}` was called inside `jit`, `vmap` or `scan`, where no array has a value "
+            "yet. Return the metrics from the compiled function, and read them outside; inside, "
+            "`metrics.compute()` gives arrays."
+        )
+
+
+def _placed(leaves: list[Any]) -> tuple[list[Any], bool, bool]:
+    """The arrays of this process, whether one program can read them, and whether they are on
+    one device: of replicated ones one copy is enough."""
+    for kind in set(map(type, leaves)):
+        if not issubclass(kind, jax.Array) or issubclass(kind, Tracer):
+            return local(leaves), False, False
+    if _on_one_device(leaves):
+        return leaves, True, True
+    leaves = local(leaves)
+    if all(x.is_fully_replicated for x in leaves):
+        leaves = [_near(x) for x in leaves]
+    together = len({frozenset(x.sharding.device_set) for x in leaves}) <= 1
+    return leaves, together, _on_one_device(leaves)
+
+
+def _on_one_device(leaves: list[Any]) -> bool:
+    shardings = {x.sharding for x in leaves}
+    return len(shardings) <= 1 and all(isinstance(x, SingleDeviceSharding) for x in shardings)
+
+
+# ---- states side by side
+
+
+def _axes_of(leaves: list[Any], stacked: int) -> tuple[int, ...]:
+    """The leading axes of a stack of states."""
+    axes = {np.shape(x)[:stacked] for x in leaves}
+    if len(axes) != 1 or any(len(shape) != stacked for shape in axes):
+        raise ValueError(
+            f"`to_host(..., stacked={stacked})`: the arrays of the states start with "
+            f"{', '.join(map(str, sorted(axes))) or 'nothing'}, expected {stacked} axes, the same "
+            "for all."
+        )
+    return axes.pop()
+
+
+def _raise_for_stack(tree: Any, axes: tuple[int, ...]) -> None:
+    for place in np.ndindex(axes):
+
+        def one(x, place=place):
+            return jax.tree.map(lambda y: y[place], x) if is_metric(x) else x
+
+        try:
+            raise_if_invalid(jax.tree.map(one, tree, is_leaf=is_metric))
+        except InvalidDataError as e:
+            index = ", ".join(map(str, place))
+            raise InvalidDataError(f"In the state [{index}] of the stack: {e}") from None
+
+
+# ---- the call
+
+
+_ALL_AXES = 64  # NumPy's most
+
+
+def to_host(
+    tree: Any,
+    *,
+    stacked: int = 0,
+    flat: bool = False,
+    arrays: Literal["omit", "spread"] = "omit",
+) -> Any:
+    """Values as Python numbers and NumPy arrays, from one compiled program and in one transfer.
 
     Metrics in the pytree are computed first; sums and counts are put together in float64,
     so that a count of 2^40 + 3 arrives as that number. In a program of several processes
     each reads its own copy, and nothing is sent. Raises `eqm.InvalidDataError` if a metric
     has seen invalid rows.
+
+    **Arguments:**
+
+    - `tree`: a metric, or any pytree with metrics in it.
+    - `stacked`: how many leading axes of the metrics' arrays are states side by side, as `vmap`
+        over seeds or an ensemble leaves them: the values have these axes first. (Parts of one
+        stream are merged instead: `eqm.to_host(metrics.reduce())`.)
+    - `flat`: a dict of one level for a logger, from names such as `"group/name"` to floats. What
+        is no number is left out; a metric alone has the name of its class. States side by side
+        are told apart by their index: `"loss/0"`, `"loss/1"`.
+    - `arrays`: in a flat dict, `"omit"` leaves arrays out, `"spread"` gives each entry by its
+        index: `"confusion/0/1"`.
+
+    A metric is computed as under `jit`: its program is compiled once for each structure. A
+    `compute` that can't be traced, since it looks into its arrays, runs as it is.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        train = eqm.MetricDict(loss=eqm.Average(), rows=eqm.Count())
+        train = train.update(values=jnp.array([1.0, 3.0]))
+        assert eqm.to_host({"train": train}) == {"train": {"loss": 2.0, "rows": 2}}
+        assert eqm.to_host({"train": train}, flat=True) == {"train/loss": 2.0, "train/rows": 2.0}
+        ```
     """
-    tree = local(tree)
-    raise_if_invalid(tree)
-    leaves, treedef = jax.tree.flatten(jax.tree.map(_readout, tree, is_leaf=is_metric))
-    fetched = jax.device_get([x.pair if isinstance(x, _Exact) else x for x in leaves])
-    added = [
-        np.asarray(y, np.float64).sum(0) if isinstance(x, _Exact) else y
-        for x, y in zip(leaves, fetched, strict=True)
-    ]
-    return dicts(jax.tree.map(_plain, jax.tree.unflatten(treedef, added)))
+    _refuse_traced("to_host", tree)
+    if arrays not in ("omit", "spread"):
+        raise ValueError(f"arrays={arrays!r}: expected 'omit' or 'spread'.")
+    plan, leaves = plan_of(tree)
+    own, together, alone = _placed([leaves[i] for i in plan.own])
+    rest = [leaves[i] for i in plan.rest]
+    if flat and arrays == "omit":  # a model beside the metrics stays where it is
+        rest = [None if np.ndim(x) > stacked else x for x in rest]
+    if stacked and plan.collects:
+        raise TypeError("`to_host(..., stacked=...)`: `Collect` keeps rows, no states of a stack.")
+    axes = _axes_of(own, stacked) if stacked and own else ()
+    found = plan.run(own, stacked, alone) if together else None
+    if found is None:
+        if stacked:
+            raise ValueError("`to_host(..., stacked=...)`: the states lie on several devices.")
+        raise_if_invalid(tree)
+        found = plan.read(own)
+    found, rest = jax.device_get((found, local(rest) if rest else rest))
+    values, bad = unpacked(found)
+    if bad:
+        _raise_for_stack(tree, axes) if stacked else raise_if_invalid(tree)
+    value = plan.joined(found.form, tree, values, rest, stacked)
+    if not flat:
+        return value
+    return flattened(value, plan.name, stacked if arrays == "omit" else _ALL_AXES)

@@ -8,17 +8,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Float32, Shaped
 
 from .._aggregate.joint import AbstractJointMoments, Joint
-from .._reduction.pair import Halves
+from .._reduction.pair import add, Halves, is_wide, lift, multiply, Pair
 from .._rows import Rows
 from .operations import AbstractOperation, Block, DEVIATE, made, max_rows, sum_rows
 from .sums import column, weight_column
 
 
 def add_moments(
-    products: AbstractJointMoments, old: Joint, batch: Rows, *variables: Float32[Array, "rows ..."]
+    products: AbstractJointMoments, old: Joint, batch: Rows, *variables: Shaped[Array, "rows ..."]
 ) -> Joint:
     """The moments with the rows of a batch. Each variable has shape `(rows, *columns)`: apart, since
     XLA's CPU is slow where the last axis is short."""
@@ -31,7 +31,8 @@ def add_moments(
     blocks = (first, *((math.prod(cells), "column"),) * len(columns))
     (sums,) = sum_rows(blocks, batch.values.shape[0], False)(*weight, *columns)
     n, rest = sums[:, 0], sums[:, 1:].reshape(2, len(columns), *cells)
-    return Joint(*fold_with(products)(*old, n, jnp.stack(pivots), rest))
+    exact = any(is_wide(x) for x in variables)
+    return Joint(*fold_with(products, exact)(*old, n, jnp.stack(pivots), rest))
 
 
 class Fold(AbstractOperation):
@@ -42,8 +43,8 @@ class Fold(AbstractOperation):
     operands = ("state",)
     results = "state", "state", "state"
 
-    def __init__(self, products: AbstractJointMoments):
-        self.products = products
+    def __init__(self, products: AbstractJointMoments, exact: bool):
+        self.products, self.exact = products, exact
 
     def typed(self, *operands):
         return operands[:3]
@@ -70,7 +71,8 @@ class Fold(AbstractOperation):
         weights, mean, second = (Halves.of(_cells([o[i] for _, o in many], 1)) for i in range(3))
         counts = Halves.of(_cells([o[3][:, None] for _, o in many], 1))
         pivot = _cells([o[4] for _, o in many], 0)
-        first = Halves.of(_cells([o[5][:, : o[1].shape[1]] for _, o in many], 1)).float()
+        pairs = _cells([o[5][:, : o[1].shape[1]] for _, o in many], 1)
+        first = Halves.of(pairs).float()
         own = Halves.of(_cells([o[5][:, o[1].shape[1] :] for _, o in many], 1))
 
         # Of each moments: the total weight, and the shares of both sides.
@@ -91,7 +93,10 @@ class Fold(AbstractOperation):
         # side has mean 0: its delta says nothing.
         moved = new.where(_at(swap, of_variable), mean).plus(delta * _at(share, of_variable))
 
-        own = own.plus(-(_at(first, left) * _at(offset, right)))
+        if any(op.exact for op, _ in many):
+            own = _about_means(own, pairs, offset, _at(b, of_product), left, right)
+        else:
+            own = own.plus(-(_at(first, left) * _at(offset, right)))
         negative = np.equal(left, right) & (own.high < 0)
         own = own.where(~negative, Halves.zeros(own.high))
         between = _at(delta, left) * _at(delta, right) * _at(common, of_product)
@@ -116,6 +121,17 @@ class Fold(AbstractOperation):
         return jax.vmap(self.alone)(*operands)
 
 
+def _about_means(
+    products: Halves, sums: Pair, offset: Array, n: Array, left: Any, right: Any
+) -> Halves:
+    """The products about the means, with nothing lost: of integers that fit no float the ends don't
+    tell a constant, and what is left of one must be 0."""
+    x, y = lift(_at(offset, left)), lift(_at(offset, right))
+    rest = add(sums[:, right], -multiply(lift(n), y))
+    both = add(multiply(y, sums[:, left]), multiply(x, rest))
+    return products - Halves.of(both)
+
+
 def _cells(arrays: list[Array], lead: int) -> Array:
     flat = [x.reshape(*x.shape[:lead], -1) for x in arrays]
     return flat[0] if len(flat) == 1 else jnp.concatenate(flat, axis=-1)
@@ -129,8 +145,8 @@ def _at(x: Array, places: Any) -> Array:
 
 
 @ft.cache
-def fold_with(products: AbstractJointMoments) -> Fold:
-    return made(Fold(products))
+def fold_with(products: AbstractJointMoments, exact: bool) -> Fold:
+    return made(Fold(products, exact))
 
 
 def ends_of_rows(
@@ -139,6 +155,7 @@ def ends_of_rows(
     """The largest of each variable and of its opposite: they tell a constant, of which the
     deviations are rounding alone."""
     mask = [] if batch.mask is None else [batch.mask]
+    variables = tuple(x.astype(jnp.float32) for x in variables)
     # A NaN is told by the mean.
     new = [
         jnp.stack([max_rows(sign, False)(old[i, k], x, *mask)[0] for k, x in enumerate(variables)])

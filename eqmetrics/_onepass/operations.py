@@ -21,9 +21,9 @@ from jax import lax
 from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._cells import add_rows, add_values, add_weights, everywhere
+from .._cells import add_rows, add_values, add_weights
 from .._reduction.base import MAX
-from .._reduction.pair import add, from_integer, lift, Pair, settled
+from .._reduction.pair import add, from_integer, lift, minus, Pair, settled
 from .sum_columns import SideBySide, sum_columns
 
 
@@ -242,9 +242,9 @@ def _like(mask: Array, x: Array) -> Array:
 def _scattered(groups: Groups, columns: list[Array], counted: bool) -> list[Pair]:
     widths = [math.prod(x.shape[1:]) for x in columns]
     width, rows = sum(widths), columns[0].shape[0]
-    group, taken = everywhere(groups.group), everywhere(groups.taken)
+    group, taken = groups.group, groups.taken
     # Column after column and not row after row: so they lie side by side.
-    flat = [everywhere(x).reshape(rows, w).T for x, w in zip(columns, widths, strict=True)]
+    flat = [x.reshape(rows, w).T for x, w in zip(columns, widths, strict=True)]
     place = jnp.arange(width, dtype=jnp.int32)
     index = (group[None, :] * jnp.int32(width) + place[:, None]).ravel()
     cells = jnp.zeros((2, groups.count * width), jnp.float32)
@@ -348,7 +348,7 @@ _AT_ONCE = 2**22
 
 def _to_cells(pairs: Pair, index: Array, values: Array) -> Pair:
     # Place after place and not row after row: so they were put side by side.
-    index, values = everywhere(index).T.ravel(), everywhere(values).T
+    index, values = index.T.ravel(), values.T
     if values.dtype == jnp.bool_:
         return add_rows(pairs, index, values.ravel())
     if jnp.issubdtype(values.dtype, jnp.floating):
@@ -365,7 +365,8 @@ ADD_CELLS = made(AddCells())
 
 class Deviate(AbstractOperation):
     """`deviate(x)` or `deviate(x, weights)` gives the deviations of `x`, of shape `(rows, *shape)`,
-    from a pivot near its weighted mean, and the pivot. Rows of weight 0 may hold anything.
+    from a pivot near its weighted mean, and the pivot. Rows of weight 0 may hold anything. Those of
+    integers are exact.
 
     The pivot is a constant to `grad`: no value depends on the choice of it.
     """
@@ -374,7 +375,7 @@ class Deviate(AbstractOperation):
     results = "rows", "state"
 
     def typed(self, x, *weights):
-        return x, jnp.sum(x, axis=0)
+        return x.astype(jnp.float32), jnp.sum(x, axis=0, dtype=jnp.float32)
 
     def alone(self, *operands):
         return self.together([(self, list(operands))])[0]
@@ -393,7 +394,7 @@ class Deviate(AbstractOperation):
         for _, (x, *_) in many:
             size = math.prod(x.shape[1:])
             pivot = pivots[start : start + size].reshape(x.shape[1:])
-            out.append((x - pivot[None], pivot))
+            out.append((minus(x, jnp.broadcast_to(pivot, x.shape)), pivot))
             start += size
         return out
 
@@ -404,9 +405,9 @@ class Deviate(AbstractOperation):
             w = jnp.where(groups.taken, each.astype(jnp.float32), 0)
         both = [_times(x, w).reshape(rows, size), w[:, None]]
         sums = jnp.zeros((groups.count, size + 1), jnp.float32)
-        sums = sums.at[everywhere(groups.group)].add(everywhere(jnp.concatenate(both, axis=1)))
+        sums = sums.at[groups.group].add(jnp.concatenate(both, axis=1))
         pivot = _pivot(sums[:, :-1] / sums[:, -1:]).reshape(groups.count, *x.shape[1:])
-        return x - pivot.at[groups.group].get(mode="promise_in_bounds"), pivot
+        return minus(x, pivot.at[groups.group].get(mode="promise_in_bounds")), pivot
 
     def by_replicate(self, weights, *operands):
         # Any pivot will do, and one for all leaves the deviations alone.
@@ -415,6 +416,7 @@ class Deviate(AbstractOperation):
 
 
 def _times(x: Array, *weights: Array) -> Array:
+    x = x.astype(jnp.float32)
     for each in weights:
         w = _like(each, x)
         x = jnp.where(w > 0, x * w.astype(jnp.float32), 0)
@@ -482,8 +484,8 @@ class MaxRows(AbstractOperation):
 
     def by_group(self, groups, old, *rows):
         x = self.keys(_only(*rows, none=-self.sign * jnp.inf))
-        keys = everywhere(jnp.where(_like(groups.taken, x), x, jnp.int32(_LOWEST)))
-        new = MAX.keys((old,))[0].at[everywhere(groups.group)].max(keys)
+        keys = jnp.where(_like(groups.taken, x), x, jnp.int32(_LOWEST))
+        new = MAX.keys((old,))[0].at[groups.group].max(keys)
         return MAX.values((new,), (old,))
 
     def by_replicate(self, weights, old, *rows):

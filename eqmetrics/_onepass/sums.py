@@ -93,7 +93,7 @@ class Sums(Metric):
     pairs: Float32[Array, "2 cells"] = state(reduce=EXACT_SUM)
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
 
-    def __init__(self, valid: str = "weights >= 0", /, **shapes: int | Sequence[int]):
+    def __init__(self, valid: str = "weights >= 0 and finite", /, **shapes: int | Sequence[int]):
         self.valid = valid
         self.shapes = tuple((name, trailing(shape)) for name, shape in shapes.items())
         size = sum(math.prod(shape) for _, shape in self.shapes)

@@ -1,4 +1,5 @@
 import abc
+import functools as ft
 import itertools
 from collections.abc import Generator, Sequence
 from typing import Any, Literal
@@ -129,9 +130,11 @@ class Extremum(AbstractReduction):
         return info.min if self.kind == "max" else info.max
 
     def merge(self, left, right):
-        pick = jnp.maximum if self.kind == "max" else jnp.minimum
-        keys = zip(self.keys(left), self.keys(right), strict=True)
-        return self.values([pick(x, y) for x, y in keys], left)
+        return tuple(_of_two(self, x, y) for x, y in zip(left, right, strict=True))
+
+    def of_rows(self, x: Float32[Array, "rows"]) -> Float32[Array, ""]:
+        """The extreme row; of none, what changes nothing."""
+        return _of_rows(self, x)
 
     def across(self, arrays, size):
         # A minimum goes as the maximum of the complements, which reverse the order: so a
@@ -148,6 +151,44 @@ class Extremum(AbstractReduction):
 
     def __repr__(self):
         return self.kind
+
+
+# Keys are casts of bits, which have no derivative. An extremum has that of the row that is it,
+# and where several are it, as `jnp.max` does, the mean of theirs.
+
+
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _of_two(extremum: Extremum, x: Array, y: Array) -> Array:
+    pick = jnp.maximum if extremum.kind == "max" else jnp.minimum
+    return extremum.values([pick(*extremum.keys((x, y)))], (x,))[0]
+
+
+@_of_two.defjvp
+def _of_two_jvp(extremum, primals, tangents):
+    out = _of_two(extremum, *primals)
+    if not jnp.issubdtype(out.dtype, jnp.floating):
+        return out, tangents[0]
+    key, *keys = extremum.keys((out, *primals))
+    x, y = (jnp.where(k == key, t, 0) for k, t in zip(keys, tangents, strict=True))
+    return out, (x + y) / jnp.where(keys[0] == keys[1], 2, 1).astype(out.dtype)
+
+
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _of_rows(extremum: Extremum, x: Array) -> Array:
+    bottom, top = jnp.iinfo(jnp.int32).min, jnp.iinfo(jnp.int32).max
+    pick, initial = (jnp.max, bottom) if extremum.kind == "max" else (jnp.min, top)
+    (empty,) = extremum.identity((jnp.zeros((), x.dtype),))
+    key = pick(extremum.keys((x,))[0], initial=int(initial))
+    return jnp.where(x.size > 0, extremum.values((key,), (empty,))[0], empty)
+
+
+@_of_rows.defjvp
+def _of_rows_jvp(extremum, primals, tangents):
+    out = _of_rows(extremum, *primals)
+    key, keys = extremum.keys((out, *primals))
+    at = keys == key
+    count = jnp.maximum(jnp.sum(at, dtype=jnp.int32), 1).astype(out.dtype)
+    return out, jnp.sum(jnp.where(at, tangents[0], 0)) / count
 
 
 class _Clock(AbstractReduction):

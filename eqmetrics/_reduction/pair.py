@@ -6,14 +6,17 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 
 import dataclasses
 import functools as ft
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
+from .._quotient import over
 from .base import on_one_device
 
 
@@ -139,17 +142,24 @@ def multiply(x: Pair, y: Pair) -> Pair:
 
 @fused
 def divide(x: Pair, y: Pair) -> Pair:
-    first = settled(x[0] / y[0])
+    first = settled(over(x[0], y[0]))
     rest = add(x, -multiply(lift(first), y))
-    return renormalise(first, rest[0] / y[0])
+    return renormalise(first, over(rest[0], y[0]))
 
 
+@jax.custom_jvp
 def settled(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
     """The nearest float of 20 bits. `a - b / n` may be compiled to one instruction that never
     rounds the quotient, and then the float `b / n` isn't what was subtracted; this is."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
     near = lax.bitcast_convert_type((bits + 8) & jnp.int32(~15), jnp.float32)
     return jnp.where(jnp.isfinite(x), near, x)
+
+
+@settled.defjvp
+def _settled_jvp(primals, tangents):
+    # A cast of bits has no derivative, but what is rounded off is subtracted elsewhere.
+    return settled(*primals), tangents[0]
 
 
 def to_float(x: Pair) -> Float32[Array, "..."]:
@@ -169,6 +179,59 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
         top = lax.shift_right_logical(x, bits)
     bottom = x - lax.shift_left(top, bits)
     return renormalise(top.astype(jnp.float32) * 2.0**24, bottom.astype(jnp.float32))
+
+
+def as_pair(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
+    """A pair equal to numbers of any kind, exactly (64-bit integers: to 2^48)."""
+    return from_integer(x) if is_wide(x) else lift(x.astype(jnp.float32))
+
+
+@fused
+def minus(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Float32[Array, "*shape"]:
+    """The float nearest to the difference. Integers beyond 2^24 are rounded after they are
+    subtracted, not before: 2^24 + 1 less 2^24 is 1."""
+    if not (is_wide(x) or is_wide(y)):
+        return x.astype(jnp.float32) - y.astype(jnp.float32)
+    if x.dtype != y.dtype:
+        return to_float(add(as_pair(x), -as_pair(y)))
+    # The larger less the smaller, of which the bits are right without a sign.
+    bits = jnp.dtype(f"uint{8 * x.dtype.itemsize}")
+    above = x >= y
+    size = jnp.where(above, x, y).astype(bits) - jnp.where(above, y, x).astype(bits)
+    size = size.astype(jnp.float32)
+    return jnp.where(above, size, -size)
+
+
+@fused
+def at_most(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Bool[Array, "*shape"]:
+    """Whether each is no larger, of integers beyond 2^24 too."""
+    if not (is_wide(x) or is_wide(y)):
+        return x.astype(jnp.float32) <= y.astype(jnp.float32)
+    return minus(y, x) >= 0
+
+
+def reaches(x: Shaped[Array, "*shape"], bound: float) -> Bool[Array, "*shape"]:
+    """Which numbers are at least `bound`, of integers beyond 2^24 too."""
+    if not is_wide(x):
+        return x.astype(jnp.float32) >= bound
+    info = jnp.iinfo(x.dtype)
+    if not info.min < bound <= info.max:
+        return jnp.full(x.shape, bound <= info.min)
+    return x >= jnp.asarray(math.ceil(bound), x.dtype)
+
+
+def is_wide(x: Array) -> bool:
+    """Whether a float holds it, or not."""
+    return jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4
+
+
+@fused
+def power_of(x: Pair) -> Float32[Array, "..."]:
+    """The power of 2 that brings a sum of weights to between 1/2 and 1, exactly; 1 where there is
+    none. Products of weights are taken after it: of themselves they leave the range of a float."""
+    size, some = jnp.abs(x[0]), jnp.isfinite(x[0]) & (x[0] != 0)
+    _, exponent = jnp.frexp(jnp.where(some, size, 0.5))
+    return jnp.ldexp(jnp.ones_like(size), -exponent)
 
 
 def _add_row(a, b):
@@ -192,8 +255,8 @@ def _reduce_axis_jvp(axis, primals, tangents):
 def _joinable(x: Array) -> int:
     """How many rows may become one, so that no device gives rows to another."""
     count = x.shape[0]
-    if any(axis is not None for axis in jax.typeof(x).sharding.spec[:1]):
-        return 1
+    if not isinstance(count, int):
+        return 1  # a size that `jax.export` leaves open
     if on_one_device() or jax.device_count() == 1:
         return count
     # Under `jit` XLA may have put the rows on any number of the devices that divides them:
@@ -231,11 +294,11 @@ def _sum(high: Array, low: Array, joinable: Callable[[Array], int]) -> Pair:
     # XLA's CPU reduces a long axis row after row (a million rows: 945 us), a short one before
     # columns in vectors (131 us; a plain sum 46; 1000 x 1000: 183 and 91), and is best at
     # neighbours where there are few numbers (4096: 7 us, in the way before 13; a plain sum 4).
-    while high.ndim == 1 and high.shape[0] >= 8192 and joinable(high) >= 512:
+    while high.ndim == 1 and joinable(high) >= 512 and high.shape[0] >= 8192:
         high, low = _reduce_blocks(high, low, 16, 32)
-    while high.ndim == 1 and high.shape[0] > 32 and joinable(high) >= 2:
+    while high.ndim == 1 and joinable(high) >= 2 and high.shape[0] > 32:
         high, low = _add_neighbours(high, low, joinable(high))
-    while high.ndim > 1 and high.shape[0] >= 16 and joinable(high) >= 2:
+    while high.ndim > 1 and joinable(high) >= 2 and high.shape[0] >= 16:
         high, low = _reduce_blocks(high, low, min(8, joinable(high)), 1)
     # A reduction of several ends it: sums of slices alone would be computed anew in each consumer.
     high, low = _reduce_axis(high, low, 0)
@@ -265,3 +328,13 @@ def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
 def add_count(x: Pair, rows: Bool[Array, "..."]) -> Pair:
     """A count, and the rows that are true."""
     return add(x, count_rows(rows.ravel()))
+
+
+@ft.partial(fused, static_argnames="rate")
+def share_reaches(part: Pair, rate: float, whole: Pair) -> Bool[Array, "..."]:
+    """Whether `part / whole` is at least `rate`, by counts: a quotient is rounded. A `rate` of 0.8
+    isn't a float either, so 20 of 25 may be short of it by one part in a million millions."""
+    high = np.float32(rate)
+    pair = jnp.asarray(np.stack([high, np.float32(rate - float(high))]))
+    left = add(part, -multiply(whole, pair))
+    return to_float(left) >= -(2.0**-40) * to_float(whole)

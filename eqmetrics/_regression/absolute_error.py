@@ -3,11 +3,12 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .mean_error import AbstractMeanError, Within
+from .._quotient import over
+from .mean_error import AbstractMeanLoss, Within
 
 
 @final
-class MeanAbsoluteError(AbstractMeanError, init=False):
+class MeanAbsoluteError(AbstractMeanLoss, init=False):
     r"""The mean absolute error: $\sum_i w_i |p_i - t_i| / \sum_i w_i$.
 
     **Arguments:**
@@ -28,14 +29,14 @@ class MeanAbsoluteError(AbstractMeanError, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        return jnp.abs(predictions - targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
+        return jnp.abs(errors)
 
 
 @final
-class MeanAbsolutePercentageError(AbstractMeanError, init=False):
+class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
     r"""The mean of the absolute errors relative to the targets, as a fraction:
     $\sum_i w_i |p_i - t_i| / |t_i| \,/ \sum_i w_i$.
 
@@ -60,14 +61,14 @@ class MeanAbsolutePercentageError(AbstractMeanError, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "targets != 0, weights >= 0"
+    valid: ClassVar[str] = "targets != 0, weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Within:
-        return Within(jnp.abs((predictions - targets) / targets), targets != 0)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
+        return Within(jnp.abs(over(errors, targets)), targets != 0)
 
 
 @final
-class SymmetricMAPE(AbstractMeanError, init=False):
+class SymmetricMAPE(AbstractMeanLoss, init=False):
     r"""The mean of the absolute errors relative to the mean size of prediction and target, from
     0 to 2: $\sum_i w_i \frac{2 |p_i - t_i|}{|p_i| + |t_i|} / \sum_i w_i$.
 
@@ -91,9 +92,9 @@ class SymmetricMAPE(AbstractMeanError, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Array:
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         # Halves first: their sum stays in the range of float32.
         size = jnp.abs(predictions) / 2 + jnp.abs(targets) / 2
-        return jnp.where(size == 0, 0, jnp.abs(predictions - targets) / size)
+        return over(jnp.abs(errors), size)

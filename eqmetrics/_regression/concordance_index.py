@@ -3,23 +3,25 @@ from typing import final, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
-from .._custom_types import Input, Mask, Values, Weights
+from .._custom_types import Labels, Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
 from .._rows import undefined_as
 from .._wrap.buffer import Buffer
 from .ordered_pairs import ordered_pairs, ranks, scaled
-from .pair_buffer import appended
+from .pair_buffer import appended, NUMBERS, numbers_of, pairs_of
 from .paired import paired
 
 
 @jax.jit
 def _index(columns: dict[str, Array], mask: Array) -> tuple[Array, Array]:
-    p, t, event, weights = (columns[n] for n in ("predictions", "targets", "events", "weights"))
+    p, t = pairs_of(columns)
+    event, weights = columns["events"], columns["weights"]
     weights = scaled(weights, mask)
     died = event & mask
     # At one time those who were only seen to live come after those who died.
@@ -28,7 +30,7 @@ def _index(columns: dict[str, Array], mask: Array) -> tuple[Array, Array]:
     # Those in the same order twice, and equal predictions once.
     twice = add(pairs.total, add(pairs.same, -pairs.opposite))
     total = to_float(pairs.total)
-    return jnp.clip(to_float(twice) / total / 2, 0, 1), total == 0
+    return jnp.clip(over(to_float(twice), total) / 2, 0, 1), total == 0
 
 
 @final
@@ -46,7 +48,8 @@ class ConcordanceIndex(Metric):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: `4 * capacity + 7` numbers. Undefined when: there is no such pair, or more than
+    The gradient is 0: the value is constant but for jumps.
+    State: `6 * capacity + 7` numbers. Undefined when: there is no such pair, or more than
     `capacity` rows were seen. NaN is invalid.
     Source: Harrell, Lee and Mark, "Multivariable prognostic models", 1996.
 
@@ -67,11 +70,12 @@ class ConcordanceIndex(Metric):
     undefined: float | None = eqx.field(static=True)
     kept: Buffer
     invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="predictions and targets without NaN, weights >= 0"
+        reduce=EXACT_SUM,
+        valid="predictions and targets without NaN, events 0 or 1, weights >= 0 and finite",
     )
 
     def __init__(self, capacity: int, *, undefined: float | None = None):
-        numbers = dict.fromkeys(("predictions", "targets", "weights"), jnp.float32)
+        numbers = dict.fromkeys((*NUMBERS, "weights"), jnp.float32)
         self.undefined = undefined
         self.kept = Buffer(capacity, events=jnp.bool_, **numbers)
         self.invalid = jnp.zeros(2, jnp.float32)
@@ -81,16 +85,17 @@ class ConcordanceIndex(Metric):
         *,
         predictions: Values,
         targets: Values,
-        events: Bool[Input, "..."],
+        events: Labels,
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`targets` are the times, and `events` says whether they are of a death; all three are of
-        one shape, and every entry is a row."""
+        """`targets` are the times, and `events` says whether they are of a death, in booleans or
+        in 1 and 0; all three are of one shape, and every entry is a row."""
         batch, (p, t, e) = paired(predictions, targets, mask, weights, events=events)
-        batch = batch.without(jnp.isnan(p) | jnp.isnan(t))
+        batch = batch.without(jnp.isnan(p) | jnp.isnan(t) | ((e != 0) & (e != 1)))
+        numbers = numbers_of(batch, predictions, targets)
         return self.replace(
-            kept=appended(self.kept, batch, predictions=p, targets=t, events=e != 0),
+            kept=appended(self.kept, batch, events=e != 0, **numbers),
             invalid=batch.left_out(self.invalid),
         )
 

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._aggregate.joint import correlation
+from .._quotient import over
 from .._squares import divisor
 from .moment_score import AbstractMomentScore
 from .pair_moments import Spreads
@@ -21,7 +22,8 @@ class Pearson(AbstractMomentScore, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: predictions or targets of
-    a column are constant.
+    a column are constant. Deviations below $10^{-15}$ or from $10^{19}$ on have no square in
+    float32: NaN.
     Source: Pearson, "Notes on regression and inheritance in the case of two parents", 1895.
 
     !!! example
@@ -68,4 +70,5 @@ class Concordance(AbstractMomentScore, init=False):
 
     def score(self, s: Spreads) -> tuple[Array, Array]:
         spread = divisor(s.targets + s.predictions) + s.mean_error**2
-        return 2 * s.both / spread, s.constant_targets & s.constant_predictions
+        ratio = jnp.where(spread == 0, jnp.nan, over(2 * s.both, spread))
+        return ratio, s.constant_targets & s.constant_predictions

@@ -12,12 +12,13 @@ from .._aggregate.quantile_sketch import bracket, layouts, QuantileSketch
 from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, multiply, Pair, sum_pairs, sum_rows, to_float
+from .._reduction.pair import add, lift, multiply, Pair, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as, weighted_sum
 from .._wrapped import nan_where_left_out
-from .paired import paired
+from .paired import errors_of, paired, unless
 
 
 @final
@@ -25,6 +26,7 @@ class OneSidedErrors(AbstractStatistic):
     r"""The sums of the errors above and below the targets, and a sketch of the targets: what
     `D2Pinball` and `D2AbsoluteError` read, and share in a `MetricDict`.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: a [`eqmetrics.QuantileSketch`][], 1.3 MB, and 4 floats. Undefined when: never; sums of
     no rows are 0. Rows that aren't finite, and negative weights, are invalid.
 
@@ -49,14 +51,16 @@ class OneSidedErrors(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real and of one shape."""
-        batch, (p, t) = paired(predictions, targets, mask, weights)
+        batch, both = paired(predictions, targets, mask, weights)
+        p, t = jax.lax.stop_gradient(both)  # a sketch has no gradient: not one of half a quotient
         finite = jnp.isfinite(p) & jnp.isfinite(t)
         batch = batch.only(finite)
-        sides = jnp.stack([jnp.maximum(t - p, 0), jnp.maximum(p - t, 0)], axis=1)
+        errors = errors_of(batch, predictions, targets)
+        sides = jnp.stack([jnp.maximum(-errors, 0), jnp.maximum(errors, 0)], axis=1)
         # The sketch counts what isn't finite.
-        shown = jnp.where(finite, t, jnp.nan).reshape(jnp.shape(targets))
+        shown, counted = unless(~finite, targets, weights)
         return self.replace(
-            targets=self.targets.update(shown, mask=mask, weights=weights),
+            targets=self.targets.update(shown, mask=mask, weights=counted),
             sums=add(self.sums, weighted_sum(sides, batch.mask, batch.weights)),
         )
 
@@ -70,12 +74,12 @@ class OneSidedErrors(AbstractStatistic):
 def _losses(sketch: QuantileSketch, share: Pair) -> tuple[Array, Array, Array]:
     """What the least pinball loss of all values to one number lies between, and an estimate.
     It is that to the value of the rank `share` of their weight."""
-    alpha = to_float(share)
+    alpha, rest = to_float(share), to_float(add(lift(jnp.ones_like(share[0])), -share))
     rank = multiply(sum_pairs(sketch.linear), share)
     q = [x[0] for x in bracket(sketch, rank[:, None])]
 
     def loss(x: Array) -> Array:
-        return jnp.where(x < 0, (alpha - 1) * x, alpha * x)
+        return jnp.where(x < 0, -rest * x, alpha * x)
 
     found = []
     for cells in layouts(sketch):
@@ -104,9 +108,9 @@ def _scores(
     below, above = to_float(statistic.sums)
     loss = alpha * below + (1 - alpha) * above
     high = np.float32(alpha)
-    least = _losses(sketch, jnp.asarray(np.stack([high, np.float32(alpha - high)])))
+    least = _losses(sketch, jnp.asarray(np.stack([high, np.float32(alpha - float(high))])))
     constant = ~(sketch.ends[0] > -sketch.ends[1]) | (to_float(sum_pairs(sketch.linear)) == 0)
-    low, high, near = (undefined_as(1 - loss / x, constant, undefined) for x in least)
+    low, high, near = (undefined_as(1 - over(loss, x), constant, undefined) for x in least)
     return low, high, near
 
 
@@ -126,6 +130,7 @@ class D2Pinball(AbstractReadout, AbstractBounded):
     - `alpha`: the quantile that is predicted, between 0 and 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: that of [`eqmetrics.OneSidedErrors`][], shared. Undefined when: the targets are constant,
     as one row is. Rows that aren't finite are invalid.
     Source: Koenker and Machado, "Goodness of fit and related inference processes for quantile
@@ -177,6 +182,7 @@ class D2AbsoluteError(AbstractReadout, AbstractBounded):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: that of [`eqmetrics.OneSidedErrors`][], shared. Undefined when: the targets are constant,
     as one row is. Rows that aren't finite are invalid.
     Source: Koenker and Machado, "Goodness of fit and related inference processes for quantile

@@ -14,12 +14,13 @@ from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
-from .._reduction.pair import add, fused, lift, Pair, to_float
+from .._quotient import over
+from .._reduction.pair import add, fused, lift, minus, Pair, to_float
 from .._rows import Rows, trailing, undefined_as, weighted_sum
 from .._squares import divisor
 from .deviance import check_power, deviance, domain, in_domain, relative
 from .mean_error import Within, without_invalid
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 class _Targets(AbstractJointMoments):
@@ -50,10 +51,10 @@ def _to_mean(power: float, mean: Pair, delta: Array, t: Array) -> Array:
 
 @ft.partial(fused, static_argnames="power")
 def _of_batch(power: float, batch: Rows, t: Array) -> _Spread:
-    weight, mean, _ = _TARGETS.of_batch(batch, t)
+    weight, mean, _ = _TARGETS.of_batch(batch, batch.values)
     mean = mean[:, 0]
     each = jnp.broadcast_to(mean[:, None], (2, *t.shape))
-    own = _to_mean(power, each, (t - each[0]) - each[1], t)
+    own = _to_mean(power, each, minus(batch.values, each[0]) - each[1], t)
     return _Spread(weight, mean, weighted_sum(own, batch.mask, batch.weights))
 
 
@@ -147,7 +148,9 @@ class D2Tweedie(Metric):
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
-        losses = Within(deviance(self.power, p, t), in_domain(self.power, p, t))
+        errors = errors_of(batch, predictions, targets)
+        losses = Within(deviance(self.power, p, t, errors), in_domain(self.power, p, t))
+        batch = batch._replace(values=jnp.asarray(targets).reshape(t.shape))
         batch, losses = without_invalid(batch, losses)
         return self._plus(
             _of_batch(self.power, batch, t),
@@ -172,7 +175,10 @@ class D2Tweedie(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         weight = to_float(self.weight)
-        least = divisor(to_float(self.own) / weight)
-        values = 1 - to_float(self.total) / weight / least
-        values = undefined_as(values, is_constant(self.ends), self.undefined)
+        own = over(to_float(self.own), weight)
+        least = divisor(own)
+        spread = own * jnp.abs(to_float(self.mean)) ** self.power
+        values = 1 - over(over(to_float(self.total), weight), least)
+        values = jnp.where(least == 0, jnp.nan, values)  # out of range, if no constant
+        values = undefined_as(values, is_constant(self.ends, spread), self.undefined)
         return over_columns(values, self.multioutput)

@@ -4,11 +4,10 @@ from typing import final
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import xlogy
 from jaxtyping import Array
 
 from .._squares import square
-from .mean_error import AbstractLossSums, AbstractMeanError, Within
+from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
 from .paired import Multioutput
 
 
@@ -24,26 +23,39 @@ def _near(power: float, d: Array) -> Array:
     return d * d * sum(w * (1 - u) * (1 + u * d) ** -power for w, u in nodes)
 
 
+def _log_like(x: Array, a: float) -> Array:
+    """`(x^a - 1) / a`, which is `log(x)` for `a = 0`; `x` is positive."""
+    log = jnp.log(x)
+    if abs(a) < 1e-9:
+        return log
+    small = jnp.abs(a * log) < 0.7
+    near = jnp.expm1(jnp.where(small, a * log, 0))
+    return jnp.where(small, near, x**a - 1) / a
+
+
 def relative(power: float, d: Array, x: Array) -> Array:
     """The unit deviance of `t = (1 + d) p` in units of `2 * p ** (2 - power)`; `power` isn't 0.
     `x` is `max(t, 0) / p`, which `1 + d` doesn't tell where `t` is small."""
-    if power == 1:
-        far = xlogy(x, x) - d
-    elif power == 2:
-        far = d - jnp.log(x)
+    # x^b / (a b) - x / a + 1 / b, without the differences in which it cancels where a or b is
+    # small: at 1 and at 2 it has no value, but a limit.
+    a, b = 1 - power, 2 - power
+    some = jnp.where(x > 0, x, 1)
+    if power < 1.5:
+        far = (some * _log_like(some, a) - d) / b
     else:
-        a, b = 1 - power, 2 - power
-        far = x**b / (a * b) - jnp.where(x > 0, x, 1 + d) / a + 1 / b
+        far = (d - _log_like(some, b)) / -a
+    if power < 2:  # of t = 0, and of what is negative
+        far = jnp.where(x > 0, far, 1 / b - ((1 + d) / a if power < 0 else 0))
     close = jnp.abs(d) < 0.3
     return jnp.where(close, _near(power, jnp.where(close, d, 0)), far)
 
 
-def deviance(power: float, predictions: Array, targets: Array) -> Array:
+def deviance(power: float, predictions: Array, targets: Array, errors: Array) -> Array:
     """The unit deviance: a Bregman divergence, 0 where the two are equal."""
     p, t = predictions, targets
     if power == 0:
-        return square(t - p)
-    return 2 * p ** (2 - power) * relative(power, (t - p) / p, jnp.maximum(t, 0) / p)
+        return square(errors)
+    return 2 * p ** (2 - power) * relative(power, -errors / p, jnp.maximum(t, 0) / p)
 
 
 def check_power(power: float) -> None:
@@ -56,9 +68,9 @@ def check_power(power: float) -> None:
 
 def domain(power: float) -> str:
     if power == 0:
-        return "weights >= 0"
+        return "weights >= 0 and finite"
     of_targets = "" if power < 0 else "targets >= 0, " if power < 2 else "targets > 0, "
-    return f"predictions > 0, {of_targets}weights >= 0"
+    return f"predictions > 0, {of_targets}weights >= 0 and finite"
 
 
 def in_domain(power: float, predictions: Array, targets: Array) -> Array:
@@ -70,7 +82,7 @@ def in_domain(power: float, predictions: Array, targets: Array) -> Array:
 
 
 @final
-class Tweedie(AbstractMeanError):
+class Tweedie(AbstractMeanLoss):
     r"""The mean deviance of a Tweedie distribution, whose variance is proportional to the mean
     to the power $p$; $\mu$ is the prediction and $t$ the target:
 
@@ -121,6 +133,6 @@ class Tweedie(AbstractMeanError):
     def valid(self) -> str:
         return domain(self.power)
 
-    def loss(self, predictions: Array, targets: Array) -> Within:
-        losses = deviance(self.power, predictions, targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
+        losses = deviance(self.power, predictions, targets, errors)
         return Within(losses, in_domain(self.power, predictions, targets))

@@ -35,7 +35,7 @@ class Huber(AbstractPairLoss):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
     delta: float = eqx.field(static=True, kw_only=True)
 
     def __init__(
@@ -53,8 +53,8 @@ class Huber(AbstractPairLoss):
         )
         self.delta = float(delta)
 
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        x = jnp.abs(predictions - targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
+        x = jnp.abs(errors)
         line = self.delta * (x - self.delta / 2)
         return jnp.where(x > self.delta, line, square(x) / 2)
 

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._reduction.pair import at_most
 from .mean_error import AbstractLossSums, Within
-from .paired import Multioutput, together
+from .paired import errors_of, Multioutput, together
 
 
 @final
@@ -20,6 +21,7 @@ class IntervalCoverage(AbstractLossSums, init=False):
     - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows whose lower
     end is above the upper one, or that hold NaN, are invalid.
     Source: Christoffersen, "Evaluating interval forecasts", 1998.
@@ -34,7 +36,7 @@ class IntervalCoverage(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "lower <= upper, no NaN, weights >= 0"
+    valid: ClassVar[str] = "lower <= upper, no NaN, weights >= 0 and finite"
 
     def update(
         self,
@@ -46,11 +48,12 @@ class IntervalCoverage(AbstractLossSums, init=False):
         weights: Weights = None,
     ) -> Self:
         """`lower`, `upper` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, (low, high, t) = together(
+        batch, (_, _, t) = together(
             mask, weights, self.outputs, lower=lower, upper=upper, targets=targets
         )
-        inside = (low <= t) & (t <= high)
-        return self.plus(batch, Within(inside, (low <= high) & ~jnp.isnan(t)))
+        ends = (lower, targets), (targets, upper), (lower, upper)
+        above, below, valid = (at_most(x, y).reshape(t.shape) for x, y in ends)
+        return self.plus(batch, Within(above & below, valid & ~jnp.isnan(t)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
@@ -83,7 +86,7 @@ class WinklerScore(AbstractLossSums):
         ```
     """
 
-    valid: ClassVar[str] = "lower <= upper, weights >= 0"
+    valid: ClassVar[str] = "lower <= upper, weights >= 0 and finite"
     alpha: float = eqx.field(static=True, kw_only=True)
 
     def __init__(
@@ -111,12 +114,13 @@ class WinklerScore(AbstractLossSums):
         weights: Weights = None,
     ) -> Self:
         """`lower`, `upper` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, (low, high, t) = together(
+        batch, _ = together(
             mask, weights, self.outputs, lower=lower, upper=upper, targets=targets
         )
-        outside = jnp.maximum(low - t, 0) + jnp.maximum(t - high, 0)
-        score = (high - low) + (2 / self.alpha) * outside
-        return self.plus(batch, Within(score, ~(low > high)))
+        ends = (lower, targets), (targets, upper), (upper, lower)
+        above, below, width = (errors_of(batch, x, y) for x, y in ends)
+        outside = jnp.maximum(above, 0) + jnp.maximum(below, 0)
+        return self.plus(batch, Within(width + (2 / self.alpha) * outside, ~(width < 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

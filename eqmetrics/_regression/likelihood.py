@@ -2,17 +2,18 @@ import math
 from typing import ClassVar, final, Self
 
 import jax.numpy as jnp
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import gammaln
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._quotient import xlogy
 from .deviance import deviance
-from .mean_error import AbstractLossSums, AbstractMeanError, Within
-from .paired import paired
+from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
+from .paired import errors_of, paired
 
 
 @final
-class PoissonNLL(AbstractMeanError, init=False):
+class PoissonNLL(AbstractMeanLoss, init=False):
     r"""The mean negative log-likelihood of Poisson distributions with the predicted means:
     $\sum_i w_i (p_i - t_i \ln p_i + \ln t_i!) / \sum_i w_i$.
 
@@ -40,14 +41,15 @@ class PoissonNLL(AbstractMeanError, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions >= 0, targets >= 0, weights >= 0"
+    valid: ClassVar[str] = "predictions >= 0, targets >= 0, weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Within:
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
         direct = predictions - xlogy(targets, predictions) + gammaln(targets + 1)
         # The terms of large counts cancel: there half the deviance, and Stirling's series.
         t = jnp.maximum(targets, 10)
         rest = jnp.log(2 * math.pi * t) / 2 + (1 - 1 / (30 * t * t)) / (12 * t)
-        large = deviance(1, predictions, t) / 2 + rest
+        errors = jnp.where(targets > 10, errors, predictions - t)
+        large = deviance(1, predictions, t, errors) / 2 + rest
         losses = jnp.where(targets > 10, large, direct)
         return Within(losses, ~((predictions < 0) | (targets < 0)))
 
@@ -82,7 +84,7 @@ class GaussianNLL(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "scales > 0, weights >= 0"
+    valid: ClassVar[str] = "scales > 0, weights >= 0 and finite"
 
     def update(
         self,
@@ -95,8 +97,8 @@ class GaussianNLL(AbstractLossSums, init=False):
     ) -> Self:
         """`predictions`, `targets` and `scales`, the standard deviations, are real, of shape
         `(*rows, *outputs)`."""
-        batch, (p, t, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
-        z = (t - p) / s
+        batch, (_, _, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
+        z = errors_of(batch, targets, predictions) / s
         losses = jnp.log(s) + z * z / 2 + math.log(2 * math.pi) / 2
         return self.plus(batch, Within(losses, ~(s <= 0)))
 

@@ -3,13 +3,14 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import root
 from .._squares import square
 from .mean_error import AbstractPairLoss, Within
 
 
-def _squared_log_error(predictions: Array, targets: Array) -> Within:
+def _squared_log_error(predictions: Array, targets: Array, errors: Array) -> Within:
     # The quotient of the two keeps the digits that the difference of their logarithms loses.
-    ratio = (predictions - targets) / (1 + targets)
+    ratio = errors / (1 + targets)
     near = jnp.log1p(jnp.where(jnp.abs(ratio) < 0.5, ratio, 0))
     far = jnp.log1p(predictions) - jnp.log1p(targets)
     log = jnp.where(jnp.abs(ratio) < 0.5, near, far)
@@ -29,7 +30,9 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
-    value of -1 or less are invalid. Source: scikit-learn, `mean_squared_log_error`.
+    value of -1 or less are invalid. If all errors of the logarithms are below $10^{-15}$ the value
+    is NaN: their squares leave the range of float32. Source: scikit-learn,
+    `mean_squared_log_error`.
 
     !!! example
 
@@ -41,10 +44,10 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0"
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Within:
-        return _squared_log_error(predictions, targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
+        return _squared_log_error(predictions, targets, errors)
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
@@ -63,7 +66,9 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with a
-    value of -1 or less are invalid. Source: scikit-learn, `root_mean_squared_log_error`.
+    value of -1 or less are invalid. If all errors of the logarithms are below $10^{-15}$ the value
+    is NaN: their squares leave the range of float32. Source: scikit-learn,
+    `root_mean_squared_log_error`.
 
     !!! example
 
@@ -75,14 +80,14 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0"
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Within:
-        return _squared_log_error(predictions, targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
+        return _squared_log_error(predictions, targets, errors)
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(self.mean_square()))
+        return self.overall(root(self.mean_square()))
 
 
 @final
@@ -110,10 +115,10 @@ class LogCosh(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        x = jnp.abs(predictions - targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
+        x = jnp.abs(errors)
         # cosh(x) - 1 without the difference, which has no digits for a small x
         small = jnp.log1p(2 * square(jnp.sinh(jnp.minimum(x, 1) / 2)))
         return jnp.where(x < 1, small, x + jnp.log1p(jnp.exp(-2 * x)) - jnp.log(2.0))

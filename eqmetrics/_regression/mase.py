@@ -4,8 +4,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._quotient import over
 from .mean_error import AbstractLossSums, Within
-from .paired import paired
+from .paired import errors_of, paired
 
 
 @final
@@ -39,7 +40,7 @@ class MASE(AbstractLossSums, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "naive_errors > 0, weights >= 0"
+    valid: ClassVar[str] = "naive_errors > 0, weights >= 0 and finite"
 
     def update(
         self,
@@ -51,10 +52,11 @@ class MASE(AbstractLossSums, init=False):
         weights: Weights = None,
     ) -> Self:
         """`predictions`, `targets` and `naive_errors` are real, of shape `(*rows, *outputs)`."""
-        batch, (p, t, q) = paired(
+        batch, (_, _, q) = paired(
             predictions, targets, mask, weights, self.outputs, naive_errors=naive_errors
         )
-        return self.plus(batch, Within(jnp.abs(p - t) / q, ~(q <= 0)))
+        errors = jnp.abs(errors_of(batch, predictions, targets))
+        return self.plus(batch, Within(over(errors, q), ~(q <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

@@ -5,7 +5,7 @@ from jaxtyping import Array, Float32
 from .._aggregate.extrema import Max
 from .._custom_types import Mask, Values
 from .._metric import Metric
-from .paired import paired
+from .paired import errors_of, paired
 
 
 @final
@@ -35,8 +35,9 @@ class MaxError(Metric):
 
     def update(self, *, predictions: Values, targets: Values, mask: Mask = None) -> Self:
         """`predictions` and `targets` are real and of one shape."""
-        batch, (p, t) = paired(predictions, targets, mask, None)
-        return self.replace(largest=self.largest.update(abs(p - t), mask=batch.mask))
+        batch, _ = paired(predictions, targets, mask, None)
+        errors = abs(errors_of(batch, predictions, targets))
+        return self.replace(largest=self.largest.update(errors, mask=batch.mask))
 
     def compute(self) -> Float32[Array, ""]:
         return self.largest.compute()

@@ -5,12 +5,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._onepass.sums import Sums
 from .._custom_types import Mask, Values, Weights
 from .._metric import Metric
+from .._onepass.sums import Sums
+from .._quotient import ratio
 from .._rows import Rows, trailing, undefined_as
 from .._squares import known
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 class Within(NamedTuple):
@@ -58,7 +59,7 @@ class AbstractLossSums(Metric):
     def mean(self) -> Float32[Array, "..."]:
         """The mean loss of each column."""
         total, weight = self.sums.read("total", "weight")
-        return total / weight
+        return ratio(total, weight)
 
     def mean_square(self) -> Float32[Array, "..."]:
         """The same of a loss near a square; NaN if that left the range of float32."""
@@ -71,23 +72,35 @@ class AbstractLossSums(Metric):
 
 
 class AbstractPairLoss(AbstractLossSums, init=False):
-    """The sum of a loss of prediction and target."""
+    """The sum of a loss of prediction, target and error."""
 
     @abc.abstractmethod
-    def loss(
-        self, predictions: Float32[Array, "rows ..."], targets: Float32[Array, "rows ..."]
+    def losses(
+        self,
+        predictions: Float32[Array, "rows ..."],
+        targets: Float32[Array, "rows ..."],
+        errors: Float32[Array, "rows ..."],
     ) -> Float32[Array, "rows ..."] | Within:
-        """The loss of each entry."""
+        """The loss of each entry. `errors`, of predictions less targets, are those of integers
+        too, of which the floats don't tell."""
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, both = paired(predictions, targets, mask, weights, self.outputs)
-        return self.plus(batch, self.loss(*both))
+        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        return self.plus(batch, self.losses(p, t, errors_of(batch, predictions, targets)))
 
 
-class AbstractMeanError(AbstractPairLoss, init=False):
+class AbstractMeanLoss(AbstractPairLoss, init=False):
+    """The mean of a loss of prediction, target and error."""
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
+        return self.overall(self.mean())
+
+
+class AbstractMeanError(AbstractMeanLoss, init=False):
     """The mean of a loss. A subclass writes `loss` alone, and in `valid` says which rows are:
 
     !!! example
@@ -105,8 +118,15 @@ class AbstractMeanError(AbstractPairLoss, init=False):
 
         assert MeanCubedError()(predictions=jnp.array([1.0, 2.0]), targets=jnp.zeros(2)) == 4.5
         ```
+
+    Both are float32: integers beyond $2^{24}$ have been rounded.
     """
 
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(self.mean())
+    @abc.abstractmethod
+    def loss(
+        self, predictions: Float32[Array, "rows ..."], targets: Float32[Array, "rows ..."]
+    ) -> Float32[Array, "rows ..."] | Within:
+        """The loss of each entry."""
+
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array | Within:
+        return self.loss(predictions, targets)

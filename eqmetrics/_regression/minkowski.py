@@ -5,7 +5,6 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._reduction.pair import to_float
 from .._squares import SMALLEST
 from .mean_error import AbstractLossSums, AbstractPairLoss
 from .paired import Multioutput
@@ -37,7 +36,7 @@ class Minkowski(AbstractPairLoss):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
     p: float = eqx.field(static=True, kw_only=True)
 
     def __init__(
@@ -55,8 +54,8 @@ class Minkowski(AbstractPairLoss):
         )
         self.p = float(p)
 
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        x = jnp.abs(predictions - targets)
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
+        x = jnp.abs(errors)
         # As in `square`: what falls below the range counts as a small number.
         return jnp.where(x == 0, 0, jnp.maximum(x**self.p, SMALLEST))
 

@@ -5,6 +5,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .pair_moments import PairMoments, Spreads
@@ -49,11 +50,12 @@ def explained(
     unexplained: Array, s: Spreads, multioutput: WeightedMultioutput, undefined: float | None
 ) -> Float32[Array, "..."]:
     """1 less a share of the spread of the targets, over the columns."""
-    values = 1 - unexplained / s.targets
+    # A spread of 0 that isn't of a constant has left the range of float32.
+    values = jnp.where(s.targets == 0, jnp.nan, 1 - over(unexplained, s.targets))
     if multioutput != "variance_weighted":
         return over_columns(undefined_as(values, s.constant_targets, undefined), multioutput)
     spread = jnp.where(s.constant_targets, 0, s.targets)
-    parts = jnp.where(s.constant_targets, 0, values * (spread / jnp.sum(spread)))
+    parts = jnp.where(s.constant_targets, 0, values * over(spread, jnp.sum(spread)))
     return undefined_as(jnp.sum(parts), jnp.all(s.constant_targets), undefined)
 
 

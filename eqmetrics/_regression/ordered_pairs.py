@@ -41,11 +41,12 @@ def changes(*keys: Array) -> Bool[Array, "rows"]:
     return changed
 
 
-def ranks(x: Float32[Array, "rows"], taken: Bool[Array, "rows"]) -> Int32[Array, "rows"]:
-    """How many distinct values are smaller; rows that don't take part come last."""
-    key = jnp.where(taken, key_of(x), jnp.iinfo(jnp.int32).max)
-    sorted_key, place = lax.sort((key, lax.iota(jnp.int32, key.shape[0])), num_keys=1)
-    rank = jnp.cumsum(changes(sorted_key), dtype=jnp.int32) - 1
+def ranks(x: Float32[Array, "2 rows"], taken: Bool[Array, "rows"]) -> Int32[Array, "rows"]:
+    """How many distinct values, pairs, are smaller; rows that don't take part come last."""
+    high = jnp.where(taken, key_of(x[0]), jnp.iinfo(jnp.int32).max)
+    low = jnp.where(taken, key_of(x[1]), 0)
+    *keys, place = lax.sort((high, low, lax.iota(jnp.int32, high.shape[0])), num_keys=2)
+    rank = jnp.cumsum(changes(*keys), dtype=jnp.int32) - 1
     return jnp.zeros_like(rank).at[place].set(rank)
 
 

@@ -1,4 +1,4 @@
-from typing import final, Self
+from typing import Any, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,10 +8,24 @@ from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import sum_rows, to_float
+from .._reduction.pair import as_pair, Pair, sum_rows, to_float
 from .._rows import Rows
 from .._wrap.buffer import Buffer
 from .paired import paired
+
+
+NUMBERS = "predictions", "targets", "predictions_low", "targets_low"
+
+
+def numbers_of(batch: Rows, predictions: Any, targets: Any) -> dict[str, Array]:
+    """Columns of both, and of what a float leaves of integers."""
+    both = [as_pair(x.reshape(batch.values.shape)) for x in (predictions, targets)]
+    return dict(zip(NUMBERS, (x[half] for half in (0, 1) for x in both), strict=True))
+
+
+def pairs_of(columns: dict[str, Array]) -> tuple[Pair, Pair]:
+    p, t, p_low, t_low = (columns[name] for name in NUMBERS)
+    return jnp.stack([p, p_low]), jnp.stack([t, t_low])
 
 
 def appended(buffer: Buffer, batch: Rows, **columns: Array) -> Buffer:
@@ -30,7 +44,8 @@ class PairBuffer(AbstractStatistic):
 
     - `capacity`: how many rows there is room for, on all devices together.
 
-    State: `3 * capacity + 7` numbers. Undefined when: there were more rows than that. NaN and
+    The gradient is 0: the value is constant but for jumps.
+    State: `5 * capacity + 7` numbers. Undefined when: there were more rows than that. NaN and
     negative weights are invalid.
 
     !!! example
@@ -46,13 +61,12 @@ class PairBuffer(AbstractStatistic):
     capacity: int = eqx.field(static=True)
     kept: Buffer
     invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="predictions and targets without NaN, weights >= 0"
+        reduce=EXACT_SUM, valid="predictions and targets without NaN, weights >= 0 and finite"
     )
 
     def __init__(self, capacity: int):
-        names = "predictions", "targets", "weights"
         self.capacity = capacity
-        self.kept = Buffer(capacity, **dict.fromkeys(names, jnp.float32))
+        self.kept = Buffer(capacity, **dict.fromkeys((*NUMBERS, "weights"), jnp.float32))
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(
@@ -62,7 +76,7 @@ class PairBuffer(AbstractStatistic):
         batch, (p, t) = paired(predictions, targets, mask, weights)
         batch = batch.without(jnp.isnan(p) | jnp.isnan(t))
         return self.replace(
-            kept=appended(self.kept, batch, predictions=p, targets=t),
+            kept=appended(self.kept, batch, **numbers_of(batch, predictions, targets)),
             invalid=batch.left_out(self.invalid),
         )
 
@@ -70,6 +84,11 @@ class PairBuffer(AbstractStatistic):
         """Predictions, targets, weights, and which places hold a row."""
         columns, mask = self.kept.rows()
         return columns["predictions"], columns["targets"], columns["weights"], mask
+
+    def pairs(self) -> tuple[Pair, Pair, Array, Bool[Array, "{self.capacity}"]]:
+        """The same, with predictions and targets as pairs."""
+        columns, mask = self.kept.rows()
+        return *pairs_of(columns), columns["weights"], mask
 
     def compute(self) -> Float32[Array, ""]:
         """The weight of the rows."""

@@ -10,11 +10,12 @@ from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._onepass.moments import add_moments, ends_of_rows
 from .._onepass.sums import plus_invalid
+from .._quotient import over
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
 from .._rows import trailing
-from .paired import paired
+from .paired import errors_of, paired
 
 
 class _Pair(AbstractJointMoments):
@@ -78,7 +79,7 @@ class PairMoments(AbstractStatistic):
     products: Float32[Array, "2 4 ..."] = state(reduce=PAIR)  # targets', predictions', of both
     # of targets and predictions, and of their opposites
     ends: Float32[Array, "2 2 ..."] = state(reduce="max")
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0")
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
@@ -92,16 +93,18 @@ class PairMoments(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
+        batch, _ = paired(predictions, targets, mask, weights, self.outputs)
+        p, t = (x.reshape(batch.values.shape) for x in (predictions, targets))
         old = Joint(self.weight, self.mean, self.products)
-        new = add_moments(PAIR, old, batch, t, p, p - t)
+        new = add_moments(PAIR, old, batch, t, p, errors_of(batch, p, t))
         ends = ends_of_rows(self.ends, batch, t, p)
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def spreads(self) -> Spreads:
         weight = to_float(self.weight)
-        products = to_float(self.products) / weight
-        return Spreads(weight, *to_float(self.mean), *products, *is_constant(self.ends))
+        products = over(to_float(self.products), weight)
+        constant = is_constant(self.ends, products[:2])
+        return Spreads(weight, *to_float(self.mean), *products, *constant)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`weight`, a scalar; `mean`, of targets, predictions and errors; `products` of the

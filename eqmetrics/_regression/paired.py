@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._checks import describe
+from .._reduction.pair import is_wide, minus
 from .._rows import Rows, rows
 
 
@@ -44,6 +45,23 @@ def paired(
     **more: Any,
 ) -> tuple[Rows, tuple[Float32[Array, "rows ..."], ...]]:
     return together(mask, weights, shape, predictions=predictions, targets=targets, **more)
+
+
+def errors_of(batch: Rows, x: Any, y: Any) -> Float32[Array, "rows ..."]:
+    """The differences of two of these arrays. Of those in float32 they would be wrong where
+    integers don't fit it."""
+    return minus(x, y).reshape(batch.values.shape)
+
+
+def unless(bad: Array, x: Any, weights: Any) -> tuple[Array, Any]:
+    """Values and weights for a statistic that counts as invalid what isn't finite, with the bad
+    rows among it. An integer that no float holds can't be NaN; its weight can."""
+    bad = bad.reshape(x.shape)
+    if not is_wide(x):
+        return jnp.where(bad, jnp.nan, x.astype(jnp.float32)), weights
+    one = jnp.ones((), jnp.float32) if weights is None else weights.astype(jnp.float32)
+    one = one.reshape(one.shape + (1,) * (x.ndim - one.ndim))
+    return x, jnp.where(bad, jnp.nan, jnp.broadcast_to(one, x.shape))
 
 
 def over_columns(values: Array, multioutput: str) -> Float32[Array, "..."]:

@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .mean_error import AbstractLossSums, AbstractMeanError
+from .mean_error import AbstractLossSums, AbstractMeanLoss
 from .paired import Multioutput
 
 
 @final
-class Pinball(AbstractMeanError):
+class Pinball(AbstractMeanLoss):
     r"""The mean pinball (quantile) loss, least for the $\alpha$ quantile of the targets:
     $\alpha (t - p)$ where $p \le t$, and $(1 - \alpha) (p - t)$ above.
 
@@ -33,7 +33,7 @@ class Pinball(AbstractMeanError):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
     alpha: float = eqx.field(static=True, kw_only=True)
 
     def __init__(
@@ -51,6 +51,6 @@ class Pinball(AbstractMeanError):
         )
         self.alpha = float(alpha)
 
-    def loss(self, predictions: Array, targets: Array) -> Array:
-        x = targets - predictions
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
+        x = -errors
         return jnp.where(x < 0, (self.alpha - 1) * x, self.alpha * x)

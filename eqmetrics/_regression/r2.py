@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._quotient import over, root
 from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._squares import divisor, known
@@ -20,7 +21,8 @@ class R2(AbstractReadout):
     **Arguments:**
 
     - `adjusted`: how many regressors the model has; each column is then
-        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$.
+        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$: weights are
+        repetition here, and their scale counts.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or
         `"variance_weighted"`: by the spread of their targets.
@@ -28,7 +30,8 @@ class R2(AbstractReadout):
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
     are constant, as those of one row are (scikit-learn says 0 or 1 of a constant);
-    `adjusted`, when $n \le \mathrm{adjusted} + 1$.
+    `adjusted`, when $n \le \mathrm{adjusted} + 1$. Deviations below $10^{-15}$ or from $10^{19}$
+    on have no square in float32: NaN.
     Source: Draper and Smith, Applied Regression Analysis, 1998.
 
     !!! example
@@ -68,7 +71,7 @@ class R2(AbstractReadout):
         unexplained = s.squared_error()
         if self.adjusted > 0:
             left = s.weight - self.adjusted - 1
-            unexplained = unexplained * ((s.weight - 1) / left)
+            unexplained = unexplained * over(s.weight - 1, left)
             s = s._replace(constant_targets=s.constant_targets | ~(left > 0))
         return explained(unexplained, s, self.multioutput, self.undefined)
 
@@ -146,7 +149,8 @@ class RelativeSquaredError(AbstractMomentScore, init=False):
     """
 
     def score(self, s: Spreads) -> tuple[Array, Array]:
-        return s.squared_error() / divisor(s.targets), s.constant_targets
+        ratio = over(s.squared_error(), divisor(s.targets))
+        return jnp.where(s.targets == 0, jnp.nan, ratio), s.constant_targets
 
 
 @final
@@ -204,8 +208,9 @@ class NormalizedRMSE(AbstractReadout):
             size = jnp.abs(s.mean_target)
             nothing = (s.weight == 0) | (size == 0)
         elif self.by == "std":
-            size = jnp.sqrt(divisor(s.targets))
+            size = root(divisor(s.targets))
         else:
             size = self.statistic.ends[0, 0] + self.statistic.ends[1, 0]
-        values = jnp.sqrt(known(s.squared_error())) / size
+        values = over(root(known(s.squared_error())), size)
+        values = jnp.where(size == 0, jnp.nan, values)
         return over_columns(undefined_as(values, nothing, self.undefined), self.multioutput)

@@ -8,6 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments, correlation
+from .._quotient import over
 from .._readout import AbstractReadout
 from .._reduction.pair import add, multiply, sum_rows, to_float
 from .._rows import Rows, undefined_as
@@ -51,7 +52,7 @@ def _midranks(x: Array, weights: Array, mask: Array) -> Array:
     sizes = jnp.where(last[None], before(w, start) + w, 0)
     sizes = jnp.zeros_like(w).at[:, start].add(sizes)[:, start]
     middle = to_float(pair_of(below)) + to_float(pair_of(sizes)) / 2
-    return jnp.zeros_like(middle).at[place].set(middle / jnp.sum(weights))
+    return jnp.zeros_like(middle).at[place].set(over(middle, jnp.sum(weights)))
 
 
 def _kinds(x: Array, mask: Array) -> Array:
@@ -81,6 +82,7 @@ class Spearman(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant, or more than `capacity` rows were seen. NaN is invalid.
     Source: Spearman, "The proof and measurement of association between two things", 1904.
@@ -103,7 +105,7 @@ class Spearman(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        value, nothing = _spearman(*self.statistic.rows())
+        value, nothing = _spearman(*self.statistic.pairs())
         return undefined_as(value, nothing, self.undefined)
 
 
@@ -139,12 +141,13 @@ class Kendall(AbstractReadout):
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
-    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$; with `"b"`, the
-        geometric mean of the numbers of pairs that differ in their predictions and in their
-        targets; with `"c"`, $n^2 (m - 1) / 2 m$, where $m$ is the smaller number of distinct
-        values.
+    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$ (frequency weights:
+        their scale matters here); with `"b"`, the geometric mean of the numbers of pairs that
+        differ in their predictions and in their targets; with `"c"`, $n^2 (m - 1) / 2 m$, where
+        $m$ is the smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant (variant `"a"`: when the weights sum to 1 or less), or more than `capacity` rows were
     seen. NaN is invalid.
@@ -175,13 +178,13 @@ class Kendall(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.rows())
+        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.pairs())
         kinds = jnp.minimum(p_kinds, t_kinds)
         if self.variant == "a":
-            most, nothing = whole / 2 * ((n - 1) / n), ~(n > 1)
+            most, nothing = whole / 2 * over(jnp.maximum(n - 1, 0), n), ~(n > 1)
         elif self.variant == "b":
             most, nothing = jnp.sqrt(p) * jnp.sqrt(t), kinds < 2
         else:
             m = kinds.astype(jnp.float32)
-            most, nothing = whole / 2 * ((m - 1) / m), kinds < 2
-        return undefined_as(jnp.clip(difference / most, -1, 1), nothing, self.undefined)
+            most, nothing = whole / 2 * over(jnp.maximum(m - 1, 0), m), kinds < 2
+        return undefined_as(jnp.clip(over(difference, most), -1, 1), nothing, self.undefined)

@@ -9,8 +9,9 @@ from jaxtyping import Array, Bool, Float32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._quotient import over
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, to_float
+from .._reduction.pair import add, minus, reaches, to_float
 from .._rows import trailing, undefined_as, weighted_sum
 from .mean_error import Within, without_invalid
 from .paired import check_multioutput, Multioutput, over_columns, paired
@@ -43,13 +44,15 @@ class AbstractRatioError(Metric):
 
     @abc.abstractmethod
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Bool[Array, "..."]]:
-        """What each entry adds to numerator and denominator, and which entries are valid."""
+        """What each entry adds to numerator and denominator, and which entries are valid. Both
+        are as they were given, integers too."""
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, both = paired(predictions, targets, mask, weights, self.outputs)
+        batch, _ = paired(predictions, targets, mask, weights, self.outputs)
+        both = (jnp.reshape(x, batch.values.shape) for x in (predictions, targets))
         top, bottom, valid = self.terms(*both)
         batch, _ = without_invalid(batch, Within(top, valid))
         new = weighted_sum(jnp.stack([top, bottom], axis=1), batch.mask, batch.weights)
@@ -58,7 +61,7 @@ class AbstractRatioError(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         top, bottom = to_float(self.sums)
-        values = undefined_as(top / bottom, bottom == 0, self.undefined)
+        values = undefined_as(over(top, bottom), bottom == 0, self.undefined)
         return over_columns(values, self.multioutput)
 
 
@@ -85,11 +88,12 @@ class WeightedMAPE(AbstractRatioError, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "weights >= 0"
+    valid: ClassVar[str] = "weights >= 0 and finite"
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
         always = jnp.ones(targets.shape, bool)
-        return jnp.abs(predictions - targets), jnp.abs(targets), always
+        size = jnp.abs(targets.astype(jnp.float32))
+        return jnp.abs(minus(predictions, targets)), size, always
 
 
 @final
@@ -105,6 +109,7 @@ class CriticalSuccessIndex(AbstractRatioError):
     - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: the value is constant but for jumps.
     State: `4 * prod(outputs) + 2` floats. Undefined when: the event was never predicted nor
     observed. Rows with NaN are invalid.
     Source: Gilbert, "Finley's tornado predictions", 1884; Schaefer, "The critical success
@@ -120,7 +125,7 @@ class CriticalSuccessIndex(AbstractRatioError):
         ```
     """
 
-    valid: ClassVar[str] = "predictions and targets without NaN, weights >= 0"
+    valid: ClassVar[str] = "predictions and targets without NaN, weights >= 0 and finite"
     threshold: float = eqx.field(static=True, kw_only=True)
 
     def __init__(
@@ -139,5 +144,6 @@ class CriticalSuccessIndex(AbstractRatioError):
         self.threshold = float(threshold)
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
-        said, seen = predictions >= self.threshold, targets >= self.threshold
-        return said & seen, said | seen, ~jnp.isnan(predictions + targets)
+        said, seen = (reaches(x, self.threshold) for x in (predictions, targets))
+        # not of their sum: infinities of both signs are numbers
+        return said & seen, said | seen, ~(jnp.isnan(predictions) | jnp.isnan(targets))

@@ -4,11 +4,11 @@ import abc
 from typing import ClassVar, final, Self
 
 import jax.numpy as jnp
-from jax.scipy.special import xlogy
 from jaxtyping import Array, Float32
 
 from .._checks import describe
 from .._custom_types import Mask, Values, Weights
+from .._quotient import xlogy
 from .mean_error import AbstractLossSums, Within
 from .paired import paired
 
@@ -65,7 +65,7 @@ class CosineSimilarity(AbstractVectorScore, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "vectors that aren't 0, weights >= 0"
+    valid: ClassVar[str] = "vectors that aren't 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
         # In units of the largest entries, whose squares can't leave the range of float32.
@@ -111,7 +111,7 @@ class KLDivergence(AbstractVectorScore, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0"
+    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
         (p, some), (t, others) = _shares(predictions), _shares(targets)
@@ -144,7 +144,7 @@ class JensenShannon(AbstractVectorScore, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0"
+    valid: ClassVar[str] = "numbers >= 0 that aren't all 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
         (p, some), (t, others) = _shares(predictions), _shares(targets)

@@ -3,15 +3,15 @@
 from typing import final, Self
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._onepass.sums import Sums
 from .._custom_types import Mask, Values, Weights
+from .._onepass.sums import Sums
+from .._quotient import over, root
 from .._readout import AbstractReadout, AbstractStatistic
 from .._rows import trailing, undefined_as
 from .._squares import known, square
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 @final
@@ -46,13 +46,14 @@ class SquaredErrors(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
-        batch, (p, t) = paired(predictions, targets, mask, weights, self.outputs)
-        return self.replace(sums=self.sums.add(batch, total=square(p - t), weight=1))
+        batch, _ = paired(predictions, targets, mask, weights, self.outputs)
+        errors = errors_of(batch, predictions, targets)
+        return self.replace(sums=self.sums.add(batch, total=square(errors), weight=1))
 
     def means(self) -> Float32[Array, "..."]:
         """Of each column; NaN if the squares left the range of float32."""
         total, weight = self.sums.read("total", "weight")
-        return known(total / weight, total)
+        return known(over(total, weight), total)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`total`, of each column, and `weight`, a scalar."""
@@ -139,4 +140,4 @@ class RootMeanSquaredError(_AbstractSquaredError, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        return self.overall(jnp.sqrt(self.statistic.means()))
+        return self.overall(root(self.statistic.means()))

@@ -8,19 +8,20 @@ from jaxtyping import Array, Float32
 from .._aggregate.quantile_sketch import accumulate, Cells, layouts, QuantileSketch
 from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
+from .._quotient import over
 from .._reduction.pair import add, sum_pairs, sum_rows, to_float
 from .._rows import undefined_as
 from .._wrapped import nan_where_left_out
-from .paired import paired
+from .paired import paired, unless
 
 
 def _distance(cells: Cells, weight: Array) -> tuple[Array, Array]:
     """The distance with every value in the middle of its cell, and how far these may have moved."""
     p, t = cells.weights
-    apart = jnp.abs(to_float(accumulate(add(p, -t))))[:-1] / weight
+    apart = over(jnp.abs(to_float(accumulate(add(p, -t))))[:-1], weight)
     # From middle to middle. A middle itself may be no float at an offset.
     gaps = (cells.low[1:] - cells.low[:-1]) / 2 + (cells.high[1:] - cells.high[:-1]) / 2
-    moved = (to_float(p) + to_float(t)) / weight * (cells.high / 2 - cells.low / 2)
+    moved = over(to_float(p) + to_float(t), weight) * (cells.high / 2 - cells.low / 2)
     return to_float(sum_rows(apart * gaps)), to_float(sum_rows(moved))
 
 
@@ -51,6 +52,7 @@ class Wasserstein1D(AbstractBounded):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
+    The gradient is 0: of the values the state knows their cells alone.
     State: two of [`eqmetrics.QuantileSketch`][], 2.6 MB. Undefined when: the weights sum to 0. Rows
     that aren't finite, and negative weights, are invalid.
     Source: Vallender, "Calculation of the Wasserstein distance between probability distributions on
@@ -83,11 +85,12 @@ class Wasserstein1D(AbstractBounded):
         """`predictions` and `targets` are real and of one shape."""
         _, both = paired(predictions, targets, mask, weights)
         finite = jnp.isfinite(both[0]) & jnp.isfinite(both[1])
-        shape = jnp.shape(targets)
-        p, t = (jnp.where(finite, x, jnp.nan).reshape(shape) for x in both)
+        (p, p_weights), (t, t_weights) = (
+            unless(~finite, x, weights) for x in (predictions, targets)
+        )
         return self.replace(
-            predictions=self.predictions.update(p, mask=mask, weights=weights),
-            targets=self.targets.update(t, mask=mask, weights=weights),
+            predictions=self.predictions.update(p, mask=mask, weights=p_weights),
+            targets=self.targets.update(t, mask=mask, weights=t_weights),
         )
 
     def _read(self) -> tuple[Array, Array, Array]:

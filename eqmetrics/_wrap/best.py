@@ -47,7 +47,7 @@ _FIRST = _First()
 
 @final
 class Best(AbstractWrapper):
-    """The best value that an update gave, and the step that it was.
+    """The best value that an update gave, the step that it was, and how many came since.
 
     The value of an update is that of its rows alone: update it once an evaluation, as with
     `eqm.Best(eqm.Average())` and the score of the epoch. Undefined values are passed over.
@@ -62,7 +62,9 @@ class Best(AbstractWrapper):
     - `mode`: `"max"` or `"min"`.
 
     State: that of the metric, 3 floats and two integers. Undefined when: no update had a value.
-    Of equal values the first counts. Steps count from 0.
+    Of equal values the first counts. Steps count from 0; `since` is 0 when the newest update
+    is the best, and all updates where none had a value: stop training when it reaches the
+    patience.
 
     !!! example
 
@@ -71,7 +73,7 @@ class Best(AbstractWrapper):
         best = eqm.Best(eqm.Average())
         for score in (0.5, 0.75, 0.625):
             best = best.update(values=jnp.array(score))
-        assert best.compute() == {"value": 0.75, "step": 1}
+        assert best.compute() == {"value": 0.75, "step": 1, "since": 1}
         ```
     """
 
@@ -137,11 +139,12 @@ class Best(AbstractWrapper):
         return rebuild(self, kept | {"updates": self.updates + other.updates})
 
     def compute(self) -> dict[str, Array]:
-        """A dict of `value` and `step`."""
+        """A dict of `value`, `step` and `since`, the updates after that step."""
         top, step = self._reached()
         some = step != _NEVER
         value = top if self.mode == "max" else -top
         return {
             "value": jnp.where(some, value, jnp.nan),
             "step": jnp.where(some, step.astype(jnp.float32), jnp.nan),
+            "since": jnp.where(some, self.updates - 1 - step, self.updates).astype(jnp.float32),
         }

@@ -16,6 +16,7 @@ from .._metric import AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
 from .._onepass.apart import NotASum, update_replicates
 from .._ordered import dicts
+from .._quotient import over, root
 from .._reduce import stack
 from .._reduction import AbstractReduction
 from .._reduction.base import zeros
@@ -220,8 +221,12 @@ class Bootstrap(AbstractWrapper):
 
 
 def _spread(x: Float32[Array, "samples ..."]) -> Array:
-    some = jnp.sum(~jnp.isnan(x), axis=0)
-    return jnp.where(some > 1, jnp.nanstd(x, axis=0, ddof=1), jnp.nan)
+    known = ~jnp.isnan(x)
+    some = jnp.sum(known, axis=0).astype(x.dtype)
+    mean = over(jnp.sum(jnp.where(known, x, 0), axis=0), some)
+    squares = jnp.where(known, x - mean[None], 0) ** 2
+    variance = over(jnp.sum(squares, axis=0), jnp.maximum(some - 1, 0))
+    return jnp.where(some > 1, root(variance), jnp.nan)
 
 
 def _static(key: Any) -> tuple[str, tuple[int, ...]]:

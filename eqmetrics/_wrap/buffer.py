@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._cells import everywhere
 from .._checks import describe, to_array
 from .._field import state
 from .._metric import AbstractWrapper
@@ -57,13 +56,12 @@ def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str
         # rows of the one before: some are lost in any case, and counted.
         block = min(size, capacity)
         start = jnp.minimum(count, capacity - block)
-        put = lambda x, y: lax.dynamic_update_slice_in_dim(x, everywhere(y)[:block], start, 0)
+        put = lambda x, y: lax.dynamic_update_slice_in_dim(x, y[:block], start, 0)
         total = count + size
     else:
-        mask = everywhere(mask)
         after = count + jnp.cumsum(mask, dtype=jnp.int32)
         place = jnp.where(mask, after - 1, capacity)
-        put = lambda x, y: x.at[place].set(everywhere(y), mode="drop")
+        put = lambda x, y: x.at[place].set(y, mode="drop")
         total = count + jnp.sum(mask, dtype=jnp.int32)
     stored = {name: put(x, new[name].astype(x.dtype)) for name, x in columns.items()}
     return {"columns": stored, "invalid": invalid} | _counted(total, capacity, old["lost"])

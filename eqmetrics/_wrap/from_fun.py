@@ -3,15 +3,28 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
+from .._checks import describe, nearest
+from .._functions import one_of_equal
 from .._metric import AbstractRelay, Metric
 from .._node import rebuild
 from .._route import arguments_of, parameters, update_of
+
+
+_HANDED_ON = "mask", "weights"
+
+
+def _told(made: Any) -> str:
+    return type(made).__name__ if isinstance(made, (tuple, list)) else describe(made)
 
 
 @final
 class FromFun(AbstractRelay):
     """A metric fed with what a function of the outputs returns; made by
     `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
+
+    A function without a closure is equal to one of the same name, code, defaults and globals, so
+    that a lambda made anew each epoch neither compiles again nor refuses to merge. With a closure
+    it is a function of its own: define it once, or give what it closes over as a default.
 
     State: the metric's own. Undefined when: the metric is.
 
@@ -29,6 +42,7 @@ class FromFun(AbstractRelay):
     metric: Metric
 
     def __init__(self, metric: Metric, fn: Callable[..., Any]):
+        fn = one_of_equal(fn)  # before it is remembered by `parameters`
         try:
             named = parameters(fn)
         except (TypeError, ValueError):  # not callable, without a signature, not hashable
@@ -43,22 +57,44 @@ class FromFun(AbstractRelay):
         self.metric = metric
 
     def arguments(self) -> dict[str, bool]:
-        handed_on = {
+        named = parameters(self.fn)  # first: what another function returns is the first of them
+        return named | {
             name: required
             for name, required in arguments_of(self.metric).items()
-            if name in ("mask", "weights")
+            if name in _HANDED_ON and name not in named
         }
-        return handed_on | parameters(self.fn)
 
     def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         wanted = parameters(self.fn)
         made = self.fn(**{name: outputs[name] for name in wanted if name in outputs})
         takes = arguments_of(self.metric)
-        made = dict(made) if isinstance(made, dict) else {next(iter(takes)): made}
-        for name in ("mask", "weights"):
+        made = self._by_name(made, takes)
+        for name in _HANDED_ON:
             if name in takes and name in outputs and name not in made:
                 made[name] = outputs[name]
         return rebuild(self, {"metric": update(self.metric, made)})
+
+    def _by_name(self, made: Any, takes: dict[str, bool]) -> dict[str, Any]:
+        said = getattr(self.fn, "__name__", repr(self.fn))
+        what = f"`from_fun({said})`: `{type(self.metric).__name__}` takes {', '.join(takes)}, and"
+        needed = [name for name, required in takes.items() if required]
+        wanted = "{" + ", ".join(f"{name!r}: ..." for name in needed or takes) + "}"
+        if not isinstance(made, dict):
+            if made is None:
+                raise TypeError(f"{what} the function returned None. Does it lack a `return`?")
+            if len(needed) > 1 or not (needed or takes):
+                raise TypeError(
+                    f"{what} the function returned {_told(made)}. Let it return a dict of "
+                    f"arguments: `return {wanted}`."
+                )
+            return {(needed or list(takes))[0]: made}
+        for name in made:
+            if name not in takes:
+                raise TypeError(
+                    f"{what} the function returned a dict with `{name}`.{nearest(name, takes)} "
+                    f"Let it return `{wanted}`."
+                )
+        return dict(made)
 
     def update(self, **outputs: Any) -> Self:
         return self.relay(outputs, update_of)

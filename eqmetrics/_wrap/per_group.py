@@ -14,14 +14,14 @@ from .._node import rebuild
 from .._onepass.apart import NotASum, update_groups
 from .._onepass.operations import Groups
 from .._ordered import dicts, keep_order
-from .._reduce import reduce, stack
+from .._reduce import reduce_one, stack
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add_count, fused, Pair
 from .._route import arguments_of, update_of
-from .._rows import flat
+from .._rows import flat, narrow
 from .from_fun import FromFun
 from .from_output import FromOutput
-from .inside import as_floats, needs, of_fixed_size, taken_by, values_of
+from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
 
 
 # Of what must look at all rows anew for each group, so many entries at once.
@@ -42,8 +42,9 @@ def _members(
 ) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
     """Of each row its group, whether it takes part, and whether its group is out of range."""
     mask, weights = (None if x is None else jnp.asarray(x) for x in (mask, weights))
+    group = narrow(group)
     known = (group >= 0) & (group < groups)
-    own = jnp.where(known, group, 0).astype(jnp.int32)
+    own = jnp.where(known, group, 0)
     # A row of weight 0 isn't there, whatever group it is said to be of.
     others = {} if mask is None else {"mask": mask}
     others |= {} if weights is None else {"weights": weights != 0}
@@ -53,6 +54,33 @@ def _members(
     for name, x in others.items():
         real &= _expanded(name, x, shape)
     return own, real & known, real & ~known
+
+
+def _members_of_many(
+    group: Bool[Array, "..."], mask: Any, weights: Any
+) -> tuple[Bool[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
+    """The same where each row is in any number of groups: none can be out of range."""
+    own, groups = group.shape[:-1], group.shape[-1]
+    _, taken, bad = _members(jnp.zeros(own, jnp.int32), mask, weights, 1)
+    more = (1,) * (taken.ndim - len(own))
+    return jnp.broadcast_to(group.reshape(*own, *more, groups), (*taken.shape, groups)), taken, bad
+
+
+def _check_many(wrapper: "PerGroup", group: Array) -> None:
+    if group.ndim < 2 or group.shape[-1] != wrapper.num_groups:
+        raise TypeError(
+            f"`PerGroup`: `group` is {describe(group)}: booleans say of each row in which of the "
+            f"groups it is, in the shape (*rows, {wrapper.num_groups}). For one group a row give "
+            "its number: `group.astype(int)`."
+        )
+    if wrapper.worst is not None:
+        raise TypeError(
+            f"`PerGroup(..., worst={wrapper.worst!r})` merges the groups to the value of all rows, "
+            "where one of several groups would count several times. Leave `worst` out, and keep "
+            "the metric of all rows beside it."
+        )
+    for leaf in leaves(wrapper.metric):
+        needs("PerGroup", leaf, "mask", "gives each of several groups its rows by a mask")
 
 
 def _check_rows(metric: Metric, group: Array, outputs: dict[str, Any]) -> None:
@@ -83,10 +111,13 @@ def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any
 
     def one(metric_and_place):
         m, place = metric_and_place
-        return type(m).update(m, **outputs, mask=taken & (group == place))
+        own = group[..., place] if group.dtype == jnp.bool_ else group == place
+        return type(m).update(m, **outputs, mask=taken & own)
 
     place = jnp.arange(groups, dtype=jnp.int32)
-    size = max(1, min(groups, _AT_ONCE // max(group.size, 1)))
+    size = 1  # where `jax.export` leaves the number of rows open
+    if isinstance(taken.size, int):
+        size = max(1, min(groups, _AT_ONCE // max(taken.size, 1)))
     return jax.lax.map(one, (metric, place), batch_size=size)
 
 
@@ -104,7 +135,8 @@ class PerGroup(AbstractExact, AbstractWrapper):
     - `metric`: any metric that takes a `mask`, a [`eqmetrics.MetricDict`][] too. Its
         configuration is used, not what it has seen.
     - `num_groups`: how many there are. `update` takes their numbers as `group`, integers of the
-        shape of the rows.
+        shape of the rows; or, where a row may be in several groups or in none, booleans of the
+        shape `(*rows, num_groups)`: each group then sees all rows, with a mask.
     - `worst`: `"min"` or `"max"`: which end of the values is the worst. `compute` then gives a
         dict of `groups`, `overall` (the value of all rows), `worst` and `gap`.
 
@@ -119,6 +151,8 @@ class PerGroup(AbstractExact, AbstractWrapper):
         groups = eqm.PerGroup(eqm.Average(), 3)
         value = groups(values=jnp.array([1.0, 2.0, 4.0]), group=jnp.array([0, 2, 2]))
         assert value[0] == 1 and jnp.isnan(value[1]) and value[2] == 3
+        tags = jnp.array([[True, True, False], [False, True, False], [False, False, False]])
+        assert groups(values=jnp.array([1.0, 2.0, 4.0]), group=tags)[1] == 1.5
         ```
     """
 
@@ -147,8 +181,13 @@ class PerGroup(AbstractExact, AbstractWrapper):
     def arguments(self) -> dict[str, bool]:
         return taken_by("PerGroup", self.metric, "group")
 
-    def update(self, *, group: Integer[Input, "..."], **outputs: Any) -> Self:
+    def update(
+        self, *, group: Integer[Input, "..."] | Bool[Input, "..."], **outputs: Any
+    ) -> Self:
         group = jnp.asarray(group)
+        many = group.dtype == jnp.bool_
+        if many:
+            _check_many(self, group)
         seen: dict[tuple[int, int], tuple] = {}
 
         def update(metric: Any, outputs: dict[str, Any]) -> Any:
@@ -159,11 +198,16 @@ class PerGroup(AbstractExact, AbstractWrapper):
             outputs = {name: x for name, x in outputs.items() if name != "mask"}
             key = id(mask), id(weights)
             if key not in seen:  # kept with the arrays, so that no other has their id
-                members = _members(group, mask, weights, self.num_groups)
+                members = (
+                    _members_of_many(group, mask, weights)
+                    if many
+                    else _members(group, mask, weights, self.num_groups)
+                )
                 seen[key] = mask, weights, members
             own, taken, _ = seen[key][-1]
-            _check_rows(metric, group, outputs)
-            return _by_rows(metric, own, taken, outputs)
+            _check_rows(metric, group[..., 0] if many else group, outputs)
+            by = _by_masks if many else _by_rows
+            return by(metric, own, taken, outputs)
 
         metric = update(self.metric, outputs)
         bad = [members[-1] for *_, members in seen.values()]
@@ -186,7 +230,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
         values = values_of(self.metric)
         if self.worst is None:
             return dicts(values)
-        overall = keep_order(reduce(self.metric).compute())
+        overall = keep_order(reduce_one(self.metric).compute())
         low, high = (jax.tree.map(f, values, overall) for f in (_smallest, _largest))
         return {
             "groups": dicts(values),

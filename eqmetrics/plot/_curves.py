@@ -83,7 +83,7 @@ def _curves(curve: Any, kind: Kind) -> list[Curve | None]:
     with np.errstate(divide="ignore", invalid="ignore"):
         if isinstance(statistic := getattr(curve, "statistic", None), AbstractScores):
             found = points_of(statistic)
-            tp, fp = (np.asarray(x, np.float64) for x in (found.tp, found.fp))
+            tp, fp = (np.sum(np.asarray(x, np.float64), 0) for x in (found.tp, found.fp))
             tied = np.asarray(tied_points(statistic))
             p, n = tp[:, -1:], fp[:, -1:]
             return list(map(Curve.of, tp / p, fp / n, (n / p)[:, 0], tied))

@@ -27,8 +27,9 @@ def check_metric(metric: Metric, batches: Sequence[Batch], *, rtol: float = 1e-5
     - `mask = removal`, `mask = removal (all rows)`: with NaN and the largest integers under
         the mask. `weights = repetition`: for whole weights.
     - `eager = jit`, `eager = filter_jit`, `eager = vmap`, `eager = scan`, `eager = pmap`,
-        `eager = shard_map`, `eager = sharded jit`: the same value, the last three over all
-        devices of this process. `reduce = merge`: of stacked states. `donation`: works.
+        `eager = shard_map`, `eager = sharded jit`, `eager = explicit axes`: the same value, the
+        last four over all devices of this process; of the last two one is on automatic mesh
+        axes, the other on explicit ones. `reduce = merge`: of stacked states. `donation`: works.
 
     **Arguments:**
 

@@ -16,7 +16,7 @@ from .goals import GOALS
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap reductions loop sums compile eager
-    imports peers
+    readout imports peers
 """.split()
 HEAD = """# Benchmarks
 

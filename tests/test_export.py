@@ -1,0 +1,98 @@
+"""`jax.export` of an update whose number of rows is left open."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import export
+
+import eqmetrics as eqm
+
+from . import table
+
+
+# They keep the rows themselves, draw a weight for each, or scatter floats, which needs to know
+# how many there may be.
+OF_KNOWN_ROWS = {
+    "ScoreBuffer",
+    "exact AUROC",
+    "PairBuffer",
+    "Buffer",
+    "Spearman",
+    "Kendall",
+    "ConcordanceIndex",
+    "Bootstrap",
+    "Bootstrap of PerGroup",
+    "PerGroup of Bootstrap",
+    "PerGroup of a user's metric",
+}
+
+
+def of_open_rows(batch):
+    (rows,) = export.symbolic_shape("rows")
+
+    def spec(x):
+        x = jnp.asarray(x)
+        return jax.ShapeDtypeStruct((rows, *x.shape[1:]) if x.ndim else (), x.dtype)
+
+    return {name: spec(x) for name, x in batch.items()}
+
+
+def exported(metric, batch):
+    leaves, treedef = jax.tree.flatten(metric)
+
+    def update(leaves, batch):
+        return jax.tree.leaves(jax.tree.unflatten(treedef, leaves).update(**batch))
+
+    shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
+    return export.export(jax.jit(update))(shapes, of_open_rows(batch))
+
+
+def rows_of_table():
+    slow = table.SLOW
+    for name in sorted(table.ROWS.keys() - table.APART - OF_KNOWN_ROWS):
+        yield pytest.param(name, marks=pytest.mark.slow if name in slow else ())
+
+
+@pytest.mark.parametrize("name", [*rows_of_table()])
+def test_update_of_open_rows(name):
+    metric, batches = table.ROWS[name]
+    assert len(exported(metric, batches[0]).out_avals) == len(jax.tree.leaves(metric))
+
+
+@pytest.mark.parametrize("name", sorted(OF_KNOWN_ROWS))
+def test_update_of_known_rows(name):
+    metric, batches = table.ROWS[name]
+    with pytest.raises((TypeError, jax.errors.InconclusiveDimensionOperation), match="[Dd]im"):
+        exported(metric, batches[0])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_one_program_for_any_number_of_rows(weighted):
+    metrics = eqm.MetricDict(
+        accuracy=eqm.Accuracy(),
+        f1=eqm.F1(eqm.Multiclass(5)).from_output(weights=None),
+        loss=eqm.Average().from_output("loss"),
+        std=eqm.Std().from_output("loss"),
+    )
+    rng = np.random.default_rng(0)
+
+    def batch(rows):
+        out = {
+            "logits": rng.normal(size=(rows, 5)).astype(np.float32),
+            "labels": rng.integers(0, 5, rows).astype(np.int32),
+            "loss": rng.normal(1e3, 1, size=rows).astype(np.float32),
+            "mask": rng.random(rows) < 0.8,
+        }
+        return out | ({"weights": rng.random(rows).astype(np.float32)} if weighted else {})
+
+    program = exported(metrics, batch(3))
+    leaves, treedef = jax.tree.flatten(metrics)
+    want = metrics
+    for rows in (1, 64, 20_000):
+        outputs = batch(rows)
+        leaves = program.call(leaves, outputs)
+        want = jax.jit(lambda m, x: m.update(**x))(want, outputs)
+    got = eqm.to_host(jax.tree.unflatten(treedef, leaves))
+    for name, x in eqm.to_host(want).items():
+        np.testing.assert_allclose(got[name], x, rtol=1e-6)

@@ -1,0 +1,203 @@
+"""The gradient of a metric is that of its value, or 0, and then its docstring says so."""
+
+import inspect
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import eqmetrics as eqm
+
+from .table import ROWS, SLOW
+
+
+ZERO = "The gradient is 0"
+# Sums in narrow cells: a larger step moves values to others.
+STEPS = {"ConfidenceHistogram": 2.0**-13, "CRPSEnsemble": 2.0**-13}
+NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in ROWS]
+
+
+def says_zero(name: str) -> bool:
+    return ZERO in inspect.cleandoc(type(ROWS[name][0]).__doc__ or "")
+
+
+def floats_of(name: str) -> tuple[dict, Callable]:
+    """The float arguments of a row, moved off their ties, and the values as one array."""
+    metric, (batch, *_) = ROWS[name]
+    rng = np.random.default_rng(1)
+    floats = {k: np.float32(x) for k, x in batch.items() if np.asarray(x).dtype.kind == "f"}
+    rest = {k: x for k, x in batch.items() if k not in floats}
+    for k in floats.keys() & {"logits", "predictions"}:
+        floats[k] = np.float32(floats[k] + rng.uniform(-0.05, 0.05, floats[k].shape))
+
+    def values(x):
+        found = jax.tree.leaves(metric.update(**x, **rest).compute())
+        found = [y.ravel() for y in found if jnp.issubdtype(y.dtype, jnp.floating)]
+        return jnp.concatenate([*found, jnp.zeros(1)])
+
+    return floats, values
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients(name):
+    x, values = floats_of(name)
+    if not x:
+        return
+    rng = np.random.default_rng(2)
+    values = jax.jit(values)
+    at = np.float64(values(x))
+    known = np.isfinite(at)
+    weights = np.where(known, rng.uniform(0.5, 1.5, at.shape), 0)
+    w = jnp.asarray(weights, jnp.float32)
+    # What is undefined stays out, and must not make NaN of the rest.
+    slope = jax.jit(jax.grad(lambda x: jnp.sum(jnp.where(w > 0, values(x), 0) * w)))(x)
+    for array in jax.tree.leaves(slope):
+        assert jnp.isfinite(array).all()
+    if says_zero(name):
+        assert not any(jnp.any(array != 0) for array in jax.tree.leaves(slope))
+        return
+    direction = {k: np.float32(rng.choice([-1.0, -0.5, 0.5, 1.0], v.shape)) for k, v in x.items()}
+    for k in direction.keys() & {"probabilities"}:  # which stay inside of [0, 1]
+        direction[k] = np.float32(direction[k] * np.minimum(x[k], 1 - x[k]))
+
+    def difference(step: float) -> float:
+        low, high = (
+            np.float64(values({k: v + np.float32(s * step) * direction[k] for k, v in x.items()}))
+            for s in (-1, 1)
+        )
+        return float(np.sum(np.where(known, high - low, 0) * weights)) / (2 * step)
+
+    step = STEPS.get(name, 2.0**-8)
+    wide, near = difference(step), difference(step / 2)
+    want = (4 * near - wide) / 3  # of two central differences, the error of both in step^2 out
+    got = sum(float(np.sum(np.float64(slope[k]) * direction[k])) for k in x)
+    noise = 2e-6 * np.sum(np.abs(np.where(known, at, 0))) / step
+    np.testing.assert_allclose(got, want, rtol=5e-3, atol=noise + 1e-4)
+
+
+def test_every_metric_of_the_table_with_a_gradient_has_one():
+    # One direction is enough for the law above; here, that what it compares isn't 0.
+    flat = {"Std", "R2", "Min", "Max", "MaxError", "CentredMoments", "MeanSquaredError"}
+    assert not any(says_zero(name) for name in flat)
+    for name in flat:
+        x, values = floats_of(name)
+        slope = jax.grad(lambda x, values=values: jnp.sum(values(x)))(x)
+        assert any(jnp.any(array != 0) for array in jax.tree.leaves(slope)), name
+
+
+# ---- beside closed forms, differentiated in float64
+
+
+def numeric(f: Callable[..., float], *x: np.ndarray) -> list[np.ndarray]:
+    """Central differences in float64."""
+    out = []
+    for i, array in enumerate(x):
+        slope = np.zeros(array.shape)
+        for place in np.ndindex(array.shape):
+            moved = [[np.array(a, np.float64) for a in x] for _ in range(2)]
+            for sign, arrays in zip((1, -1), moved, strict=True):
+                arrays[i][place] += sign * 1e-5
+            slope[place] = (f(*moved[0]) - f(*moved[1])) / 2e-5
+        out.append(slope)
+    return out
+
+
+def r2(p, t):
+    return 1 - np.sum((t - p) ** 2) / np.sum((t - np.mean(t)) ** 2)
+
+
+def concordance(p, t):
+    both = np.mean((p - np.mean(p)) * (t - np.mean(t)))
+    return 2 * both / (np.var(p) + np.var(t) + (np.mean(p) - np.mean(t)) ** 2)
+
+
+CLOSED: dict[str, tuple[eqm.Metric, Callable]] = {
+    "R2": (eqm.R2(), r2),
+    "Concordance": (eqm.Concordance(), concordance),
+    "RelativeSquaredError": (eqm.RelativeSquaredError(), lambda p, t: 1 - r2(p, t)),
+    "ExplainedVariance": (eqm.ExplainedVariance(), lambda p, t: 1 - np.var(t - p) / np.var(t)),
+    "Pearson": (eqm.Pearson(), lambda p, t: np.corrcoef(p, t)[0, 1]),
+    "NormalizedRMSE": (
+        eqm.NormalizedRMSE(),
+        lambda p, t: np.sqrt(np.mean((p - t) ** 2)) / (t.max() - t.min()),
+    ),
+    "NormalizedRMSE by the mean": (
+        eqm.NormalizedRMSE("mean"),
+        lambda p, t: np.sqrt(np.mean((p - t) ** 2)) / np.abs(np.mean(t)),
+    ),
+    "MaxError": (eqm.MaxError(), lambda p, t: np.max(np.abs(p - t))),
+    "WeightedMAPE": (eqm.WeightedMAPE(), lambda p, t: np.sum(np.abs(p - t)) / np.sum(np.abs(t))),
+    "CRPSEnsemble": (
+        eqm.CRPSEnsemble().from_fun(lambda predictions, targets: {
+            "samples": predictions[None], "targets": targets[:1]
+        }),
+        lambda p, t: np.mean(np.abs(p - t[0])) - np.mean(np.abs(p[:, None] - p[None])) / 2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_closed_forms(name):
+    metric, f = CLOSED[name]
+    p, t = np.array([1, 2, 6, 2.5, 4], np.float32), np.array([0.5, 3, 4, 7, 1], np.float32)
+    want = numeric(f, p, t)
+    got = jax.grad(lambda p, t: metric(predictions=p, targets=t), (0, 1))(p, t)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-6)
+
+
+def test_r2_of_the_report():
+    p, t = jnp.array([1.0, 2.0, 6.0]), jnp.array([0.5, 3.0, 4.0])
+    slope = jax.grad(lambda p: eqm.R2()(predictions=p, targets=t))(p)
+    np.testing.assert_allclose(slope, [-2 / 13, 4 / 13, -8 / 13], rtol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_moments(offset):
+    x = np.array([1, 2, 6, 2.5], np.float32) + np.float32(offset)
+
+    def moments(x):
+        return eqm.CentredMoments()(x)
+
+    count, mean, squares = jax.jacobian(moments)(x)
+    assert not count.any()
+    np.testing.assert_allclose(mean, np.full(4, 0.25))
+    np.testing.assert_allclose(squares, 2 * (np.float64(x) - np.mean(np.float64(x))), rtol=1e-5)
+
+
+def test_extremes():
+    x = jnp.array([1.0, 3.0, -2.0, 3.0])
+    assert jax.grad(eqm.Max())(x).tolist() == [0, 0.5, 0, 0.5]
+    assert jax.grad(eqm.Min())(x).tolist() == [0, 0, 1, 0]
+    late = jax.grad(lambda x: eqm.Max().update(x[:2]).merge(eqm.Max().update(x[2:])).compute())(x)
+    assert late.tolist() == [0, 0.5, 0, 0.5]
+    mask = jnp.array([True, False, True, False])
+    assert jax.grad(lambda x: eqm.Max()(x, mask=mask))(x).tolist() == [1, 0, 0, 0]
+    assert jax.grad(lambda x: eqm.Max()(x))(jnp.zeros(0)).shape == (0,)
+
+
+def test_a_spread_of_0_has_a_slope_of_0():
+    assert jax.grad(eqm.Std())(jnp.ones(3)).tolist() == [0, 0, 0]
+    rmse, ones = eqm.RootMeanSquaredError(), jnp.ones(3)
+    assert not jax.grad(lambda p: rmse(predictions=p, targets=ones))(ones).any()
+
+
+@pytest.mark.parametrize("size", [2, 5])
+def test_through_reduce(size):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(size, 4)), jnp.float32)
+    for metric in (eqm.Average(), eqm.Std(), eqm.Max()):
+        whole = jax.grad(metric)(x.ravel()).reshape(x.shape)
+        parts = jax.grad(lambda x, m=metric: jax.vmap(m.update)(x).reduce().compute())(x)
+        np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_groups():
+    group = jnp.array([0, 1, 0, 1])
+    for metric in (eqm.Average(), eqm.Std()):
+        groups = eqm.PerGroup(metric, 3)
+        x = jnp.array([1.0, 3.0, 2.0, 7.0])
+        slope = jax.grad(lambda x, g=groups: g(values=x, group=group)[1])(x)
+        want = jax.grad(metric)(x[1::2])
+        np.testing.assert_allclose(slope, [0, want[0], 0, want[1]], rtol=1e-6)
