@@ -204,14 +204,25 @@ from ._wrap.windowed import Windowed as Windowed
 __version__ = "0.1.0"
 
 
+# The shelves: public folders beside this file, imported at first use. A line here gives one a type.
 if TYPE_CHECKING:
-    from . import plot as plot, testing as testing
+    from . import (
+        plot as plot,
+        testing as testing,
+    )
 else:  # hidden, or else a misspelt name would have a type
 
+    def _shelves():
+        from pkgutil import iter_modules
+
+        return [x.name for x in iter_modules(__path__) if x.ispkg and x.name[0] != "_"]
+
     def __getattr__(name):
-        """The two sub-namespaces, imported at first use: evaluating needs neither."""
-        if name in ("plot", "testing"):
+        if name in _shelves():
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *_shelves()})

@@ -1,97 +1,48 @@
-"""One row per metric: the laws and the completeness test read it."""
+"""One row per metric: the laws and the completeness test read it. A family with a folder of tests
+has its own in `tests/<family>/table.py`, which is added to this one."""
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 import eqmetrics as eqm
 
+from .draws import (
+    BINARY,
+    columns,
+    drawn as _rows,
+    INTERVAL,
+    labels,
+    logit,
+    logits,
+    MULTICLASS,
+    MULTILABEL,
+    numbered,
+    of_binary,
+    of_multiclass,
+    of_multilabel,
+    PAIR,
+    POSITIVE,
+    positive,
+    scores,
+    share,
+    shares,
+    SIZES,
+    some,
+    thirds,
+    TIED,
+    values,
+    VECTORS,
+    vectors,
+    yes,
+    yes_or_no,
+)
 from .users_sums import MeanSquare
-
-
-# Batches of two lengths (each costs the laws some compilations), and three rows for each of 8
-# devices in all.
-SIZES = (7, 10, 7)
-
-
-def _rows(sizes: tuple[int, ...], **make: Callable) -> list[dict]:
-    rng = np.random.default_rng(0)
-    return [{name: f(rng, n) for name, f in make.items()} for n in sizes]
-
-
-def values(rng, n):
-    return rng.normal(size=n).astype(np.float32)
-
-
-def logits(rng, n):
-    return rng.integers(-3, 3, size=(n, 5)).astype(np.float32)  # with ties
-
-
-def labels(rng, n):
-    return rng.integers(0, 5, size=n).astype(np.int32)
-
-
-def yes_or_no(*shape):
-    return lambda rng, n: rng.integers(0, 2, size=(n, *shape)).astype(np.int32)
-
-
-def scores(*shape):
-    return lambda rng, n: rng.normal(size=(n, *shape)).astype(np.float32)
-
-
-BINARY, MULTICLASS, MULTILABEL = eqm.Binary(), eqm.Multiclass(5), eqm.Multilabel(3)
-
-
-def of_binary(sizes=SIZES):
-    return _rows(sizes, logits=scores(), labels=yes_or_no())
-
-
-def of_multiclass(sizes=SIZES):
-    return _rows(sizes, logits=logits, labels=labels)
-
-
-def of_multilabel(sizes=SIZES):
-    return _rows(sizes, logits=scores(3), labels=yes_or_no(3))
-
-
-def logit(rng, n):
-    return rng.integers(-3, 3, size=n).astype(np.float32)  # with ties
-
-
-def share(rng, n):
-    return rng.random(n).astype(np.float32)
-
-
-def shares(rng, n):
-    x = rng.random((n, 5))
-    return (x / x.sum(-1, keepdims=True)).astype(np.float32)
-
-
-def some(rng, n):
-    return rng.random((n, 5)) < 0.5
-
-
-def yes(rng, n):
-    return np.arange(n) % 3 % 2 == 0  # both in each batch
-
-
-def positive(rng, n):
-    return rng.gamma(2.0, size=n).astype(np.float32)
-
-
-def vectors(rng, n):
-    return rng.gamma(2.0, size=(n, 3)).astype(np.float32)
-
-
-def columns(rng, n):
-    return rng.normal(size=(n, 2)).astype(np.float32)
-
-
-def thirds(rng, n):
-    return rng.integers(0, 3, n).astype(np.int32)
 
 
 def spread_of(x, y, mask):
@@ -106,19 +57,6 @@ class Evaluation(eqm.Collection):
 
 
 KEY = jax.random.key(0)
-IDS = np.split(np.arange(24, dtype=np.int32), [7, 17])
-
-
-def numbered(**make: Callable) -> list[dict]:
-    """With a different number in each row of all batches."""
-    return [b | {"ids": i} for b, i in zip(_rows(SIZES, **make), IDS, strict=True)]
-
-
-PAIR = {"predictions": values, "targets": values}
-TIED = {"predictions": logit, "targets": logit}
-POSITIVE = {"predictions": positive, "targets": positive}
-INTERVAL = {"lower": lambda rng, n: -positive(rng, n), "upper": positive, "targets": values}
-VECTORS = {"predictions": vectors, "targets": vectors}
 ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "Sum": (eqm.Sum(), _rows(SIZES, values=values)),
     "Count": (eqm.Count(), _rows(SIZES, values=values)),
@@ -454,5 +392,26 @@ MORE = {
     "Windowed of a dict",
     "Decayed of PerGroup",
 }
-# Keeps its state on the host, and says so to every transformation.
-APART = {"Collect"}
+# One keeps its state on the host, and says so to every transformation; one is what metrics hold, and
+# has no update of its own.
+APART = {"Collect", "Sums"}
+
+
+def families() -> list[ModuleType]:
+    """The tables `tests/<family>/table.py`."""
+    found = sorted(Path(__file__).parent.glob("*/table.py"))
+    return [importlib.import_module(f".{x.parent.name}.table", __package__) for x in found]
+
+
+def add(tables: Iterable[ModuleType]) -> None:
+    """Adds the rows of other tables, which name what is slow, more or apart as this one does."""
+    for table in tables:
+        own = vars(table)
+        if twice := ROWS.keys() & own["ROWS"].keys():
+            raise ValueError(f"{table.__name__}: rows of another table: {', '.join(sorted(twice))}")
+        ROWS.update(own["ROWS"])
+        for name, known in {"SLOW": SLOW, "MORE": MORE, "APART": APART}.items():
+            known.update(own.get(name, ()))
+
+
+add(families())

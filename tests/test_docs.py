@@ -21,8 +21,6 @@ from typing import NamedTuple
 import pytest
 
 import eqmetrics as eqm
-import eqmetrics.plot
-import eqmetrics.testing
 
 
 ROOT = Path(__file__).parents[1]
@@ -102,9 +100,9 @@ def public() -> dict[str, object]:
     """The contents page of the package, and what its public modules define."""
     assert eqm.__file__ is not None
     names = re.findall(r"\bas (\w+)", Path(eqm.__file__).read_text())
-    found = {f"eqmetrics.{name}": getattr(eqm, name) for name in names}
-    found = {name: x for name, x in found.items() if not inspect.ismodule(x)}
-    for module in (eqmetrics.testing, eqmetrics.plot):
+    every = {f"eqmetrics.{name}": getattr(eqm, name) for name in names}
+    found = {name: x for name, x in every.items() if not inspect.ismodule(x)}
+    for module in filter(inspect.ismodule, every.values()):
         for name, x in vars(module).items():
             if getattr(x, "__module__", "").startswith(module.__name__) and name[0] != "_":
                 found[f"{module.__name__}.{name}"] = x

@@ -17,6 +17,8 @@ import jax
 from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, Bool, Float32, Int32
 
+from .._node import vary_like
+
 
 Level = Literal["rows", "state"]
 
@@ -78,7 +80,8 @@ def register(operation: Any) -> Any:
     name = f"eqmetrics.{type(operation).__name__}.{len(_known)}"
 
     def mark(*operands: Array) -> Any:
-        return operation.placeholder(*operands)
+        # Under `shard_map` a type says over which axes a value varies.
+        return vary_like(operation.placeholder(*operands), operands)
 
     mark.__name__ = mark.__qualname__ = name
     operation.mark = jax.jit(mark)
