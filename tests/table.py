@@ -392,8 +392,8 @@ MORE = {
     "Windowed of a dict",
     "Decayed of PerGroup",
 }
-# One keeps its state on the host, and says so to every transformation; one is what metrics hold, and
-# has no update of its own.
+# One keeps its state on the host, and says so to every transformation; the other is what metrics
+# hold, and has no update of its own.
 APART = {"Collect", "Sums"}
 
 
