@@ -22,6 +22,7 @@ from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._cells import add_rows, add_values, add_weights
+from .._node import vary_like
 from .._reduction.base import MAX
 from .._reduction.pair import add, from_integer, lift, minus, Pair, settled
 from .sum_columns import SideBySide, sum_columns
@@ -102,7 +103,7 @@ def made(operation: Any) -> Any:
     """Gives the operation its mark: a function whose name says in a jaxpr which it is."""
 
     def mark(*operands: Array) -> Any:
-        return operation.typed(*operands)
+        return vary_like(operation.typed(*operands), operands)
 
     operation.name = f"eqmetrics.{type(operation).__name__}.{len(_KNOWN)}"
     mark.__name__ = mark.__qualname__ = operation.name

@@ -11,7 +11,7 @@ from jax.extend.core import Literal
 
 from .._checks import to_array
 from .._field import layout
-from .._node import walk
+from .._node import vary_over, walk
 from .operations import gathering, is_gathering, operation_of
 
 
@@ -122,6 +122,9 @@ def read(v: Any, env: dict[Any, Any]) -> Any:
 
 def bind(eqn: Any, operands: list[Any]) -> list[Any]:
     """The results of one equation."""
+    if eqn.primitive.name in ("pvary", "pcast"):
+        # What was computed together with others may vary over the devices already.
+        return [vary_over(operands[0], eqn.params["axes"])]
     found = eqn.primitive.get_bind_params(eqn.params)
     functions, params = found if isinstance(found, tuple) else ((), found)  # before jax 0.10
     with eqn.ctx.manager:
