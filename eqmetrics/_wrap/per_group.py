@@ -234,9 +234,8 @@ class PerGroup(AbstractExact, AbstractWrapper):
             metric = metric.metric
         if self.worst is not None or not isinstance(metric, AbstractExact):
             return None
-        if metric.exact() is None:
-            return None
-        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(metric))
+        pairs = jax.vmap(_exact)(metric)
+        return None if pairs is None else jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), pairs)
 
     def compute(self) -> Any:
         """The value of the metric, with a leading axis of the groups."""
