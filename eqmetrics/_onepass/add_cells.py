@@ -42,7 +42,8 @@ class AddCells(AbstractOperation):
         if values.dtype == jnp.bool_ and values.shape[0] * pairs.shape[-1] <= _AT_ONCE:
             place = jnp.arange(pairs.shape[-1], dtype=jnp.int32)
             hits = [
-                v[:, None] & (i[:, None] == place) for v, i in zip(values.T, index.T, strict=True)
+                v[:, None] & (i[:, None] == place[None])
+                for v, i in zip(values.T, index.T, strict=True)
             ]
             each = [sum_by_replicate(weights, [hit])[0] for hit in hits]
             new = jnp.moveaxis(pairs, 1, 0)

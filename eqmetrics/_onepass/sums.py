@@ -10,7 +10,7 @@ from jaxtyping import Array, Float32, Int32
 
 from .._checks import describe, nearest
 from .._field import state
-from .._metric import Metric
+from .._metric import AbstractAccumulator
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, from_integer, Pair, to_float
 from .._rows import Rows, trailing
@@ -59,7 +59,7 @@ def plus_invalid(count: Pair, batch: Rows) -> Pair:
 
 
 @final
-class Sums(Metric):
+class Sums(AbstractAccumulator):
     """Named sums over rows, and the count of invalid rows: what a metric holds that is a function
     of sums. Each is as accurate as `math.fsum`.
 

@@ -11,7 +11,7 @@ from jax.extend.core import Literal
 
 from .._checks import to_array
 from .._field import layout
-from .._node import walk
+from .._node import vary_over, walk
 from .operation import gathering, is_gathering, operation_of
 
 
@@ -31,8 +31,18 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
         args = tuple(to_array("values", x) for x in args)
         kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
         if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
-            return _compiled(update, metric, args, kwargs)
+            return _as_plain(update, metric, args, kwargs)
     return update(metric, args, kwargs)
+
+
+def _as_plain(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+    try:
+        return _compiled(update, metric, args, kwargs)
+    except Exception as e:
+        # The caller used no transformation of jax, which has something to say of its frames.
+        notes = [n for n in getattr(e, "__notes__", []) if "JAX has removed its internal" not in n]
+        e.__notes__ = notes
+        raise
 
 
 _kinds: dict[Any, tuple[bool, bool]] = {}
@@ -122,6 +132,9 @@ def read(v: Any, env: dict[Any, Any]) -> Any:
 
 def bind(eqn: Any, operands: list[Any]) -> list[Any]:
     """The results of one equation."""
+    if eqn.primitive.name in ("pvary", "pcast"):
+        # What was computed together with others may vary over the devices already.
+        return [vary_over(operands[0], eqn.params["axes"])]
     found = eqn.primitive.get_bind_params(eqn.params)
     functions, params = found if isinstance(found, tuple) else ((), found)  # before jax 0.10
     with eqn.ctx.manager:
