@@ -7,14 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
 import eqmetrics as eqm
 from eqmetrics._onepass import apart
+from eqmetrics._wrap.bootstrap import _poisson
 
 
 Values = Float[Array, "rows"]
 Mask = Bool[Array, "rows"] | None
+Weights = Float[Array, "rows"] | None
 
 
 class AbstractOfValues(eqm.Metric):
@@ -32,6 +36,12 @@ class RMSE(AbstractOfValues, init=False):
 
     def update(self, values: Values, *, mask: Mask = None) -> Self:
         return self.replace(mean=self.mean.update(jnp.sqrt(values**2 + 1), mask=mask))
+
+
+class Weighs(AbstractOfValues, init=False):
+    def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
+        mean = self.mean.update(jnp.sqrt(values**2 + 1), mask=mask, weights=weights)
+        return self.replace(mean=mean)
 
 
 class Twice(AbstractOfValues, init=False):
@@ -103,7 +113,8 @@ class Table(AbstractOfValues, init=False):
     def update(self, values: Values, *, mask: Mask = None) -> Self:
         scores = jax.nn.softmax(jnp.stack([values, -values, 0 * values], axis=1), axis=1)
         best = jnp.argmax(scores, axis=1)
-        said = jnp.array([0.5, 2.0, 4.0])[best] + jnp.take_along_axis(scores, best[:, None], 1)[:, 0]
+        said = jnp.take_along_axis(scores, best[:, None], 1)[:, 0]
+        said += jnp.array([0.5, 2.0, 4.0])[best]
         return self.replace(mean=self.mean.update(said, mask=mask))
 
 
@@ -168,8 +179,6 @@ def test_a_collection_sums_once():
     assert reductions(more) == one
 
 
-
-
 def test_the_reads_of_a_jaxpr_are_kept_alive():
     # Equal equations are told by the identity of their operands.
     metrics = eqm.MetricDict({str(i): eqm.Average().from_fun(_times(i)) for i in range(30)})
@@ -179,3 +188,123 @@ def test_the_reads_of_a_jaxpr_are_kept_alive():
 
 def _times(i: int):
     return lambda values: values * i
+
+
+def close(left, right):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-12), left, right)
+
+
+def test_an_update_with_no_rows(refused):
+    none, no_group = jnp.zeros(0), jnp.zeros(0, jnp.int32)
+    for metric in (RMSE(), Table(), eqm.Std(), eqm.Max()):
+        for groups in (3, 11):
+            seen = eqm.PerGroup(metric, groups).update(values=X, group=GROUP % groups)
+            close(seen.update(values=none, group=no_group), seen)
+    seen = eqm.Bootstrap(eqm.Std(), 5, key=jax.random.key(0)).update(values=X)
+    close(seen.update(values=none), seen)
+    both = eqm.MetricDict(std=eqm.Std(), most=eqm.Max(), mean=RMSE()).update(values=X)
+    close(both.update(values=none), both)
+    assert refused == []
+
+
+def test_rows_of_several_axes(refused):
+    # A group for each text, values and a mask for each of its tokens.
+    x, group = jnp.asarray(X.reshape(4, 5)), jnp.array([2, 0, 2, 10])
+    mask = jnp.asarray(np.arange(20).reshape(4, 5) % 3 > 0)
+    for metric in (eqm.Average(), eqm.Std(), eqm.Max()):
+        each = eqm.PerGroup(metric, 11)
+        flat = {"values": x.ravel(), "group": jnp.repeat(group, 5)}
+        close(each.update(values=x, group=group).compute(), each.update(**flat).compute())
+        masked = each.update(values=x, group=group, mask=mask).compute()
+        close(masked, each.update(**flat, mask=mask.ravel()).compute())
+    assert refused == []
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_few_groups_and_many_agree(weighted, refused):
+    # Up to eight are summed under a mask each, more by a scatter.
+    group = GROUP % 8
+    extra = {"weights": jnp.arange(20) % 4} if weighted else {}
+    for metric in (eqm.Average(), eqm.Std(), Weighs()):
+        if isinstance(metric, Weighs):
+            extra = {name: w.astype(jnp.float32) for name, w in extra.items()}
+        few, many = (eqm.PerGroup(metric, n).update(values=X, group=group, **extra) for n in (8, 9))
+        close(few.compute(), jax.tree.map(lambda x: x[:8], many.compute()))
+    assert refused == []
+
+
+def test_replicates_are_updates_with_their_weights(refused):
+    key = jax.random.key(3)
+    new = eqm.Bootstrap(Weighs(), 7, key=key, ids=True).update(values=X, ids=jnp.arange(20))
+    weights = _poisson(key, jnp.arange(20), 7)
+    alone = [Weighs().update(X, weights=w).compute() for w in weights]
+    close(jax.vmap(lambda m: m.compute())(new.replicates), jnp.stack(alone))
+    assert refused == []
+
+
+def collection():
+    return eqm.MetricDict(
+        mean=RMSE(),
+        std=eqm.Std(),
+        most=eqm.Max(),
+        groups=eqm.PerGroup(eqm.Average(), 11).from_output("values", group="tag"),
+    )
+
+
+def test_an_explicit_mesh():
+    mesh = jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Explicit,))
+    rows = {"values": jnp.asarray(X), "tag": jnp.asarray(GROUP)}
+    put = lambda x: jax.device_put(x, NamedSharding(mesh, PartitionSpec("rows")))
+    new = jax.jit(lambda m, rows: m.update(**rows))(collection(), jax.tree.map(put, rows))
+    close(new.compute(), collection().update(**rows).compute())
+
+
+def test_a_collection_under_shard_map():
+    mesh = jax.make_mesh((4,), ("rows",), axis_types=(AxisType.Auto,))
+    rows = {"values": jnp.asarray(X), "tag": jnp.asarray(GROUP)}
+    across = jax.shard_map(
+        lambda m, rows: m.update_across("rows", **rows),
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec("rows")),
+        out_specs=PartitionSpec(),
+    )
+    close(jax.jit(across)(collection(), rows).compute(), collection().update(**rows).compute())
+
+
+def test_models_side_by_side():
+    x = jnp.stack([jnp.asarray(X), 2 * X, X + 1])
+    new = jax.vmap(lambda m, x: m.update(values=x, tag=GROUP))(eqm.stack(collection(), 3), x)
+    each = [collection().update(values=one, tag=GROUP).compute() for one in x]
+    close(jax.vmap(lambda m: m.compute())(new), jax.tree.map(lambda *y: jnp.stack(y), *each))
+
+
+def test_a_gradient_through_a_collection():
+    def loss(scale, update):
+        values = update(collection(), scale * X).compute()
+        return values["mean"] + values["std"] + values["most"] + values["groups"][GROUP[0]]
+
+    def by_hand(scale):
+        x = scale * X
+        mine = GROUP == GROUP[0]
+        root = jnp.mean(jnp.sqrt(x**2 + 1))
+        return root + jnp.std(x) + jnp.max(x) + jnp.sum(x * mine) / mine.sum()
+
+    update = lambda m, x: m.update(values=x, tag=GROUP)
+    for way in (update, jax.jit(update)):
+        got = jax.grad(lambda s: loss(s, way))(jnp.float32(1.5))
+        np.testing.assert_allclose(got, jax.grad(by_hand)(jnp.float32(1.5)), rtol=1e-5)
+
+
+def test_an_exported_collection_of_an_open_number_of_rows():
+    metrics = eqm.MetricDict(mean=RMSE(), std=eqm.Std(), most=eqm.Max())
+    leaves, treedef = jax.tree.flatten(metrics)
+
+    def update(leaves, x):
+        return jax.tree.leaves(jax.tree.unflatten(treedef, leaves).update(values=x))
+
+    (rows,) = export.symbolic_shape("rows")
+    given = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), leaves)
+    saved = export.export(jax.jit(update))(given, jax.ShapeDtypeStruct((rows,), jnp.float32))
+    for x in (X, X[:7]):
+        new = jax.tree.unflatten(treedef, saved.call(leaves, jnp.asarray(x)))
+        close(new.compute(), metrics.update(values=x).compute())
