@@ -12,9 +12,10 @@ from ._checks import check_dtypes_of
 from ._field import layout, state
 from ._metric import AbstractCollection, AbstractInvalid, AbstractWrapper
 from ._node import is_metric, walk
+from ._onepass.sums import plus_count, Sums
 from ._readout import AbstractReadout, AbstractStatistic
 from ._reduction import EXACT_SUM
-from ._reduction.pair import add_count, to_float
+from ._reduction.pair import to_float
 
 
 class InvalidDataError(ValueError):
@@ -54,7 +55,7 @@ class Invalid(AbstractInvalid):
         self.pair = jnp.zeros(2, jnp.float32)
 
     def update(self, invalid: Bool[Array, "..."]) -> Self:
-        return self.replace(pair=add_count(self.pair, invalid))
+        return self.replace(pair=plus_count(self.pair, invalid.ravel()))
 
     def compute(self) -> Float32[Array, ""]:
         """The number of rows that were left out."""
@@ -95,7 +96,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
 
     def look_into(metric: Any, where: str, owner: str) -> None:
         # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
-        parts = AbstractInvalid, AbstractStatistic, AbstractWrapper
+        parts = AbstractInvalid, AbstractStatistic, AbstractWrapper, Sums
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         mine = layout(type(metric))
         for name, told in mine.told.items():
@@ -116,7 +117,8 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
                 look(getattr(metric, n), where, cls if isinstance(metric, AbstractReadout) else "")
         else:
             for n in mine.nested:
-                look(getattr(metric, n), f"{where}.{n}", cls)
+                part = getattr(metric, n)
+                look(part, where if isinstance(part, Sums) else f"{where}.{n}", cls)
 
     look(tree, "")
     return list(found.values())

@@ -52,9 +52,7 @@ class CentredMoments(AbstractStatistic):
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self):
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.mean = jnp.zeros((2, 1), jnp.float32)
-        self.products = jnp.zeros((2, 1), jnp.float32)
+        self.weight, self.mean, self.products = SQUARE.empty(1)
         self.ends = jnp.full((2, 1), -jnp.inf, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 

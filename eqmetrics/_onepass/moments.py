@@ -24,15 +24,33 @@ def add_moments(
     XLA's CPU is slow where the last axis is short."""
     weight = weight_column(batch)
     both = [DEVIATE(x, *weight) for x in variables]
-    d, pivots = [x for x, _ in both], [x for _, x in both]
-    d += [d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True)]
-    columns, cells = [x for each in d for x in column(each, batch)], d[0].shape[1:]
-    first: Block = (1, "column" if weight else "rows")
-    blocks = (first, *((math.prod(cells), "column"),) * len(columns))
-    (sums,) = sum_rows(blocks, batch.values.shape[0], False)(*weight, *columns)
-    n, rest = sums[:, 0], sums[:, 1:].reshape(2, len(columns), *cells)
-    exact = any(is_wide(x) for x in variables)
+    d, pivots = [x[0] for x in both], [x[1] for x in both]
+    columns = [*d, *(d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True))]
+    n, sums = _sums(weight, columns, batch)
+    exact, cells = any(is_wide(x) for x in variables), d[0].shape[1:]
+    rest = sums.reshape(2, len(columns), *cells)
     return Joint(*fold_with(products, exact)(*old, n, jnp.stack(pivots), rest))
+
+
+def add_cross_moments(
+    products: AbstractJointMoments, old: Joint, batch: Rows, x: Shaped[Array, "rows variables"]
+) -> Joint:
+    """The same of the columns of one array: of many, a program with a step for each product would
+    take long to compile."""
+    weight = weight_column(batch)
+    d, pivots, _ = DEVIATE(x, *weight)
+    i, j = products.factors(x.shape[1])
+    n, sums = _sums(weight, [d, d[:, i] * d[:, j]], batch)
+    return Joint(*fold_with(products, is_wide(x))(*old, n, pivots, sums))
+
+
+def _sums(weight: list[Array], columns: list[Array], batch: Rows) -> tuple[Pair, Pair]:
+    """The weight of the rows, and the sums of columns of floats."""
+    first: Block = (1, "column" if weight else "rows")
+    blocks = (first, *((math.prod(x.shape[1:]), "column") for x in columns))
+    each = [y for x in columns for y in column(x, batch)]
+    (sums,) = sum_rows(blocks, batch.values.shape[0], False)(*weight, *each)
+    return sums[:, 0], sums[:, 1:]
 
 
 class Fold(AbstractOperation):

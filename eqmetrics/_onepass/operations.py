@@ -365,17 +365,18 @@ ADD_CELLS = made(AddCells())
 
 class Deviate(AbstractOperation):
     """`deviate(x)` or `deviate(x, weights)` gives the deviations of `x`, of shape `(rows, *shape)`,
-    from a pivot near its weighted mean, and the pivot. Rows of weight 0 may hold anything. Those of
-    integers are exact.
+    from a pivot near its weighted mean, the pivot, and the pivot beside each row. Rows of weight 0
+    may hold anything. Those of integers are exact.
 
     The pivot is a constant to `grad`: no value depends on the choice of it.
     """
 
     operands = ("rows",)
-    results = "rows", "state"
+    results = "rows", "state", "rows"
 
     def typed(self, x, *weights):
-        return x.astype(jnp.float32), jnp.sum(x, axis=0, dtype=jnp.float32)
+        x = x.astype(jnp.float32)
+        return x, jnp.sum(x, axis=0), x
 
     def alone(self, *operands):
         return self.together([(self, list(operands))])[0]
@@ -394,7 +395,8 @@ class Deviate(AbstractOperation):
         for _, (x, *_) in many:
             size = math.prod(x.shape[1:])
             pivot = pivots[start : start + size].reshape(x.shape[1:])
-            out.append((minus(x, jnp.broadcast_to(pivot, x.shape)), pivot))
+            beside = jnp.broadcast_to(pivot, x.shape)
+            out.append((minus(x, beside), pivot, beside))
             start += size
         return out
 
@@ -407,12 +409,13 @@ class Deviate(AbstractOperation):
         sums = jnp.zeros((groups.count, size + 1), jnp.float32)
         sums = sums.at[groups.group].add(jnp.concatenate(both, axis=1))
         pivot = _pivot(sums[:, :-1] / sums[:, -1:]).reshape(groups.count, *x.shape[1:])
-        return minus(x, pivot.at[groups.group].get(mode="promise_in_bounds")), pivot
+        beside = pivot.at[groups.group].get(mode="promise_in_bounds")
+        return minus(x, beside), pivot, beside
 
     def by_replicate(self, weights, *operands):
         # Any pivot will do, and one for all leaves the deviations alone.
-        d, pivot = self.alone(*operands)
-        return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape))
+        d, pivot, beside = self.alone(*operands)
+        return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape)), beside
 
 
 def _times(x: Array, *weights: Array) -> Array:
@@ -450,10 +453,9 @@ class MaxRows(AbstractOperation):
     def __init__(self, sign: int, nan: bool):
         self.sign, self.nan = sign, nan
 
-    def keys(self, x: Array) -> Array:
-        """Integers of the same order: XLA's CPU drops NaN from a maximum of some shapes."""
+    def seen(self, x: Array) -> Array:
         x = x if self.sign > 0 else -x
-        return MAX.keys((x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x),))[0]
+        return x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x)
 
     def typed(self, *operands):
         return operands[:1]
@@ -468,14 +470,11 @@ class MaxRows(AbstractOperation):
         for op in {op for op, _ in many}:
             which = [i for i, (each, _) in enumerate(many) if each is op]
             rows = SideBySide([_only(*many[i][1][1:], none=-op.sign * jnp.inf) for i in which])
-            largest = rows.each(
-                lambda x, axis, op=op: jnp.max(op.keys(x), axis=axis, initial=_LOWEST)
-            )
+            largest = rows.each(lambda x, axis, op=op: MAX.of_rows(op.seen(x), axis))
             found.update(zip(which, largest, strict=True))
         olds = [old for _, (old, *_) in many]
-        whole = _joined([old.ravel() for old in olds])
         news = _joined([found[i] for i in range(len(many))])
-        (merged,) = MAX.values((jnp.maximum(MAX.keys((whole,))[0], news),), (whole,))
+        (merged,) = MAX.merge((_joined([old.ravel() for old in olds]),), (news,))
         start, out = 0, []
         for old in olds:
             out.append((merged[start : start + old.size].reshape(old.shape),))
@@ -483,23 +482,13 @@ class MaxRows(AbstractOperation):
         return out
 
     def by_group(self, groups, old, *rows):
-        x = self.keys(_only(*rows, none=-self.sign * jnp.inf))
-        keys = jnp.where(_like(groups.taken, x), x, jnp.int32(_LOWEST))
-        new = MAX.keys((old,))[0].at[groups.group].max(keys)
-        return MAX.values((new,), (old,))
+        x = self.seen(_only(*rows, groups.taken, none=-self.sign * jnp.inf))
+        return MAX.merge((old,), (MAX.of_groups(x, groups.group, groups.count),))
 
     def by_replicate(self, weights, old, *rows):
-        x = self.keys(_only(*rows, none=-self.sign * jnp.inf))
-
-        def one(old: Array, w: Array) -> Array:
-            keys = jnp.where(_like(w > 0, x), x, jnp.int32(_LOWEST))
-            most = jnp.max(keys, axis=0, initial=_LOWEST)
-            return MAX.values((jnp.maximum(MAX.keys((old,))[0], most),), (old,))[0]
-
-        return (jax.vmap(one)(old, weights),)
-
-
-_LOWEST = int(jnp.iinfo(jnp.int32).min)
+        x = self.seen(_only(*rows, none=-self.sign * jnp.inf))
+        most = jax.vmap(lambda w: MAX.of_rows(_only(x, w > 0, none=-jnp.inf)))(weights)
+        return MAX.merge((old,), (most,))
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

@@ -83,9 +83,7 @@ class PairMoments(AbstractStatistic):
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.mean = jnp.zeros((2, 3, *self.outputs), jnp.float32)
-        self.products = jnp.zeros((2, 4, *self.outputs), jnp.float32)
+        self.weight, self.mean, self.products = PAIR.empty(3, self.outputs)
         self.ends = jnp.full((2, 2, *self.outputs), -jnp.inf, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
