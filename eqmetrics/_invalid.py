@@ -10,9 +10,14 @@ from jaxtyping import Array, Bool, Float32
 
 from ._checks import check_dtypes_of
 from ._field import layout, state
-from ._metric import AbstractCollection, AbstractInvalid, AbstractWrapper
+from ._metric import (
+    AbstractAccumulator,
+    AbstractCollection,
+    AbstractInvalid,
+    AbstractWrapper,
+)
 from ._node import is_metric, walk
-from ._onepass.sums import plus_count, Sums
+from ._onepass.sums import plus_count
 from ._readout import AbstractReadout, AbstractStatistic
 from ._reduction import EXACT_SUM
 from ._reduction.pair import to_float
@@ -96,7 +101,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
 
     def look_into(metric: Any, where: str, owner: str) -> None:
         # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
-        parts = AbstractInvalid, AbstractStatistic, AbstractWrapper, Sums
+        parts = AbstractInvalid, AbstractStatistic, AbstractWrapper, AbstractAccumulator
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         mine = layout(type(metric))
         for name, told in mine.told.items():
@@ -117,8 +122,8 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
                 look(getattr(metric, n), where, cls if isinstance(metric, AbstractReadout) else "")
         else:
             for n in mine.nested:
-                part = getattr(metric, n)
-                look(part, where if isinstance(part, Sums) else f"{where}.{n}", cls)
+                own = isinstance(getattr(metric, n), AbstractAccumulator)
+                look(getattr(metric, n), where if own else f"{where}.{n}", cls)
 
     look(tree, "")
     return list(found.values())

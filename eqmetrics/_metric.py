@@ -278,6 +278,10 @@ class AbstractExact(Metric):
         sum."""
 
 
+class AbstractAccumulator(Metric):
+    """What a metric holds to keep sums in: its invalid rows are those of the metric."""
+
+
 class AbstractInvalid(Metric):
     """A metric whose value is a count of invalid rows."""
 

@@ -42,12 +42,12 @@ def test_a_metric_is_immutable_and_a_pytree():
 
 
 def test_replace_converts_floats_and_nothing_else():
-    m = eqm.Average()
-    half = m.replace(total=jnp.ones(2, jnp.bfloat16))
-    assert half.total.dtype == jnp.float32
-    assert m.replace(weight=np.ones(2)).weight.dtype == jnp.float32
-    with pytest.raises(TypeError, match="`weight` is int32.2., expected float32"):
-        m.replace(weight=jnp.ones(2, jnp.int32))
+    m = eqm.Sums(total=2)
+    half = m.replace(pairs=jnp.ones((2, 2), jnp.bfloat16))
+    assert half.pairs.dtype == jnp.float32
+    assert m.replace(invalid=np.ones(2)).invalid.dtype == jnp.float32
+    with pytest.raises(TypeError, match="`invalid` is int32.2., expected float32"):
+        m.replace(invalid=jnp.ones(2, jnp.int32))
     weak = ColumnMean(2).replace(total=jnp.full(2, 0.5) * 1.0)
     assert not jax.typeof(weak.total).weak_type
 

@@ -1,7 +1,7 @@
 """`PerGroup`: the metric on the rows of each group alone."""
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float
 
 import eqmetrics as eqm
 from eqmetrics._route import arguments_of
@@ -420,20 +420,19 @@ def test_a_row_of_several_entries_in_several_groups():
     assert got.tolist() == [2.0, 3.0]
 
 
-class WholeSum(eqm.AbstractRowSum):
+class WholeSum(eqm.Metric):
     """Takes no mask: what it says of its rows is enough for one group a row."""
 
-    total: Float32[Array, "2"] = eqm.state(reduce=eqm.exact_sum)
+    sums: eqm.Sums
 
     def __init__(self):
-        self.total = jnp.zeros(2)
+        self.sums = eqm.Sums(total=())
 
-    @eqm.row_sum
-    def update(self, values: Float[Array, "rows"]) -> eqm.Parts:
-        return {"total": eqm.Part(values)}
+    def update(self, values: Float[Array, "rows"]) -> Self:
+        return self.replace(sums=self.sums.add(eqm.rows(values), total=values))
 
     def compute(self) -> Float[Array, ""]:
-        return self.total.sum()
+        return self.sums.read("total")
 
 
 def test_what_several_groups_need():

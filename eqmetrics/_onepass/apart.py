@@ -16,7 +16,7 @@ from jax.extend.core import Literal
 from jaxtyping import Array, Float32
 
 from .levels import leading, of_rows
-from .operations import AbstractOperation, gathering, Groups, operation_of
+from .operation import AbstractOperation, gathering, Groups, operation_of
 from .together import bind, read
 
 
@@ -30,12 +30,12 @@ def update_groups(
     """`update(metric, outputs)` of a stack of metrics, each with the rows of its own group."""
     rows = groups.group.shape[0]
 
-    def ask(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
-        times = _times(operation, operands, rows)
+    def do(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
+        times = _multiple(operation, operands, rows)
         group, taken = (_repeated(x, times) for x in (groups.group, groups.taken))
-        return operation.by_group(Groups(group, taken, groups.count), *operands)
+        return operation.by_group(Groups(group, taken, groups.num_groups), *operands)
 
-    return _apart(update, stack, outputs, rows, ask)
+    return _apart(update, stack, outputs, rows, do)
 
 
 def update_replicates(
@@ -47,14 +47,14 @@ def update_replicates(
     """`update(metric, outputs)` of a stack of metrics, each with these weights of the rows."""
     rows = weights.shape[1]
 
-    def ask(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
-        times = _times(operation, operands, rows)
+    def do(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
+        times = _multiple(operation, operands, rows)
         return operation.by_replicate(_repeated(weights.T, times).T, *operands)
 
-    return _apart(update, stack, outputs, rows, ask)
+    return _apart(update, stack, outputs, rows, do)
 
 
-def _times(operation: AbstractOperation, operands: list[Array], rows: int) -> int:
+def _multiple(operation: AbstractOperation, operands: list[Array], rows: int) -> int:
     """How many rows each row has become."""
     of_rows = [x.shape[0] for i, x in enumerate(operands) if operation.level(i) == "rows"]
     count = of_rows[0] if of_rows else getattr(operation, "rows", rows)
@@ -65,16 +65,14 @@ def _repeated(x: Array, times: int) -> Array:
     return x if times == 1 else jnp.repeat(x, times, axis=0, total_repeat_length=len(x) * times)
 
 
-_Ask = Callable[[AbstractOperation, list[Array]], tuple[Array, ...]]
+_Do = Callable[[AbstractOperation, list[Array]], tuple[Array, ...]]
 
 
-def _apart(
-    update: Callable[[Any, Any], Any], stack: Any, outputs: Any, rows: int, ask: _Ask
-) -> Any:
+def _apart(update: Callable[[Any, Any], Any], stack: Any, outputs: Any, rows: int, do: _Do) -> Any:
     arrays, treedef = jax.tree.flatten(stack)
     given, static = eqx.partition(outputs, lambda x: isinstance(x, jax.Array))
     inputs, inputs_treedef = jax.tree.flatten(given)
-    made: list[Any] = []
+    built: list[Any] = []
 
     def flat(arrays, inputs):
         metric = jax.tree.unflatten(treedef, arrays)
@@ -82,7 +80,7 @@ def _apart(
         with gathering():
             new = update(metric, whole)
         out, out_treedef = jax.tree.flatten(new)
-        made[:] = [out_treedef]
+        built[:] = [out_treedef]
         return out
 
     one = [jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for x in arrays]
@@ -90,38 +88,37 @@ def _apart(
     states = dict.fromkeys(closed.jaxpr.invars[: len(arrays)])
     env = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
     env.update(zip(closed.jaxpr.invars, [*arrays, *inputs], strict=True))
-    # What is of the rows, or of the batch and mixes them; all else is the same for all of these.
+    # Of the state, of the rows, or of the batch, which mixes rows; what has no level is the same
+    # for all states.
     levels = dict.fromkeys(states, "state")
     for v in closed.jaxpr.invars[len(arrays) :]:
         levels[v] = "rows" if leading(v.aval.shape, rows) is not None else "batch"
-    _evaluate(closed.jaxpr, env, levels, rows, ask)
+    _evaluate(closed.jaxpr, env, levels, rows, do)
     out = []
     for v, old in zip(closed.jaxpr.outvars, arrays, strict=True):
         level = None if isinstance(v, Literal) else levels.get(v)
         if level in ("rows", "batch"):
-            raise NotASum(f"a state of shape {v.aval.shape} is read from the rows themselves")
+            raise NotASum(f"a state of shape {old.shape[1:]} is read from the rows themselves")
         x = read(v, env)
         out.append(x if level == "state" else jnp.broadcast_to(x, old.shape))
-    return jax.tree.unflatten(made[0], out)
+    return jax.tree.unflatten(built[0], out)
 
 
 def _level(v: Any, levels: dict[Any, str]) -> str | None:
     return None if isinstance(v, Literal) else levels.get(v)
 
 
-def _evaluate(
-    jaxpr: Any, env: dict[Any, Any], levels: dict[Any, str], rows: int, ask: _Ask
-) -> None:
+def _evaluate(jaxpr: Any, env: dict[Any, Any], levels: dict[Any, str], rows: int, do: _Do) -> None:
     for eqn in jaxpr.eqns:
         own = [_level(v, levels) for v in eqn.invars]
         operands = [read(v, env) for v in eqn.invars]
         operation = operation_of(eqn)
         if operation is not None:
-            results, level = _asked(operation, own, operands, ask, env, levels)
+            results, found = _done(operation, own, operands, do, env, levels)
         elif "state" in own:
             if "rows" in own or "batch" in own:
                 raise NotASum(f"`{eqn.primitive.name}` of rows and of the state")
-            results, level = _mapped(eqn, own, operands), ["state"] * len(eqn.outvars)
+            results, found = _mapped(eqn, own, operands), ["state"] * len(eqn.outvars)
         else:
             results = bind(eqn, operands)
             if "batch" in own:
@@ -130,15 +127,15 @@ def _evaluate(
                 kind = "rows" if _of_rows(eqn, own, rows) else "batch"
             else:
                 kind = None
-            level = [kind] * len(eqn.outvars)
-        for v, x, l in zip(eqn.outvars, results, level, strict=True):
+            found = [kind] * len(eqn.outvars)
+        for v, x, level in zip(eqn.outvars, results, found, strict=True):
             env[v] = x
-            if l is not None:
-                levels[v] = l
+            if level is not None:
+                levels[v] = level
 
 
-def _asked(
-    operation: AbstractOperation, own: list, operands: list, ask: _Ask, env: Any, levels: Any
+def _done(
+    operation: AbstractOperation, own: list, operands: list, do: _Do, env: Any, levels: Any
 ) -> tuple[Any, list[str]]:
     stack = next(x.shape[0] for v, x in env.items() if levels.get(v) == "state")
     for i, level in enumerate(own):
@@ -148,7 +145,7 @@ def _asked(
             raise NotASum("rows in the place of a state")
         elif operation.level(i) == "rows" and level in ("state", "batch"):
             raise NotASum("what a row adds depends on the state or on other rows")
-    return ask(operation, operands), list(operation.results)
+    return do(operation, operands), list(operation.results)
 
 
 def _mapped(eqn: Any, own: list, operands: list) -> list[Any]:

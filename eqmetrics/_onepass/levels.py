@@ -2,24 +2,27 @@
 
 A jaxpr says it. A value is of the rows if its first axes are theirs, and each entry depends on its
 own row alone. What mixes rows (a batch mean, a sort, a sum) is of the batch. An `update` whose new
-state takes from the batch what operations alone may take from it (`operations.py`) sees each row by
+state takes from the batch what operations alone may take from it (`operation.py`) sees each row by
 itself, and then all groups can be updated in one pass.
 """
-
 
 from typing import Any
 
 
 _ELEMENTWISE = frozenset(
-    """abs acos acosh add and asin asinh atan atan2 atanh bessel_i0e bessel_i1e bitcast_convert_type cbrt ceil
-    clamp convert_element_type copy cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt igamma
-    igammac integer_pow is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or
-    population_count pow real reduce_precision rem round rsqrt select_n shift_left
-    shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
-    reshard pvary pcast random_unwrap""".split()
+    """
+    abs acos acosh add and asin asinh atan atan2 atanh bessel_i0e bessel_i1e bitcast_convert_type
+    cbrt ceil clamp convert_element_type copy cos cosh digamma div eq erf erf_inv erfc exp exp2
+    expm1 floor ge gt igamma igammac integer_pow is_finite le lgamma log log1p logistic lt max min
+    mul ne neg nextafter not or pcast population_count pow pvary random_unwrap real
+    reduce_precision rem reshard round rsqrt select_n shift_left shift_right_arithmetic
+    shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
+    """.split()
 )
-_ALONG_AXES = frozenset("reduce_sum reduce_max reduce_min reduce_prod reduce_and reduce_or argmax argmin".split())
-_ALONG_AXIS = frozenset("cumsum cumprod cummax cummin cumlogsumexp".split())
+_ALONG_AXES = frozenset(
+    "argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum".split()
+)
+_ALONG_AXIS = frozenset("cumlogsumexp cummax cummin cumprod cumsum".split())
 
 
 def leading(shape: tuple[Any, ...], rows: int) -> int | None:
@@ -59,16 +62,20 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
         return all(a >= lead for a in params["dimensions"])
     if name in ("reshape", "expand_dims"):
         # Row-major: the rows stay the first axes, one or several.
-        return params.get("dimensions") is None and leading(eqn.outvars[0].aval.shape, rows) is not None
+        return (
+            params.get("dimensions") is None
+            and leading(eqn.outvars[0].aval.shape, rows) is not None
+        )
     if name in ("concatenate", "split"):
-        axis = params.get("dimension", params.get("axis"))
-        return axis >= lead
+        return params["dimension" if name == "concatenate" else "axis"] >= lead
     if name == "stack":
         return params["axis"] >= lead
     if name == "slice":
         strides = params["strides"] or (1,) * len(first)
         return all(
-            params["start_indices"][i] == 0 and params["limit_indices"][i] == first[i] and strides[i] == 1
+            params["start_indices"][i] == 0
+            and params["limit_indices"][i] == first[i]
+            and strides[i] == 1
             for i in range(lead)
         )
     if name == "pad":
@@ -78,17 +85,18 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
     if name == "rev":
         return all(a >= lead for a in params["dimensions"])
     if name == "dot_general":
-        (left, right), (left_batch, right_batch) = params["dimension_numbers"]
-        both = all(given)
-        if both:
-            return all(left_batch[i] == i == right_batch[i] for i in range(min(lead, len(left_batch)))) and len(
-                left_batch
-            ) >= lead
+        (left, _), (left_batch, right_batch) = params["dimension_numbers"]
+        if all(given):
+            own = tuple(range(lead))
+            return tuple(left_batch[:lead]) == own == tuple(right_batch[:lead])
         return given[0] and not left_batch and all(a >= lead for a in left)
     if name == "gather":
         numbers = params["dimension_numbers"]
         if given[0]:
-            batched = numbers.operand_batching_dims[:lead], numbers.start_indices_batching_dims[:lead]
+            batched = (
+                numbers.operand_batching_dims[:lead],
+                numbers.start_indices_batching_dims[:lead],
+            )
             own = tuple(range(lead))
             return given[1] and batched == (own, own) and not set(numbers.offset_dims) & set(own)
         # From a table, at places that each row says.

@@ -13,15 +13,17 @@ from jaxtyping import Array, Float32, Shaped
 from .._aggregate.joint import AbstractJointMoments, Joint
 from .._reduction.pair import add, Halves, is_wide, lift, multiply, Pair
 from .._rows import Rows
-from .operations import AbstractOperation, Block, DEVIATE, made, max_rows, sum_rows
+from .operation import AbstractOperation, register
+from .operations import Block, DEVIATE, max_rows, sum_rows
+from .sum_columns import joined
 from .sums import column, weight_column
 
 
 def add_moments(
     products: AbstractJointMoments, old: Joint, batch: Rows, *variables: Shaped[Array, "rows ..."]
 ) -> Joint:
-    """The moments with the rows of a batch. Each variable has shape `(rows, *columns)`: apart, since
-    XLA's CPU is slow where the last axis is short."""
+    """The moments with the rows of a batch. Each variable has shape `(rows, *columns)`: apart,
+    since XLA's CPU is slow where the last axis is short."""
     weight = weight_column(batch)
     both = [DEVIATE(x, *weight) for x in variables]
     d, pivots = [x[0] for x in both], [x[1] for x in both]
@@ -54,9 +56,9 @@ def _sums(weight: list[Array], columns: list[Array], batch: Rows) -> tuple[Pair,
 
 
 class Fold(AbstractOperation):
-    """`fold(weight, mean, products, n, pivot, sums)`: moments, and the sums of a batch about a pivot,
-    as the moments of both. Merged as in Chan, Golub and LeVeque, "Updating formulae and a pairwise
-    algorithm for computing sample variances", 1979."""
+    """`fold(weight, mean, products, n, pivot, sums)`: moments, and the sums of a batch about a
+    pivot, as the moments of both. Merged as in Chan, Golub and LeVeque, "Updating formulae and a
+    pairwise algorithm for computing sample variances", 1979."""
 
     operands = ("state",)
     results = "state", "state", "state"
@@ -64,7 +66,7 @@ class Fold(AbstractOperation):
     def __init__(self, products: AbstractJointMoments, exact: bool):
         self.products, self.exact = products, exact
 
-    def typed(self, *operands):
+    def placeholder(self, *operands):
         return operands[:3]
 
     def alone(self, *operands):
@@ -124,11 +126,13 @@ class Fold(AbstractOperation):
         out, v, p = [], 0, 0
         for k, (_, (_, old_mean, old_products, *_rest)) in enumerate(many):
             x, y = old_mean[0].size, old_products[0].size
-            out.append((
-                total.at(k, k + 1).packed()[:, 0],
-                moved.at(v, v + x).packed().reshape(old_mean.shape),
-                products.at(p, p + y).packed().reshape(old_products.shape),
-            ))
+            out.append(
+                (
+                    total.at(k, k + 1).packed()[:, 0],
+                    moved.at(v, v + x).packed().reshape(old_mean.shape),
+                    products.at(p, p + y).packed().reshape(old_products.shape),
+                )
+            )
             v, p = v + x, p + y
         return out
 
@@ -151,8 +155,7 @@ def _about_means(
 
 
 def _cells(arrays: list[Array], lead: int) -> Array:
-    flat = [x.reshape(*x.shape[:lead], -1) for x in arrays]
-    return flat[0] if len(flat) == 1 else jnp.concatenate(flat, axis=-1)
+    return joined([x.reshape(*x.shape[:lead], -1) for x in arrays])
 
 
 def _at(x: Array, places: Any) -> Array:
@@ -164,7 +167,7 @@ def _at(x: Array, places: Any) -> Array:
 
 @ft.cache
 def fold_with(products: AbstractJointMoments, exact: bool) -> Fold:
-    return made(Fold(products, exact))
+    return register(Fold(products, exact))
 
 
 def ends_of_rows(

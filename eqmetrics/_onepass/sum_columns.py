@@ -20,6 +20,7 @@ from .._reduction.pair import (
     _sum,
     add,
     from_integer,
+    lift,
     Pair,
     renormalise,
 )
@@ -29,6 +30,23 @@ from .._reduction.pair import (
 _NARROW = 32
 # So many blocks of rows are added at a time: 32 and more take XLA's CPU 2 to 8 times as long.
 _BLOCKS = 16
+
+
+def as_column(x: Shaped[Array, "rows"], like: Array) -> Array:
+    """Of shape `(rows, 1, ...)`, with as many axes as the other."""
+    return x.reshape(x.shape + (1,) * (like.ndim - 1))
+
+
+def as_pairs(x: Array) -> Pair:
+    """Numbers of any kind as pairs."""
+    if jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4:
+        return from_integer(x)
+    return lift(x.astype(jnp.float32))
+
+
+def joined(arrays: Sequence[Array]) -> Array:
+    """Side by side along the last axis."""
+    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, axis=-1)
 
 
 class SideBySide:

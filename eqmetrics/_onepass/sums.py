@@ -10,11 +10,12 @@ from jaxtyping import Array, Bool, Float32, Int32
 
 from .._checks import describe, nearest
 from .._field import state
-from .._metric import Metric
+from .._metric import AbstractAccumulator
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, from_integer, Pair, to_float
 from .._rows import Rows, trailing
 from .operations import ADD_CELLS, Block, sum_rows
+from .sum_columns import as_column
 
 
 _LEAST = 2.0**-126  # the smallest float of all its bits
@@ -26,13 +27,13 @@ def weight_column(batch: Rows) -> list[Array]:
     return [] if weight is None else [weight]
 
 
-def column(x: Array, batch: Rows) -> list[Array]:
+def column(x: Any, batch: Rows) -> list[Array]:
     """What each row adds, of shape `(rows, ...)`: 0 outside of the mask, and times its weight. Two
     arrays where a float doesn't hold it."""
-    mask = None if batch.mask is None else _as_column(batch.mask, x)
+    mask = None if batch.mask is None else as_column(batch.mask, x)
     if batch.weights is None:
         return [x if mask is None else jnp.where(mask, x, jnp.zeros_like(x))]
-    weights = _as_column(batch.weights, x)
+    weights = as_column(batch.weights, x)
     if x.dtype == jnp.bool_:
         return [jnp.where(x if mask is None else x & mask, weights, 0)]
     low = None
@@ -48,10 +49,6 @@ def column(x: Array, batch: Rows) -> list[Array]:
     return products if mask is None else [jnp.where(mask, p, 0) for p in products]
 
 
-def _as_column(x: Array, like: Array) -> Array:
-    return x.reshape(x.shape + (1,) * (like.ndim - 1))
-
-
 def plus_count(count: Pair, hits: Bool[Array, "rows"]) -> Pair:
     """A count, and the rows that are true."""
     (new,) = sum_rows(((1, "column"),), hits.shape[0], True)(count[:, None], hits)
@@ -64,7 +61,7 @@ def plus_invalid(count: Pair, batch: Rows) -> Pair:
 
 
 @final
-class Sums(Metric):
+class Sums(AbstractAccumulator):
     """Named sums over rows, and the count of invalid rows: what a metric holds that is a function
     of sums. Each is as accurate as `math.fsum`.
 
@@ -110,7 +107,8 @@ class Sums(Metric):
         blocks: list[Block] = []
         columns: list[list[Array]] = []
         for name, shape in self.shapes:
-            width, x = math.prod(shape), what.get(name)
+            width = math.prod(shape)
+            x = what.get(name)
             if isinstance(x, int) and shape == ():
                 columns.append(weight_column(batch))
                 blocks.append((1, "column" if columns[-1] else "rows"))
@@ -118,7 +116,7 @@ class Sums(Metric):
             blocks.append((width, "nothing" if x is None else "column"))
             columns.append([])
             if x is not None:
-                if x.shape != (count, *shape):
+                if jnp.shape(x) != (count, *shape):
                     raise TypeError(
                         f"`Sums.add`: `{name}` is {describe(x)}, expected {(count, *shape)}: what "
                         "each of the rows adds."
@@ -137,9 +135,9 @@ class Sums(Metric):
     def add_at(
         self, batch: Rows, name: str, index: Int32[Array, "rows places"], values: Any
     ) -> Self:
-        """Adds the values of each row, of shape `(rows, places)`, to the entries of one sum that the
-        index says, in range, times the weight of the row. An index counts the entries of the sum
-        as if it were flat."""
+        """Adds the values of each row, of shape `(rows, places)`, to the entries of one sum that
+        the index says, in range, times the weight of the row. An index counts the entries of the
+        sum as if it were flat."""
         self._check_names((name,))
         start = 0
         for known, shape in self.shapes:
@@ -191,7 +189,9 @@ class Sums(Metric):
         return found[0] if len(found) == 1 else found
 
     def update(self) -> Self:
-        raise TypeError("A metric holds `Sums`, and its `update` adds to them: `self.sums.add(...)`.")
+        raise TypeError(
+            "A metric holds `Sums`, and its `update` adds to them: `self.sums.add(...)`."
+        )
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """All sums by name."""

@@ -1,5 +1,5 @@
 """One pass over the rows for a whole collection: the operations that its members ask for are done
-at once (`operations.py`)."""
+at once (`operation.py`)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,8 @@ from jax.extend.core import Literal
 
 from .._checks import to_array
 from .._field import layout
-from .._node import walk
-from .operations import gathering, is_gathering, operation_of
+from .._node import vary_over, walk
+from .operation import gathering, is_gathering, operation_of
 
 
 _Update = Callable[[Any, Any, Any], Any]
@@ -31,8 +31,18 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
         args = tuple(to_array("values", x) for x in args)
         kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
         if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
-            return _compiled(update, metric, args, kwargs)
+            return _as_plain(update, metric, args, kwargs)
     return update(metric, args, kwargs)
+
+
+def _as_plain(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+    try:
+        return _compiled(update, metric, args, kwargs)
+    except Exception as e:
+        # The caller used no transformation of jax, which has something to say of its frames.
+        notes = [n for n in getattr(e, "__notes__", []) if "JAX has removed its internal" not in n]
+        e.__notes__ = notes
+        raise
 
 
 _kinds: dict[Any, tuple[bool, bool]] = {}
@@ -61,7 +71,7 @@ def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     """`update(metric, args, kwargs)`, which must be traced, with its operations done together."""
     dynamic, static = eqx.partition((metric, args, kwargs), _is_array)
     leaves, treedef = jax.tree.flatten(dynamic)
-    made: list[Any] = []
+    built: list[Any] = []
 
     def flat(*leaves):
         inputs = eqx.combine(jax.tree.unflatten(treedef, leaves), static)
@@ -69,12 +79,12 @@ def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
             new = update(*inputs)
         arrays, rest = eqx.partition(new, _is_array)
         out, out_treedef = jax.tree.flatten(arrays)
-        made[:] = [out_treedef, rest]
+        built[:] = [out_treedef, rest]
         return out
 
     closed = jax.make_jaxpr(flat)(*leaves)
     out = evaluate(closed.jaxpr, closed.consts, leaves)
-    return eqx.combine(jax.tree.unflatten(made[0], out), made[1])
+    return eqx.combine(jax.tree.unflatten(built[0], out), built[1])
 
 
 def _compile(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
@@ -98,17 +108,17 @@ def evaluate(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
     known: dict[Any, Any] = {}
     eqns = jaxpr.eqns
     while eqns:
-        later, blocked, asked = [], set(), {}
+        later, blocked, waiting = [], set(), {}
         for eqn in eqns:
             if any(not isinstance(v, Literal) and v in blocked for v in eqn.invars):
                 later.append(eqn)
                 blocked.update(eqn.outvars)
             elif (operation := operation_of(eqn)) is not None:
-                asked.setdefault(type(operation), []).append((operation, eqn))
+                waiting.setdefault(type(operation), []).append((operation, eqn))
                 blocked.update(eqn.outvars)
             else:
                 env.update(zip(eqn.outvars, _results(eqn, env, known), strict=True))
-        for kind, each in asked.items():
+        for kind, each in waiting.items():
             operands = [(op, [read(v, env) for v in eqn.invars]) for op, eqn in each]
             for (_, eqn), results in zip(each, kind.together(operands), strict=True):
                 env.update(zip(eqn.outvars, results, strict=True))
@@ -122,6 +132,9 @@ def read(v: Any, env: dict[Any, Any]) -> Any:
 
 def bind(eqn: Any, operands: list[Any]) -> list[Any]:
     """The results of one equation."""
+    if eqn.primitive.name in ("pvary", "pcast"):
+        # What was computed together with others may vary over the devices already.
+        return [vary_over(operands[0], eqn.params["axes"])]
     found = eqn.primitive.get_bind_params(eqn.params)
     functions, params = found if isinstance(found, tuple) else ((), found)  # before jax 0.10
     with eqn.ctx.manager:

@@ -39,7 +39,7 @@ def pack(high: Array, low: Array) -> Pair:
 
 
 def _stacked(high: Array, low: Array) -> Pair:
-    """A selection, since XLA's CPU compiles all that leads to the parts of a stack once for each."""
+    """A selection: XLA's CPU compiles all that leads to the parts of a stack once for each."""
     shape = (2, *high.shape)
     first = lax.broadcasted_iota(jnp.int32, shape, 0) == 0
     return jnp.where(first, jnp.broadcast_to(high, shape), jnp.broadcast_to(low, shape))

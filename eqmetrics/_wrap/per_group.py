@@ -8,11 +8,12 @@ from jaxtyping import Array, Bool, Float32, Int32, Integer
 
 from .._checks import describe
 from .._custom_types import Input
-from .._field import stacked, state
+from .._field import layout, stacked, state
 from .._metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
-from .._node import rebuild
+from .._node import rebuild, walk
 from .._onepass.apart import NotASum, update_groups
 from .._onepass.operations import Groups
+from .._onepass.sums import Sums
 from .._ordered import dicts, keep_order
 from .._reduce import reduce_one, stack
 from .._reduction import EXACT_SUM
@@ -102,7 +103,17 @@ def _by_rows(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]
     try:
         return update_groups(update_of, metric, masked, groups)
     except NotASum:
+        _needs_mask(metric)
         return _by_masks(metric, group, taken, outputs)
+
+
+def _needs_mask(metric: Metric) -> None:
+    needs("PerGroup", metric, "mask", "gives each group its rows by a mask")
+
+
+def _holds_only_sums(metric: Metric) -> bool:
+    nodes = (node for _, node, _ in walk(metric) if layout(type(node)).arrays)
+    return all(isinstance(node, Sums) for node in nodes)
 
 
 @fused
@@ -172,7 +183,9 @@ class PerGroup(AbstractExact, AbstractWrapper):
             raise ValueError(f"worst={worst!r}: expected 'min' or 'max', or None.")
         of_fixed_size("PerGroup", metric)
         taken_by("PerGroup", metric, "group")
-        needs("PerGroup", metric, "mask", "gives each group its rows by a mask")
+        for leaf in leaves(metric):
+            if not _holds_only_sums(leaf):
+                _needs_mask(leaf)
         self.num_groups = num_groups
         self.worst = worst
         self.metric = stack(metric, num_groups)
@@ -221,9 +234,8 @@ class PerGroup(AbstractExact, AbstractWrapper):
             metric = metric.metric
         if self.worst is not None or not isinstance(metric, AbstractExact):
             return None
-        if metric.exact() is None:
-            return None
-        return jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), jax.vmap(_exact)(metric))
+        pairs = jax.vmap(_exact)(metric)
+        return None if pairs is None else jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), pairs)
 
     def compute(self) -> Any:
         """The value of the metric, with a leading axis of the groups."""

@@ -1,0 +1,81 @@
+import math
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float32
+
+from .._reduction.pair import minus, settled
+from .operation import AbstractOperation, register
+from .sum_columns import as_column, joined, SideBySide
+
+
+class Deviate(AbstractOperation):
+    """`deviate(x)` or `deviate(x, weights)` gives the deviations of `x`, of shape `(rows, *shape)`,
+    from a pivot near its weighted mean, the pivot, and the pivot beside each row. Rows of weight 0
+    may hold anything. Those of integers are exact.
+
+    The pivot is a constant to `grad`: no value depends on the choice of it.
+    """
+
+    operands = ("rows",)
+    results = "rows", "state", "rows"
+
+    def placeholder(self, *operands):
+        x = operands[0].astype(jnp.float32)
+        return x, jnp.sum(x, axis=0), x
+
+    def alone(self, *operands):
+        return self.together([(self, list(operands))])[0]
+
+    @classmethod
+    def together(cls, many):
+        whole = SideBySide([_weighted(*operands) for _, operands in many])
+        totals = whole.each(lambda x, axis: jnp.sum(x, axis=axis))
+        weights = {id(w): w for _, (_, *each) in many for w in each}
+        counts = {key: jnp.sum(w, dtype=jnp.float32) for key, w in weights.items()}
+        means = [
+            total / (counts[id(each[0])] if each else jnp.float32(max(x.shape[0], 1)))
+            for (_, (x, *each)), total in zip(many, totals, strict=True)
+        ]
+        pivots, start, out = _pivot(joined(means)), 0, []
+        for _, (x, *_) in many:
+            size = math.prod(x.shape[1:])
+            pivot = pivots[start : start + size].reshape(x.shape[1:])
+            beside = jnp.broadcast_to(pivot, x.shape)
+            out.append((minus(x, beside), pivot, beside))
+            start += size
+        return out
+
+    def by_group(self, groups, *operands):
+        x, *weights = operands
+        rows, size = x.shape[0], math.prod(x.shape[1:])
+        w = groups.taken.astype(jnp.float32)
+        for each in weights:
+            w = jnp.where(groups.taken, each.astype(jnp.float32), 0)
+        both = [_weighted(x, w).reshape(rows, size), w[:, None]]
+        sums = jnp.zeros((groups.num_groups, size + 1), jnp.float32)
+        sums = sums.at[groups.group].add(jnp.concatenate(both, axis=1))
+        pivot = _pivot(sums[:, :-1] / sums[:, -1:]).reshape(groups.num_groups, *x.shape[1:])
+        beside = pivot.at[groups.group].get(mode="promise_in_bounds")
+        return minus(x, beside), pivot, beside
+
+    def by_replicate(self, weights, *operands):
+        # Any pivot will do, and one for all leaves the deviations alone.
+        d, pivot, beside = self.alone(*operands)
+        return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape)), beside
+
+
+def _weighted(x: Array, *weights: Array) -> Array:
+    x = x.astype(jnp.float32)
+    for each in weights:
+        w = as_column(each, x)
+        x = jnp.where(w > 0, x * w.astype(jnp.float32), 0)
+    return x
+
+
+def _pivot(mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
+    """A mean of few digits: what is left of values near it has few, too."""
+    return lax.stop_gradient(settled(jnp.where(jnp.isfinite(mean), mean, 0)))
+
+
+DEVIATE = register(Deviate())

@@ -1,0 +1,76 @@
+import functools as ft
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from .._reduction.base import MAX
+from .operation import AbstractOperation, register
+from .sum_columns import as_column, joined, SideBySide
+
+
+class MaxRows(AbstractOperation):
+    """`max_rows(sign, nan)(old, x)` or `(old, x, mask)`: the largest of the old values and of those
+    of the rows, times a sign. `x` has shape `(rows, *shape)`, `old` has `shape`; -inf is none.
+
+    **Arguments:**
+
+    - `sign`: 1, or -1 for the largest of the opposites.
+    - `nan`: whether NaN is larger than any number, or isn't there.
+    """
+
+    operands = "state", "rows"
+    results = ("state",)
+
+    def __init__(self, sign: int, nan: bool):
+        self.sign, self.nan = sign, nan
+
+    def compared(self, x: Array) -> Array:
+        x = x if self.sign > 0 else -x
+        return x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x)
+
+    def placeholder(self, *operands):
+        return operands[:1]
+
+    def alone(self, *operands):
+        return self.together([(self, list(operands))])[0]
+
+    @classmethod
+    def together(cls, many):
+        # What is joined is the rows as they are; what becomes of them is one step for all.
+        found: dict[int, Array] = {}
+        for op in {op for op, _ in many}:
+            which = [i for i, (each, _) in enumerate(many) if each is op]
+            rows = SideBySide([_only(*many[i][1][1:], none=-op.sign * jnp.inf) for i in which])
+            largest = rows.each(lambda x, axis, op=op: MAX.of_rows(op.compared(x), axis))
+            found.update(zip(which, largest, strict=True))
+        olds = [old for _, (old, *_) in many]
+        news = joined([found[i] for i in range(len(many))])
+        (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
+        start, out = 0, []
+        for old in olds:
+            out.append((merged[start : start + old.size].reshape(old.shape),))
+            start += old.size
+        return out
+
+    def by_group(self, groups, *operands):
+        old, *rows = operands
+        x = self.compared(_only(*rows, groups.taken, none=-self.sign * jnp.inf))
+        return MAX.merge((old,), (MAX.of_groups(x, groups.group, groups.num_groups),))
+
+    def by_replicate(self, weights, *operands):
+        old, *rows = operands
+        x = self.compared(_only(*rows, none=-self.sign * jnp.inf))
+        most = jax.vmap(lambda w: MAX.of_rows(_only(x, w > 0, none=-jnp.inf)))(weights)
+        return MAX.merge((old,), (most,))
+
+
+def _only(x: Array, *masks: Array, none: float) -> Array:
+    for mask in masks:
+        x = jnp.where(as_column(mask, x), x, none)
+    return x
+
+
+@ft.cache
+def max_rows(sign: int, nan: bool) -> MaxRows:
+    return register(MaxRows(sign, nan))

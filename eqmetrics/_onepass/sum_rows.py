@@ -1,0 +1,96 @@
+import functools as ft
+from typing import Any, Literal
+
+import jax.numpy as jnp
+
+from .._reduction.pair import add, from_integer, Pair
+from .operation import AbstractOperation, register
+from .sum_apart import sum_by_group, sum_by_replicate
+from .sum_columns import joined, sum_columns
+
+
+Block = tuple[int, Literal["column", "rows", "nothing"]]
+
+
+class SumRows(AbstractOperation):
+    """`sum_rows(blocks, rows, onto)(*onto, *columns)`: what the rows add to pairs of shape
+    `(2, cells)`, or to those that it is given.
+
+    A column has shape `(rows, *shape)` and adds to as many cells as its shape has entries. Booleans
+    count, integers are added exactly, floats are compensated; a row that doesn't take part says 0.
+
+    **Arguments:**
+
+    - `blocks`: of each block of cells how many there are, and what adds to it: a `"column"`,
+        `"rows"` (each row adds 1), or `"nothing"`.
+    - `rows`: how many rows there are.
+    - `onto`: whether there are pairs that they are added to.
+    """
+
+    results = ("state",)
+
+    def __init__(self, blocks: tuple[Block, ...], rows: int, onto: bool):
+        self.blocks, self.rows, self.onto = blocks, rows, onto
+        self.operands = ("state", "rows") if onto else ("rows",)
+        self.cells = sum(width for width, _ in blocks)
+
+    def placeholder(self, *operands):
+        return operands[:1] if self.onto else (jnp.zeros((2, self.cells), jnp.float32),)
+
+    def columns(self, operands: Any) -> Any:
+        return operands[1:] if self.onto else operands
+
+    def spread(self, sums: Any, count: Any) -> Pair:
+        """The sums of the columns, and of the others; of shape `(*stack, 2, cells)`. `count` gives
+        the number of rows as a pair of shape `(*stack, 2, 1)`."""
+        found, each, like = iter(sums), [], count()
+        for width, what in self.blocks:
+            if what == "column":
+                each.append(next(found))
+            else:
+                each.append(like if what == "rows" else jnp.zeros((*like.shape[:-1], width)))
+        return each[0] if len(each) == 1 else jnp.concatenate(each, axis=-1)
+
+    def alone(self, *operands):
+        return self.together([(self, list(operands))])[0]
+
+    @classmethod
+    def together(cls, many):
+        columns = {id(x): x for op, operands in many for x in op.columns(operands)}
+        sums = dict(zip(columns, sum_columns(list(columns.values())), strict=True))
+        news = [
+            op.spread(
+                [sums[id(x)] for x in op.columns(operands)],
+                lambda op=op: from_integer(jnp.asarray(op.rows, jnp.int32))[:, None],
+            )
+            for op, operands in many
+        ]
+        onto = [i for i, (op, _) in enumerate(many) if op.onto]
+        if onto:
+            olds = [many[i][1][0] for i in onto]
+            whole, start = add(joined(olds), joined([news[i] for i in onto])), 0
+            for i, old in zip(onto, olds, strict=True):
+                news[i] = whole[:, start : start + old.shape[1]]
+                start += old.shape[1]
+        return [(new,) for new in news]
+
+    def _plus(self, operands: Any, new: Pair) -> tuple[Pair]:
+        if not self.onto:
+            return (new,)
+        both = (jnp.moveaxis(x, 1, 0) for x in (operands[0], new))
+        return (jnp.moveaxis(add(*both), 0, 1),)
+
+    def by_group(self, groups, *operands):
+        sums = sum_by_group(groups, list(self.columns(operands)))
+        count = lambda: sum_by_group(groups, [jnp.ones(groups.group.shape, bool)])[0]
+        return self._plus(operands, self.spread(sums, count))
+
+    def by_replicate(self, weights, *operands):
+        sums = sum_by_replicate(weights, list(self.columns(operands)))
+        count = lambda: sum_by_replicate(weights, [jnp.ones(weights.shape[1:], bool)])[0]
+        return self._plus(operands, self.spread(sums, count))
+
+
+@ft.cache
+def sum_rows(blocks: tuple[Block, ...], rows: int, onto: bool) -> SumRows:
+    return register(SumRows(blocks, rows, onto))
