@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._onepass.moments import add_cross_moments, ends_of_rows
+from .._onepass.moments import add_cross_moments
 from .._onepass.sums import plus_invalid
 from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
@@ -73,8 +73,7 @@ class CrossMoments(AbstractStatistic):
         """`values` has shape `(*rows, size)`; `mask` and `weights` have that of the rows."""
         batch = rows(values, mask, weights, (self.size,))
         old = Joint(self.weight, self.mean, self.products)
-        new = add_cross_moments(CROSS, old, batch, batch.values)
-        ends = ends_of_rows(self.ends[:, None], batch, batch.values)[:, 0]
+        new, ends = add_cross_moments(CROSS, old, self.ends, batch, batch.values)
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def matrix(self) -> Float32[Array, "size size"]:

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._onepass.moments import add_moments, ends_of_rows
+from .._onepass.moments import add_moments
 from .._onepass.sums import plus_invalid
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
@@ -61,8 +61,7 @@ class CentredMoments(AbstractStatistic):
     ) -> Self:
         batch = rows(values, mask, weights)
         old = Joint(self.weight, self.mean, self.products)
-        new = add_moments(SQUARE, old, batch, batch.values)
-        ends = ends_of_rows(self.ends, batch, batch.values)
+        new, ends = add_moments(SQUARE, old, self.ends, batch, batch.values)
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def compute(self) -> Float32[Array, "3"]:

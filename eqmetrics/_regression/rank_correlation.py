@@ -68,7 +68,8 @@ def _kinds(x: Array, mask: Array) -> Array:
 def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
     weights = scaled(weights, mask)
     both = [_midranks(x, weights, mask) for x in (p, t)]
-    joint = add_moments(_BOTH, _BOTH.empty(2), Rows(both[0], mask, weights, None), *both)
+    batch, none = Rows(both[0], mask, weights, None), jnp.full((2, 2), -jnp.inf)
+    joint, _ = add_moments(_BOTH, _BOTH.empty(2), none, batch, *both)
     left, right, products = to_float(joint.products)
     value = correlation(products, left, right, to_float(joint.weight))
     return value, (_kinds(p, mask) < 2) | (_kinds(t, mask) < 2)
