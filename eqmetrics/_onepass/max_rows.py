@@ -25,10 +25,9 @@ class MaxRows(AbstractOperation):
     def __init__(self, sign: int, nan: bool):
         self.sign, self.nan = sign, nan
 
-    def keys(self, x: Array) -> Array:
-        """Integers of the same order: XLA's CPU drops NaN from a maximum of some shapes."""
+    def compared(self, x: Array) -> Array:
         x = x if self.sign > 0 else -x
-        return MAX.keys((x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x),))[0]
+        return x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x)
 
     def placeholder(self, *operands):
         return operands[:1]
@@ -43,14 +42,11 @@ class MaxRows(AbstractOperation):
         for op in {op for op, _ in many}:
             which = [i for i, (each, _) in enumerate(many) if each is op]
             rows = SideBySide([_only(*many[i][1][1:], none=-op.sign * jnp.inf) for i in which])
-            largest = rows.each(
-                lambda x, axis, op=op: jnp.max(op.keys(x), axis=axis, initial=_LOWEST)
-            )
+            largest = rows.each(lambda x, axis, op=op: MAX.of_rows(op.compared(x), axis))
             found.update(zip(which, largest, strict=True))
         olds = [old for _, (old, *_) in many]
-        whole = joined([old.ravel() for old in olds])
         news = joined([found[i] for i in range(len(many))])
-        (merged,) = MAX.values((jnp.maximum(MAX.keys((whole,))[0], news),), (whole,))
+        (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
         start, out = 0, []
         for old in olds:
             out.append((merged[start : start + old.size].reshape(old.shape),))
@@ -59,24 +55,14 @@ class MaxRows(AbstractOperation):
 
     def by_group(self, groups, *operands):
         old, *rows = operands
-        x = self.keys(_only(*rows, none=-self.sign * jnp.inf))
-        keys = jnp.where(as_column(groups.taken, x), x, jnp.int32(_LOWEST))
-        new = MAX.keys((old,))[0].at[groups.group].max(keys)
-        return MAX.values((new,), (old,))
+        x = self.compared(_only(*rows, groups.taken, none=-self.sign * jnp.inf))
+        return MAX.merge((old,), (MAX.of_groups(x, groups.group, groups.num_groups),))
 
     def by_replicate(self, weights, *operands):
         old, *rows = operands
-        x = self.keys(_only(*rows, none=-self.sign * jnp.inf))
-
-        def one(old: Array, w: Array) -> Array:
-            keys = jnp.where(as_column(w > 0, x), x, jnp.int32(_LOWEST))
-            most = jnp.max(keys, axis=0, initial=_LOWEST)
-            return MAX.values((jnp.maximum(MAX.keys((old,))[0], most),), (old,))[0]
-
-        return (jax.vmap(one)(old, weights),)
-
-
-_LOWEST = int(jnp.iinfo(jnp.int32).min)
+        x = self.compared(_only(*rows, none=-self.sign * jnp.inf))
+        most = jax.vmap(lambda w: MAX.of_rows(_only(x, w > 0, none=-jnp.inf)))(weights)
+        return MAX.merge((old,), (most,))
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:
