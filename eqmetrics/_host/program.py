@@ -16,10 +16,9 @@ from jax.errors import (
 )
 from jax.sharding import Mesh
 
-from .._checks import check_shapes_of
 from .._invalid import invalid_counts
 from .._metric import AbstractCollection, AbstractExact
-from .._node import is_metric, walk
+from .._node import is_metric
 from .._ordered import dicts, keep_order
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
@@ -61,7 +60,6 @@ def _collects(tree: Any) -> bool:
 def _readout(metric: Any, place: int, names: tuple[str, ...] = ()) -> Any:
     metric = _inner(metric)
     if isinstance(metric, AbstractCollection):
-        check_shapes_of(metric, "compute", walk)  # members may be made of a statistic's arrays
         members = metric.members().items()
         return keep_order({name: _readout(m, place, (*names, name)) for name, m in members})
     if _collects(metric):
