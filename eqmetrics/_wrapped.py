@@ -7,8 +7,10 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, cast, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from ._axes import automatic
@@ -84,15 +86,19 @@ def wrap(
 
     @automatic
     @ft.wraps(fn)
-    def method(self, /, *args, **kwargs):
+    def run(self, /, *args, **kwargs):
         checked = made.get(type(self))
         if checked is None:  # built at the first call: annotations may name later classes
             checked = made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
+        if around is None:
+            return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+        with around(self):
+            return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+
+    @ft.wraps(fn)
+    def method(self, /, *args, **kwargs):
         try:
-            if around is None:
-                return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
-            with around(self):
-                return finish(self, checked(self, args, kwargs, verify), (args, kwargs))
+            return run(self, *args, **kwargs)
         except Exception as e:
             leave_out_ours(e)
             raise
@@ -135,6 +141,9 @@ def nan_where_left_out(metric: Node, value: Any) -> Any:
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
 
     def hidden(x):
+        if not eqx.is_array_like(x):  # a word
+            return x
+        x = x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x))
         x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
         return jnp.where(bad, jnp.nan, x)
 
