@@ -116,6 +116,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             elif counted:
                 look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
+            check_dtypes_of(metric, "compute", walk)  # members are made of the arrays of others
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):
             for n in mine.nested:

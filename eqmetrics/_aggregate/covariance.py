@@ -173,5 +173,5 @@ class Correlation(AbstractReadout):
         matrix, count = self.statistic.matrix(), to_float(self.statistic.weight)
         squares = jnp.diagonal(matrix)
         values = correlation(matrix, squares[:, None], squares[None, :], count)
-        constant = is_constant(self.statistic.ends, squares / count)
+        constant = is_constant(self.statistic.ends, over(squares, count))
         return undefined_as(values, constant[:, None] | constant[None, :], self.undefined)

@@ -35,8 +35,9 @@ def add_moments(
     columns = [*d, *(d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True))]
     n, sums = _sums(weight, columns, batch)
     sums = sums.reshape(2, len(columns), *pivots.shape[1:])
-    own = ends_of_rows(jnp.full_like(ends, -jnp.inf), batch, *variables[: ends.shape[1]])
-    told = own if not wide else ends_of_rows(jnp.full_like(ends, -jnp.inf), batch, *d[: own.shape[1]])
+    none = jnp.full_like(ends, -jnp.inf)
+    own = ends_of_rows(none, batch, *variables[: ends.shape[1]])
+    told = ends_of_rows(none, batch, *d[: own.shape[1]]) if wide else own
     found = _of_constants(products, told, wide, pivots, sums)
     return Joint(*fold_with(products, wide)(*old, n, *found)), jnp.maximum(ends, own)
 

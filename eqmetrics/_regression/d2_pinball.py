@@ -50,8 +50,9 @@ class OneSidedErrors(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real and of one shape."""
-        batch, both = paired(predictions, targets, mask, weights)
-        p, t = jax.lax.stop_gradient(both)  # a sketch has no gradient: not one of half a quotient
+        # A sketch has no gradient: not one of half a quotient.
+        predictions, targets = jax.lax.stop_gradient((predictions, targets))
+        batch, (p, t) = paired(predictions, targets, mask, weights)
         finite = jnp.isfinite(p) & jnp.isfinite(t)
         # The sketch counts what is invalid.
         batch = batch.only(finite)._replace(invalid=None)
