@@ -69,7 +69,11 @@ from ._classification.precision_recall import Precision as Precision, Recall as 
 from ._classification.precision_recall_curve import (
     PrecisionRecallCurve as PrecisionRecallCurve,
 )
-from ._classification.probability_losses import ProbabilityLosses as ProbabilityLosses
+from ._classification.probability_losses import (
+    BrierLosses as BrierLosses,
+    LogLosses as LogLosses,
+    ProbabilityLosses as ProbabilityLosses,
+)
 from ._classification.proper_scores import Brier as Brier, LogLoss as LogLoss
 from ._classification.relative_scores import (
     D2Brier as D2Brier,

@@ -135,6 +135,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.ProbabilityLosses(eqm.Multilabel(5)),
         _rows(SIZES, logits=logits, labels=some),
     ),
+    "LogLosses": (eqm.LogLosses(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
+    "BrierLosses": (eqm.BrierLosses(eqm.Multilabel(5)), _rows(SIZES, logits=logits, labels=some)),
     "LogLoss": (eqm.LogLoss(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
     "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
     "NormalizedEntropy": (

@@ -1,12 +1,14 @@
-"""`ProbabilityLosses`: log losses and squared errors in float64."""
+"""`ProbabilityLosses`, and its parts `LogLosses` and `BrierLosses`: log losses and squared
+errors in float64."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 from scipy.special import log_expit, log_softmax
 
 import eqmetrics as eqm
+from eqmetrics._reduction.pair import to_float
 
 from .oracle import few, floats, fold, spread
 from .scores import kept, scored
@@ -31,6 +33,31 @@ def test_binary_losses_of_logits(way):
         np.testing.assert_allclose(got["weight"], [w.sum()], rtol=1e-6)
 
     check()
+
+
+@pytest.mark.parametrize("task", [eqm.Binary(), eqm.Multiclass(3), eqm.Multilabel(3)])
+@few
+@given(seed=st.integers(0, 2**16), weighted=st.booleans())
+def test_a_part_is_that_of_the_whole(task, seed, weighted):
+    rng = np.random.default_rng(seed)
+    shape = (9,) if isinstance(task, eqm.Binary) else (9, 3)
+    yes = rng.integers(0, 2, shape)
+    batch = {
+        "logits": rng.normal(size=shape).astype(np.float32),
+        "labels": rng.integers(0, 3, 9) if isinstance(task, eqm.Multiclass) else yes,
+        "mask": rng.random(9) < 0.8,
+    }
+    if weighted:
+        batch["weights"] = rng.random(9).astype(np.float32)
+    whole = eqm.ProbabilityLosses(task).update(**batch).update(**batch)
+    for part in (eqm.LogLosses(task), eqm.BrierLosses(task)):
+        part = part.update(**batch).update(**batch)
+        for name, x in type(part).read(whole).exact().items():
+            np.testing.assert_array_equal(x, whole.exact()[name])
+            # Two programs may round the losses of the rows apart.
+            np.testing.assert_allclose(part.compute()[name], to_float(x), rtol=1e-6)
+            if name == "weight":
+                np.testing.assert_array_equal(part.exact()[name], x)
 
 
 @few

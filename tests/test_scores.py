@@ -86,6 +86,8 @@ STATISTICS = {
     "CalibrationBins",
     "ConfidenceHistogram",
     "ProbabilityLosses",
+    "LogLosses",
+    "BrierLosses",
     "ScoreBuffer",
     "ScoreHistogram",
 }

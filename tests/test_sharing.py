@@ -27,6 +27,13 @@ MAKERS = {
     "renamed": lambda: eqm.F1(TASK).from_output(logits="others"),
     "report": lambda: eqm.ClassificationReport(TASK),
 }
+OF_PROBABILITIES = {
+    "log_loss": lambda: eqm.LogLoss(TASK),
+    "brier": lambda: eqm.Brier(TASK),
+    "entropy": lambda: eqm.NormalizedEntropy(TASK),
+    "d2": lambda: eqm.D2Brier(TASK),
+}
+EVERY = MAKERS | OF_PROBABILITIES
 update = jax.jit(lambda m, b: m.update(**b))
 over_devices = jax.jit(lambda m, b: jax.vmap(lambda b: m.update(**b))(b).reduce())
 
@@ -60,9 +67,9 @@ def restored(metrics, empty):
 @pytest.mark.parametrize("seed", range(6))
 def test_sharing_cannot_be_observed(seed):
     rng = np.random.default_rng(seed)
-    names = rng.choice(list(MAKERS), rng.integers(2, 7), replace=False)
+    names = rng.choice(list(EVERY), rng.integers(2, 7), replace=False)
     names = [*names, "renamed"] if "renamed" not in names else list(names)
-    shared = eqm.MetricDict({name: MAKERS[name]() for name in names})
+    shared = eqm.MetricDict({name: EVERY[name]() for name in names})
     own = apart(shared)
     assert len(own.states) == len(names) >= len(shared.states)
     first, second, stacked = batch(rng, 9), batch(rng, 9), batch(rng, 4, 9)
@@ -105,6 +112,17 @@ def test_ten_readouts_keep_one_statistic():
         b.pop("others")
         shared = step(shared, b)
     assert len(traces) == 1
+
+
+def test_a_loss_alone_keeps_no_more_than_it_reads():
+    def states(*names):
+        return eqm.MetricDict({name: OF_PROBABILITIES[name]() for name in names}).states
+
+    assert [type(s) for s in states("log_loss")] == [eqm.LogLosses]
+    assert sum(x.size for x in jax.tree.leaves(states("log_loss"))) == 6
+    assert [type(s) for s in states("log_loss", "brier")] == [eqm.LogLosses, eqm.BrierLosses]
+    assert [type(s) for s in states("log_loss", "entropy")] == [eqm.ProbabilityLosses]
+    assert [type(s) for s in states(*OF_PROBABILITIES)] == [eqm.ProbabilityLosses]
 
 
 def test_other_configuration_does_not_share():

@@ -31,6 +31,8 @@ SUMS = {
     "ScoreHistogram",
     "ScoreBuffer",
     "ProbabilityLosses",
+    "LogLosses",
+    "BrierLosses",
     "CalibrationBins",
     "ConfidenceHistogram",
     "ReliabilityDiagram",

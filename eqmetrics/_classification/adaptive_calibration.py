@@ -1,34 +1,24 @@
-from typing import final, Self
+from typing import final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float32, Int32
 
 from .._cells import cumulated
-from .._custom_types import Input, Labels, Mask, Weights
-from .._field import state
-from .._metric import AbstractExact
 from .._quotient import over
-from .._readout import AbstractReadout, AbstractStatistic
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, Pair, to_float
-from .._task import AbstractTask, Multiclass, Multilabel
-from .calibration_bins import sums_of
+from .._readout import AbstractReadout
+from .._reduction.pair import add, fused, to_float
+from .._task import AbstractTask, Multiclass
+from .calibration_bins import AbstractConfidenceSums
 from .calibration_error import averaged, check_norm, Norm, norm_of
-from .inputs import Inputs
 from .proper_scores import check_label_average, LabelAverage
 from .score_cells import bit_index, keys_of
 
 
-def _cell_of(p: Array, cells: int) -> Array:
-    # softmax may round to more than 1
-    return bit_index(keys_of(jnp.clip(p, 0, 1)), False, cells)
-
-
 @final
-class ConfidenceHistogram(AbstractStatistic, AbstractExact):
+class ConfidenceHistogram(AbstractConfidenceSums):
     r"""The weight of the rows whose confidence lies in each of many cells, their confidences and
     how many of them were right: the statistic of [`eqmetrics.AdaptiveCalibrationError`][].
 
@@ -54,12 +44,7 @@ class ConfidenceHistogram(AbstractStatistic, AbstractExact):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     resolution: int = eqx.field(static=True)
-    per_class: bool = eqx.field(static=True)
-    # Pairs of weight, confidence and right rows.
-    cells: Float32[Array, "2 3 problems cells"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
 
     def __init__(
         self, task: AbstractTask, *, resolution: int | None = None, per_class: bool = False
@@ -73,36 +58,12 @@ class ConfidenceHistogram(AbstractStatistic, AbstractExact):
         if not isinstance(resolution, int) or not 9 <= resolution <= 20:
             raise ValueError(f"resolution={resolution!r}: expected a whole number from 9 to 20.")
         self.resolution = resolution
-        self.cells = jnp.zeros((2, 3, task.classes if self.apart else 1, 2**resolution))
-        self.invalid = jnp.zeros(2)
+        self.sums = self.empty_sums(2**resolution)
 
-    @property
-    def apart(self) -> bool:
-        """Whether labels or classes have cells of their own."""
-        return self.per_class or isinstance(self.task, Multilabel)
-
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
-        and `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
-        static = dict(task=self.task, per_class=self.per_class, index_of=_cell_of)
-        return self.replace(**sums_of(self.cells, self.invalid, inputs, **static))
-
-    def exact(self) -> dict[str, Pair]:
-        names = "weight", "confidence", "right"
-        return {name: self.cells[:, i] for i, name in enumerate(names)}
-
-    def compute(self) -> dict[str, Float32[Array, "problems cells"]]:
-        """Sums over the rows of each cell: `weight`, `confidence` and `right`."""
-        return {name: to_float(x) for name, x in self.exact().items()}
+    @staticmethod
+    def cell_of(p: Float32[Array, "rows problems"], cells: int) -> Int32[Array, "rows problems"]:
+        # softmax may round to more than 1
+        return bit_index(keys_of(jnp.clip(p, 0, 1)), False, cells)
 
 
 def _at(total: Array, sums: Array, wanted: Array) -> Array:
@@ -197,7 +158,7 @@ class AdaptiveCalibrationError(AbstractReadout):
         """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
         `(classes,)` per class."""
         edges = jnp.asarray(np.arange(self.bins + 1) / self.bins, jnp.float32)
-        gaps, total = _gaps(self.statistic.cells, edges)
+        gaps, total = _gaps(self.statistic.sums.pair("cells"), edges)
         shares = jnp.full_like(gaps, 1 / self.bins)
         values = norm_of(jnp.abs(gaps), shares, self.norm)
         apart = self.task if self.statistic.apart else None

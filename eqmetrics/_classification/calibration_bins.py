@@ -1,21 +1,17 @@
-import functools as ft
-from collections.abc import Callable
+import abc
 from typing import final, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float, Float32, Int32
 
-from .._cells import add_weights
 from .._custom_types import Input, Labels, Mask, Weights
-from .._field import state
 from .._metric import AbstractExact
+from .._onepass.sums import Sums
 from .._readout import AbstractStatistic
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, Pair, to_float
-from .._rows import weighted_sum
+from .._reduction.pair import Pair, to_float
 from .._task import AbstractTask, Multiclass, Multilabel
 from .decision import best
 from .inputs import Inputs
@@ -47,38 +43,66 @@ def bin_of(p: Float32[Array, "..."], bins: int) -> Array:
 _DENSE = 2**24
 
 
-@ft.partial(fused, static_argnames=("task", "per_class", "index_of"))
-def sums_of(
-    cells: Float32[Array, "2 3 problems bins"],
-    invalid: Array,
-    inputs: Inputs,
-    task: AbstractTask,
-    per_class: bool,
-    index_of: Callable[[Array, int], Array],
-) -> dict[str, Array]:
-    """The sums of weight, confidence and right rows by bin, and the count of invalid rows."""
-    s = scores_of(task, inputs)
-    p, right, taken = confidences(s, per_class)
-    (count, problems), bins = p.shape, cells.shape[-1]
-    index = index_of(p, bins)
-    three = jnp.stack([jnp.ones_like(p), p, right.astype(jnp.float32)], axis=1)
-    three = jnp.where(taken[:, None], three, 0)
-    # Of a size that `jax.export` leaves open, the form that asks nothing of it.
-    if not isinstance(count, int) or count * problems * bins <= _DENSE:
-        inside = index[..., None] == jnp.arange(bins, dtype=jnp.int32)[None, None, :]
-        each = jnp.where(inside[:, None], three[..., None], 0)
-        cells = add(cells, weighted_sum(each, s.batch.mask, s.batch.weights))
-    else:
-        w = s.batch.weights
-        three = three if w is None else three * w[:, None, None]
+class AbstractConfidenceSums(AbstractStatistic, AbstractExact):
+    """The sums of weight, confidence and right rows over cells of confidence. A subclass says
+    which, in `cell_of`."""
+
+    task: AbstractTask = eqx.field(static=True)
+    per_class: bool = eqx.field(static=True)
+    sums: Sums  # `cells`: of weight, confidence and right rows, of each problem
+
+    @property
+    def apart(self) -> bool:
+        """Whether labels or classes have cells of their own."""
+        return self.per_class or isinstance(self.task, Multilabel)
+
+    def empty_sums(self, cells: int) -> Sums:
+        problems = self.task.classes if self.apart else 1
+        return Sums(self.task.valid, cells=(3, problems, cells))
+
+    @staticmethod
+    @abc.abstractmethod
+    def cell_of(p: Float32[Array, "rows problems"], cells: int) -> Int32[Array, "rows problems"]:
+        """The cell of each confidence."""
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
+        and `weights` have the shape of the rows."""
+        s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
+        p, right, taken = confidences(s, self.per_class)
+        (count, problems), cells = p.shape, self.sums.pair("cells").shape[-1]
+        index = self.cell_of(p, cells)
+        three = jnp.stack([jnp.ones_like(p), p, right.astype(jnp.float32)], axis=1)
+        three = jnp.where(taken[:, None], three, 0)
+        # Of a size that `jax.export` leaves open, the form that asks nothing of it.
+        if not isinstance(count, int) or count * problems * cells <= _DENSE:
+            inside = index[..., None] == jnp.arange(cells, dtype=jnp.int32)[None, None, :]
+            each = jnp.where(inside[:, None], three[..., None], 0)
+            return self.replace(sums=self.sums.add(s.batch, cells=each))
         kinds = jnp.arange(3 * problems, dtype=jnp.int32).reshape(1, 3, problems)
-        flat = (kinds * bins + index[:, None]).ravel()
-        cells = add_weights(cells.reshape(2, -1), flat, three.ravel()).reshape(cells.shape)
-    return {"cells": cells, "invalid": s.batch.left_out(invalid)}
+        flat, said = kinds * cells + index[:, None], (count, 3 * problems)
+        sums = self.sums.add_at(s.batch, "cells", flat.reshape(said), three.reshape(said))
+        return self.replace(sums=sums)
+
+    def exact(self) -> dict[str, Pair]:
+        names, cells = ("weight", "confidence", "right"), self.sums.pair("cells")
+        return {name: cells[:, i] for i, name in enumerate(names)}
+
+    def compute(self) -> dict[str, Float32[Array, "problems cells"]]:
+        """Sums over the rows of each bin or cell: `weight`, `confidence` and `right`."""
+        return {name: to_float(x) for name, x in self.exact().items()}
 
 
 @final
-class CalibrationBins(AbstractStatistic, AbstractExact):
+class CalibrationBins(AbstractConfidenceSums):
     r"""The weight of the rows whose confidence lies in each of some bins, their confidences and
     how many of them were right: the statistic that [`eqmetrics.CalibrationError`][] and
     [`eqmetrics.ReliabilityDiagram`][] share.
@@ -107,12 +131,7 @@ class CalibrationBins(AbstractStatistic, AbstractExact):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     bins: int = eqx.field(static=True)
-    per_class: bool = eqx.field(static=True)
-    # Pairs of weight, confidence and right rows.
-    cells: Float32[Array, "2 3 problems {self.bins}"] = state(reduce=EXACT_SUM)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
 
     def __init__(self, task: AbstractTask, *, bins: int = 15, per_class: bool = False):
         if not isinstance(bins, int) or bins < 1:
@@ -122,41 +141,8 @@ class CalibrationBins(AbstractStatistic, AbstractExact):
         self.task = task
         self.bins = bins
         self.per_class = per_class
-        self.cells = jnp.zeros((2, 3, task.classes if self.apart else 1, bins))
-        self.invalid = jnp.zeros(2)
+        self.sums = self.empty_sums(bins)
 
-    @property
-    def apart(self) -> bool:
-        """Whether labels or classes have bins of their own."""
-        return self.per_class or isinstance(self.task, Multilabel)
-
-    def update(
-        self,
-        *,
-        labels: Labels,
-        logits: Float[Input, "..."] | None = None,
-        probabilities: Float[Input, "..."] | None = None,
-        mask: Mask = None,
-        weights: Weights = None,
-    ) -> Self:
-        """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
-        and `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
-        return self.replace(
-            **sums_of(
-                self.cells,
-                self.invalid,
-                inputs,
-                task=self.task,
-                per_class=self.per_class,
-                index_of=bin_of,
-            )
-        )
-
-    def exact(self) -> dict[str, Pair]:
-        names = "weight", "confidence", "right"
-        return {name: self.cells[:, i] for i, name in enumerate(names)}
-
-    def compute(self) -> dict[str, Float32[Array, "problems {self.bins}"]]:
-        """Sums over the rows of each bin: `weight`, `confidence` and `right`."""
-        return {name: to_float(x) for name, x in self.exact().items()}
+    @staticmethod
+    def cell_of(p: Float32[Array, "rows problems"], cells: int) -> Int32[Array, "rows problems"]:
+        return bin_of(p, cells)

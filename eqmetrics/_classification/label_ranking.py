@@ -1,6 +1,4 @@
 import abc
-import functools as ft
-from collections.abc import Callable
 from typing import final, Self
 
 import equinox as eqx
@@ -8,11 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
 from .._custom_types import Input, Labels, Mask, Weights
-from .._field import state
 from .._metric import Metric
+from .._onepass.sums import Sums
 from .._quotient import over
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, to_float
 from .._rows import undefined_as
 from .._task import Multilabel
 from .inputs import Inputs
@@ -43,35 +39,17 @@ def _loss(x: Array, yes: Array, no: Array) -> Float32[Array, "rows"]:
     return jnp.sum(_count(wrong), axis=-1) / jnp.maximum(pairs, 1)
 
 
-@ft.partial(fused, static_argnames=("task", "of_row"))
-def _updated(
-    sums: Array, invalid: Array, inputs: Inputs, task: Multilabel, of_row: Callable[..., Array]
-) -> dict[str, Array]:
-    s = scores_of(task, inputs)
-    values = of_row(s.scores, s.labels & s.taken, ~s.labels & s.taken)
-    batch = s.batch._replace(values=values)
-    both = jnp.stack([batch.total(), batch.weight()], axis=-1)
-    return {"sums": add(sums, both), "invalid": batch.left_out(invalid)}
-
-
-def _mean(sums: Array, undefined: float | None) -> Float32[Array, ""]:
-    total, weight = to_float(sums)
-    return undefined_as(over(total, weight), weight == 0, undefined)
-
-
 class AbstractLabelRanking(Metric):
     """The mean over the rows of a score of their ranking. A subclass says which, in `of_row`."""
 
     task: Multilabel = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of (values, weight)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.task.valid}")
+    sums: Sums
 
     def __init__(self, task: Multilabel, *, undefined: float | None = None):
         self.task = task
         self.undefined = undefined
-        self.sums = jnp.zeros((2, 2))
-        self.invalid = jnp.zeros(2)
+        self.sums = Sums(task.valid, total=(), weight=())
 
     def update(
         self,
@@ -84,13 +62,13 @@ class AbstractLabelRanking(Metric):
     ) -> Self:
         """Takes exactly one of `logits` and `probabilities`, of the shape of `labels`. `mask` and
         `weights` have the shape of the rows."""
-        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
-        return self.replace(
-            **_updated(self.sums, self.invalid, inputs, task=self.task, of_row=type(self).of_row)
-        )
+        s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
+        values = self.of_row(s.scores, s.labels & s.taken, ~s.labels & s.taken)
+        return self.replace(sums=self.sums.add(s.batch, total=values, weight=1))
 
     def compute(self) -> Float32[Array, ""]:
-        return _mean(self.sums, self.undefined)
+        total, weight = self.sums.read("total", "weight")
+        return undefined_as(over(total, weight), weight == 0, self.undefined)
 
     @staticmethod
     @abc.abstractmethod

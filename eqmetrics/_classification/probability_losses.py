@@ -1,4 +1,4 @@
-from typing import final, Self
+from typing import ClassVar, final, Self
 
 import equinox as eqx
 import jax
@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Float32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric import AbstractExact
 from .._onepass.sums import Sums
-from .._readout import AbstractStatistic
+from .._readout import AbstractPartialStatistic, AbstractStatistic
 from .._reduction.pair import Pair
 from .._task import AbstractTask, Multiclass
 from .inputs import Inputs
@@ -39,28 +39,10 @@ def _of_one(s: Scores, yes: Bool[Array, "rows classes"]) -> tuple[Array, Array]:
     return log_loss, jnp.sum(jnp.where(yes, 1 - p, p) ** 2, axis=-1, keepdims=True)
 
 
-@final
-class ProbabilityLosses(AbstractStatistic, AbstractExact):
-    """The log loss and the squared error of probabilities, and how often each class occurs: the
-    statistic that [`eqmetrics.LogLoss`][], [`eqmetrics.Brier`][] and the scores relative to them
-    share.
+class AbstractLosses(AbstractStatistic, AbstractExact):
+    """Sums over the rows of what probabilities cost. A subclass names them."""
 
-    **Arguments:**
-
-    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-
-    State: 8 floats and 2 a class; 8 a label if the task is multilabel, and 2 for the invalid
-    rows. Undefined when: never; empty sums are 0.
-
-    !!! example
-
-        ```python
-        import eqmetrics as eqm, jax.numpy as jnp
-        losses = eqm.ProbabilityLosses(eqm.Binary())
-        sums = losses(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
-        assert sums["squared_error"] == 0.25 and sums["weight"] == 2
-        ```
-    """
+    names: eqx.AbstractClassVar[tuple[str, ...]]
 
     task: AbstractTask = eqx.field(static=True)
     sums: Sums
@@ -68,8 +50,8 @@ class ProbabilityLosses(AbstractStatistic, AbstractExact):
     def __init__(self, task: AbstractTask):
         self.task = task
         problems = 1 if isinstance(task, Multiclass) else task.classes
-        shapes = dict.fromkeys(("log_loss", "squared_error", "weight"), problems)
-        self.sums = Sums(task.valid, positives=task.classes, **shapes)
+        shapes = {n: task.classes if n == "positives" else problems for n in self.names}
+        self.sums = Sums(task.valid, **shapes)
 
     def update(
         self,
@@ -89,20 +71,106 @@ class ProbabilityLosses(AbstractStatistic, AbstractExact):
         else:
             losses, every = _of_each(s), taken
         log_loss, squared_error = (jnp.where(every, loss, 0) for loss in losses)
-        sums = self.sums.add(
-            s.batch,
-            log_loss=log_loss,
-            squared_error=squared_error,
-            weight=every,
-            positives=yes & taken,
-        )
-        return self.replace(sums=sums)
+        columns = {
+            "log_loss": log_loss,
+            "squared_error": squared_error,
+            "positives": yes & taken,
+            "weight": every,
+        }
+        return self.replace(sums=self.sums.add(s.batch, **{n: columns[n] for n in self.names}))
 
     def exact(self) -> dict[str, Pair]:
-        names = "log_loss", "squared_error", "positives", "weight"
-        return {name: self.sums.pair(name) for name in names}
+        return {name: self.sums.pair(name) for name in self.names}
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """Sums over the rows: `log_loss`, `squared_error` and `weight` of the task, or of each
-        label; and `positives`, the weight of each class."""
+        """Sums over the rows by name: `log_loss`, `squared_error` and `weight` of the task, or of
+        each label; and `positives`, the weight of each class."""
         return self.sums.compute()
+
+
+@final
+class ProbabilityLosses(AbstractLosses, init=False):
+    """The log loss and the squared error of probabilities, and how often each class occurs: the
+    statistic of the scores relative to these, and of [`eqmetrics.LogLoss`][] and
+    [`eqmetrics.Brier`][] beside them in a `MetricDict`.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 8 floats and 2 a class; 8 a label if the task is multilabel, and 2 for the invalid
+    rows. Undefined when: never; empty sums are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        losses = eqm.ProbabilityLosses(eqm.Binary())
+        sums = losses(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
+        assert sums["squared_error"] == 0.25 and sums["weight"] == 2
+        ```
+    """
+
+    names: ClassVar[tuple[str, ...]] = "log_loss", "squared_error", "positives", "weight"
+
+
+class AbstractPartialLosses(AbstractLosses, AbstractPartialStatistic, init=False):
+    """Some of the sums of [`eqmetrics.ProbabilityLosses`][]."""
+
+    def larger(self) -> ProbabilityLosses:
+        return ProbabilityLosses(self.task)
+
+    @classmethod
+    def read(cls, larger: ProbabilityLosses) -> Self:
+        new, sums = cls(larger.task), {name: larger.sums.pair(name) for name in cls.names}
+        return new.replace(sums=new.sums.read_from(larger.sums, **sums))
+
+
+@final
+class LogLosses(AbstractPartialLosses, init=False):
+    """The log loss of probabilities and its weight: the statistic of [`eqmetrics.LogLoss`][].
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. Read from
+    an [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict`. Undefined when: never; empty sums
+    are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        losses = eqm.LogLosses(eqm.Binary())
+        sums = losses(logits=jnp.array([-50.0, 50.0]), labels=jnp.array([1, 1]))
+        assert sums["log_loss"] == 50 and sums["weight"] == 2
+        ```
+    """
+
+    names: ClassVar[tuple[str, ...]] = "log_loss", "weight"
+
+
+@final
+class BrierLosses(AbstractPartialLosses, init=False):
+    """The squared error of probabilities and its weight: the statistic of [`eqmetrics.Brier`][].
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. Read from
+    an [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict`. Undefined when: never; empty sums
+    are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        losses = eqm.BrierLosses(eqm.Binary())
+        sums = losses(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
+        assert sums["squared_error"] == 0.25 and sums["weight"] == 2
+        ```
+    """
+
+    names: ClassVar[tuple[str, ...]] = "squared_error", "weight"

@@ -1,4 +1,4 @@
-from typing import final, Literal
+from typing import ClassVar, final, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from .._readout import AbstractReadout
 from .._rows import undefined_as
 from .._task import AbstractTask, Binary, Multiclass
 from .average import mean_of
-from .probability_losses import ProbabilityLosses
+from .probability_losses import AbstractLosses, BrierLosses, LogLosses
 
 
 LabelAverage = Literal["macro"] | None
@@ -36,12 +36,14 @@ def average_problems(
 
 
 class AbstractProperScore(AbstractReadout):
-    """A readout of [`eqmetrics.ProbabilityLosses`][]. A subclass writes `compute`."""
+    """A readout of losses of probabilities. A subclass says of which, and writes `compute`."""
+
+    reads: eqx.AbstractClassVar[type[AbstractLosses]]
 
     task: AbstractTask = eqx.field(static=True)
     average: LabelAverage = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    statistic: ProbabilityLosses
+    statistic: AbstractLosses
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class AbstractProperScore(AbstractReadout):
         self.task = task
         self.average = average
         self.undefined = undefined
-        self.statistic = ProbabilityLosses(task)
+        self.statistic = self.reads(task)
 
 
 def _mean_loss(score: AbstractProperScore, name: str) -> Float32[Array, "..."]:
@@ -79,7 +81,7 @@ class LogLoss(AbstractProperScore, init=False):
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    State: that of [`eqmetrics.LogLosses`][], shared.
     Undefined when: no row was seen.
     Source: Good, "Rational decisions", 1952.
 
@@ -92,6 +94,8 @@ class LogLoss(AbstractProperScore, init=False):
         assert abs(value - jnp.log(2) / 2) < 1e-6
         ```
     """
+
+    reads: ClassVar[type[AbstractLosses]] = LogLosses
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
@@ -114,7 +118,7 @@ class Brier(AbstractProperScore, init=False):
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.ProbabilityLosses`][], shared.
+    State: that of [`eqmetrics.BrierLosses`][], shared.
     Undefined when: no row was seen.
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950.
 
@@ -127,6 +131,8 @@ class Brier(AbstractProperScore, init=False):
         assert abs(value - 0.125) < 1e-6
         ```
     """
+
+    reads: ClassVar[type[AbstractLosses]] = BrierLosses
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import final
+from typing import ClassVar, final
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
@@ -7,17 +7,17 @@ from jaxtyping import Array, Float32
 from .._quotient import over, ratio, xlogy
 from .._reduction.pair import add, to_float
 from .._task import Multiclass
-from .probability_losses import ProbabilityLosses
+from .probability_losses import AbstractLosses, ProbabilityLosses
 from .proper_scores import AbstractProperScore, average_problems
 
 
-def _shares(statistic: ProbabilityLosses) -> Float32[Array, "classes problems"]:
+def _shares(statistic: AbstractLosses) -> Float32[Array, "classes problems"]:
     """How often each class occurs, down; of a yes or no, both."""
-    weight = to_float(statistic.weight)
-    positives = to_float(statistic.positives)
+    weight, positives = statistic.sums.read("weight", "positives")
     if isinstance(statistic.task, Multiclass):
         return ratio(positives[:, None], weight[None, :])
-    negatives = to_float(add(statistic.weight, -statistic.positives))
+    both = statistic.exact()
+    negatives = to_float(add(both["weight"], -both["positives"]))
     return ratio(jnp.stack([positives, negatives]), weight[None, :])
 
 
@@ -45,8 +45,14 @@ def _relative(
     return average_problems(values, defined, score.task, score.average, score.undefined)
 
 
+class AbstractRelativeScore(AbstractProperScore, init=False):
+    """A mean loss relative to that of the best constant prediction."""
+
+    reads: ClassVar[type[AbstractLosses]] = ProbabilityLosses
+
+
 @final
-class NormalizedEntropy(AbstractProperScore, init=False):
+class NormalizedEntropy(AbstractRelativeScore, init=False):
     r"""The log loss over that of the best constant prediction: below 1 is better than knowing
     the classes' frequencies alone.
 
@@ -80,7 +86,7 @@ class NormalizedEntropy(AbstractProperScore, init=False):
 
 
 @final
-class D2LogLoss(AbstractProperScore, init=False):
+class D2LogLoss(AbstractRelativeScore, init=False):
     r"""The share of the log loss of the best constant prediction that is explained: 1 is perfect, 0
     as good as the classes' frequencies.
 
@@ -114,7 +120,7 @@ class D2LogLoss(AbstractProperScore, init=False):
 
 
 @final
-class D2Brier(AbstractProperScore, init=False):
+class D2Brier(AbstractRelativeScore, init=False):
     r"""The share of the Brier score of the best constant prediction that is explained: 1 is
     perfect, 0 as good as the classes' frequencies. The Brier skill score.
 
