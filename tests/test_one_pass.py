@@ -237,7 +237,7 @@ def test_replicates_are_updates_with_their_weights(refused):
     key = jax.random.key(3)
     new = eqm.Bootstrap(Weighs(), 7, key=key, ids=True).update(values=X, ids=jnp.arange(20))
     weights = _poisson(key, jnp.arange(20), 7)
-    alone = [Weighs().update(X, weights=w).compute() for w in weights]
+    alone = [Weighs().update(jnp.asarray(X), weights=w).compute() for w in weights]
     close(jax.vmap(lambda m: m.compute())(new.replicates), jnp.stack(alone))
     assert refused == []
 
@@ -308,3 +308,14 @@ def test_an_exported_collection_of_an_open_number_of_rows():
     for x in (X, X[:7]):
         new = jax.tree.unflatten(treedef, saved.call(leaves, jnp.asarray(x)))
         close(new.compute(), metrics.update(values=x).compute())
+
+
+def test_the_gradient_of_a_maximum_of_each_group():
+    x, group = jnp.array([1.0, 3.0, 3.0, -2.0, jnp.nan]), jnp.array([0, 1, 1, 2, 3])
+    for groups in (5, 11):
+        for metric in (eqm.Max(), eqm.Min()):
+            each = eqm.PerGroup(metric, groups)
+            got = jax.grad(lambda x, e=each: jnp.nansum(e(values=x, group=group)[:3]))(x)
+            assert got.tolist() == [1, 0.5, 0.5, 1, 0]
+            value = each(values=x, group=group)
+            np.testing.assert_array_equal(value[:5], [1, 3, -2, np.nan, np.nan])
