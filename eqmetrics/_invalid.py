@@ -17,9 +17,10 @@ from ._metric import (
     AbstractWrapper,
 )
 from ._node import is_metric, walk
+from ._onepass.sums import plus_count
 from ._readout import AbstractReadout, AbstractStatistic
 from ._reduction import EXACT_SUM
-from ._reduction.pair import add_count, to_float
+from ._reduction.pair import to_float
 
 
 class InvalidDataError(ValueError):
@@ -59,7 +60,7 @@ class Invalid(AbstractInvalid):
         self.pair = jnp.zeros(2, jnp.float32)
 
     def update(self, invalid: Bool[Array, "..."]) -> Self:
-        return self.replace(pair=add_count(self.pair, invalid))
+        return self.replace(pair=plus_count(self.pair, invalid.ravel()))
 
     def compute(self) -> Float32[Array, ""]:
         """The number of rows that were left out."""
@@ -115,6 +116,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             elif counted:
                 look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
+            check_dtypes_of(metric, "compute", walk)  # members are made of the arrays of others
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):
             for n in mine.nested:

@@ -31,9 +31,10 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 def _element(hint: Any) -> Any:
-    """The hint of each element, if it is one of a list or tuple of equal ones."""
+    """The hint of each element, if it is one of a sequence or tuple of equal ones. Who asks for a
+    list gets the one that was given."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (list, Sequence) or (origin is tuple and args[1:] == (...,)):
+    if origin is Sequence or (origin is tuple and args[1:] == (...,)):
         return args[0]
     return None
 

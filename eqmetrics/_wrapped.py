@@ -7,8 +7,10 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, cast, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from ._axes import automatic
@@ -76,7 +78,7 @@ def wrap(
     """Checks the arguments of a method and its result, which goes through `finish`; `check` is
     asked once for each set of shapes. The method runs inside of `around(metric)`."""
     fn = cls.__dict__[name]
-    run = in_one_pass if name == "update" else _call
+    call = in_one_pass if name == "update" else _call
     made: dict[type, CheckedMethod] = {}
 
     def verify(metric, args, kwargs):
@@ -84,24 +86,26 @@ def wrap(
         if check is not None:
             check(metric, args, kwargs)
 
-    @automatic
-    @ft.wraps(fn)
-    def method(self, /, *args, **kwargs):
-        checked = made.get(type(self))
-        if checked is None:  # built at the first call: annotations may name later classes
-            made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
-        try:
-            if around is None:
-                return run(body, self, args, kwargs)
-            with around(self):
-                return run(body, self, args, kwargs)
-        except Exception as e:
-            leave_out_ours(e)
-            raise
-
     def body(self, args, kwargs):
         out = made[type(self)](self, args, kwargs, verify)
         return finish(self, out, (args, kwargs))
+
+    @automatic
+    def run(self, /, *args, **kwargs):
+        if type(self) not in made:  # built at the first call: annotations may name later classes
+            made[type(self)] = CheckedMethod(cls, fn, type(self).__qualname__)
+        if around is None:
+            return call(body, self, args, kwargs)
+        with around(self):
+            return call(body, self, args, kwargs)
+
+    @ft.wraps(fn)
+    def method(self, /, *args, **kwargs):
+        try:
+            return run(self, *args, **kwargs)
+        except Exception as e:
+            leave_out_ours(e)
+            raise
 
     setattr(cls, name, method)
 
@@ -145,6 +149,9 @@ def nan_where_left_out(metric: Node, value: Any) -> Any:
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
 
     def hidden(x):
+        if not eqx.is_array_like(x):  # a word
+            return x
+        x = x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x))
         x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
         return jnp.where(bad, jnp.nan, x)
 

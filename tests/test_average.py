@@ -42,7 +42,7 @@ def test_bf16_values_are_summed_as_float32_ones(x):
 def test_the_state_does_not_follow_the_dtype_of_the_values(dtype):
     x: Any = np.random.default_rng(0).integers(0, 100, size=1000).astype(dtype)
     mean = eqm.Average().update(x)
-    assert mean.total.dtype == jnp.float32
+    assert mean.sums.pair("total").dtype == jnp.float32
     want = x.astype(np.float64).mean()
     assert abs(float(mean.compute()) / want - 1) < 1e-6
 
@@ -78,7 +78,7 @@ def test_mean_of_1e8_values(data, rows):
         return jax.lax.fori_loop(0, 96, once, metric)
 
     metric = run(eqm.Average(), block)
-    assert float(metric.weight[0]) == 96 * 2**20 > 1e8
+    assert float(metric.sums.pair("weight")[0]) == 96 * 2**20 > 1e8
     assert abs(float(metric.compute()) / (math.fsum(x.tolist()) / x.size) - 1) < 1e-6
 
 

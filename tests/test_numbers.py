@@ -157,3 +157,23 @@ def test_a_class_of_a_user_is_given_plain_numbers():
     made = Columns(np.array([1, 2]).max() + 1, scale=2)
     assert type(made.columns) is int and type(made.scale) is float and made.total.shape == (3,)
     assert str(inspect.signature(Columns)) == "(columns: int, *, scale: float = 1.0)"
+
+
+def test_who_asks_for_a_list_gets_the_one_that_was_given():
+    class Named(eqm.Metric):
+        seen: Any = eqx.field(static=True)
+        total: jax.Array = eqm.state(reduce="sum")
+
+        def __init__(self, seen: list[int], weights: float | list[float] = 1):
+            self.seen, self.total = (seen, weights), jnp.zeros(())
+
+        def update(self, values: jax.Array) -> "Named":
+            return self.replace(total=self.total + values.sum())
+
+        def compute(self) -> jax.Array:
+            return self.total
+
+    numbers, weights = [1, 2], [0.5]
+    seen = Named(numbers, weights).seen
+    assert seen[0] is numbers and seen[1] is weights
+    assert type(Named(numbers, 1).seen[1]) is float

@@ -46,7 +46,7 @@ def test_a_rate_is_reached_by_weights():
         for n in (20, 25)
         for high in [np.float32(n * float(each))]
     )
-    assert share_reaches(part, 0.8, whole) and not reaches(part, 0.8 + 1e-9, whole)
+    assert share_reaches(part, 0.8, whole) and not share_reaches(part, 0.8 + 1e-9, whole)
     assert share_reaches(lift(jnp.zeros(())), 0.8, lift(jnp.zeros(())))
 
 

@@ -1,5 +1,7 @@
 """Integers of 8 and 16 bits, which the sizes that they are compared with don't fit."""
 
+import functools as ft
+
 import jax
 import numpy as np
 import pytest
@@ -71,12 +73,13 @@ def test_fairness(dtype):
     assert value["demographic_parity"] == 0.5 and value["equal_opportunity"] == 0.5
 
 
-def test_classes_beyond_the_whole_floats():
+@pytest.mark.parametrize("name", ["logits", "probabilities"])
+def test_classes_beyond_the_whole_floats(name):
     from eqmetrics._classification.decision import best
 
     classes = 2**24 + 8
     for place in (2**24 + 1, 2**24 + 3, classes - 1):
         scores = np.zeros((1, classes), np.float16)
         scores[0, place] = 1
-        found, _, known = jax.jit(best)(scores)
+        found, _, known = jax.jit(ft.partial(best, name))(scores)
         assert found[0] == place and known[0]

@@ -37,10 +37,15 @@ def test_a_long_sum(rows):
     assert abs(got / math.fsum(x.tolist()) - 1) < 1e-6
 
 
+def _counted(high: Any, low: Any) -> Any:
+    count = eqm.Count()
+    return count.replace(sums=count.sums.plus(rows=jnp.array([high, low], jnp.float32)))
+
+
 @pytest.mark.parametrize("start", [2**31 - 3, 2**40 - 5])
 def test_counts_are_exact(start):
     high = np.float32(start)
-    count: Any = eqm.Count().replace(pair=jnp.array([high, start - int(high)], jnp.float32))
+    count = _counted(high, start - int(high))
     for rows in (4, 1, 3):
         count = count.update(jnp.zeros(rows))
     assert eqm.to_host(count) == start + 8  # 2^31 + 5 and 2^40 + 3
@@ -49,7 +54,7 @@ def test_counts_are_exact(start):
 
 
 def test_full_counters_of_eight_devices_are_exact():
-    full = eqm.Count().replace(pair=jnp.array([2.0**31, -1.0]))
+    full = _counted(2.0**31, -1.0)
     stacked = jax.tree.map(lambda x: jnp.stack([x] * 8), full)
     with pytest.warns(UserWarning, match="equal to the bit"):
         assert eqm.to_host(stacked.reduce()) == 8 * (2**31 - 1)

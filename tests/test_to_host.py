@@ -199,6 +199,28 @@ def test_parts_that_are_no_arrays():
     assert eqm.to_host(Words(), flat=True) == {"exact": 0.1, "total": 0.0}
 
 
+class Valid(Words):
+    """The same, of values that may be invalid."""
+
+    negative: Float[Array, ""] = eqm.state(reduce="sum", valid="values >= 0")
+
+    def __init__(self):
+        self.total = self.negative = jnp.zeros(())
+
+    def update(self, values: Float[Array, "..."]) -> Self:
+        negative = self.negative + (values < 0).sum()
+        return self.replace(total=self.total + values.sum(), negative=negative)
+
+
+def test_numbers_are_nan_beside_invalid_rows_and_words_are_kept():
+    fine, bad = (Valid().update(x).compute() for x in (jnp.ones(2), -jnp.ones(2)))
+    assert fine["unit"] == bad["unit"] == "m" and fine["total"] == 2
+    numbers = {k: v for k, v in bad.items() if k != "unit"}
+    assert all(np.isnan(x).all() for x in numbers.values())
+    for x in {**fine, **numbers}.values():
+        assert isinstance(x, str) or (x.dtype == jnp.float32 and not x.weak_type)
+
+
 def test_rows_on_the_host_beside_a_program():
     both = eqm.MetricDict(
         median=eqm.Collect("loss", fn=np.median),

@@ -7,13 +7,15 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._onepass.moments import add_cross_moments
+from .._onepass.sums import plus_invalid
 from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
-from .._reduction.pair import fused, to_float
-from .._rows import Rows, rows, undefined_as, weighted_sum
+from .._reduction.pair import to_float
+from .._rows import rows, undefined_as
 from .._squares import out_of_range
-from .joint import AbstractJointMoments, centred, correlation, ends_of, is_constant, Joint
+from .joint import AbstractJointMoments, correlation, is_constant, Joint
 
 
 class _Cross(AbstractJointMoments):
@@ -22,26 +24,11 @@ class _Cross(AbstractJointMoments):
     def factors(self, variables):
         return np.triu_indices(variables)
 
-    def of_rows(self, batch: Rows, x: Float32[Array, "rows size"]) -> Joint:
-        mean, d = centred(batch, x)
-        i, j = self.factors(x.shape[1])
-        products = weighted_sum(d[:, i] * d[:, j], batch.mask, batch.weights)
-        return Joint(batch.weight(), mean, products)
-
     def __repr__(self):
         return "cross moments"
 
 
 CROSS = _Cross()
-
-
-@fused
-def _updated(joint: Joint, ends: Array, invalid: Array, values, mask, weights) -> dict[str, Array]:
-    batch = rows(values, mask, weights, ends.shape[1:])
-    x = batch.values
-    new = CROSS.plus(joint, CROSS.of_rows(batch, x))
-    ends = jnp.maximum(ends, ends_of(batch, x))
-    return new._asdict() | {"ends": ends, "invalid": batch.left_out(invalid)}
 
 
 @final
@@ -78,16 +65,16 @@ class CrossMoments(AbstractStatistic):
         if size < 1:
             raise ValueError(f"size={size}: expected at least one column.")
         self.size = size
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.mean = jnp.zeros((2, size), jnp.float32)
-        self.products = jnp.zeros((2, size * (size + 1) // 2), jnp.float32)
+        self.weight, self.mean, self.products = CROSS.empty(size)
         self.ends = jnp.full((2, size), -jnp.inf, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
         """`values` has shape `(*rows, size)`; `mask` and `weights` have that of the rows."""
-        joint = Joint(self.weight, self.mean, self.products)
-        return self.replace(**_updated(joint, self.ends, self.invalid, values, mask, weights))
+        batch = rows(values, mask, weights, (self.size,))
+        old = Joint(self.weight, self.mean, self.products)
+        new, ends = add_cross_moments(CROSS, old, self.ends, batch, batch.values)
+        return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def matrix(self) -> Float32[Array, "size size"]:
         """The sums of products of deviations."""
@@ -186,5 +173,5 @@ class Correlation(AbstractReadout):
         matrix, count = self.statistic.matrix(), to_float(self.statistic.weight)
         squares = jnp.diagonal(matrix)
         values = correlation(matrix, squares[:, None], squares[None, :], count)
-        constant = is_constant(self.statistic.ends, squares / count)
+        constant = is_constant(self.statistic.ends, over(squares, count))
         return undefined_as(values, constant[:, None] | constant[None, :], self.undefined)

@@ -7,11 +7,14 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._onepass.moments import ends_of_rows
+from .._onepass.operations import DEVIATE
+from .._onepass.sums import Sums, weight_column
 from .._quotient import over, root
 from .._reduction.limbs import bound, exponent
-from .._reduction.pair import add, fused, lift, minus, settled, to_float
-from .._rows import rows, undefined_as, weighted_sum
-from .joint import ends_of, is_constant
+from .._reduction.pair import add, fused, lift, to_float
+from .._rows import Rows, rows, undefined_as
+from .joint import is_constant
 
 
 # A state is a tuple: pairs of the weight, of the mean and of the sums of the second, third and
@@ -67,30 +70,29 @@ def _merged(left: dict[str, Array], right: dict[str, Array]) -> dict[str, Array]
     }
 
 
-@fused
-def _updated(old: dict[str, Array], values, mask, weights) -> dict[str, Array]:
-    batch = rows(values, mask, weights)
-    n = batch.weight()
-    count = to_float(n)
-    safe = jnp.where(count > 0, count, 1)
-    x = batch.values
-    rough = settled(to_float(weighted_sum(x, batch.mask, batch.weights)) / safe)
-    rest = minus(x, jnp.broadcast_to(rough, x.shape))
-    offset = settled(to_float(weighted_sum(rest, batch.mask, batch.weights)) / safe)
-    d = rest - offset
+def _of_batch(batch: Rows) -> dict[str, Array]:
+    weight = weight_column(batch)
+    # Twice: of a constant, of integers that fit no float too, the deviations are then 0.
+    d, high, _ = DEVIATE(batch.values, *weight)
+    d, low, _ = DEVIATE(d, *weight)
     taken = jnp.ones(d.shape, bool) if batch.mask is None else batch.mask
     unit = exponent(jnp.max(jnp.where(taken, jnp.abs(d), 0), initial=0))
     z = d / bound(unit)
-    powers = jnp.stack([z * z, z * z * z, (z * z) * (z * z)], axis=1)
-    new = {
+    powers = jnp.stack([z, z * z, z * z * z, (z * z) * (z * z)], axis=1)
+    sums = Sums(powers=4, weight=()).add(batch, powers=powers, weight=1)
+    n, powers = sums.pair("weight"), sums.pair("powers")
+    # From powers about a number near the mean to those about the mean.
+    (z1, z2, z3, _), count = to_float(powers), to_float(n)
+    e = over(z1, count)
+    rest = [-e * z1, e * (2 * e * z1 - 3 * z2), e * (6 * e * z2 - 3 * e * e * z1 - 4 * z3)]
+    return {
         "weight": n,
-        "mean": add(lift(rough), lift(offset)),
-        "powers": weighted_sum(powers, batch.mask, batch.weights),
+        "mean": add(add(lift(high), lift(low)), lift(e * bound(unit))),
+        "powers": add(powers[:, 1:], lift(jnp.stack(rest))),
         "unit": jnp.where(count > 0, unit, 0),
-        "ends": ends_of(batch, x),
-        "invalid": batch.left_out(jnp.zeros(2, jnp.float32)),
+        "ends": ends_of_rows(jnp.full((2, 1), -jnp.inf), batch, batch.values)[:, 0],
+        "invalid": sums.invalid,
     }
-    return _merged(old, new)
 
 
 @final
@@ -146,7 +148,8 @@ class Moments(Metric):
         return {name: getattr(self, name) for name in names}
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        return self.replace(**_updated(self._arrays(), values, mask, weights))
+        new = _of_batch(rows(values, mask, weights))
+        return self.replace(**_merged(self._arrays(), new))
 
     def merge(self, other: Self) -> Self:
         return self.replace(**_merged(self._arrays(), other._arrays()))

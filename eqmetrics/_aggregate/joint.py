@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float32, Shaped
+from jaxtyping import Array
 
 from .._quotient import over, root
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
-from .._reduction.pair import add, divide, fused, lift, minus, multiply, Pair, settled, to_float
-from .._rows import column, Rows, weighted_sum
+from .._reduction.pair import add, divide, fused, lift, multiply, Pair, to_float
+from .._rows import column
 from .._squares import divisor
 
 
@@ -28,19 +28,6 @@ class Joint(NamedTuple):
     products: Pair
 
 
-def centred(batch: Rows, x: Shaped[Array, "rows ..."]) -> tuple[Pair, Float32[Array, "rows ..."]]:
-    """The mean over the rows, and the deviations from it."""
-    count = to_float(batch.weight())
-    safe = jnp.where(count > 0, count, 1)
-    # One pass for the mean, one for the deviations from it: 0 for equal values, since what is
-    # left of these has few bits.
-    rough = settled(to_float(weighted_sum(x, batch.mask, batch.weights)) / safe)
-    # Of integers that fit no float too.
-    rest = minus(x, jnp.broadcast_to(rough, x.shape))
-    offset = settled(to_float(weighted_sum(rest, batch.mask, batch.weights)) / safe)
-    return add(lift(rough), lift(offset)), rest - offset[None]
-
-
 class AbstractJointMoments(AbstractScalable):
     """A reduction of three fields, those of a `Joint`. A subclass says which variables are
     multiplied."""
@@ -49,16 +36,11 @@ class AbstractJointMoments(AbstractScalable):
     def factors(self, variables: int) -> tuple[Any, Any]:
         """Two arrays: the numbers of the first and second factor of each product."""
 
-    def of_batch(self, batch: Rows, *variables: Array) -> Joint:
-        """Each variable has shape `(rows, *columns)`: apart, since XLA's CPU is slow where the
-        last axis is short."""
-        i, j = self.factors(len(variables))
-        both = [centred(batch, x) for x in variables]
-        means, d = [x for x, _ in both], [x for _, x in both]
-        products = [
-            weighted_sum(d[k] * d[m], batch.mask, batch.weights) for k, m in zip(i, j, strict=True)
-        ]
-        return Joint(batch.weight(), jnp.stack(means, axis=1), jnp.stack(products, axis=1))
+    def empty(self, variables: int, columns: tuple[int, ...] = ()) -> Joint:
+        """The moments of no rows."""
+        zeros = lambda count: jnp.zeros((2, count, *columns), jnp.float32)
+        products = len(self.factors(variables)[0])
+        return Joint(jnp.zeros(2, jnp.float32), zeros(variables), zeros(products))
 
     def plus(self, left: Joint, right: Joint) -> Joint:
         i, j = self.factors(left.mean.shape[1])
@@ -137,19 +119,6 @@ class AbstractJointMoments(AbstractScalable):
 @ft.partial(fused, static_argnums=0)
 def _plus(moments: AbstractJointMoments, left: Joint, right: Joint) -> Joint:
     return moments.plus(left, right)
-
-
-def ends_of(batch: Rows, x: Array) -> Array:
-    """The largest of `x` and of `-x`, of shape `(2, *)`: they tell a constant, of which the
-    deviations are rounding alone."""
-    x = x.astype(jnp.float32)
-    if batch.mask is not None:
-        x = jnp.where(column(batch.mask, x), x, jnp.nan)
-    # A NaN is told by the mean. Apart: XLA's CPU takes six times as long for both in one array.
-    none = jnp.isnan(x)
-    most = jnp.max(jnp.where(none, -jnp.inf, x), axis=0, initial=-jnp.inf)
-    least = jnp.min(jnp.where(none, jnp.inf, x), axis=0, initial=jnp.inf)
-    return jnp.stack([most, -least])
 
 
 def is_constant(ends: Array, spread: Array | None = None) -> Array:

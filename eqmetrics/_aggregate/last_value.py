@@ -7,10 +7,11 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._onepass.sums import Sums
 from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
-from .._reduction.pair import fused, to_float
+from .._reduction.pair import add, to_float
 from .._rows import rows, undefined_as
 
 
@@ -39,28 +40,6 @@ class _Newest(AbstractReduction):
 
 
 _NEWEST = _Newest()
-
-
-@fused
-def _updated(
-    sums: Array,
-    newest: Array,
-    updates: Array,
-    invalid: Array,
-    values: Array,
-    mask: Array | None,
-    weights: Array | None,
-) -> dict[str, Array]:
-    batch = rows(values, mask, weights)
-    weight = batch.weight()
-    updates = updates + 1
-    some = weight[0] > 0
-    return {
-        "sums": jnp.where(some, jnp.stack([batch.total(), weight], axis=-1), sums),
-        "newest": jnp.where(some, updates, newest),
-        "updates": updates,
-        "invalid": batch.left_out(invalid),
-    }
 
 
 @final
@@ -104,10 +83,14 @@ class LastValue(Metric):
     def update(
         self, values: Values, *, mask: Mask = None, weights: Weights = None
     ) -> Self:
+        batch = rows(values, mask, weights)
+        new = Sums(total=(), weight=()).add(batch, total=batch.values, weight=1)
+        some, updates = new.read("weight") > 0, self.updates + 1
         return self.replace(
-            **_updated(
-                self.sums, self.newest, self.updates, self.invalid, values, mask, weights
-            )
+            sums=jnp.where(some, new.pairs, self.sums),
+            newest=jnp.where(some, updates, self.newest),
+            updates=updates,
+            invalid=add(self.invalid, new.invalid),
         )
 
     def compute(self) -> Float32[Array, ""]:

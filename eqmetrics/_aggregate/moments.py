@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._onepass.moments import add_moments, ends_of_rows
+from .._onepass.moments import add_moments
 from .._onepass.sums import plus_invalid
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
@@ -52,9 +52,7 @@ class CentredMoments(AbstractStatistic):
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self):
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.mean = jnp.zeros((2, 1), jnp.float32)
-        self.products = jnp.zeros((2, 1), jnp.float32)
+        self.weight, self.mean, self.products = SQUARE.empty(1)
         self.ends = jnp.full((2, 1), -jnp.inf, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
@@ -63,8 +61,7 @@ class CentredMoments(AbstractStatistic):
     ) -> Self:
         batch = rows(values, mask, weights)
         old = Joint(self.weight, self.mean, self.products)
-        new = add_moments(SQUARE, old, batch, batch.values)
-        ends = ends_of_rows(self.ends, batch, batch.values)
+        new, ends = add_moments(SQUARE, old, self.ends, batch, batch.values)
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def compute(self) -> Float32[Array, "3"]:

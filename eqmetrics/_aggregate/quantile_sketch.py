@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float32, Int32
 from .._cells import add_rows, add_weights
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._onepass.sums import plus_invalid
 from .._readout import AbstractStatistic
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX
@@ -162,29 +163,6 @@ def _some_part(batch: Rows) -> Bool[Array, ""]:
     return jnp.any(part if batch.mask is None else part & batch.mask)
 
 
-@fused
-def _updated(bits, ends, linear, parts, invalid, values, mask, weights) -> dict[str, Array]:
-    batch = rows(values, mask, weights)
-    # The cell that a value lies in doesn't say where: with the ends alone as a path, a gradient
-    # would be wrong and not 0.
-    x, above = _ends(lax.stop_gradient(batch.values))
-    batch = batch.without(~jnp.isfinite(x))
-    assert batch.mask is not None
-    x = jnp.where(batch.mask, x, 0)
-    index = lax.shift_right_arithmetic(key_of(x), jnp.full(x.shape, 32 - BITS, jnp.int32))
-    both = jnp.where(batch.mask[None], jnp.stack([above, -x]), -jnp.inf)
-    new_ends = jnp.maximum(ends, jnp.max(both, axis=1, initial=-jnp.inf))
-    new = grid(new_ends)
-    place = jnp.floor(x / bound(new.exponent)).astype(jnp.int32) - new.base
-    return {
-        "bits": _counted(bits, index + 2 ** (BITS - 1), batch),
-        "ends": new_ends,
-        "linear": _counted(on_grid(linear, ends, new), jnp.clip(place, 0, LINEAR - 1), batch),
-        "parts": parts | _some_part(batch),
-        "invalid": batch.left_out(invalid),
-    }
-
-
 @final
 class QuantileSketch(AbstractStatistic):
     """The weight of the values in cells: the statistic that `Quantile` and `Median` read, and
@@ -220,9 +198,26 @@ class QuantileSketch(AbstractStatistic):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        names = "bits", "ends", "linear", "parts", "invalid"
-        old = (getattr(self, name) for name in names)
-        return self.replace(**_updated(*old, values, mask, weights))
+        batch = rows(values, mask, weights)
+        # The cell that a value lies in doesn't say where: with the ends alone as a path, a gradient
+        # would be wrong and not 0.
+        x, above = _ends(lax.stop_gradient(batch.values))
+        batch = batch.without(~jnp.isfinite(x))
+        assert batch.mask is not None
+        x = jnp.where(batch.mask, x, 0)
+        index = lax.shift_right_arithmetic(key_of(x), jnp.full(x.shape, 32 - BITS, jnp.int32))
+        both = jnp.where(batch.mask[None], jnp.stack([above, -x]), -jnp.inf)
+        ends = jnp.maximum(self.ends, jnp.max(both, axis=1, initial=-jnp.inf))
+        new = grid(ends)
+        place = jnp.floor(x / bound(new.exponent)).astype(jnp.int32) - new.base
+        linear = on_grid(self.linear, self.ends, new)
+        return self.replace(
+            bits=_counted(self.bits, index + 2 ** (BITS - 1), batch),
+            ends=ends,
+            linear=_counted(linear, jnp.clip(place, 0, LINEAR - 1), batch),
+            parts=self.parts | _some_part(batch),
+            invalid=plus_invalid(self.invalid, batch),
+        )
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`weight`, `smallest` and `largest` of the values, the last two NaN if there are none."""

@@ -8,10 +8,12 @@ from .._checks import describe
 from .._custom_types import Mask, Values
 from .._field import state
 from .._metric import Metric
+from .._onepass.operations import max_rows
+from .._onepass.sums import Sums
 from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX, zeros
-from .._reduction.pair import add, fused, lift, to_float
+from .._reduction.pair import add, lift, to_float
 from .._rows import rows, undefined_as
 
 
@@ -47,25 +49,6 @@ class _Longest(AbstractReduction):
 _LONGEST = _Longest()
 
 
-@fused
-def _updated(items: Array, seconds: Array, invalid: Array, new, time, mask) -> dict[str, Array]:
-    if time.shape != new.shape:
-        raise TypeError(
-            f"`items` is {describe(new)} and `seconds` is {describe(time)}: they must have the "
-            "same shape."
-        )
-    batch = rows(new, mask, None, name="items")
-    time = time.ravel().astype(jnp.float32)
-    batch = batch.without(~((batch.values >= 0) & (time >= 0)))
-    assert batch.mask is not None
-    longest = jnp.max(jnp.where(batch.mask, time, 0), initial=0)
-    return {
-        "items": add(items, batch.total()),
-        "seconds": add(seconds, lift(longest)),
-        "invalid": batch.left_out(invalid),
-    }
-
-
 @final
 class Throughput(Metric):
     """Items per second.
@@ -93,23 +76,30 @@ class Throughput(Metric):
     ordered: ClassVar[bool] = True
 
     undefined: float | None = eqx.field(static=True)
-    items: Float32[Array, "2"] = state(reduce=EXACT_SUM)
+    sums: Sums
     seconds: Float32[Array, "2"] = state(reduce=_LONGEST)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="items >= 0, seconds >= 0")
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
-        self.items = jnp.zeros(2, jnp.float32)
+        self.sums = Sums("items >= 0, seconds >= 0", items=())
         self.seconds = jnp.zeros(2, jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, *, items: Values, seconds: Values, mask: Mask = None) -> Self:
         """One step: how many items it had, and how long it took. Of several entries, such as
         those of several devices, items add and the longest time counts."""
+        if seconds.shape != items.shape:
+            raise TypeError(
+                f"`items` is {describe(items)} and `seconds` is {describe(seconds)}: they must "
+                "have the same shape."
+            )
+        batch = rows(items, mask, name="items")
+        time = seconds.ravel().astype(jnp.float32)
+        batch = batch.without(~((batch.values >= 0) & (time >= 0)))
+        (longest,) = max_rows(1, False)(jnp.zeros(()), time, batch.mask)
         return self.replace(
-            **_updated(self.items, self.seconds, self.invalid, items, seconds, mask)
+            sums=self.sums.add(batch, items=batch.values), seconds=add(self.seconds, lift(longest))
         )
 
     def compute(self) -> Float32[Array, ""]:
         seconds = to_float(self.seconds)
-        return undefined_as(over(to_float(self.items), seconds), seconds == 0, self.undefined)
+        return undefined_as(over(self.sums.read("items"), seconds), seconds == 0, self.undefined)

@@ -27,7 +27,7 @@ def check_average(average: AverageKind, micro: bool = True) -> None:
 
 def mean_of(values: Array, weights: Array, undefined: float | None) -> Float32[Array, ""]:
     """The weighted mean over the classes, of those whose weight isn't 0."""
-    kept = jnp.where(weights > 0, values * weights, 0)
+    kept = jnp.where(weights > 0, values, 0) * weights
     total = _total(weights)
     return undefined_as(over(_total(kept), total), total == 0, undefined)
 

@@ -67,7 +67,7 @@ class BalancedAccuracy(AbstractReadout):
         mean = over(jnp.sum(jnp.where(seen, over(right, rows), 0), axis=0), number)
         defined = number > 0
         if self.adjusted:
-            chance = 1 / jnp.maximum(number, 1)
-            mean = over(mean - chance, 1 - chance)
             defined = number > 1
+            chance = 1 / jnp.where(defined, number, 2)
+            mean = (mean - chance) / (1 - chance)
         return mean_of(mean, defined.astype(jnp.float32), self.undefined)

@@ -64,10 +64,9 @@ def _readout(metric: Any, place: int, names: tuple[str, ...] = ()) -> Any:
         return keep_order({name: _readout(m, place, (*names, name)) for name, m in members})
     if _collects(metric):
         return _Later(place, names)
-    if isinstance(metric, AbstractExact) and (pairs := metric.exact()) is not None:
-        metric.compute()  # checks the shapes of the state
-        return jax.tree.map(_Exact, pairs)
-    return keep_order(metric.compute())
+    value = metric.compute()  # first: it checks the state
+    pairs = metric.exact() if isinstance(metric, AbstractExact) else None
+    return keep_order(value) if pairs is None else jax.tree.map(_Exact, pairs)
 
 
 _ARRAY, _PAIR = object(), object()

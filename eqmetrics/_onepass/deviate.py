@@ -11,18 +11,18 @@ from .sum_columns import as_column, joined, SideBySide
 
 class Deviate(AbstractOperation):
     """`deviate(x)` or `deviate(x, weights)` gives the deviations of `x`, of shape `(rows, *shape)`,
-    from a pivot near its weighted mean, and the pivot. Rows of weight 0 may hold anything. Those of
-    integers are exact.
+    from a pivot near its weighted mean, the pivot, and the pivot beside each row. Rows of weight 0
+    may hold anything. Those of integers are exact.
 
     The pivot is a constant to `grad`: no value depends on the choice of it.
     """
 
     operands = ("rows",)
-    results = "rows", "state"
+    results = "rows", "state", "rows"
 
     def placeholder(self, *operands):
-        x = operands[0]
-        return x.astype(jnp.float32), jnp.sum(x, axis=0, dtype=jnp.float32)
+        x = operands[0].astype(jnp.float32)
+        return x, jnp.sum(x, axis=0), x
 
     def alone(self, *operands):
         return self.together([(self, list(operands))])[0]
@@ -41,7 +41,8 @@ class Deviate(AbstractOperation):
         for _, (x, *_) in many:
             size = math.prod(x.shape[1:])
             pivot = pivots[start : start + size].reshape(x.shape[1:])
-            out.append((minus(x, jnp.broadcast_to(pivot, x.shape)), pivot))
+            beside = jnp.broadcast_to(pivot, x.shape)
+            out.append((minus(x, beside), pivot, beside))
             start += size
         return out
 
@@ -55,12 +56,13 @@ class Deviate(AbstractOperation):
         sums = jnp.zeros((groups.num_groups, size + 1), jnp.float32)
         sums = sums.at[groups.group].add(jnp.concatenate(both, axis=1))
         pivot = _pivot(sums[:, :-1] / sums[:, -1:]).reshape(groups.num_groups, *x.shape[1:])
-        return minus(x, pivot.at[groups.group].get(mode="promise_in_bounds")), pivot
+        beside = pivot.at[groups.group].get(mode="promise_in_bounds")
+        return minus(x, beside), pivot, beside
 
     def by_replicate(self, weights, *operands):
         # Any pivot will do, and one for all leaves the deviations alone.
-        d, pivot = self.alone(*operands)
-        return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape))
+        d, pivot, beside = self.alone(*operands)
+        return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape)), beside
 
 
 def _weighted(x: Array, *weights: Array) -> Array:

@@ -25,8 +25,7 @@ class MaxRows(AbstractOperation):
     def __init__(self, sign: int, nan: bool):
         self.sign, self.nan = sign, nan
 
-    def ordered(self, x: Array) -> Array:
-        """Numbers of which the largest is sought."""
+    def compared(self, x: Array) -> Array:
         x = x if self.sign > 0 else -x
         return x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x)
 
@@ -43,12 +42,11 @@ class MaxRows(AbstractOperation):
         for op in {op for op, _ in many}:
             which = [i for i, (each, _) in enumerate(many) if each is op]
             rows = SideBySide([_only(*many[i][1][1:], none=-op.sign * jnp.inf) for i in which])
-            largest = rows.each(lambda x, axis, op=op: _largest(axis, op.ordered(x)))
+            largest = rows.each(lambda x, axis, op=op: MAX.of_rows(op.compared(x), axis))
             found.update(zip(which, largest, strict=True))
         olds = [old for _, (old, *_) in many]
-        whole = joined([old.ravel() for old in olds])
         news = joined([found[i] for i in range(len(many))])
-        (merged,) = MAX.merge((whole,), (news,))
+        (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
         start, out = 0, []
         for old in olds:
             out.append((merged[start : start + old.size].reshape(old.shape),))
@@ -57,56 +55,14 @@ class MaxRows(AbstractOperation):
 
     def by_group(self, groups, *operands):
         old, *rows = operands
-        x = self.ordered(_only(*rows, none=-self.sign * jnp.inf))
-        x = jnp.where(as_column(groups.taken, x), x, -jnp.inf)
-        return MAX.merge((old,), (_largest_by_group(groups.num_groups, x, groups.group),))
+        x = self.compared(_only(*rows, groups.taken, none=-self.sign * jnp.inf))
+        return MAX.merge((old,), (MAX.of_groups(x, groups.group, groups.num_groups),))
 
     def by_replicate(self, weights, *operands):
         old, *rows = operands
-        x = self.ordered(_only(*rows, none=-self.sign * jnp.inf))
-        one = lambda w: _largest(0, jnp.where(as_column(w > 0, x), x, -jnp.inf))
-        return MAX.merge((old,), (jax.vmap(one)(weights),))
-
-
-# By integers of the same order, since XLA's CPU drops NaN from a maximum of some shapes. They have
-# no derivative: the largest has that of the row that is it, and where several are, their mean.
-
-_NONE = -(2**31) + 2**23 - 1  # the integer of -inf
-
-
-def _keys(x: Array) -> Array:
-    return MAX.keys((x,))[0]
-
-
-@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _largest(axis: int, x: Array) -> Array:
-    key = jnp.max(_keys(x), axis=axis, initial=_NONE)
-    return MAX.values((key,), (jnp.zeros((), x.dtype),))[0]
-
-
-@_largest.defjvp
-def _largest_jvp(axis, primals, tangents):
-    (x,), (t,) = primals, tangents
-    out = _largest(axis, x)
-    at = _keys(x) == jnp.expand_dims(_keys(out), axis)
-    count = jnp.maximum(jnp.sum(at, axis=axis, dtype=jnp.int32), 1)
-    return out, jnp.sum(jnp.where(at, t, 0), axis=axis) / count.astype(out.dtype)
-
-
-@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _largest_by_group(num_groups: int, x: Array, group: Array) -> Array:
-    key = jnp.full((num_groups, *x.shape[1:]), _NONE, jnp.int32).at[group].max(_keys(x))
-    return MAX.values((key,), (jnp.zeros((), x.dtype),))[0]
-
-
-@_largest_by_group.defjvp
-def _largest_by_group_jvp(num_groups, primals, tangents):
-    x, group = primals
-    out = _largest_by_group(num_groups, x, group)
-    at = _keys(x) == _keys(out)[group]
-    count = jnp.zeros(out.shape, jnp.int32).at[group].add(at.astype(jnp.int32))
-    total = jnp.zeros_like(out).at[group].add(jnp.where(at, tangents[0], 0))
-    return out, total / jnp.maximum(count, 1).astype(out.dtype)
+        x = self.compared(_only(*rows, none=-self.sign * jnp.inf))
+        most = jax.vmap(lambda w: MAX.of_rows(_only(x, w > 0, none=-jnp.inf)))(weights)
+        return MAX.merge((old,), (most,))
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

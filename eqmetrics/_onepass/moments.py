@@ -20,21 +20,83 @@ from .sums import column, weight_column
 
 
 def add_moments(
-    products: AbstractJointMoments, old: Joint, batch: Rows, *variables: Shaped[Array, "rows ..."]
-) -> Joint:
-    """The moments with the rows of a batch. Each variable has shape `(rows, *columns)`: apart,
-    since XLA's CPU is slow where the last axis is short."""
-    weight = weight_column(batch)
+    products: AbstractJointMoments,
+    old: Joint,
+    ends: Float32[Array, "2 variables ..."],
+    batch: Rows,
+    *variables: Shaped[Array, "rows ..."],
+) -> tuple[Joint, Float32[Array, "2 variables ..."]]:
+    """The moments with the rows of a batch, and the ends of the first variables, as many as `ends`
+    has. Each variable has shape `(rows, *columns)`: apart, since XLA's CPU is slow where the last
+    axis is short."""
+    weight, wide = weight_column(batch), any(is_wide(x) for x in variables)
     both = [DEVIATE(x, *weight) for x in variables]
-    d, pivots = [x for x, _ in both], [x for _, x in both]
-    d += [d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True)]
-    columns, cells = [x for each in d for x in column(each, batch)], d[0].shape[1:]
+    d, pivots = [x[0] for x in both], jnp.stack([x[1] for x in both])
+    columns = [*d, *(d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True))]
+    n, sums = _sums(weight, columns, batch)
+    sums = sums.reshape(2, len(columns), *pivots.shape[1:])
+    none = jnp.full_like(ends, -jnp.inf)
+    own = ends_of_rows(none, batch, *variables[: ends.shape[1]])
+    told = ends_of_rows(none, batch, *d[: own.shape[1]]) if wide else own
+    found = _of_constants(products, told, wide, pivots, sums)
+    return Joint(*fold_with(products, wide)(*old, n, *found)), jnp.maximum(ends, own)
+
+
+def add_cross_moments(
+    products: AbstractJointMoments,
+    old: Joint,
+    ends: Float32[Array, "2 variables"],
+    batch: Rows,
+    x: Shaped[Array, "rows variables"],
+) -> tuple[Joint, Float32[Array, "2 variables"]]:
+    """The same of the columns of one array: of many, a program with a step for each product would
+    take long to compile."""
+    weight, wide, none = weight_column(batch), is_wide(x), jnp.full_like(ends, -jnp.inf)[:, None]
+    d, pivots, _ = DEVIATE(x, *weight)
+    i, j = products.factors(x.shape[1])
+    n, sums = _sums(weight, [d, d[:, i] * d[:, j]], batch)
+    own = ends_of_rows(none, batch, x)[:, 0]
+    told = own if not wide else ends_of_rows(none, batch, d)[:, 0]
+    found = _of_constants(products, told, wide, pivots, sums)
+    return Joint(*fold_with(products, wide)(*old, n, *found)), jnp.maximum(ends, own)
+
+
+def _of_constants(
+    products: AbstractJointMoments, told: Array, wide: bool, pivots: Array, sums: Pair
+) -> tuple[Pair, Pair]:
+    """Pivots as pairs, and sums about them: 0 where a variable is constant in this batch, with the
+    constant as its pivot. Of products with weights more than rounding would be left, which a
+    constant beyond 2^24 isn't told from by its ends. They are those of the values, or of the
+    deviations of integers (`wide`), of which a float may not hold the values."""
+    count, variables = told.shape[1], pivots.shape[0]
+    equal = (told[0] == -told[1]) & jnp.isfinite(sums[0, :count])  # a NaN isn't among the ends
+    pad = [(0, variables - count), *[(0, 0)] * (pivots.ndim - 1)]
+    equal, value = jnp.pad(equal, pad), jnp.pad(jax.lax.stop_gradient(told[0]), pad)
+    i, j = products.factors(variables)
+    sums = _zero_where(sums, jnp.concatenate([equal, equal[i] | equal[j]]))
+    value = jnp.where(equal, value, 0)
+    both = (pivots, value) if wide else (jnp.where(equal, value, pivots), jnp.zeros_like(pivots))
+    return jnp.stack(both), sums
+
+
+@jax.custom_jvp
+def _zero_where(sums: Pair, which: Array) -> Pair:
+    return jnp.where(which, 0, sums)
+
+
+@_zero_where.defjvp
+def _zero_where_jvp(primals, tangents):
+    # It is rounding that is left out, and a constant has the derivative of any number.
+    return _zero_where(*primals), tangents[0]
+
+
+def _sums(weight: list[Array], columns: list[Array], batch: Rows) -> tuple[Pair, Pair]:
+    """The weight of the rows, and the sums of columns of floats."""
     first: Block = (1, "column" if weight else "rows")
-    blocks = (first, *((math.prod(cells), "column"),) * len(columns))
-    (sums,) = sum_rows(blocks, batch.values.shape[0], False)(*weight, *columns)
-    n, rest = sums[:, 0], sums[:, 1:].reshape(2, len(columns), *cells)
-    exact = any(is_wide(x) for x in variables)
-    return Joint(*fold_with(products, exact)(*old, n, jnp.stack(pivots), rest))
+    blocks = (first, *((math.prod(x.shape[1:]), "column") for x in columns))
+    each = [y for x in columns for y in column(x, batch)]
+    (sums,) = sum_rows(blocks, batch.values.shape[0], False)(*weight, *each)
+    return sums[:, 0], sums[:, 1:]
 
 
 class Fold(AbstractOperation):
@@ -72,7 +134,7 @@ class Fold(AbstractOperation):
 
         weights, mean, second = (Halves.of(_cells([o[i] for _, o in many], 1)) for i in range(3))
         counts = Halves.of(_cells([o[3][:, None] for _, o in many], 1))
-        pivot = _cells([o[4] for _, o in many], 0)
+        pivot = Halves.of(_cells([o[4] for _, o in many], 1))
         pairs = _cells([o[5][:, : o[1].shape[1]] for _, o in many], 1)
         first = Halves.of(pairs).float()
         own = Halves.of(_cells([o[5][:, o[1].shape[1] :] for _, o in many], 1))
@@ -89,7 +151,8 @@ class Fold(AbstractOperation):
         # The pivot is near the mean: what is left is small, and a float holds it.
         offset = first * _at(inverse, of_variable)
         here = _at(some, of_variable)
-        new = Halves.sum_of(jnp.where(here, pivot, 0), jnp.where(here, offset, 0))
+        near = Halves.sum_of(jnp.where(here, pivot.high, 0), jnp.where(here, pivot.low, 0))
+        new = near.plus(jnp.where(here, offset, 0))
         delta = (new.high - mean.high) + (new.low - mean.low)
         # From the mean of the larger side: the smaller correction, whichever comes first. An empty
         # side has mean 0: its delta says nothing.

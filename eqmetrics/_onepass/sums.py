@@ -6,7 +6,7 @@ from typing import Any, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int32
+from jaxtyping import Array, Bool, Float32, Int32
 
 from .._checks import describe, nearest
 from .._field import state
@@ -49,13 +49,15 @@ def column(x: Any, batch: Rows) -> list[Array]:
     return products if mask is None else [jnp.where(mask, p, 0) for p in products]
 
 
+def plus_count(count: Pair, hits: Bool[Array, "rows"]) -> Pair:
+    """A count, and the rows that are true."""
+    (new,) = sum_rows(((1, "column"),), hits.shape[0], True)(count[:, None], hits)
+    return new[:, 0]
+
+
 def plus_invalid(count: Pair, batch: Rows) -> Pair:
     """A count of invalid rows that has also seen these."""
-    if batch.invalid is None:
-        return count
-    one = sum_rows(((1, "column"),), batch.values.shape[0], True)
-    (new,) = one(count[:, None], batch.invalid)
-    return new[:, 0]
+    return count if batch.invalid is None else plus_count(count, batch.invalid)
 
 
 @final

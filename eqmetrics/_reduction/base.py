@@ -7,7 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Float32, Int32
 
 
 Collective = Literal["max", "min", "sum"]
@@ -99,6 +99,8 @@ class Extremum(AbstractReduction):
         self.kind: Literal["max", "min"] = kind
         # NaN lies beyond every number on the side that wins.
         self.nan = 2**31 - 1 if kind == "max" else -(2**31)
+        # The key of the infinity that changes nothing.
+        self.none = 0x7F800000 if kind == "min" else -0x7F800001
 
     def keys(self, arrays):
         return [
@@ -132,9 +134,15 @@ class Extremum(AbstractReduction):
     def merge(self, left, right):
         return tuple(_of_two(self, x, y) for x, y in zip(left, right, strict=True))
 
-    def of_rows(self, x: Float32[Array, "rows"]) -> Float32[Array, ""]:
+    def of_rows(self, x: Float32[Array, "..."], axis: int = 0) -> Float32[Array, "..."]:
         """The extreme row; of none, what changes nothing."""
-        return _of_rows(self, x)
+        return _of_rows(self, x, axis)
+
+    def of_groups(
+        self, x: Float32[Array, "rows ..."], group: Int32[Array, "rows"], count: int
+    ) -> Float32[Array, "{count} ..."]:
+        """The same of the rows of each group."""
+        return _of_groups(self, x, group, count)
 
     def across(self, arrays, size):
         # A minimum goes as the maximum of the complements, which reverse the order: so a
@@ -173,22 +181,38 @@ def _of_two_jvp(extremum, primals, tangents):
     return out, (x + y) / jnp.where(keys[0] == keys[1], 2, 1).astype(out.dtype)
 
 
-@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _of_rows(extremum: Extremum, x: Array) -> Array:
-    bottom, top = jnp.iinfo(jnp.int32).min, jnp.iinfo(jnp.int32).max
-    pick, initial = (jnp.max, bottom) if extremum.kind == "max" else (jnp.min, top)
-    (empty,) = extremum.identity((jnp.zeros((), x.dtype),))
-    key = pick(extremum.keys((x,))[0], initial=int(initial))
-    return jnp.where(x.size > 0, extremum.values((key,), (empty,))[0], empty)
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0, 2))
+def _of_rows(extremum: Extremum, x: Array, axis: int) -> Array:
+    pick = jnp.max if extremum.kind == "max" else jnp.min
+    key = pick(extremum.keys((x,))[0], axis=axis, initial=extremum.none)
+    return extremum.values((key,), (x,))[0]
 
 
 @_of_rows.defjvp
-def _of_rows_jvp(extremum, primals, tangents):
-    out = _of_rows(extremum, *primals)
+def _of_rows_jvp(extremum, axis, primals, tangents):
+    out = _of_rows(extremum, *primals, axis)
     key, keys = extremum.keys((out, *primals))
-    at = keys == key
-    count = jnp.maximum(jnp.sum(at, dtype=jnp.int32), 1).astype(out.dtype)
-    return out, jnp.sum(jnp.where(at, tangents[0], 0)) / count
+    at = keys == jnp.expand_dims(key, axis)
+    count = jnp.maximum(jnp.sum(at, axis=axis, dtype=jnp.int32), 1).astype(out.dtype)
+    return out, jnp.sum(jnp.where(at, tangents[0], 0), axis=axis) / count
+
+
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0, 3))
+def _of_groups(extremum: Extremum, x: Array, group: Array, count: int) -> Array:
+    of_each = jnp.full((count, *x.shape[1:]), extremum.none, jnp.int32).at[group]
+    pick = of_each.max if extremum.kind == "max" else of_each.min
+    return extremum.values((pick(extremum.keys((x,))[0]),), (x,))[0]
+
+
+@_of_groups.defjvp
+def _of_groups_jvp(extremum, count, primals, tangents):
+    x, group = primals
+    out = _of_groups(extremum, x, group, count)
+    key, keys = extremum.keys((out, x))
+    at = keys == key[group]
+    sums = jnp.zeros_like(out)
+    hits = sums.at[group].add(at.astype(out.dtype))
+    return out, sums.at[group].add(jnp.where(at, tangents[0], 0)) / jnp.maximum(hits, 1)
 
 
 class _Clock(AbstractReduction):

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Labels, Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._onepass.sums import plus_invalid
 from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
@@ -96,7 +97,7 @@ class ConcordanceIndex(Metric):
         numbers = numbers_of(batch, predictions, targets)
         return self.replace(
             kept=appended(self.kept, batch, events=e != 0, **numbers),
-            invalid=batch.left_out(self.invalid),
+            invalid=plus_invalid(self.invalid, batch),
         )
 
     def compute(self) -> Float32[Array, ""]:

@@ -11,12 +11,11 @@ from jaxtyping import Array, Float32
 from .._aggregate.quantile_sketch import bracket, layouts, QuantileSketch
 from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._onepass.sums import Sums
 from .._quotient import over
 from .._readout import AbstractReadout, AbstractStatistic
-from .._reduction import EXACT_SUM
 from .._reduction.pair import add, lift, multiply, Pair, sum_pairs, sum_rows, to_float
-from .._rows import undefined_as, weighted_sum
+from .._rows import undefined_as
 from .._wrapped import nan_where_left_out
 from .paired import errors_of, paired, unless
 
@@ -27,7 +26,7 @@ class OneSidedErrors(AbstractStatistic):
     `D2Pinball` and `D2AbsoluteError` read, and share in a `MetricDict`.
 
     The gradient is 0: of the values the state knows their cells alone.
-    State: a [`eqmetrics.QuantileSketch`][], 1.3 MB, and 4 floats. Undefined when: never; sums of
+    State: a [`eqmetrics.QuantileSketch`][], 1.3 MB, and 6 floats. Undefined when: never; sums of
     no rows are 0. Rows that aren't finite, and negative weights, are invalid.
 
     !!! example
@@ -41,33 +40,34 @@ class OneSidedErrors(AbstractStatistic):
     """
 
     targets: QuantileSketch
-    sums: Float32[Array, "2 2"] = state(reduce=EXACT_SUM)  # pairs of below, above
+    sums: Sums
 
     def __init__(self):
         self.targets = QuantileSketch()
-        self.sums = jnp.zeros((2, 2), jnp.float32)
+        self.sums = Sums(below=(), above=())
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real and of one shape."""
-        batch, both = paired(predictions, targets, mask, weights)
-        p, t = jax.lax.stop_gradient(both)  # a sketch has no gradient: not one of half a quotient
+        # A sketch has no gradient: not one of half a quotient.
+        predictions, targets = jax.lax.stop_gradient((predictions, targets))
+        batch, (p, t) = paired(predictions, targets, mask, weights)
         finite = jnp.isfinite(p) & jnp.isfinite(t)
-        batch = batch.only(finite)
+        # The sketch counts what is invalid.
+        batch = batch.only(finite)._replace(invalid=None)
         errors = errors_of(batch, predictions, targets)
-        sides = jnp.stack([jnp.maximum(-errors, 0), jnp.maximum(errors, 0)], axis=1)
-        # The sketch counts what isn't finite.
         shown, counted = unless(~finite, targets, weights)
         return self.replace(
             targets=self.targets.update(shown, mask=mask, weights=counted),
-            sums=add(self.sums, weighted_sum(sides, batch.mask, batch.weights)),
+            sums=self.sums.add(
+                batch, below=jnp.maximum(-errors, 0), above=jnp.maximum(errors, 0)
+            ),
         )
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`below`: of the predictions below their targets; `above`: of the others."""
-        below, above = to_float(self.sums)
-        return {"below": below, "above": above}
+        return self.sums.compute()
 
 
 @jax.jit
@@ -105,7 +105,7 @@ def _scores(
     statistic: OneSidedErrors, alpha: float, undefined: float | None
 ) -> tuple[Array, Array, Array]:
     sketch = statistic.targets
-    below, above = to_float(statistic.sums)
+    below, above = statistic.sums.read("below", "above")
     loss = alpha * below + (1 - alpha) * above
     high = np.float32(alpha)
     least = _losses(sketch, jnp.asarray(np.stack([high, np.float32(alpha - float(high))])))

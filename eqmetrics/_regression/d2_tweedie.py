@@ -2,7 +2,6 @@
 do: a deviance is a Bregman divergence, so that of some targets to any number is that to their
 mean and that of their mean (Banerjee et al., "Clustering with Bregman divergences", 2005)."""
 
-import functools as ft
 from typing import final, NamedTuple, Self
 
 import equinox as eqx
@@ -10,13 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
-from .._aggregate.joint import AbstractJointMoments, ends_of, is_constant, Joint
+from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
 from .._metric import Metric
+from .._onepass.moments import ends_of_rows
+from .._onepass.operations import DEVIATE
+from .._onepass.sums import plus_invalid, Sums, weight_column
 from .._quotient import over
-from .._reduction.pair import add, fused, lift, minus, Pair, to_float
-from .._rows import Rows, trailing, undefined_as, weighted_sum
+from .._reduction.pair import add, lift, Pair, to_float
+from .._rows import Rows, trailing, undefined_as
 from .._squares import divisor
 from .deviance import check_power, deviance, domain, in_domain, relative
 from .mean_error import Within, without_invalid
@@ -49,16 +51,23 @@ def _to_mean(power: float, mean: Pair, delta: Array, t: Array) -> Array:
     return jnp.where(high == 0, 0, value)  # of zeros alone
 
 
-@ft.partial(fused, static_argnames="power")
-def _of_batch(power: float, batch: Rows, t: Array) -> _Spread:
-    weight, mean, _ = _TARGETS.of_batch(batch, batch.values)
-    mean = mean[:, 0]
-    each = jnp.broadcast_to(mean[:, None], (2, *t.shape))
-    own = _to_mean(power, each, minus(batch.values, each[0]) - each[1], t)
-    return _Spread(weight, mean, weighted_sum(own, batch.mask, batch.weights))
+def _of_batch(power: float, batch: Rows, t: Array, losses: Array) -> tuple[_Spread, Pair]:
+    """Of the targets, and the sum of the losses."""
+    weight, shape = weight_column(batch), t.shape[1:]
+    # Twice: of a constant, of integers that fit no float too, the deviations are then 0.
+    d, high, high_beside = DEVIATE(batch.values, *weight)
+    d, low, low_beside = DEVIATE(d, *weight)
+    own = _to_mean(power, jnp.stack([high_beside, low_beside]), d, t)
+    sums = Sums(rest=shape, own=shape, total=shape, weight=())
+    sums = sums.add(batch._replace(invalid=None), rest=d, own=own, total=losses, weight=1)
+    # About the mean there is less than about that number: by the deviance of one to the other.
+    near, n = add(lift(high), lift(low)), sums.pair("weight")
+    offset = over(sums.read("rest"), to_float(n))
+    mean = add(near, lift(offset))
+    less = to_float(n) * _to_mean(power, near, offset, to_float(mean))
+    return _Spread(n, mean, add(sums.pair("own"), lift(-less))), sums.pair("total")
 
 
-@ft.partial(fused, static_argnames="power")
 def _plus(power: float, left: _Spread, right: _Spread) -> _Spread:
     none = jnp.zeros_like(left.mean)[:, None]
     a, b = (Joint(x.weight, x.mean[:, None], none) for x in (left, right))
@@ -152,12 +161,9 @@ class D2Tweedie(Metric):
         losses = Within(deviance(self.power, p, t, errors), in_domain(self.power, p, t))
         batch = batch._replace(values=jnp.asarray(targets).reshape(t.shape))
         batch, losses = without_invalid(batch, losses)
-        return self._plus(
-            _of_batch(self.power, batch, t),
-            weighted_sum(losses, batch.mask, batch.weights),
-            ends_of(batch, t),
-            batch.left_out(jnp.zeros_like(self.invalid)),
-        )
+        ends = ends_of_rows(self.ends[:, None], batch, t)[:, 0]
+        invalid = plus_invalid(jnp.zeros_like(self.invalid), batch)
+        return self._plus(*_of_batch(self.power, batch, t, losses), ends, invalid)
 
     def _plus(self, spread: _Spread, total: Pair, ends: Array, invalid: Pair) -> Self:
         mine = _Spread(self.weight, self.mean, self.own)

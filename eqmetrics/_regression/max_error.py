@@ -16,7 +16,7 @@ class MaxError(Metric):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 1 float, 1 boolean. Undefined when: no row was seen.
+    State: 5 floats. Undefined when: no row was seen.
     Source: scikit-learn, `max_error`.
 
     !!! example

@@ -6,6 +6,7 @@ from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._field import state
+from .._onepass.sums import plus_invalid
 from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import as_pair, Pair, sum_rows, to_float
@@ -77,7 +78,7 @@ class PairBuffer(AbstractStatistic):
         batch = batch.without(jnp.isnan(p) | jnp.isnan(t))
         return self.replace(
             kept=appended(self.kept, batch, **numbers_of(batch, predictions, targets)),
-            invalid=batch.left_out(self.invalid),
+            invalid=plus_invalid(self.invalid, batch),
         )
 
     def rows(self) -> tuple[Array, Array, Array, Bool[Array, "{self.capacity}"]]:

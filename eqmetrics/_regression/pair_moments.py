@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float32
 from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
 from .._field import state
-from .._onepass.moments import add_moments, ends_of_rows
+from .._onepass.moments import add_moments
 from .._onepass.sums import plus_invalid
 from .._quotient import over
 from .._readout import AbstractStatistic
@@ -83,9 +83,7 @@ class PairMoments(AbstractStatistic):
 
     def __init__(self, outputs: int | tuple[int, ...] = ()):
         self.outputs = trailing(outputs)
-        self.weight = jnp.zeros(2, jnp.float32)
-        self.mean = jnp.zeros((2, 3, *self.outputs), jnp.float32)
-        self.products = jnp.zeros((2, 4, *self.outputs), jnp.float32)
+        self.weight, self.mean, self.products = PAIR.empty(3, self.outputs)
         self.ends = jnp.full((2, 2, *self.outputs), -jnp.inf, jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
@@ -96,8 +94,7 @@ class PairMoments(AbstractStatistic):
         batch, _ = paired(predictions, targets, mask, weights, self.outputs)
         p, t = (x.reshape(batch.values.shape) for x in (predictions, targets))
         old = Joint(self.weight, self.mean, self.products)
-        new = add_moments(PAIR, old, batch, t, p, errors_of(batch, p, t))
-        ends = ends_of_rows(self.ends, batch, t, p)
+        new, ends = add_moments(PAIR, old, self.ends, batch, t, p, errors_of(batch, p, t))
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def spreads(self) -> Spreads:

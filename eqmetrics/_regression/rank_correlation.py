@@ -8,6 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments, correlation
+from .._onepass.moments import add_moments
 from .._quotient import over
 from .._readout import AbstractReadout
 from .._reduction.pair import add, multiply, sum_rows, to_float
@@ -32,6 +33,9 @@ Variant = Literal["a", "b", "c"]
 class _Both(AbstractJointMoments):
     def factors(self, variables):
         return np.array([0, 1, 0]), np.array([0, 1, 1])
+
+
+_BOTH = _Both()
 
 
 def _sorted(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
@@ -64,7 +68,8 @@ def _kinds(x: Array, mask: Array) -> Array:
 def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
     weights = scaled(weights, mask)
     both = [_midranks(x, weights, mask) for x in (p, t)]
-    joint = _Both().of_batch(Rows(both[0], mask, weights, None), *both)
+    batch, none = Rows(both[0], mask, weights, None), jnp.full((2, 2), -jnp.inf)
+    joint, _ = add_moments(_BOTH, _BOTH.empty(2), none, batch, *both)
     left, right, products = to_float(joint.products)
     value = correlation(products, left, right, to_float(joint.weight))
     return value, (_kinds(p, mask) < 2) | (_kinds(t, mask) < 2)

@@ -7,12 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
 from .._metric import Metric
+from .._onepass.sums import Sums
 from .._quotient import over
-from .._reduction import EXACT_SUM
-from .._reduction.pair import add, minus, reaches, to_float
-from .._rows import trailing, undefined_as, weighted_sum
+from .._reduction.pair import minus, reaches
+from .._rows import trailing, undefined_as
 from .mean_error import Within, without_invalid
 from .paired import check_multioutput, Multioutput, over_columns, paired
 
@@ -25,8 +24,7 @@ class AbstractRatioError(Metric):
     outputs: tuple[int, ...] = eqx.field(static=True)
     multioutput: Multioutput = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Float32[Array, "2 2 ..."] = state(reduce=EXACT_SUM)  # pairs of (top, bottom)
-    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="{self.valid}")
+    sums: Sums
 
     def __init__(
         self,
@@ -39,8 +37,7 @@ class AbstractRatioError(Metric):
         self.outputs = trailing(outputs)
         self.multioutput = multioutput
         self.undefined = undefined
-        self.sums = jnp.zeros((2, 2, *self.outputs), jnp.float32)
-        self.invalid = jnp.zeros(2, jnp.float32)
+        self.sums = Sums(self.valid, top=self.outputs, bottom=self.outputs)
 
     @abc.abstractmethod
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Bool[Array, "..."]]:
@@ -55,12 +52,11 @@ class AbstractRatioError(Metric):
         both = (jnp.reshape(x, batch.values.shape) for x in (predictions, targets))
         top, bottom, valid = self.terms(*both)
         batch, _ = without_invalid(batch, Within(top, valid))
-        new = weighted_sum(jnp.stack([top, bottom], axis=1), batch.mask, batch.weights)
-        return self.replace(sums=add(self.sums, new), invalid=batch.left_out(self.invalid))
+        return self.replace(sums=self.sums.add(batch, top=top, bottom=bottom))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
-        top, bottom = to_float(self.sums)
+        top, bottom = self.sums.read("top", "bottom")
         values = undefined_as(over(top, bottom), bottom == 0, self.undefined)
         return over_columns(values, self.multioutput)
 
