@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import export
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
@@ -293,29 +292,3 @@ def test_a_gradient_through_a_collection():
     for way in (update, jax.jit(update)):
         got = jax.grad(lambda s: loss(s, way))(jnp.float32(1.5))
         np.testing.assert_allclose(got, jax.grad(by_hand)(jnp.float32(1.5)), rtol=1e-5)
-
-
-def test_an_exported_collection_of_an_open_number_of_rows():
-    metrics = eqm.MetricDict(mean=RMSE(), std=eqm.Std(), most=eqm.Max())
-    leaves, treedef = jax.tree.flatten(metrics)
-
-    def update(leaves, x):
-        return jax.tree.leaves(jax.tree.unflatten(treedef, leaves).update(values=x))
-
-    (rows,) = export.symbolic_shape("rows")
-    given = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), leaves)
-    saved = export.export(jax.jit(update))(given, jax.ShapeDtypeStruct((rows,), jnp.float32))
-    for x in (X, X[:7]):
-        new = jax.tree.unflatten(treedef, saved.call(leaves, jnp.asarray(x)))
-        close(new.compute(), metrics.update(values=x).compute())
-
-
-def test_the_gradient_of_a_maximum_of_each_group():
-    x, group = jnp.array([1.0, 3.0, 3.0, -2.0, jnp.nan]), jnp.array([0, 1, 1, 2, 3])
-    for groups in (5, 11):
-        for metric in (eqm.Max(), eqm.Min()):
-            each = eqm.PerGroup(metric, groups)
-            got = jax.grad(lambda x, e=each: jnp.nansum(e(values=x, group=group)[:3]))(x)
-            assert got.tolist() == [1, 0.5, 0.5, 1, 0]
-            value = each(values=x, group=group)
-            np.testing.assert_array_equal(value[:5], [1, 3, -2, np.nan, np.nan])
