@@ -96,3 +96,20 @@ def test_one_program_for_any_number_of_rows(weighted):
     got = eqm.to_host(jax.tree.unflatten(treedef, leaves))
     for name, x in eqm.to_host(want).items():
         np.testing.assert_allclose(got[name], x, rtol=1e-6)
+
+
+def test_an_exported_collection_of_an_open_number_of_rows():
+    metrics = eqm.MetricDict(mean=eqm.Average(), std=eqm.Std(), most=eqm.Max())
+    leaves, treedef = jax.tree.flatten(metrics)
+
+    def update(leaves, x):
+        return jax.tree.leaves(jax.tree.unflatten(treedef, leaves).update(values=x))
+
+    (rows,) = export.symbolic_shape("rows")
+    given = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), leaves)
+    saved = export.export(jax.jit(update))(given, jax.ShapeDtypeStruct((rows,), jnp.float32))
+    for x in np.split(np.arange(20, dtype=np.float32) ** 2, [13]):
+        new = jax.tree.unflatten(treedef, saved.call(leaves, jnp.asarray(x)))
+        alone = metrics.update(values=x).compute()
+        for name, value in new.compute().items():
+            np.testing.assert_allclose(value, alone[name], rtol=1e-6)

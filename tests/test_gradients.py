@@ -201,3 +201,14 @@ def test_groups():
         slope = jax.grad(lambda x, g=groups: g(values=x, group=group)[1])(x)
         want = jax.grad(metric)(x[1::2])
         np.testing.assert_allclose(slope, [0, want[0], 0, want[1]], rtol=1e-6)
+
+
+def test_the_gradient_of_a_maximum_of_each_group():
+    x, group = jnp.array([1.0, 3.0, 3.0, -2.0, jnp.nan]), jnp.array([0, 1, 1, 2, 3])
+    for groups in (5, 11):
+        for metric in (eqm.Max(), eqm.Min()):
+            each = eqm.PerGroup(metric, groups)
+            got = jax.grad(lambda x, e=each: jnp.nansum(e(values=x, group=group)[:3]))(x)
+            assert got.tolist() == [1, 0.5, 0.5, 1, 0]
+            value = each(values=x, group=group)
+            np.testing.assert_array_equal(value[:5], [1, 3, -2, np.nan, np.nan])
