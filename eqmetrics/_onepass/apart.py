@@ -6,6 +6,7 @@ rows are computed once, values of the states for each of them (`vmap`), and oper
 former to the latter. Where that is not what the `update` does, it isn't a sum over rows.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,10 @@ def _apart(update: Callable[[Any, Any], Any], stack: Any, outputs: Any, rows: in
     # for all states.
     levels = dict.fromkeys(states, "state")
     for v in closed.jaxpr.invars[len(arrays) :]:
-        levels[v] = "rows" if leading(v.aval.shape, rows) is not None else "batch"
+        # An output of twice as many entries may be in any order.
+        lead = leading(v.aval.shape, rows)
+        exact = lead is not None and math.prod(v.aval.shape[:lead]) == rows
+        levels[v] = "rows" if exact else "batch"
     _evaluate(closed.jaxpr, env, levels, rows, do)
     out = []
     for v, old in zip(closed.jaxpr.outvars, arrays, strict=True):
