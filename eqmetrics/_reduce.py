@@ -12,7 +12,7 @@ from ._checks import check_dtypes_of, describe
 from ._copies import warn_of_copies
 from ._field import layout
 from ._frames import said
-from ._metric import Metric
+from ._metric import AbstractAccumulator, Metric
 from ._node import (
     is_fresh,
     is_metric,
@@ -186,6 +186,8 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
         arrays = jax.tree.leaves(states)
         same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
         if arrays and same and not is_fresh(node):
+            if isinstance(node, AbstractAccumulator):  # a part of the metric that a user knows
+                path = path.rpartition(".")[0]
             raise TypeError(
                 f"`{type(metric).__name__}{path}` is replicated over {', '.join(same)}: every "
                 f"device holds the same state, and reducing it would count its data {size} "

@@ -137,10 +137,10 @@ def test_a_state_keeps_its_sharding_over_merges_scans_and_models(in_context):
     with jax.set_mesh(mesh) if in_context else contextlib.nullcontext():
         # by classes, as the user placed it
         by_class = jax.tree.map(
-            lambda x: jax.device_put(x, NamedSharding(mesh, P(*(None, None, "d")[: x.ndim]))), f1
+            lambda x: jax.device_put(x, NamedSharding(mesh, P(*(None, "d")[: x.ndim]))), f1
         )
         new = jax.jit(update)(by_class, there)
-        assert jax.tree.leaves(new)[0].sharding.spec == P(None, None, "d")
+        assert jax.tree.leaves(new)[0].sharding.spec == P(None, "d")
         assert new.compute() == want == eqm.to_host(new)
         # eagerly, with arrays of the host beside those of the mesh
         assert f1.update(**there).compute() == want == new.reset().update(**batch).compute()

@@ -37,7 +37,8 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
 
 def _as_plain(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     try:
-        return _compiled(update, metric, args, kwargs)
+        # One by one: jax sorts the names of a dict.
+        return _compiled(update, tuple(kwargs), metric, args, tuple(kwargs.values()))
     except Exception as e:
         # The caller used no transformation of jax, which has something to say of its frames.
         notes = [n for n in getattr(e, "__notes__", []) if "JAX has removed its internal" not in n]
@@ -69,14 +70,15 @@ def _call(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
 
 def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     """`update(metric, args, kwargs)`, which must be traced, with its operations done together."""
-    dynamic, static = eqx.partition((metric, args, kwargs), _is_array)
+    inputs = metric, args, tuple(kwargs.values())  # one by one: jax sorts the names of a dict
+    dynamic, static = eqx.partition(inputs, _is_array)
     leaves, treedef = jax.tree.flatten(dynamic)
     built: list[Any] = []
 
     def flat(*leaves):
-        inputs = eqx.combine(jax.tree.unflatten(treedef, leaves), static)
+        metric, args, values = eqx.combine(jax.tree.unflatten(treedef, leaves), static)
         with gathering():
-            new = update(*inputs)
+            new = update(metric, args, dict(zip(kwargs, values, strict=True)))
         arrays, rest = eqx.partition(new, _is_array)
         out, out_treedef = jax.tree.flatten(arrays)
         built[:] = [out_treedef, rest]
@@ -87,13 +89,15 @@ def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     return eqx.combine(jax.tree.unflatten(built[0], out), built[1])
 
 
-def _compile(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
-    return (together if _kind(metric, jax.tree.structure(metric))[0] else _call)(
-        update, metric, args, kwargs
-    )
+def _compile(
+    update: _Update, names: tuple[str, ...], metric: Any, args: Any, values: tuple[Any, ...]
+) -> Any:
+    several, _ = _kind(metric, jax.tree.structure(metric))
+    run = together if several else _call
+    return run(update, metric, args, dict(zip(names, values, strict=True)))
 
 
-_compiled = jax.jit(_compile, static_argnums=0)
+_compiled = jax.jit(_compile, static_argnums=(0, 1))
 
 
 def _is_array(x: Any) -> bool:
