@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import Any, cast, TypeVar
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 from jax.core import Tracer
+from jax.dtypes import extended
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec, reshard
 
 from ._ordered import dicts, keep_order
@@ -35,6 +38,10 @@ def _explicit(tree: Any) -> AbstractMesh | None:
     return None
 
 
+def _is_traced_on(mesh: AbstractMesh, x: jax.Array) -> bool:
+    return isinstance(x, Tracer) and jax.typeof(x).sharding.mesh == mesh
+
+
 def _on_a_mesh(x: jax.Array) -> bool:
     return type(x.sharding) is NamedSharding
 
@@ -52,8 +59,19 @@ def automatic(fn: _F) -> _F:
     return cast(_F, method)
 
 
+def _held(leaves: list[Any], given: list[Any]) -> list[Any]:
+    """The results, made to depend on what was given, though on none of its numbers. `jit` leaves
+    out an argument that nothing reads, as `Count` reads but the shape of its rows; and with the
+    last one that is on the mesh a program would lose its devices."""
+    mine = [isinstance(x, Tracer) and not jnp.issubdtype(x.dtype, extended) for x in leaves]
+    results = [x for x, own in zip(leaves, mine, strict=True) if own]
+    held = iter(lax.optimization_barrier((results, [x.ravel()[:0] for x in given]))[0])
+    return [next(held) if own else x for x, own in zip(leaves, mine, strict=True)]
+
+
 def _run(fn: Callable, mesh: AbstractMesh, first: Any, args: tuple, kwargs: dict) -> Any:
     given: dict[int, tuple[Any, Any]] = {}
+    no_context = jax.sharding.get_abstract_mesh().empty
 
     def enter(x):
         if not isinstance(x, jax.Array):
@@ -69,14 +87,22 @@ def _run(fn: Callable, mesh: AbstractMesh, first: Any, args: tuple, kwargs: dict
             return given[id(x)][1]
         same = isinstance(like, jax.Array) and like.shape == x.shape
         spec = jax.typeof(like).sharding.spec if same else PartitionSpec()
-        return reshard(x, NamedSharding(mesh, spec))
+        if isinstance(x, Tracer) or not on_mesh:
+            return reshard(x, NamedSharding(mesh, spec))
+        return jax.device_put(x, NamedSharding(on_mesh[0], spec))  # from one device, too
 
     explicit = dict.fromkeys(mesh.explicit_axes, AxisType.Auto)
     with jax.sharding.use_abstract_mesh(mesh.update_axis_types(explicit)):
         # One by one: jax sorts the names of a dict.
         named = {name: jax.tree.map(enter, x) for name, x in kwargs.items()}
         out = fn(*jax.tree.map(enter, (first, *args)), **named)
-    leaves, treedef = jax.tree.flatten(keep_order(out))
+        leaves, treedef = jax.tree.flatten(keep_order(out))
+        placed = [x for x, outer in given.values() if _is_traced_on(mesh, outer)]
+        outer = [x for _, x in given.values() if not isinstance(x, Tracer) and _on_a_mesh(x)]
+        on_mesh = [m for x in outer if (m := x.sharding.mesh).abstract_mesh == mesh]
+        if no_context and placed:
+            held = _held([None if id(x) in given else x for x in leaves], placed)
+            leaves = [x if y is None else y for x, y in zip(leaves, held, strict=True)]
     before, same = jax.tree.flatten(first)
     if treedef != same:
         return dicts(jax.tree.unflatten(treedef, [leave(x) for x in leaves]))

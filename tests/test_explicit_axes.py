@@ -194,3 +194,18 @@ def test_the_loop_over_an_explicit_mesh():
     assert found["f1"] == want["f1"]
     jax.tree.map(np.testing.assert_array_equal, found["histogram"], want["histogram"])
     jax.tree.map(ft.partial(np.testing.assert_allclose, rtol=1e-6), found, want)
+
+
+def test_rows_of_which_no_number_is_read():
+    """`jit` drops an argument that nothing reads, and with it the devices of the program."""
+    mesh = mesh_of((8,), ("a",), AxisType.Explicit)
+    x = jax.device_put(jnp.ones(16), NamedSharding(mesh, P("a")))
+    pair = eqm.MetricDict(mean=eqm.Average(), rows=eqm.Count())
+    for wrap in (lambda f: f, jax.jit):
+        assert wrap(lambda x: eqm.Count().update(x))(x).compute() == 16
+        assert wrap(lambda x: eqm.Count().update(x).compute())(x) == 16
+        assert wrap(lambda m, x: m.update(values=x).compute()["rows"])(pair, x) == 16
+    slope = jax.jit(jax.grad(lambda x: sum(pair.update(values=x).compute().values())))(x)
+    np.testing.assert_array_equal(slope, np.full(16, 1 / 16))
+    stacked = jax.jit(jax.vmap(lambda x: eqm.Count().update(x).compute()))(jnp.stack([x, x]))
+    assert stacked.tolist() == [16, 16]
