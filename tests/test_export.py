@@ -24,7 +24,6 @@ OF_KNOWN_ROWS = {
     "Bootstrap",
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
-    "PerGroup of a user's metric",
 }
 
 

@@ -31,7 +31,8 @@ VALUES: dict[str, Any] = {
     "min_fpr": 0.0625, "min_precision": 1, "min_recall": 1, "min_sensitivity": 1,
     "min_specificity": 1, "p": 2, "power": 2, "q": 1, "threshold": 1, "undefined": 0,
 }  # fmt: skip
-LISTS = {"edges": [0, 1, 2], "q": [0.25, 0.5], "shape": [2, 3], "outputs": [2, 3]}
+LISTS = {"edges": [0, 1, 2], "q": [0.25, 0.5], "shape": [2, 3], "outputs": [2, 3],
+         "shapes": [2, 3]}
 OTHERS: dict[str, Any] = {
     "metric": eqm.Average(), "valid": "x", "columns": jnp.float32
 }  # fmt: skip

@@ -207,5 +207,6 @@ def test_a_policy_over_a_training_state():
     def step(state):
         return state["loss"].update(jnp.ones(3))
 
-    with pytest.raises(TypeError, match=r"`Average.total` is float16\[2\].*built as float32\[2\]"):
+    field = r"`Average.sums.pairs` is float16\[2, 2\].*built as float32\[2, 2\]"
+    with pytest.raises(TypeError, match=field):
         step(low)

@@ -34,7 +34,8 @@ class AddCells(AbstractOperation):
         flat = jnp.moveaxis(pairs, 0, 1).reshape(2, stack * cells)
         values = jnp.where(groups.taken[:, None], values, jnp.zeros_like(values))
         own = jnp.where(groups.taken, groups.group, 0)[:, None] * jnp.int32(cells) + index
-        new = _to_cells(flat, jnp.where(values != 0, own, 0), values)
+        some = values if values.dtype == jnp.bool_ else values != 0
+        new = _to_cells(flat, jnp.where(some, own, 0), values)
         return (jnp.moveaxis(new.reshape(2, stack, cells), 1, 0),)
 
     def by_replicate(self, weights, *operands):

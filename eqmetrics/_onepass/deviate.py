@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float32
 
+from .._quotient import over
 from .._reduction.pair import minus, settled
 from .operation import AbstractOperation, register
 from .sum_columns import as_column, joined, SideBySide
@@ -34,7 +35,7 @@ class Deviate(AbstractOperation):
         weights = {id(w): w for _, (_, *each) in many for w in each}
         counts = {key: jnp.sum(w, dtype=jnp.float32) for key, w in weights.items()}
         means = [
-            total / (counts[id(each[0])] if each else jnp.float32(max(x.shape[0], 1)))
+            over(total, counts[id(each[0])] if each else jnp.float32(max(x.shape[0], 1)))
             for (_, (x, *each)), total in zip(many, totals, strict=True)
         ]
         pivots, start, out = _pivot(joined(means)), 0, []
@@ -68,8 +69,8 @@ class Deviate(AbstractOperation):
 def _weighted(x: Array, *weights: Array) -> Array:
     x = x.astype(jnp.float32)
     for each in weights:
-        w = as_column(each, x)
-        x = jnp.where(w > 0, x * w.astype(jnp.float32), 0)
+        w = as_column(each, x).astype(jnp.float32)
+        x = jnp.where(w > 0, x * w, 0)
     return x
 
 

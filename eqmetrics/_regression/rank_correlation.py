@@ -68,7 +68,7 @@ def _kinds(x: Array, mask: Array) -> Array:
 def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
     weights = scaled(weights, mask)
     both = [_midranks(x, weights, mask) for x in (p, t)]
-    batch, none = Rows(both[0], mask, weights, None), jnp.full((2, 2), -jnp.inf)
+    batch, none = Rows(both[0], mask, weights, None), jnp.full((2, 2), -jnp.inf, jnp.float32)
     joint, _ = add_moments(_BOTH, _BOTH.empty(2), none, batch, *both)
     left, right, products = to_float(joint.products)
     value = correlation(products, left, right, to_float(joint.weight))
