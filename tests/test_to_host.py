@@ -264,8 +264,8 @@ def test_states_on_any_devices():
     tree["b"] = jax.device_put(tree["b"], NamedSharding(mesh, P()))
     jax.tree.map(np.testing.assert_array_equal, eqm.to_host(tree)["b"], got["b"])
     split = eqm.Sum(16).update(jnp.ones((2, 16)))
-    pair = jax.device_put(split.pair, NamedSharding(mesh, P(None, "d")))
-    split = eqx.tree_at(lambda m: m.pair, split, pair)
+    pairs = jax.device_put(split.sums.pairs, NamedSharding(mesh, P(None, "d")))
+    split = eqx.tree_at(lambda m: m.sums.pairs, split, pairs)
     assert eqm.to_host({"split": split, "whole": tree["b"]})["split"].tolist() == [2.0] * 16
 
 

@@ -90,7 +90,7 @@ def _of_batch(batch: Rows) -> dict[str, Array]:
         "mean": add(add(lift(high), lift(low)), lift(e * bound(unit))),
         "powers": add(powers[:, 1:], lift(jnp.stack(rest))),
         "unit": jnp.where(count > 0, unit, 0),
-        "ends": ends_of_rows(jnp.full((2, 1), -jnp.inf), batch, batch.values)[:, 0],
+        "ends": ends_of_rows(jnp.full((2, 1), -jnp.inf, jnp.float32), batch, batch.values)[:, 0],
         "invalid": sums.invalid,
     }
 

@@ -87,6 +87,7 @@ class Throughput(Metric):
     def update(self, *, items: Values, seconds: Values, mask: Mask = None) -> Self:
         """One step: how many items it had, and how long it took. Of several entries, such as
         those of several devices, items add and the longest time counts."""
+        items, seconds = jnp.asarray(items), jnp.asarray(seconds)
         if seconds.shape != items.shape:
             raise TypeError(
                 f"`items` is {describe(items)} and `seconds` is {describe(seconds)}: they must "
@@ -95,6 +96,7 @@ class Throughput(Metric):
         batch = rows(items, mask, name="items")
         time = seconds.ravel().astype(jnp.float32)
         batch = batch.without(~((batch.values >= 0) & (time >= 0)))
+        assert batch.mask is not None
         (longest,) = max_rows(1, False)(jnp.zeros((), jnp.float32), time, batch.mask)
         return self.replace(
             sums=self.sums.add(batch, items=batch.values), seconds=add(self.seconds, lift(longest))

@@ -48,7 +48,8 @@ class SumRows(AbstractOperation):
             if what == "column":
                 each.append(next(found))
             else:
-                each.append(like if what == "rows" else jnp.zeros((*like.shape[:-1], width), jnp.float32))
+                none = jnp.zeros((*like.shape[:-1], width), jnp.float32)
+                each.append(like if what == "rows" else none)
         return each[0] if len(each) == 1 else jnp.concatenate(each, axis=-1)
 
     def alone(self, *operands):

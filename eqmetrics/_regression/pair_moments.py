@@ -92,7 +92,7 @@ class PairMoments(AbstractStatistic):
     ) -> Self:
         """`predictions` and `targets` are real, of shape `(*rows, *outputs)`."""
         batch, _ = paired(predictions, targets, mask, weights, self.outputs)
-        p, t = (x.reshape(batch.values.shape) for x in (predictions, targets))
+        p, t = (jnp.asarray(x).reshape(batch.values.shape) for x in (predictions, targets))
         old = Joint(self.weight, self.mean, self.products)
         new, ends = add_moments(PAIR, old, self.ends, batch, t, p, errors_of(batch, p, t))
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
