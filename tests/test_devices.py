@@ -136,10 +136,10 @@ def test_tokens_not_means_of_means():
 
 
 def test_eight_full_counters_are_exact():
-    full = eqm.Count().replace(pair=jnp.array([2.0**31, -1.0]))
+    full = eqm.Count().replace(sums=eqm.Sums(rows=()).plus(rows=jnp.array([2.0**31, -1.0])))
     run = over(lambda m: eqm.vary(m, "devices").all_reduce("devices"), mesh_of(), (P(),))
     assert eqm.to_host(run(full)) == 8 * (2**31 - 1)
-    cell = eqm.Sum((2, 2)).replace(pair=jnp.full((2, 2, 2), 2.0**31).at[1].set(-1.0))
+    cell = eqm.Sum((2, 2)).add(jnp.full((2, 2, 2), 2.0**31).at[1].set(-1.0))
     assert (eqm.to_host(run(cell)) == 8 * (2**31 - 1)).all()
 
 

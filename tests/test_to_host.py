@@ -239,8 +239,8 @@ def test_rows_on_the_host_beside_a_program():
 
 def test_sums_are_read_in_float64():
     big = jnp.array([2.0**40, 3.0], jnp.float32)
-    count = eqm.Count().replace(pair=big)
-    many = eqm.Sum(300).replace(pair=jnp.tile(big[:, None], (1, 300)))
+    count = eqm.Count().replace(sums=eqm.Sums(rows=()).plus(rows=big))
+    many = eqm.Sum(300).add(jnp.tile(big[:, None], (1, 300)))
     got = eqm.to_host({"one": count, "many": many})
     assert got["one"] == 2**40 + 3 and (got["many"] == 2**40 + 3).all()
     stacked = jax.tree.map(lambda x: jnp.stack([x, 2 * x]), count)

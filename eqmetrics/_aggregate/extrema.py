@@ -12,7 +12,7 @@ from .._onepass.sums import Sums
 from .._rows import rows, undefined_as
 
 
-def _updated(old: Array, count: Sums, values: Array, mask: Any, sign: int) -> tuple[Array, Sums]:
+def _updated(old: Array, count: Sums, values: Any, mask: Any, sign: int) -> tuple[Array, Sums]:
     batch = rows(values, mask, None)
     masks = [] if batch.mask is None else [batch.mask]
     (most,) = max_rows(sign, True)(old, batch.values.astype(jnp.float32), *masks)
@@ -40,8 +40,8 @@ class Max(Metric):
     """
 
     undefined: float | None = eqx.field(static=True)
-    largest: Float32[Array, ""] = state(reduce="max")
     count: Sums
+    largest: Float32[Array, ""] = state(reduce="max")
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
@@ -77,8 +77,8 @@ class Min(Metric):
     """
 
     undefined: float | None = eqx.field(static=True)
-    largest_opposite: Float32[Array, ""] = state(reduce="max")
     count: Sums
+    largest_opposite: Float32[Array, ""] = state(reduce="max")
 
     def __init__(self, *, undefined: float | None = None):
         self.undefined = undefined
