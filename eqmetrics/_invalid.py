@@ -140,10 +140,11 @@ def _places(pair: np.ndarray) -> str:
 
 def raise_if_invalid(tree: Any) -> None:
     """Raises an `eqm.InvalidDataError` that names each metric, its rows and their range."""
-    for metric in filter(is_metric, jax.tree.leaves(tree, is_leaf=is_metric)):
+    metrics = [x for x in jax.tree.leaves(tree, is_leaf=is_metric) if is_metric(x)]
+    for metric in metrics:
         check_dtypes_of(metric, "read", walk)
     counts = invalid_counts(tree)
-    if any(isinstance(pair, Tracer) for _, _, pair in counts):
+    if any(isinstance(x, Tracer) for x in jax.tree.leaves(metrics)):
         raise TypeError(
             "`metrics.check()` was called inside `jit`, `vmap` or `scan`, where no count has a "
             "value yet. Return the metrics from the compiled function, and check them outside; "

@@ -65,7 +65,7 @@ def test_names_values_and_what_is_read():
     assert str(typed) == 'Typed(median=1, loss=1 of "loss")'
     assert "MetricDict(accuracy=nan" in str(eqx.tree_pformat({"metrics": short, "step": 1}))
     # details, of a member that is asked for
-    assert "total=f32[2]" in str(seen["loss"])
+    assert "pairs=f32[2,2]" in str(seen["loss"])
 
 
 def test_a_count_is_said_with_all_its_digits():
@@ -105,10 +105,10 @@ def test_an_error_that_shows_the_metric_ends():
 def test_paths_carry_the_name_of_the_member():
     metrics = {"train": new()}
     paths = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(metrics)]
-    assert "['train'].states['loss'].total" in paths
-    assert "['train'].states['head'].states['top'].sums" in paths
+    assert "['train'].states['loss'].sums.pairs" in paths
+    assert "['train'].states['head'].states['top'].sums.pairs" in paths
     # a statistic that several share has the name of the one whose own it is
-    assert "['train'].states['confusion'].cells" in paths
+    assert "['train'].states['confusion'].sums.pairs" in paths
     assert not [p for p in paths if "['f1']" in p or "['accuracy']" in p or "[0]" in p]
 
 

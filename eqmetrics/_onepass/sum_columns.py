@@ -126,7 +126,9 @@ def _compensated(x: Float32[Array, "..."], axis: int) -> Pair:
     """A uniform tree. Where devices share the rows, none gives any to another."""
     first = jnp.moveaxis(x, axis, 0)
     if isinstance(x.shape[axis], int) and _joinable(first) < x.shape[axis]:
-        return _sum(first, jnp.zeros_like(first), _joinable)
+        first = first[:, 0] if axis == 1 and x.shape[0] == 1 else first
+        total = _sum(first, jnp.zeros_like(first), _joinable)
+        return total.reshape(2, *x.shape[:axis], *x.shape[axis + 1 :])
     high, low = x, jnp.zeros_like(x)
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     while isinstance(high.shape[axis], int) and high.shape[axis] > _BLOCKS:
