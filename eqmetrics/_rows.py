@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
 from ._checks import describe
-from ._reduction.pair import add, add_count, count_rows, from_integer, fused, lift, Pair, sum_rows
 
 
 def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
@@ -45,7 +44,6 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)
 
 
-_LEAST = 2.0**-126  # the smallest float of all its bits
 # So many of the largest weight fit a float (2^28) that no sum of weights leaves its range: it would
 # be infinite, and numbers over it 0. Weights below the smallest are read as 0: a product with
 # them would leave the range at the other end, where nothing tells a wrong mean from a right one.
@@ -62,20 +60,6 @@ class Rows(NamedTuple):
     weights: Float32[Array, "rows"] | None
     invalid: Bool[Array, "rows"] | None
 
-    def total(self) -> Pair:
-        return weighted_sum(self.values, self.mask, self.weights)
-
-    def weight(self) -> Pair:
-        if self.weights is not None:
-            return weighted_sum(self.weights, self.mask, None)
-        if self.mask is not None:
-            return count_rows(self.mask)
-        return from_integer(jnp.asarray(self.values.shape[0], jnp.int32))
-
-    def left_out(self, count: Pair) -> Pair:
-        """A count of invalid rows that has also seen these."""
-        return count if self.invalid is None else add_count(count, self.invalid)
-
     def only(self, keep: Bool[Array, "rows"]) -> "Rows":
         """Some of the rows; the rest leaves no trace."""
         mask = keep if self.mask is None else self.mask & keep
@@ -89,42 +73,6 @@ class Rows(NamedTuple):
         mask = ~bad if self.mask is None else self.mask & ~bad
         invalid = bad if self.invalid is None else self.invalid | bad
         return self._replace(mask=mask, invalid=invalid)
-
-
-def column(x: Array, like: Array) -> Array:
-    return x.reshape(x.shape + (1,) * (like.ndim - 1))
-
-
-@fused
-def weighted_sum(values: Array, mask: Array | None, weights: Array | None) -> Pair:
-    """The pair nearest to the sum of `weights * values` over the rows in the mask."""
-    if mask is not None:
-        values = jnp.where(column(mask, values), values, jnp.zeros_like(values))
-    if values.dtype == jnp.bool_ and weights is None:
-        return count_rows(values)
-    if jnp.issubdtype(values.dtype, jnp.integer) and values.dtype.itemsize >= 4:
-        pairs = from_integer(values)
-        high, low = pairs[0], pairs[1]
-    else:
-        high, low = values.astype(jnp.float32), None
-    rest = None
-    if weights is not None:
-        w = column(weights, high)
-        product = high * w
-        # What underflows stays a number, so that squares are told from none at all.
-        lost = (product == 0) & (high != 0) & (w != 0)
-        sign = jnp.where(high < 0, -1, 1)
-        low = None if low is None else low * w
-        if high.ndim == 1:
-            # Counted apart: among the terms it takes XLA's CPU five times as long.
-            count = jnp.sum(jnp.where(lost, sign, 0), dtype=jnp.int32)
-            high, rest = product, count.astype(jnp.float32) * jnp.float32(_LEAST)
-        else:
-            high = jnp.where(lost, sign.astype(jnp.float32) * jnp.float32(_LEAST), product)
-    total = sum_rows(high)
-    if rest is not None:
-        total = add(total, lift(rest))
-    return total if low is None else add(total, sum_rows(low))
 
 
 def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:

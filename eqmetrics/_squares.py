@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float32
 # A square below the range of float32 would count as 0, and many of them give a mean that looks
 # right. So each counts as a small number, and a mean this small says that it isn't known: means
 # from here up are right to 2^-20 with weights from 0.02 on. A smaller weight may take a product
-# below the range, but not to 0 (`weighted_sum`): at 1e-6 means are right to 2^-6 here, and to
+# below the range, but not to 0 (`_onepass/sums.py`): at 1e-6 means are right to 2^-6 here, and to
 # 2^-20 from 1e-26 up.
 SMALLEST, _KNOWN = 2.0**-120, 2.0**-100
 
