@@ -75,6 +75,11 @@ class Rows(NamedTuple):
         return self._replace(mask=mask, invalid=invalid)
 
 
+def as_column(x: Array, like: Array) -> Array:
+    """A number for each row, beside an array with trailing axes."""
+    return x.reshape(x.shape + (1,) * (like.ndim - 1))
+
+
 def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
     """A shape as NumPy takes it: one number is one axis."""
     return (shape,) if isinstance(shape, int) else tuple(shape)

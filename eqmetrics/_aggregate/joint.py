@@ -15,7 +15,7 @@ from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
 from .._reduction.pair import add, divide, fused, lift, multiply, Pair, to_float
-from .._rows import column
+from .._rows import as_column
 from .._squares import divisor
 
 
@@ -91,7 +91,7 @@ class AbstractJointMoments(AbstractScalable):
         own = bound(own_top) + most[i] * spread[j]
         tops = count_top, exponent(most), exponent(own)
 
-        wide = lambda x, like: jnp.broadcast_to(column(x, like), like.shape)
+        wide = lambda x, like: jnp.broadcast_to(as_column(x, like), like.shape)
         offset = jnp.where(some, add(mean, -lift(pivot)), 0)
         shifted = multiply(wide(n, mean), offset)
         moved = add(products, multiply(shifted[:, i], offset[:, j]))
@@ -103,7 +103,7 @@ class AbstractJointMoments(AbstractScalable):
         offset = divide(shifted, wide(safe, mean))
         products = add(moved, -multiply(shifted[:, i], offset[:, j]))
         square = jnp.broadcast_to(
-            column(jnp.asarray(np.equal(i, j)), products[0]), products[0].shape
+            as_column(jnp.asarray(np.equal(i, j)), products[0]), products[0].shape
         )
         products = jnp.where((square & (products[0] < 0))[None], 0, products)
         finite = jnp.isfinite(spread)

@@ -6,8 +6,9 @@ from jaxtyping import Array, Float32
 
 from .._quotient import over
 from .._reduction.pair import minus, settled
+from .._rows import as_column
 from .operation import AbstractOperation, register
-from .sum_columns import as_column, joined, SideBySide
+from .sum_columns import joined, SideBySide
 
 
 class Deviate(AbstractOperation):

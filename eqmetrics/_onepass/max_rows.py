@@ -5,8 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._reduction.base import MAX
+from .._rows import as_column
 from .operation import AbstractOperation, register
-from .sum_columns import as_column, joined, SideBySide
+from .sum_columns import joined, SideBySide
 
 
 class MaxRows(AbstractOperation):

@@ -9,8 +9,9 @@ from jaxtyping import Array, Float32
 
 from .._cells import add_rows, add_values
 from .._reduction.pair import add, Pair
+from .._rows import as_column
 from .operation import Groups
-from .sum_columns import as_column, as_pairs, sum_columns
+from .sum_columns import as_pairs, sum_columns
 
 
 # Up to so many groups are summed under a mask each: a scatter costs as much for one as for many.

@@ -32,11 +32,6 @@ _NARROW = 32
 _BLOCKS = 16
 
 
-def as_column(x: Shaped[Array, "rows"], like: Array) -> Array:
-    """Of shape `(rows, 1, ...)`, with as many axes as the other."""
-    return x.reshape(x.shape + (1,) * (like.ndim - 1))
-
-
 def as_pairs(x: Array) -> Pair:
     """Numbers of any kind as pairs."""
     if jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4:

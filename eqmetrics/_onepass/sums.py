@@ -13,9 +13,8 @@ from .._field import state
 from .._metric import AbstractAccumulator
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, from_integer, Pair, to_float
-from .._rows import Rows, trailing
+from .._rows import as_column, Rows, trailing
 from .operations import ADD_CELLS, Block, sum_rows
-from .sum_columns import as_column
 
 
 _LEAST = 2.0**-126  # the smallest float of all its bits

@@ -12,7 +12,7 @@ from .._field import state
 from .._metric import AbstractWrapper
 from .._readout import AbstractStatistic
 from .._reduction.pair import add, add_count, from_integer, fused, Pair
-from .._rows import column, rows
+from .._rows import as_column, rows
 
 
 Columns = dict[str, Array]
@@ -74,8 +74,8 @@ def _joined(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     place = jnp.arange(capacity, dtype=jnp.int32)
 
     def join(x: Array, y: Array) -> Array:
-        both = jnp.where(column(place < count, x), x, jnp.roll(y, count, axis=0))
-        return jnp.where(column(place < total, x), both, jnp.zeros_like(x))
+        both = jnp.where(as_column(place < count, x), x, jnp.roll(y, count, axis=0))
+        return jnp.where(as_column(place < total, x), both, jnp.zeros_like(x))
 
     columns = jax.tree.map(join, left["columns"], right["columns"])
     invalid, lost = (add(left[name], right[name]) for name in ("invalid", "lost"))
@@ -196,4 +196,4 @@ class Buffer(AbstractWrapper, AbstractStatistic):
         if self.fn is not None:
             return self.fn(*columns.values(), mask)
         named = ((name, x.astype(jnp.float32)) for name, x in columns.items())
-        return {name: jnp.where(column(mask, x), x, jnp.nan) for name, x in named}
+        return {name: jnp.where(as_column(mask, x), x, jnp.nan) for name, x in named}
