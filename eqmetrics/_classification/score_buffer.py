@@ -1,4 +1,3 @@
-import functools as ft
 from typing import final, Self
 
 import equinox as eqx
@@ -10,6 +9,7 @@ from jaxtyping import Array, Bool, Float32, Int32
 
 from .._cells import cumulated
 from .._field import state
+from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, from_integer, fused, lift, Pair, sum_rows
 from .._rows import Rows
@@ -26,7 +26,6 @@ _LAST = np.uint32(2**32 - 1)
 _Signed = Float32[Array, "classes rows"]  # the weight of a positive, less that of a negative
 
 
-@ft.partial(fused, static_argnames="task")
 def _columns_of(inputs: Inputs, task: AbstractTask) -> tuple[dict[str, Array], Rows]:
     s = scores_of(task, inputs)
     x, labels, taken, w = s.scores, s.labels, s.taken, s.batch.weights
@@ -155,7 +154,7 @@ class ScoreBuffer(AbstractScores):
         return self.replace(
             rows=self.rows.update(**columns),
             kinds=self.kinds | (jnp.asarray(seen) & jnp.any(columns["mask"])),
-            invalid=batch.left_out(self.invalid),
+            invalid=plus_invalid(self.invalid, batch),
         )
 
     def _signed(self, other: Array | None = None) -> _Signed:

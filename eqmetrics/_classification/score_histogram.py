@@ -1,4 +1,3 @@
-import functools as ft
 from typing import final, Self
 
 import equinox as eqx
@@ -9,8 +8,9 @@ from jaxtyping import Array, Bool, Float32, Int32
 
 from .._cells import add_rows, add_weights
 from .._field import state
+from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, fused, Pair, sum_pairs
+from .._reduction.pair import add, Pair, sum_pairs
 from .._task import AbstractTask, Binary, Multiclass
 from .inputs import Inputs
 from .score_cells import (
@@ -62,7 +62,6 @@ def _largest_of_both(x, y):
     return lax.reduce((x, y), (none, none), lambda a, b: [*map(jnp.maximum, a, b)], (0,))
 
 
-@ft.partial(fused, static_argnames=("task", "pairs"))
 def _updated(
     old: dict[str, Array], inputs: Inputs, task: AbstractTask, pairs: bool
 ) -> dict[str, Array]:
@@ -95,7 +94,7 @@ def _updated(
         "line_counts": line_counts,
         "line_keys": line_keys,
         "kinds": old["kinds"] | (jnp.array([s.are_logits, not s.are_logits]) & some),
-        "invalid": s.batch.left_out(old["invalid"]),
+        "invalid": plus_invalid(old["invalid"], s.batch),
     }
 
 
