@@ -89,8 +89,8 @@ class Throughput(Metric):
         those of several devices, items add and the longest time counts."""
         if seconds.shape != items.shape:
             raise TypeError(
-                f"`items` is {describe(items)} and `seconds` is {describe(seconds)}: they must have "
-                "the same shape."
+                f"`items` is {describe(items)} and `seconds` is {describe(seconds)}: they must "
+                "have the same shape."
             )
         batch = rows(items, mask, name="items")
         time = seconds.ravel().astype(jnp.float32)

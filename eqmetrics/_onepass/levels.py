@@ -16,7 +16,7 @@ _ELEMENTWISE = frozenset(
     expm1 floor ge gt igamma igammac integer_pow is_finite le lgamma log log1p logistic lt max min
     mul ne neg nextafter not or pcast population_count pow pvary random_unwrap real
     reduce_precision rem reshard round rsqrt select_n shift_left shift_right_arithmetic
-    shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
+    shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor eq_to le_to lt_to
     """.split()
 )
 _ALONG_AXES = frozenset(

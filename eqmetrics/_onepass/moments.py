@@ -36,7 +36,9 @@ def add_moments(
     n, sums = _sums(weight, columns, batch)
     sums = sums.reshape(2, len(columns), *pivots.shape[1:])
     own = ends_of_rows(jnp.full_like(ends, -jnp.inf), batch, *variables[: ends.shape[1]])
-    told = own if not wide else ends_of_rows(jnp.full_like(ends, -jnp.inf), batch, *d[: own.shape[1]])
+    told = own
+    if wide:
+        told = ends_of_rows(jnp.full_like(ends, -jnp.inf), batch, *d[: ends.shape[1]])
     found = _of_constants(products, told, wide, pivots, sums)
     return Joint(*fold_with(products, wide)(*old, n, *found)), jnp.maximum(ends, own)
 
