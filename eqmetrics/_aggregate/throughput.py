@@ -95,6 +95,7 @@ class Throughput(Metric):
         batch = rows(items, mask, name="items")
         time = seconds.ravel().astype(jnp.float32)
         batch = batch.without(~((batch.values >= 0) & (time >= 0)))
+        assert batch.mask is not None
         (longest,) = max_rows(1, False)(jnp.zeros(()), time, batch.mask)
         return self.replace(
             sums=self.sums.add(batch, items=batch.values), seconds=add(self.seconds, lift(longest))
