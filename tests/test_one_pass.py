@@ -117,8 +117,36 @@ class Table(AbstractOfValues, init=False):
         return self.replace(mean=self.mean.update(said, mask=mask))
 
 
-SUMS = [RMSE, Twice, Table]
-MIXED = [Reads, Centres, Sorts, Jits, Scans, Plain]
+class Searches(AbstractOfValues, init=False):
+    """Looks for each row in a loop, and picks some entries of each."""
+
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
+        place = jnp.searchsorted(jnp.array([-1.0, 0.0, 1.0]), values)
+        both = jnp.stack([values, values**2, place], axis=1)[:, np.array([2, 1])]
+        return self.replace(mean=self.mean.update(both[:, 0] * both[:, 1], mask=mask))
+
+
+class Swaps(AbstractOfValues, init=False):
+    """Mixes the rows in a loop."""
+
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
+        taken = jnp.ones(values.shape, bool) if mask is None else mask
+        step = lambda x, _: (x - jnp.max(x), None)
+        apart = jax.lax.scan(step, jnp.where(taken, values, -9), None, length=2)[0]
+        return self.replace(mean=self.mean.update(apart, mask=mask))
+
+
+class Picks(AbstractOfValues, init=False):
+    """Takes the same rows for all."""
+
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
+        taken = jnp.ones(values.shape, bool) if mask is None else mask
+        first = values[jnp.where(taken.any(), jnp.argmax(taken), 0)]
+        return self.replace(mean=self.mean.update(values * first, mask=mask))
+
+
+SUMS = [RMSE, Twice, Table, Searches]
+MIXED = [Reads, Centres, Sorts, Jits, Scans, Plain, Swaps, Picks]
 X = np.random.default_rng(0).normal(size=20).astype(np.float32)
 GROUP = np.random.default_rng(1).integers(0, 11, 20).astype(np.int32)
 

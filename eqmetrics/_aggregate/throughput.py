@@ -1,4 +1,4 @@
-from typing import ClassVar, final, Self
+from typing import Any, ClassVar, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX, zeros
 from .._reduction.pair import add, lift, to_float
-from .._rows import rows, undefined_as
+from .._rows import Rows, rows, undefined_as
 
 
 class _Longest(AbstractReduction):
@@ -47,6 +47,17 @@ class _Longest(AbstractReduction):
 
 
 _LONGEST = _Longest()
+
+
+def _steps(items: Any, seconds: Any, mask: Any) -> tuple[Rows, Array]:
+    if seconds.shape != items.shape:
+        raise TypeError(
+            f"`items` is {describe(items)} and `seconds` is {describe(seconds)}: they must "
+            "have the same shape."
+        )
+    batch = rows(items, mask, name="items")
+    time = seconds.ravel().astype(jnp.float32)
+    return batch.without(~((batch.values >= 0) & (time >= 0))), time
 
 
 @final
@@ -87,15 +98,7 @@ class Throughput(Metric):
     def update(self, *, items: Values, seconds: Values, mask: Mask = None) -> Self:
         """One step: how many items it had, and how long it took. Of several entries, such as
         those of several devices, items add and the longest time counts."""
-        items, seconds = jnp.asarray(items), jnp.asarray(seconds)
-        if seconds.shape != items.shape:
-            raise TypeError(
-                f"`items` is {describe(items)} and `seconds` is {describe(seconds)}: they must "
-                "have the same shape."
-            )
-        batch = rows(items, mask, name="items")
-        time = seconds.ravel().astype(jnp.float32)
-        batch = batch.without(~((batch.values >= 0) & (time >= 0)))
+        batch, time = _steps(items, seconds, mask)
         assert batch.mask is not None
         (longest,) = max_rows(1, False)(jnp.zeros((), jnp.float32), time, batch.mask)
         return self.replace(

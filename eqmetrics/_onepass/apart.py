@@ -159,15 +159,35 @@ def _mapped(eqn: Any, own: list, operands: list) -> list[Any]:
 
 def _of_rows(eqn: Any, own: list, rows: int) -> bool:
     inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
-    if inner is None or eqn.primitive.name in ("scan", "while", "cond", "reduce"):
+    if eqn.primitive.name == "scan":
+        return _scan_of_rows(eqn, own, rows)
+    if inner is None or eqn.primitive.name in ("while", "cond", "reduce"):
         return of_rows(eqn, [level == "rows" for level in own], rows)
-    jaxpr = getattr(inner, "jaxpr", inner)
+    found = _within(getattr(inner, "jaxpr", inner), own, rows)
+    return found is not None and all(level == "rows" for level in found)
+
+
+def _within(jaxpr: Any, own: list, rows: int) -> list | None:
+    """The levels of the results of a jaxpr; `None` where it mixes rows."""
     levels = {v: level for v, level in zip(jaxpr.invars, own, strict=True) if level is not None}
     for inside in jaxpr.eqns:
         given = [_level(v, levels) for v in inside.invars]
         if "rows" not in given:
             continue
         if not _of_rows(inside, given, rows):
-            return False
+            return None
         levels.update(dict.fromkeys(inside.outvars, "rows"))
-    return all(_level(v, levels) == "rows" for v in jaxpr.outvars)
+    return [_level(v, levels) for v in jaxpr.outvars]
+
+
+def _scan_of_rows(eqn: Any, own: list, rows: int) -> bool:
+    """A loop that carries values of rows, as a binary search does. If what it carries is of the
+    rows after a step that began with what is of the rows, so it is after all steps. A constant that
+    has a row in each entry is of the rows, too."""
+    consts, carried = eqn.params["num_consts"], eqn.params["num_carry"]
+    if len(own) != consts + carried or len(eqn.outvars) != carried:
+        return False  # it goes through an array, or makes one, along the steps
+    jaxpr = eqn.params["jaxpr"].jaxpr
+    shaped = [leading(v.aval.shape, rows) is not None for v in jaxpr.invars[consts:]]
+    carry = ["rows" if of else level for of, level in zip(shaped, own[consts:], strict=True)]
+    return _within(jaxpr, [*own[:consts], *carry], rows) == carry

@@ -16,7 +16,7 @@ _ELEMENTWISE = frozenset(
     expm1 floor ge gt igamma igammac integer_pow is_finite le lgamma log log1p logistic lt max min
     mul ne neg nextafter not or pcast population_count pow pvary random_unwrap real
     reduce_precision rem reshard round rsqrt select_n shift_left shift_right_arithmetic
-    shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor
+    shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor eq_to le_to lt_to
     """.split()
 )
 _ALONG_AXES = frozenset(
@@ -92,6 +92,13 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
         return given[0] and not left_batch and all(a >= lead for a in left)
     if name == "gather":
         numbers = params["dimension_numbers"]
+        if given[0] and not given[1]:
+            # Some entries of each row, the same of all: slices hold the axes of the rows whole,
+            # and as the first ones of the result. Offset axes are in the order of the operand's.
+            moved = numbers.collapsed_slice_dims, numbers.start_index_map
+            taken = {*moved[0], *moved[1], *numbers.operand_batching_dims}
+            whole = params["slice_sizes"][:lead] == first[:lead] and not taken & set(range(lead))
+            return whole and numbers.offset_dims[:lead] == tuple(range(lead))
         if given[0]:
             batched = (
                 numbers.operand_batching_dims[:lead],

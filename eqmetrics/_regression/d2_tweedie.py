@@ -41,14 +41,13 @@ class _Spread(NamedTuple):
     own: Pair
 
 
-def _to_mean(power: float, mean: Pair, delta: Array, t: Array) -> Array:
+def _to_mean(power: float, mean: Array, delta: Array, t: Array) -> Array:
     """The deviance of `t` to `mean`, whose difference `delta` has digits that `t` hasn't."""
     if power == 0:
         return delta * delta
-    high = to_float(mean)
-    safe = jnp.where(high == 0, 1, high)
+    safe = jnp.where(mean == 0, 1, mean)
     value = 2 * safe ** (2 - power) * relative(power, delta / safe, t / safe)
-    return jnp.where(high == 0, 0, value)  # of zeros alone
+    return jnp.where(mean == 0, 0, value)  # of zeros alone
 
 
 def _of_batch(power: float, batch: Rows, t: Array, losses: Array) -> tuple[_Spread, Pair]:
@@ -57,14 +56,14 @@ def _of_batch(power: float, batch: Rows, t: Array, losses: Array) -> tuple[_Spre
     # Twice: of a constant, of integers that fit no float too, the deviations are then 0.
     d, high, high_beside = DEVIATE(batch.values, *weight)
     d, low, low_beside = DEVIATE(d, *weight)
-    own = _to_mean(power, jnp.stack([high_beside, low_beside]), d, t)
+    own = _to_mean(power, high_beside + low_beside, d, t)
     sums = Sums(rest=shape, own=shape, total=shape, weight=())
     sums = sums.add(batch._replace(invalid=None), rest=d, own=own, total=losses, weight=1)
     # About the mean there is less than about that number: by the deviance of one to the other.
     near, n = add(lift(high), lift(low)), sums.pair("weight")
     offset = over(sums.read("rest"), to_float(n))
     mean = add(near, lift(offset))
-    less = to_float(n) * _to_mean(power, near, offset, to_float(mean))
+    less = to_float(n) * _to_mean(power, to_float(near), offset, to_float(mean))
     return _Spread(n, mean, add(sums.pair("own"), lift(-less))), sums.pair("total")
 
 
@@ -74,7 +73,8 @@ def _plus(power: float, left: _Spread, right: _Spread) -> _Spread:
     weight, mean, _ = _TARGETS.plus(a, b)
     mean, own = mean[:, 0], add(left.own, right.own)
     for x in (left, right):
-        moved = _to_mean(power, mean, to_float(add(x.mean, -mean)), to_float(x.mean))
+        delta = to_float(add(x.mean, -mean))
+        moved = _to_mean(power, to_float(mean), delta, to_float(x.mean))
         n = to_float(x.weight)
         own = add(own, lift(jnp.where(n > 0, n * moved, 0)))
     return _Spread(weight, mean, own)
