@@ -1,6 +1,8 @@
 """Which metrics of values, and of predictions beside targets, `PerGroup` updates in one pass over
 the rows, and that each group then has what its rows alone give."""
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,7 @@ def refused(monkeypatch):
             found.append(why)
 
     monkeypatch.setattr(apart, "NotASum", Counted)
-    per_group._by_rows.clear_cache()  # what was traced before isn't traced again
+    cast(Any, per_group._by_rows).clear_cache()  # what was traced before isn't traced again
     return found
 
 

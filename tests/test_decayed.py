@@ -131,14 +131,14 @@ def test_invalid_rows_dont_decay():
     [
         (eqm.Average(), 0, ValueError, "half_life=0.0: expected a number of updates above 0"),
         (eqm.Average(), float("nan"), ValueError, "half_life=nan"),
-        (eqm.Max(), 1, TypeError, "`Max.value` can't be scaled. `eqm.Windowed"),
+        (eqm.Max(), 1, TypeError, "`Max.largest` can't be scaled. `eqm.Windowed"),
         (
             eqm.MetricDict(a=eqm.Average(), b=eqm.Min()), 1, TypeError,
-            r"`MetricDict.states\['b'\].value` can't be scaled",
+            r"`MetricDict.states\['b'\].largest_opposite` can't be scaled",
         ),
         (eqm.LastValue(), 1, TypeError, "`LastValue` is of moments in time. `eqm.Windowed"),
         (eqm.Windowed(eqm.Sum(), 2), 1, TypeError, "`Windowed` is of moments in time"),
-        (eqm.MaxError(), 1, TypeError, "`MaxError.largest.value` can't be scaled"),
+        (eqm.MaxError(), 1, TypeError, "`MaxError.largest.largest` can't be scaled"),
         (eqm.Distinct(bits=5), 1, TypeError, "`Distinct.* can't be scaled"),
         (eqm.Collect("x"), 1, TypeError, "`Decayed` wraps.*`Collect.chunks` grows"),
         (eqm.Average, 1, TypeError, r"Build it: `Average\(\)`"),
