@@ -83,7 +83,7 @@ def test_a_replicated_state_that_saw_data_is_not_all_reduced():
         over(lambda m: eqm.all_reduce(m, "devices"), P())({"in a state": nested})
     # said to hold other data on each device, it is summed
     varied = over(lambda m: eqm.vary(m, "devices").all_reduce("devices"), P())(seen)
-    assert varied.weight[0] == 32
+    assert varied.sums.read("weight") == 32
     # and a fresh one has nothing that could count twice
     empty = over(lambda _: eqm.Count().all_reduce("devices"), P("devices"))(jnp.ones(8))
     assert empty.compute() == 0
@@ -100,7 +100,7 @@ def test_vary_makes_a_fresh_metric_a_scan_carry():
     with pytest.raises(TypeError, match="carry"):
         over(lambda x: scanned(eqm.Average(), x), spec)(x)
     varied = over(lambda x: scanned(eqm.vary(eqm.Average(), "devices"), x), spec)(x)
-    assert varied.compute() == 15.5 and varied.weight[0] == 32
+    assert varied.compute() == 15.5 and varied.sums.read("weight") == 32
     tree = over(lambda x: scanned(eqm.vary([eqm.Std()], "devices")[0], x), spec)(x)
     np.testing.assert_allclose(tree.compute(), np.arange(32.0).std(), rtol=1e-6)
 

@@ -78,7 +78,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path):
         ({"threshold": 0.9}, r"Binary\(threshold=0.5, ignore_index=None\) in the file and Binary"),
         ({"fn": other_excess}, r"is excess\(loss\) in the file and other_excess\(loss\) here"),
         ({"fn": lambda x: x}, r"is excess\(loss\) in the file and .*<lambda>\(x\) here"),
-        ({"columns": 3}, r"is float32\[2, 2\] in the file and float32\[2, 3\] here"),
+        ({"columns": 3}, r"is float32\[2, 3\] in the file and float32\[2, 4\] here"),
     ],
 )
 def test_another_configuration_is_told(changes, told):
