@@ -5,7 +5,7 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._quotient import over
-from .._reduction.pair import minus, settled
+from .._reduction.pair import minus
 from .._rows import as_column
 from .operation import AbstractOperation, register
 from .sum_columns import joined, SideBySide
@@ -76,8 +76,12 @@ def _weighted(x: Array, *weights: Array) -> Array:
 
 
 def _pivot(mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    """A mean of few digits: what is left of values near it has few, too."""
-    return lax.stop_gradient(settled(jnp.where(jnp.isfinite(mean), mean, 0)))
+    """A float of 23 bits near the mean. `x - a / n` may be compiled to one instruction that never
+    rounds the quotient, and then the float `a / n` isn't what was subtracted; this is. One of
+    fewer bits would be far from a mean that is large beside the spread, and digits would cancel."""
+    bits = lax.bitcast_convert_type(jnp.where(jnp.isfinite(mean), mean, 0), jnp.int32)
+    near = lax.bitcast_convert_type((bits + jnp.int32(1)) & jnp.int32(~1), jnp.float32)
+    return lax.stop_gradient(near)
 
 
 DEVIATE = register(Deviate())
