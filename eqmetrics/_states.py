@@ -11,8 +11,8 @@ class States:
     then says `states['loss'].total`. A dict would sort them, and older files keep this order."""
 
     def __init__(self, names: Iterable[str], values: Iterable[Any]):
-        self.names = tuple(names)
-        self.values = tuple(values)
+        self.names: tuple[str, ...] = tuple(names)
+        self.values: tuple[Any, ...] = tuple(values)
 
     def tree_flatten_with_keys(self) -> tuple[Any, tuple[str, ...]]:
         keys = map(jax.tree_util.DictKey, self.names)

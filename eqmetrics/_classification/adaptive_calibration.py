@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int32
 
 from .._cells import cumulated
+from .._onepass.sums import Sums
 from .._quotient import over
 from .._readout import AbstractReadout
 from .._reduction.pair import add, fused, to_float
@@ -44,7 +45,9 @@ class ConfidenceHistogram(AbstractConfidenceSums):
         ```
     """
 
+    task: AbstractTask = eqx.field(static=True)
     resolution: int = eqx.field(static=True)
+    sums: Sums
 
     def __init__(
         self, task: AbstractTask, *, resolution: int | None = None, per_class: bool = False

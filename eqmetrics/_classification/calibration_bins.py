@@ -131,7 +131,9 @@ class CalibrationBins(AbstractConfidenceSums):
         ```
     """
 
+    task: AbstractTask = eqx.field(static=True)
     bins: int = eqx.field(static=True)
+    sums: Sums
 
     def __init__(self, task: AbstractTask, *, bins: int = 15, per_class: bool = False):
         if not isinstance(bins, int) or bins < 1:
