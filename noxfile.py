@@ -18,9 +18,11 @@ def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
     """Two files at once: the tests mostly compile, on one core, and those of one file share
     what they compile. No more than two, however many cores there are: devices that wait for
     each other on a busy machine may give up. A program that was compiled before, in this run or
-    an earlier one, is read from a folder of the session's."""
+    an earlier one, is read from a folder of the session's: its path is absolute, since the tests
+    of the documentation run in folders of their own."""
+    compiled = Path(session.create_tmp()).resolve() / "compiled"
     cache = {
-        "JAX_COMPILATION_CACHE_DIR": f"{session.create_tmp()}/compiled",
+        "JAX_COMPILATION_CACHE_DIR": str(compiled),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
     }
