@@ -164,6 +164,23 @@ class Metric(Node):
         """The value of this batch alone."""
         return self.reset().update(*args, **kwargs).compute()
 
+    def per_row(self, *args: Any, **kwargs: Any) -> Any:
+        """The value of each entry of the first axis alone, stacked; NaN where it is undefined, as
+        it is for a row that the mask leaves out. Of a mean over rows it is what each row adds.
+
+        !!! example
+
+            ```python
+            import eqmetrics as eqm, jax.numpy as jnp
+            error = eqm.MeanAbsoluteError()
+            values = error.per_row(predictions=jnp.array([1.0, 5.0]), targets=jnp.array([2.0, 2.0]))
+            assert values.tolist() == [1.0, 3.0]
+            ```
+        """
+        from ._per_row import per_row
+
+        return per_row(self, args, kwargs)
+
     def step(self, *args: Any, **kwargs: Any) -> tuple[Self, Any]:
         """The updated metric and the value of this batch alone, from one pass over it.
 

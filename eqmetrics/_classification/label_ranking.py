@@ -6,10 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
 from .._custom_types import Input, Labels, Mask, Weights
-from .._metric import Metric
-from .._onepass.sums import Sums
-from .._quotient import over
-from .._rows import undefined_as
+from .._row_mean import AbstractRowMean
 from .._task import Multilabel
 from .inputs import Inputs
 from .scores import scores_of
@@ -39,17 +36,14 @@ def _loss(x: Array, yes: Array, no: Array) -> Float32[Array, "rows"]:
     return jnp.sum(_count(wrong), axis=-1) / jnp.maximum(pairs, 1)
 
 
-class AbstractLabelRanking(Metric):
+class AbstractLabelRanking(AbstractRowMean):
     """The mean over the rows of a score of their ranking. A subclass says which, in `of_row`."""
 
     task: Multilabel = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    sums: Sums
 
     def __init__(self, task: Multilabel, *, undefined: float | None = None):
         self.task = task
-        self.undefined = undefined
-        self.sums = Sums(task.valid, total=(), weight=())
+        AbstractRowMean.__init__(self, task.valid, undefined=undefined)
 
     def update(
         self,
@@ -64,11 +58,7 @@ class AbstractLabelRanking(Metric):
         `weights` have the shape of the rows."""
         s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
         values = self.of_row(s.scores, s.labels & s.taken, ~s.labels & s.taken)
-        return self.replace(sums=self.sums.add(s.batch, total=values, weight=1))
-
-    def compute(self) -> Float32[Array, ""]:
-        total, weight = self.sums.read("total", "weight")
-        return undefined_as(over(total, weight), weight == 0, self.undefined)
+        return self.plus(s.batch, values)
 
     @staticmethod
     @abc.abstractmethod
