@@ -40,7 +40,7 @@ class AbstractRowMean(Metric):
     State: 4 floats for each score, and 2 for the invalid rows. Undefined when: no row has a score.
     """
 
-    empty: Empty = eqx.field(static=True)
+    empty_as: Empty = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     sums: Sums
 
@@ -53,7 +53,7 @@ class AbstractRowMean(Metric):
         undefined: float | None = None,
     ):
         check_empty(empty)
-        self.empty = empty
+        self.empty_as = empty
         self.undefined = undefined
         self.sums = Sums(valid, total=trailing(shape), weight=trailing(shape))
 
@@ -69,9 +69,9 @@ class AbstractRowMean(Metric):
         if defined is not None:
             full = defined if defined.ndim > 1 else as_column(defined, scores)
             full = jnp.broadcast_to(full, scores.shape)
-            instead = jnp.asarray(1 if self.empty == "one" else 0, scores.dtype)
+            instead = jnp.asarray(1 if self.empty_as == "one" else 0, scores.dtype)
             scores = jnp.where(full, scores, instead)
-            counted = full if self.empty == "skip" else counted
+            counted = full if self.empty_as == "skip" else counted
         return self.replace(sums=self.sums.add(batch, total=scores, weight=counted))
 
     def compute(self) -> Float32[Array, "..."]:
