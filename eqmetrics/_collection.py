@@ -9,11 +9,11 @@ import jax
 from ._field import layout
 from ._frames import said
 from ._metric import AbstractCollection, AbstractWrapper, Metric
-from ._node import is_fresh, is_metric, mark_fresh, rebuild
+from ._node import is_fresh, is_metric, mark_all_fresh, rebuild
 from ._readout import AbstractPartialStatistic, AbstractReadout, AbstractStatistic
 from ._route import route, union, update_of
 from ._show import doc_of
-from ._states import States
+from ._states import refuse_tree_at, States
 from ._wrap.from_output import FromOutput
 
 
@@ -97,7 +97,7 @@ def _share(members: Mapping[str, Metric]) -> tuple[tuple[Any, ...], States]:
     return tuple(shells), States([str(names[i]) for i in order], [states[i] for i in order])
 
 
-def _read(states: States, index: int, reads: tuple, known: dict[Any, Any]) -> Any:
+def _read(states: Any, index: int, reads: tuple, known: dict[Any, Any]) -> Any:
     if not reads:
         return states[index]
     if (index, reads) not in known:
@@ -121,19 +121,6 @@ def _computed(members: Mapping[str, Metric]) -> dict[str, Any]:
         with _named(name, member):
             values[name] = member.compute()
     return values
-
-
-def _refuse_tree_at(name: str, states: States) -> None:
-    # Equinox wraps the leaves to find them again. A whole member would not be found, and its
-    # arrays may be those of other members too.
-    if any(type(x).__name__ == "_LeafWrapper" for x in jax.tree.leaves(states)):
-        raise TypeError(
-            f"`eqx.tree_at` can't reach `metrics[{name!r}]`: a member is put together when it is "
-            "read, from a state that others may share. Replace it: "
-            f"`metrics.replace_members(**{{{name!r}: ...}})`, and in a training state "
-            "`eqx.tree_at(lambda s: s.metrics, state, metrics.replace_members(...))`. An array of "
-            f"a state: `eqx.tree_at(lambda m: m.states[{states.names[0]!r}].total, metrics, ...)`."
-        )
 
 
 def _refuse_class(collection: str, name: str, member: Any) -> None:
@@ -184,14 +171,14 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
     def __getitem__(self, name: str) -> Metric:
         if name not in self.names:
             raise KeyError(f"No metric `{name}`; there are {', '.join(self.names) or 'none'}.")
-        _refuse_tree_at(name, self.states)
-        return self._member(self.shells[self.names.index(name)], {})
+        refuse_tree_at(name, self.states)
+        return self._member(self.shells[self.names.index(name)], self.states, {})
 
-    def _member(self, shell: Any, known: dict[Any, Any]) -> Metric:
+    def _member(self, shell: Any, states: Any, known: dict[Any, Any]) -> Metric:
         slot = _slot(shell)
-        member = _put(shell, _read(self.states, slot.index, slot.reads, known))
+        member = _put(shell, _read(states, slot.index, slot.reads, known))
         if is_fresh(self):
-            mark_fresh(member)
+            mark_all_fresh(member)
         return member
 
     def __iter__(self) -> Iterator[str]:
@@ -205,14 +192,14 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     def members(self) -> dict[str, Metric]:
         known: dict[Any, Any] = {}
-        shells = zip(self.names, self.shells, strict=True)
-        return {name: self._member(shell, known) for name, shell in shells}
+        shells, states = zip(self.names, self.shells, strict=True), self.states.all()
+        return {name: self._member(shell, states, known) for name, shell in shells}
 
     def owners(self) -> dict[str, Metric]:
         """The members with the states that are kept in the place of their own: enough to tell
         what they take, and to update those whose own it is."""
-        shells = zip(self.names, self.shells, strict=True)
-        return {name: _put(shell, self.states[_slot(shell).index]) for name, shell in shells}
+        shells, states = zip(self.names, self.shells, strict=True), self.states.all()
+        return {name: _put(shell, states[_slot(shell).index]) for name, shell in shells}
 
     def arguments(self) -> dict[str, bool]:
         return union(self.owners())
@@ -232,7 +219,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
             if not slot.reads and slot.index not in states:
                 with _named(name, members[name]):
                     states[slot.index] = _peel(update(members[name], routed[name]))
-        new = States(self.states.names, [states[i] for i in range(len(states))])
+        new = self.states.replaced([states[i] for i in range(len(states))])
         return rebuild(self, {"states": new})
 
     def update(self, **outputs: Any) -> Self:
@@ -248,7 +235,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         if self.names == other.names and self.shells == other.shells:
             names, pairs = self.states.names, zip(self.states, other.states, strict=True)
             states = [_merged(name, x, y) for name, (x, y) in zip(names, pairs, strict=True)]
-            return rebuild(self, {"states": States(names, states)})
+            return rebuild(self, {"states": self.states.replaced(states)})
         merged = {name: _merged(name, self[name], other[name]) for name in self.names}
         return cast(Self, MetricDict(merged))
 

@@ -12,7 +12,16 @@ from ._axes import automatic
 from ._checks import check_fields, check_signature, nearest
 from ._field import check_class, constant, layout, stacked, state
 from ._frames import said
-from ._node import converted, finish_build, is_metric, mark_all_fresh, mark_fresh, Node, rebuild
+from ._node import (
+    converted,
+    finish_build,
+    is_metric,
+    mark_all_fresh,
+    mark_fresh,
+    Node,
+    parts,
+    rebuild,
+)
 from ._numbers import plain_numbers
 from ._wrapped import (
     check_mergeable,
@@ -97,11 +106,8 @@ class Metric(Node):
                 empty = reduction.identity(arrays)
             changes.update(zip(names, empty, strict=True))
         for name in mine.nested:
-            changes[name] = jax.tree.map(
-                lambda x: x.reset() if is_metric(x) else x,
-                getattr(self, name),
-                is_leaf=is_metric,
-            )
+            each, close = parts(getattr(self, name))
+            changes[name] = close([x.reset() if is_metric(x) else x for _, x in each])
         for name in mine.stacked:
             changes[name] = jax.vmap(lambda x: x.reset())(getattr(self, name))
             mark_all_fresh(changes[name])

@@ -1,8 +1,9 @@
 """What the pytree functions need to know of a metric: its layout, what it was built with,
 and whether data has reached it."""
 
+import abc
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -38,6 +39,23 @@ def rebuild(metric: Any, changes: dict[str, Any]) -> Any:
     return new
 
 
+class AbstractParts(abc.ABC):
+    """A pytree that holds metrics in another form than as its children."""
+
+    @abc.abstractmethod
+    def open(self) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]]:
+        """The metrics, each with its path, and what makes such a pytree of others."""
+
+
+def parts(value: Any) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]]:
+    """The metrics in the value of a field, and its other leaves, each with its path; and what makes
+    such a value of others."""
+    if isinstance(value, AbstractParts):
+        return value.open()
+    found, treedef = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)
+    return [(jax.tree_util.keystr(key), x) for key, x in found], treedef.unflatten
+
+
 def walk(
     metric: Any, path: str = "", axes: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
@@ -46,11 +64,9 @@ def walk(
     yield path, metric, axes
     mine = layout(type(metric))
     for name in mine.nested:
-        value = getattr(metric, name)
-        found = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)[0]
-        for key, leaf in found:
+        for key, leaf in parts(getattr(metric, name))[0]:
             if is_metric(leaf):
-                yield from walk(leaf, f"{path}.{name}{jax.tree_util.keystr(key)}", axes)
+                yield from walk(leaf, f"{path}.{name}{key}", axes)
     for name, size in mine.stacked.items():
         yield from walk(getattr(metric, name), f"{path}.{name}", (*axes, getattr(metric, size)))
 
@@ -113,7 +129,7 @@ def finish_build(metric: Node) -> None:
     fresh, seen = True, {id(getattr(metric, name)) for name in mine.arrays}
     for name in mine.nested:
         value = getattr(metric, name)
-        for leaf in jax.tree.leaves(value, is_leaf=is_metric):
+        for _, leaf in parts(value)[0]:
             if is_metric(leaf):
                 fresh = fresh and is_fresh(leaf)
                 continue
@@ -127,7 +143,8 @@ def finish_build(metric: Node) -> None:
                 f"{where} holds {describe(leaf)}, which is neither a metric nor a declared array. "
                 f"Configuration is static: `{name}: ... = eqx.field(static=True)`."
             )
-        apart = jax.tree.map(lambda x: _apart(x, seen), value, is_leaf=is_metric)
+        whole = lambda x: isinstance(x, (Node, AbstractParts))
+        apart = jax.tree.map(lambda x: _apart(x, seen), value, is_leaf=whole)
         object.__setattr__(metric, name, apart)
     for name in mine.stacked:
         object.__setattr__(metric, name, _apart(getattr(metric, name), seen))

@@ -17,6 +17,7 @@ from ._node import (
     is_fresh,
     is_metric,
     mark_all_fresh,
+    parts,
     rebuild,
     tracked,
     varies_over,
@@ -161,15 +162,13 @@ def _plans(metric: Metric, axis_name: Any, size: int, plans: list, depth: int = 
         for k, name in enumerate(names):
             builders[name] = lambda out, place=place, k=k: out[place][k]
     for name in (*mine.nested, *mine.stacked):
-        leaves, treedef = jax.tree.flatten(getattr(metric, name), is_leaf=is_metric)
+        each, close = parts(getattr(metric, name))
         below = depth + (name in mine.stacked)
         made = [
             _plans(x, axis_name, size, plans, below) if is_metric(x) else lambda _, x=x: x
-            for x in leaves
+            for _, x in each
         ]
-        builders[name] = lambda out, made=made, treedef=treedef: jax.tree.unflatten(
-            treedef, [make(out) for make in made]
-        )
+        builders[name] = lambda out, made=made, close=close: close([make(out) for make in made])
     return lambda out: rebuild(metric, {n: make(out) for n, make in builders.items()})
 
 
@@ -312,9 +311,8 @@ def _constants(metric: Metric) -> list[bool]:
         changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for n in states}
         changes |= {n: not own for n in mine.constants}
         for n in (*mine.nested, *mine.stacked):
-            changes[n] = jax.tree.map(
-                lambda x: mark(x, own) if is_metric(x) else x, getattr(m, n), is_leaf=is_metric
-            )
+            each, close = parts(getattr(m, n))
+            changes[n] = close([mark(x, own) if is_metric(x) else x for _, x in each])
         return rebuild(m, changes)
 
     return jax.tree.leaves(mark(metric, False))

@@ -1,38 +1,248 @@
-from collections.abc import Iterable, Iterator
-from typing import Any
+"""The states of a `MetricDict`, with the small ones side by side in one array."""
+
+import functools as ft
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.tree_util import DictKey
+from jaxtyping import Array, Float32
+
+from ._field import layout
+from ._node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts, rebuild
+
+
+# An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.
+_MOST = 1024
+
+_Place: TypeAlias = tuple[int, tuple[int, ...]]  # where it starts, and its shape
+
+
+class _Plan(NamedTuple):
+    """Which leaves of the states lie side by side, and where."""
+
+    names: tuple[str, ...]
+    treedef: Any  # of the tuple of states
+    places: tuple[_Place | None, ...]  # of each leaf; `None` if it is an array of its own
+    keys: tuple[Any, ...]  # of each child: the array of many, if there is one, comes first
+    counts: tuple[int, ...]  # how many leaves each state has
+
+
+def _small(x: Any) -> bool:
+    return isinstance(x, jax.ShapeDtypeStruct) and x.dtype == jnp.float32 and x.size <= _MOST
+
+
+def _packs(metric: Any) -> Any:
+    """The metric with a boolean in the place of each leaf: whether it lies beside others.
+
+    Small float32 states do. A constant has no part in reductions, and a stack has an axis in front,
+    as has a state that somebody stacked before it came here: these stay as they are."""
+    mine = layout(type(metric))
+    none = lambda tree: jax.tree.map(lambda _: False, tree)
+    built = {name: shape for name, shape, _ in metric._built}
+    changes: dict[str, Any] = {}
+    for name in mine.arrays:
+        x = getattr(metric, name)
+        state = name not in mine.constants and _small(x) and x.shape == built.get(name)
+        changes[name] = True if state else none(x)
+    for name in mine.nested:
+        value = getattr(metric, name)
+        if isinstance(value, States):
+            changes[name] = value.flags()
+            continue
+        each, close = parts(value)
+        changes[name] = close([_packs(x) if is_metric(x) else False for _, x in each])
+    for name in mine.stacked:
+        changes[name] = none(getattr(metric, name))
+    return rebuild(metric, changes)
+
+
+@ft.lru_cache(maxsize=4096)
+def _plan(names: tuple[str, ...], treedef: Any, shapes: tuple[Any, ...]) -> _Plan:
+    leaves = [None if s is None else jax.ShapeDtypeStruct(*s) for s in shapes]
+    leaves = [object() if x is None else x for x in leaves]
+    states = jax.tree.unflatten(treedef, leaves)
+    flags = jax.tree.leaves([_packs(x) for x in states])
+    flags = flags if sum(flags) > 1 else [False] * len(flags)
+    places: list[_Place | None] = []
+    packed: list[str] = []
+    alone: list[str] = []
+    end = 0
+    found = jax.tree_util.tree_flatten_with_path(states)[0]
+    for (path, x), flag in zip(found, flags, strict=True):
+        name = names[path[0].idx]
+        if flag:
+            places.append((end, x.shape))
+            end += math.prod(x.shape)
+            packed.append(name)
+        else:
+            places.append(None)
+            alone.append(name + jax.tree_util.keystr(path[1:]))
+    side_by_side = ["+".join(dict.fromkeys(packed))] if packed else []
+    return _Plan(
+        names=names,
+        treedef=treedef,
+        places=tuple(places),
+        keys=tuple(map(DictKey, side_by_side + alone)),
+        counts=tuple(len(jax.tree.leaves(x)) for x in states),
+    )
+
+
+@ft.partial(jax.jit, inline=True)
+def _joined(arrays: list[Array]) -> Float32[Array, "... numbers"]:
+    return jnp.concatenate(arrays, axis=-1)
+
+
+def _slices(packed: Any, places: tuple[_Place, ...]) -> list[Any]:
+    lead = packed.shape[:-1]
+    ends = [(start, start + math.prod(shape), shape) for start, shape in places]
+    return [packed[..., start:end].reshape(*lead, *shape) for start, end, shape in ends]
+
+
+# In eager code all slices are one program, and not several for each.
+_taken = jax.jit(_slices, inline=True, static_argnums=1)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (jax.Array, np.ndarray))
+
+
+def _shape_after(x: Any, lead: tuple[int, ...], place: _Place) -> Any:
+    return jax.ShapeDtypeStruct((*lead, *place[1]), x.dtype)
+
+
+def _take(packed: Any, places: tuple[_Place, ...]) -> list[Any]:
+    if isinstance(packed, np.ndarray):
+        return _slices(packed, places)
+    if isinstance(packed, Tracer) or (isinstance(packed, jax.Array) and not packed.is_deleted()):
+        return _taken(packed, places)
+    if isinstance(packed, jax.Array) or isinstance(packed, jax.ShapeDtypeStruct):
+        return [_shape_after(packed, packed.shape[:-1], place) for place in places]
+    return [packed] * len(places)  # what is no number is said of all of them
+
+
+def _join(leaves: list[Any], places: list[_Place]) -> Any:
+    if not all(map(_is_array, leaves)):
+        return leaves[0]
+    flat = [
+        x.reshape(*x.shape[: x.ndim - len(shape)], math.prod(shape))
+        for x, (_, shape) in zip(leaves, places, strict=True)
+    ]
+    return _joined(flat)
+
+
+def refuse_tree_at(name: str, states: "States") -> None:
+    """Equinox wraps the leaves to find them again, and would find the array of many."""
+    if any(type(x).__name__ == "_LeafWrapper" for x in jax.tree.leaves(states.children)):
+        raise TypeError(
+            f"`eqx.tree_at` can't reach `metrics[{name!r}]`: a member is put together when it is "
+            "read, from an array that others have a part in. Replace it: "
+            f"`metrics.replace_members(**{{{name!r}: ...}})`, and in a training state "
+            "`eqx.tree_at(lambda s: s.metrics, state, metrics.replace_members(...))`. With other "
+            f"numbers in it: `metrics[{name!r}].replace(...)`."
+        )
 
 
 @jax.tree_util.register_pytree_with_keys_class
-class States:
+class States(AbstractParts):
     """The states that a `MetricDict` keeps, in the order of their slots. Each has the name of a
-    member whose own it is: what speaks of paths (jax's errors, Orbax, `tree_leaves_with_path`)
-    then says `states['loss'].total`. A dict would sort them, and older files keep this order."""
+    member whose own it is.
+
+    Its leaves are one array of the small states of all, whose path has their names, and those that
+    stay alone: what passes it on has few arrays to look at."""
+
+    plan: _Plan
+    children: tuple[Any, ...]
+    fresh: bool
 
     def __init__(self, names: Iterable[str], values: Iterable[Any]):
-        self.names: tuple[str, ...] = tuple(names)
-        self.values: tuple[Any, ...] = tuple(values)
+        values = tuple(values)
+        leaves, treedef = jax.tree.flatten(values)
+        shapes = tuple((x.shape, x.dtype) if isinstance(x, jax.Array) else None for x in leaves)
+        self._set(_plan(tuple(names), treedef, shapes), leaves)
+        self.fresh = all(map(is_fresh, values))
 
-    def tree_flatten_with_keys(self) -> tuple[Any, tuple[str, ...]]:
-        keys = map(jax.tree_util.DictKey, self.names)
-        return tuple(zip(keys, self.values, strict=True)), self.names
+    def _set(self, plan: _Plan, leaves: list[Any]) -> None:
+        both = list(zip(leaves, plan.places, strict=True))
+        small = [(x, place) for x, place in both if place is not None]
+        packed = [_join([x for x, _ in small], [p for _, p in small])] if small else []
+        self.plan = plan
+        self.children = (*packed, *(x for x, place in both if place is None))
+        self.fresh = False
 
-    def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-        return self.values, self.names
+    def replaced(self, values: Iterable[Any]) -> "States":
+        """Others in their place, in the same order."""
+        values = tuple(values)
+        leaves, treedef = jax.tree.flatten(values)
+        if treedef != self.plan.treedef:  # one that grows has other leaves
+            return States(self.names, values)
+        new = object.__new__(States)
+        new._set(self.plan, leaves)
+        return new
+
+    def flags(self) -> "States":
+        """Whether each leaf is a small one of a larger whole."""
+        first = [_small(x) for x in self.children[: len(self.children) - self._alone]]
+        return States.tree_unflatten(self.plan, [*first, *[False] * self._alone])
+
+    @property
+    def _alone(self) -> int:
+        return self.plan.places.count(None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.plan.names
+
+    def tree_flatten_with_keys(self) -> tuple[Any, _Plan]:
+        return tuple(zip(self.plan.keys, self.children, strict=True)), self.plan
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], _Plan]:
+        return self.children, self.plan
 
     @classmethod
-    def tree_unflatten(cls, names: tuple[str, ...], values: Iterable[Any]) -> "States":
-        return cls(names, values)
+    def tree_unflatten(cls, plan: _Plan, children: Iterable[Any]) -> "States":
+        new = object.__new__(cls)
+        new.plan, new.children, new.fresh = plan, tuple(children), False
+        return new
+
+    def _leaves(self, start: int, end: int) -> list[Any]:
+        """Some of the leaves of the states, by number."""
+        places, alone = self.plan.places, iter(self.children[-self._alone or len(self.children) :])
+        for place in places[:start]:
+            if place is None:
+                next(alone)
+        some = places[start:end]
+        small = tuple(place for place in some if place is not None)
+        taken = iter(_take(self.children[0], small) if small else [])
+        return [next(alone if place is None else taken) for place in some]
+
+    def all(self) -> tuple[Any, ...]:
+        return jax.tree.unflatten(self.plan.treedef, self._leaves(0, len(self.plan.places)))
+
+    def open(self) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], "States"]]:
+        values = self.all()
+        if self.fresh:
+            for value in values:
+                mark_all_fresh(value)
+        paths = [f"[{name!r}]" for name in self.names]
+        return list(zip(paths, values, strict=True)), self.replaced
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.values)
+        return iter(self.all())
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.names)
 
     def __getitem__(self, at: int | str) -> Any:
-        return self.values[self.names.index(at) if isinstance(at, str) else at]
+        i = self.names.index(at) if isinstance(at, str) else range(len(self))[at]
+        refuse_tree_at(self.names[i], self)
+        start, count = sum(self.plan.counts[:i]), self.plan.counts[i]
+        treedef = self.plan.treedef.children()[i]
+        return jax.tree.unflatten(treedef, self._leaves(start, start + count))
 
     def __repr__(self) -> str:
         return f"States({', '.join(self.names)})"

@@ -184,16 +184,22 @@ class Holder(eqx.Module):
 
 def test_tree_at_on_a_member():
     metrics = eqm.MetricDict(loss=eqm.Average(), std=eqm.Std())
-    for where in (lambda m: m["loss"], lambda m: m["loss"].sums.pairs):
+    for where in (
+        lambda m: m["loss"],
+        lambda m: m["loss"].sums.pairs,
+        lambda m: m.states["loss"].sums.pairs,
+    ):
         raises(
             TypeError, lambda where=where: eqx.tree_at(where, metrics, eqm.Sum()),
-            "metrics['loss']", "replace_members", "m.states['loss'].total",
+            "metrics['loss']", "replace_members", "metrics['loss'].replace(...)",
         )  # fmt: skip
     new = metrics.replace_members(loss=eqm.Sum())
     assert type(new["loss"]) is eqm.Sum
     state = Holder(jnp.ones(2), metrics)
     assert eqx.tree_at(lambda s: s.metrics, state, new).metrics["loss"].compute() == 0
-    ten = eqx.tree_at(lambda m: m.states["loss"].sums.pairs, metrics, jnp.full((2, 2), 10.0))
+    sums = metrics["loss"].sums
+    loss = metrics["loss"].replace(sums=sums.replace(pairs=jnp.full((2, 2), 10.0)))
+    ten = metrics.replace_members(loss=loss)
     assert ten["loss"].sums.pairs[0, 0] == 10
 
 

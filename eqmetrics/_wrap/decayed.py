@@ -8,7 +8,7 @@ from jaxtyping import Array, Float32, Int32
 
 from .._field import layout, state
 from .._metric import AbstractWrapper, Metric
-from .._node import is_metric, rebuild, walk
+from .._node import is_metric, parts, rebuild, walk
 from .._reduction.base import AbstractScalable, CLOCK, Extremum
 from .._reduction.pair import fused, lift, multiply, Pair
 from .._route import arguments_of, update_of
@@ -25,11 +25,8 @@ def _scaled(metric: Any, factor: Pair) -> Any:
             new = dict(zip(names, reduction.scaled(arrays, factor), strict=True))
             changes.update({n: x for n, x in new.items() if n not in mine.told})
     for name in mine.nested:
-        changes[name] = jax.tree.map(
-            lambda x: _scaled(x, factor) if is_metric(x) else x,
-            getattr(metric, name),
-            is_leaf=is_metric,
-        )
+        each, close = parts(getattr(metric, name))
+        changes[name] = close([_scaled(x, factor) if is_metric(x) else x for _, x in each])
     for name in mine.stacked:
         changes[name] = jax.vmap(lambda x: _scaled(x, factor))(getattr(metric, name))
     return rebuild(metric, changes)

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from .._checks import describe
 from .._field import layout
 from .._metric import AbstractRelay, Metric
-from .._node import is_metric, walk
+from .._node import is_metric, parts, walk
 from .._ordered import keep_order
 from .._reduction.pair import fused
 from .._route import arguments_of
@@ -22,7 +22,7 @@ def leaves(metric: Any) -> Iterator[Metric]:
         yield metric
         return
     for name in layout(type(metric)).nested:
-        for x in jax.tree.leaves(getattr(metric, name), is_leaf=is_metric):
+        for _, x in parts(getattr(metric, name))[0]:
             if is_metric(x):
                 yield from leaves(x)
 
