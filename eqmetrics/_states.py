@@ -3,7 +3,7 @@
 import functools as ft
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,17 @@ from ._node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts, re
 # An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.
 _MOST = 1024
 
-_Place: TypeAlias = tuple[int, tuple[int, ...]]  # where it starts, and its shape
+
+def joined(arrays: list[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, axis=-1)
+
+class _Place(NamedTuple):
+    """Where a small array lies. Pairs make two long rows, and come before all others: what a whole
+    collection adds to is then one slice, and no program takes it apart."""
+
+    is_pair: bool
+    start: int
+    shape: tuple[int, ...]
 
 
 class _Plan(NamedTuple):
@@ -28,6 +38,7 @@ class _Plan(NamedTuple):
     names: tuple[str, ...]
     treedef: Any  # of the tuple of states
     places: tuple[_Place | None, ...]  # of each leaf; `None` if it is an array of its own
+    pairs: int  # how many lie there
     keys: tuple[Any, ...]  # of each child: the array of many, if there is one, comes first
     counts: tuple[int, ...]  # how many leaves each state has
 
@@ -68,71 +79,82 @@ def _plan(names: tuple[str, ...], treedef: Any, shapes: tuple[Any, ...]) -> _Pla
     states = jax.tree.unflatten(treedef, leaves)
     flags = jax.tree.leaves([_packs(x) for x in states])
     flags = flags if sum(flags) > 1 else [False] * len(flags)
-    places: list[_Place | None] = []
-    packed: list[str] = []
-    alone: list[str] = []
-    end = 0
     found = jax.tree_util.tree_flatten_with_path(states)[0]
-    for (path, x), flag in zip(found, flags, strict=True):
-        name = names[path[0].idx]
-        if flag:
-            places.append((end, x.shape))
-            end += math.prod(x.shape)
-            packed.append(name)
-        else:
-            places.append(None)
-            alone.append(name + jax.tree_util.keystr(path[1:]))
-    side_by_side = ["+".join(dict.fromkeys(packed))] if packed else []
+    small = [(i, *found[i]) for i, flag in enumerate(flags) if flag]
+    # Fields of one name together: an operation adds to those of all members.
+    small.sort(key=lambda each: jax.tree_util.keystr(each[1][-1:]))
+    places: dict[int, _Place] = {}
+    ends = {True: 0, False: 0}
+    for i, _, x in small:
+        is_pair = x.shape[:1] == (2,)
+        places[i] = _Place(is_pair, ends[is_pair], x.shape)
+        ends[is_pair] += math.prod(x.shape[is_pair:])
+    of_many = dict.fromkeys(names[path[0].idx] for i, (path, _) in enumerate(found) if flags[i])
+    alone = [
+        names[path[0].idx] + jax.tree_util.keystr(path[1:])
+        for i, (path, _) in enumerate(found)
+        if not flags[i]
+    ]
     return _Plan(
         names=names,
         treedef=treedef,
-        places=tuple(places),
-        keys=tuple(map(DictKey, side_by_side + alone)),
+        places=tuple(map(places.get, range(len(found)))),
+        pairs=ends[True],
+        keys=tuple(map(DictKey, ["+".join(of_many)] * bool(of_many) + alone)),
         counts=tuple(len(jax.tree.leaves(x)) for x in states),
     )
 
 
-@ft.partial(jax.jit, inline=True)
-def _joined(arrays: list[Array]) -> Float32[Array, "... numbers"]:
-    return jnp.concatenate(arrays, axis=-1)
-
-
-def _slices(packed: Any, places: tuple[_Place, ...]) -> list[Any]:
+def _slices(packed: Any, pairs: int, places: tuple[_Place, ...]) -> list[Any]:
     lead = packed.shape[:-1]
-    ends = [(start, start + math.prod(shape), shape) for start, shape in places]
-    return [packed[..., start:end].reshape(*lead, *shape) for start, end, shape in ends]
+    rows = packed[..., : 2 * pairs].reshape(*lead, 2, pairs)
+    rest = packed[..., 2 * pairs :]
+    out = []
+    for is_pair, start, shape in places:
+        end = start + math.prod(shape[is_pair:])
+        out.append((rows if is_pair else rest)[..., start:end].reshape(*lead, *shape))
+    return out
 
 
-# In eager code all slices are one program, and not several for each.
-_taken = jax.jit(_slices, inline=True, static_argnums=1)
+def _side_by_side(arrays: list[Any], places: tuple[_Place, ...]) -> Float32[Array, "... numbers"]:
+    rows: dict[bool, list[Any]] = {True: [], False: []}
+    lead: tuple[int, ...] = ()
+    for x, (is_pair, _, shape) in sorted(zip(arrays, places, strict=True), key=_start):
+        lead, size = x.shape[: x.ndim - len(shape)], math.prod(shape[is_pair:])
+        rows[is_pair].append(x.reshape(*lead, *shape[:is_pair], size))
+    long = [joined(each) for each in rows.values() if each]
+    return joined([x.reshape(*lead, math.prod(x.shape[len(lead) :])) for x in long])
+
+
+def _start(both: tuple[Any, _Place]) -> int:
+    return both[1].start
+
+
+# In eager code all are one program, and not several for each.
+_taken = jax.jit(_slices, inline=True, static_argnums=(1, 2))
+_put_together = jax.jit(_side_by_side, inline=True, static_argnums=1)
 
 
 def _is_array(x: Any) -> bool:
     return isinstance(x, (jax.Array, np.ndarray))
 
 
-def _shape_after(x: Any, lead: tuple[int, ...], place: _Place) -> Any:
-    return jax.ShapeDtypeStruct((*lead, *place[1]), x.dtype)
-
-
-def _take(packed: Any, places: tuple[_Place, ...]) -> list[Any]:
+def _take(packed: Any, pairs: int, places: tuple[_Place, ...]) -> list[Any]:
     if isinstance(packed, np.ndarray):
-        return _slices(packed, places)
-    if isinstance(packed, Tracer) or (isinstance(packed, jax.Array) and not packed.is_deleted()):
-        return _taken(packed, places)
-    if isinstance(packed, jax.Array) or isinstance(packed, jax.ShapeDtypeStruct):
-        return [_shape_after(packed, packed.shape[:-1], place) for place in places]
+        return _slices(packed, pairs, places)
+    is_there = isinstance(packed, jax.Array) and (
+        isinstance(packed, Tracer) or not packed.is_deleted()
+    )
+    if is_there:
+        return _taken(packed, pairs, places)
+    if isinstance(packed, (jax.Array, jax.ShapeDtypeStruct)):  # donated, or a shape
+        lead = packed.shape[:-1]
+        return [jax.ShapeDtypeStruct((*lead, *place.shape), packed.dtype) for place in places]
     return [packed] * len(places)  # what is no number is said of all of them
 
 
-def _join(leaves: list[Any], places: list[_Place]) -> Any:
-    if not all(map(_is_array, leaves)):
-        return leaves[0]
-    flat = [
-        x.reshape(*x.shape[: x.ndim - len(shape)], math.prod(shape))
-        for x, (_, shape) in zip(leaves, places, strict=True)
-    ]
-    return _joined(flat)
+def _join(leaves: list[Any], places: tuple[_Place, ...]) -> Any:
+    return _put_together(leaves, places) if all(map(_is_array, leaves)) else leaves[0]
 
 
 def refuse_tree_at(name: str, states: "States") -> None:
@@ -169,7 +191,7 @@ class States(AbstractParts):
     def _set(self, plan: _Plan, leaves: list[Any]) -> None:
         both = list(zip(leaves, plan.places, strict=True))
         small = [(x, place) for x, place in both if place is not None]
-        packed = [_join([x for x, _ in small], [p for _, p in small])] if small else []
+        packed = [_join([x for x, _ in small], tuple(p for _, p in small))] if small else []
         self.plan = plan
         self.children = (*packed, *(x for x, place in both if place is None))
         self.fresh = False
@@ -217,7 +239,7 @@ class States(AbstractParts):
                 next(alone)
         some = places[start:end]
         small = tuple(place for place in some if place is not None)
-        taken = iter(_take(self.children[0], small) if small else [])
+        taken = iter(_take(self.children[0], self.plan.pairs, small) if small else [])
         return [next(alone if place is None else taken) for place in some]
 
     def all(self) -> tuple[Any, ...]:

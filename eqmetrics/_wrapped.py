@@ -18,6 +18,7 @@ from ._checks import check_shapes_of, CheckedMethod, describe
 from ._field import layout
 from ._frames import leave_out_ours
 from ._node import is_metric, Node, vary_like, walk
+from ._onepass.compiled import in_one_program
 from ._onepass.together import in_one_pass
 from ._ordered import dicts, keep_order
 
@@ -78,7 +79,7 @@ def wrap(
     """Checks the arguments of a method and its result, which goes through `finish`; `check` is
     asked once for each set of shapes. The method runs inside of `around(metric)`."""
     fn = cls.__dict__[name]
-    call = in_one_pass if name == "update" else _call
+    call = {"update": in_one_pass, "compute": in_one_program}.get(name, _call)
     made: dict[type, CheckedMethod] = {}
 
     def verify(metric, args, kwargs):

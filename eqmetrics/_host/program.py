@@ -8,17 +8,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.errors import (
-    ConcretizationTypeError,
-    NonConcreteBooleanIndexError,
-    TracerArrayConversionError,
-    TracerIntegerConversionError,
-)
 from jax.sharding import Mesh
 
 from .._invalid import invalid_counts
 from .._metric import AbstractCollection, AbstractExact
 from .._node import is_metric
+from .._onepass.compiled import HOST_ONLY
 from .._ordered import dicts, keep_order
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
@@ -153,15 +148,6 @@ def _on_host(metric: Any, names: tuple[str, ...]) -> Any:
 # ---- its program
 
 
-# What a `compute` raises that looks into arrays, or hands them to another library.
-_HOST_ONLY = (
-    ConcretizationTypeError,
-    NonConcreteBooleanIndexError,
-    TracerArrayConversionError,
-    TracerIntegerConversionError,
-)
-
-
 class Plan:
     """How pytrees of one structure are read: which of their leaves belong to metrics, and the
     program that reads those."""
@@ -204,7 +190,7 @@ class Plan:
                     mesh = Mesh(np.array(list(leaves[0].devices())), "one")
                     stack.enter_context(jax.set_mesh(mesh))
                 return self._program(stacked, alone and not stacked, leaves)
-        except _HOST_ONLY:
+        except HOST_ONLY:
             if stacked:
                 raise
             self.traceable = False

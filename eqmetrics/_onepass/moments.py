@@ -168,14 +168,16 @@ class Fold(AbstractOperation):
         between = jnp.where(_at(either, of_product), between, 0)
         products = (second + own).plus(between)
 
+        # Slices of one pair each, which a collection puts side by side again.
+        new_weights, means, seconds = (each.packed() for each in (total, moved, products))
         out, v, p = [], 0, 0
         for k, (_, (_, old_mean, old_products, *_rest)) in enumerate(many):
             x, y = old_mean[0].size, old_products[0].size
             out.append(
                 (
-                    total.at(k, k + 1).packed()[:, 0],
-                    moved.at(v, v + x).packed().reshape(old_mean.shape),
-                    products.at(p, p + y).packed().reshape(old_products.shape),
+                    new_weights[:, k : k + 1].reshape(2),
+                    means[:, v : v + x].reshape(old_mean.shape),
+                    seconds[:, p : p + y].reshape(old_products.shape),
                 )
             )
             v, p = v + x, p + y
@@ -207,7 +209,12 @@ def _at(x: Array, places: Any) -> Array:
     """Entries of a vector at fixed places."""
     if len(places) == len(x) and np.array_equal(places, np.arange(len(x))):
         return x
-    return x.at[places].get(mode="promise_in_bounds")
+    runs, start = [], 0
+    for k in range(1, len(places) + 1):
+        if k == len(places) or places[k] != places[k - 1] + 1:
+            runs.append(x[int(places[start]) : int(places[k - 1]) + 1])
+            start = k
+    return runs[0] if len(runs) == 1 else jnp.concatenate(runs)
 
 
 @ft.cache

@@ -66,7 +66,9 @@ class SumRows(AbstractOperation):
             )
             for op, operands in many
         ]
+        # Counts of invalid rows last, as they lie in the array of a collection: one slice of it.
         onto = [i for i, (op, _) in enumerate(many) if op.onto]
+        onto.sort(key=lambda i: many[i][0].blocks == ((1, "column"),))
         if onto:
             olds = [many[i][1][0] for i in onto]
             whole, start = add(joined(olds), joined([news[i] for i in onto])), 0

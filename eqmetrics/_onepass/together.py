@@ -24,21 +24,24 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     if is_gathering():
         return update(metric, args, kwargs)  # a part of what is gathered already
     leaves, treedef = jax.tree.flatten(metric)
-    several, compiles = _kind(metric, treedef)
+    several, compiles = kind_of(metric, treedef)
     if any(isinstance(x, Tracer) for x in [*leaves, *jax.tree.leaves((args, kwargs))]):
         return (together if several else _call)(update, metric, args, kwargs)
     if compiles:
         args = tuple(to_array("values", x) for x in args)
         kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
         if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
-            return _as_plain(update, metric, args, kwargs)
+            # One by one: jax sorts the names of a dict.
+            return as_plain(
+                _compiled, update, tuple(kwargs), metric, args, tuple(kwargs.values())
+            )
     return update(metric, args, kwargs)
 
 
-def _as_plain(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
+def as_plain(program: Callable[..., Any], *args: Any) -> Any:
+    """`program(*args)`, whose errors look as those of code that isn't compiled."""
     try:
-        # One by one: jax sorts the names of a dict.
-        return _compiled(update, tuple(kwargs), metric, args, tuple(kwargs.values()))
+        return program(*args)
     except Exception as e:
         # The caller used no transformation of jax, which has something to say of its frames.
         notes = [n for n in getattr(e, "__notes__", []) if "JAX has removed its internal" not in n]
@@ -49,7 +52,7 @@ def _as_plain(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
 _kinds: dict[Any, tuple[bool, bool]] = {}
 
 
-def _kind(metric: Any, treedef: Any) -> tuple[bool, bool]:
+def kind_of(metric: Any, treedef: Any) -> tuple[bool, bool]:
     """Whether there are several states to be updated, and whether eager code may compile the
     update: not that of a user's class, which may look at values, nor one that grows."""
     if treedef not in _kinds:
@@ -92,7 +95,7 @@ def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
 def _compile(
     update: _Update, names: tuple[str, ...], metric: Any, args: Any, values: tuple[Any, ...]
 ) -> Any:
-    several, _ = _kind(metric, jax.tree.structure(metric))
+    several, _ = kind_of(metric, jax.tree.structure(metric))
     run = together if several else _call
     return run(update, metric, args, dict(zip(names, values, strict=True)))
 
