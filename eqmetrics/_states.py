@@ -1,6 +1,5 @@
 """The states of a `MetricDict`, with the small ones side by side in one array."""
 
-import functools as ft
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from jax.tree_util import DictKey
 from jaxtyping import Array, Float32
 
 from ._field import layout
-from ._node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts, rebuild
+from ._node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts
 
 
 # An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.
@@ -32,77 +31,82 @@ class _Place(NamedTuple):
     shape: tuple[int, ...]
 
 
+class _Packed(NamedTuple):
+    """How a state is made of arrays that lie beside those of others."""
+
+    treedef: Any
+    places: tuple[_Place, ...]
+
+
 class _Plan(NamedTuple):
-    """Which leaves of the states lie side by side, and where."""
+    """Which states lie side by side, and where."""
 
     names: tuple[str, ...]
-    treedef: Any  # of the tuple of states
-    places: tuple[_Place | None, ...]  # of each leaf; `None` if it is an array of its own
+    states: tuple[_Packed | None, ...]  # `None` stands alone
     pairs: int  # how many lie there
-    keys: tuple[Any, ...]  # of each child: the array of many, if there is one, comes first
-    counts: tuple[int, ...]  # how many leaves each state has
+
+    @property
+    def keys(self) -> tuple[Any, ...]:
+        """Of each child: the array of many, if there is one, comes first."""
+        both = list(zip(self.names, self.states, strict=True))
+        many = "+".join(name for name, x in both if x is not None)
+        alone = [name for name, x in both if x is None]
+        return tuple(map(DictKey, [many] * bool(many) + alone))
 
 
-def _small(x: Any) -> bool:
-    return isinstance(x, jax.ShapeDtypeStruct) and x.dtype == jnp.float32 and x.size <= _MOST
-
-
-def _packs(metric: Any) -> Any:
-    """The metric with a boolean in the place of each leaf: whether it lies beside others.
-
-    Small float32 states do. A constant has no part in reductions, and a stack has an axis in front,
-    as has a state that somebody stacked before it came here: these stay as they are."""
+def _is_small(metric: Any) -> bool:
+    """Whether all that it keeps are small float32 states, in the shape that they were built with. A
+    constant has no part in reductions, and a stack, as what somebody stacked before it came here,
+    has an axis that must stay the first."""
     mine = layout(type(metric))
-    none = lambda tree: jax.tree.map(lambda _: False, tree)
-    built = {name: shape for name, shape, _ in metric._built}
-    changes: dict[str, Any] = {}
+    if mine.constants or mine.stacked:
+        return False
+    built = {name: (shape, dtype) for name, shape, dtype in metric._built}
     for name in mine.arrays:
         x = getattr(metric, name)
-        state = name not in mine.constants and _small(x) and x.shape == built.get(name)
-        changes[name] = True if state else none(x)
+        if not isinstance(x, (jax.Array, jax.ShapeDtypeStruct)) or x.dtype != jnp.float32:
+            return False
+        if x.size > _MOST or built.get(name) != (x.shape, x.dtype):
+            return False
     for name in mine.nested:
         value = getattr(metric, name)
         if isinstance(value, States):
-            changes[name] = value.flags()
-            continue
-        each, close = parts(value)
-        changes[name] = close([_packs(x) if is_metric(x) else False for _, x in each])
-    for name in mine.stacked:
-        changes[name] = none(getattr(metric, name))
-    return rebuild(metric, changes)
+            if None in value.plan.states:
+                return False
+        elif not all(is_metric(x) and _is_small(x) for _, x in parts(value)[0]):
+            return False
+    return bool(jax.tree.leaves(metric))
+
+
+def _plan_of(names: Iterable[str], values: tuple[Any, ...]) -> _Plan:
+    names = tuple(names)
+    small = [i for i, x in enumerate(values) if _is_small(x)]
+    alone = _Plan(names, (None,) * len(values), 0)
+    if len(jax.tree.leaves([values[i] for i in small])) < 2:
+        return alone
+    found = [
+        (jax.tree_util.keystr(path[-1:]), i, k, x.shape)
+        for i in small
+        for k, (path, x) in enumerate(jax.tree_util.tree_flatten_with_path(values[i])[0])
+    ]
+    places: dict[tuple[int, int], _Place] = {}
+    ends = {True: 0, False: 0}
+    # Fields of one name together: an operation adds to those of all members.
+    for _, i, k, shape in sorted(found, key=lambda each: each[0]):
+        is_pair = shape[:1] == (2,)
+        places[i, k] = _Place(is_pair, ends[is_pair], shape)
+        ends[is_pair] += math.prod(shape[is_pair:])
+    states: list[_Packed | None] = [None] * len(values)
+    for i in small:
+        treedef = jax.tree.structure(values[i])
+        states[i] = _Packed(treedef, tuple(places[i, k] for k in range(treedef.num_leaves)))
+    return _only(_Plan(names, tuple(states), ends[True]))
 
 
 @ft.lru_cache(maxsize=4096)
-def _plan(names: tuple[str, ...], treedef: Any, shapes: tuple[Any, ...]) -> _Plan:
-    leaves = [None if s is None else jax.ShapeDtypeStruct(*s) for s in shapes]
-    leaves = [object() if x is None else x for x in leaves]
-    states = jax.tree.unflatten(treedef, leaves)
-    flags = jax.tree.leaves([_packs(x) for x in states])
-    flags = flags if sum(flags) > 1 else [False] * len(flags)
-    found = jax.tree_util.tree_flatten_with_path(states)[0]
-    small = [(i, *found[i]) for i, flag in enumerate(flags) if flag]
-    # Fields of one name together: an operation adds to those of all members.
-    small.sort(key=lambda each: jax.tree_util.keystr(each[1][-1:]))
-    places: dict[int, _Place] = {}
-    ends = {True: 0, False: 0}
-    for i, _, x in small:
-        is_pair = x.shape[:1] == (2,)
-        places[i] = _Place(is_pair, ends[is_pair], x.shape)
-        ends[is_pair] += math.prod(x.shape[is_pair:])
-    of_many = dict.fromkeys(names[path[0].idx] for i, (path, _) in enumerate(found) if flags[i])
-    alone = [
-        names[path[0].idx] + jax.tree_util.keystr(path[1:])
-        for i, (path, _) in enumerate(found)
-        if not flags[i]
-    ]
-    return _Plan(
-        names=names,
-        treedef=treedef,
-        places=tuple(map(places.get, range(len(found)))),
-        pairs=ends[True],
-        keys=tuple(map(DictKey, ["+".join(of_many)] * bool(of_many) + alone)),
-        counts=tuple(len(jax.tree.leaves(x)) for x in states),
-    )
+def _only(plan: _Plan) -> _Plan:
+    """Equal ones as one object: jax compares them in each call."""
+    return plan
 
 
 def _slices(packed: Any, pairs: int, places: tuple[_Place, ...]) -> list[Any]:
@@ -174,8 +178,8 @@ class States(AbstractParts):
     """The states that a `MetricDict` keeps, in the order of their slots. Each has the name of a
     member whose own it is.
 
-    Its leaves are one array of the small states of all, whose path has their names, and those that
-    stay alone: what passes it on has few arrays to look at."""
+    Its children are one array of all small states, whose path has their names, and the states that
+    stay as they are: what passes it on has few arrays to look at."""
 
     plan: _Plan
     children: tuple[Any, ...]
@@ -183,37 +187,26 @@ class States(AbstractParts):
 
     def __init__(self, names: Iterable[str], values: Iterable[Any]):
         values = tuple(values)
-        leaves, treedef = jax.tree.flatten(values)
-        shapes = tuple((x.shape, x.dtype) if isinstance(x, jax.Array) else None for x in leaves)
-        self._set(_plan(tuple(names), treedef, shapes), leaves)
+        self._set(_plan_of(names, values), values)
         self.fresh = all(map(is_fresh, values))
 
-    def _set(self, plan: _Plan, leaves: list[Any]) -> None:
-        both = list(zip(leaves, plan.places, strict=True))
-        small = [(x, place) for x, place in both if place is not None]
-        packed = [_join([x for x, _ in small], tuple(p for _, p in small))] if small else []
+    def _set(self, plan: _Plan, values: tuple[Any, ...]) -> None:
+        arrays, places, alone = [], [], []
+        for value, packed in zip(values, plan.states, strict=True):
+            if packed is None:
+                alone.append(value)
+            else:
+                arrays += jax.tree.leaves(value)
+                places += packed.places
         self.plan = plan
-        self.children = (*packed, *(x for x, place in both if place is None))
+        self.children = (*([_join(arrays, tuple(places))] if places else []), *alone)
         self.fresh = False
 
     def replaced(self, values: Iterable[Any]) -> "States":
-        """Others in their place, in the same order."""
-        values = tuple(values)
-        leaves, treedef = jax.tree.flatten(values)
-        if treedef != self.plan.treedef:  # one that grows has other leaves
-            return States(self.names, values)
+        """Others of the same structure in their place, in the same order."""
         new = object.__new__(States)
-        new._set(self.plan, leaves)
+        new._set(self.plan, tuple(values))
         return new
-
-    def flags(self) -> "States":
-        """Whether each leaf is a small one of a larger whole."""
-        first = [_small(x) for x in self.children[: len(self.children) - self._alone]]
-        return States.tree_unflatten(self.plan, [*first, *[False] * self._alone])
-
-    @property
-    def _alone(self) -> int:
-        return self.plan.places.count(None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -231,19 +224,24 @@ class States(AbstractParts):
         new.plan, new.children, new.fresh = plan, tuple(children), False
         return new
 
-    def _leaves(self, start: int, end: int) -> list[Any]:
-        """Some of the leaves of the states, by number."""
-        places, alone = self.plan.places, iter(self.children[-self._alone or len(self.children) :])
-        for place in places[:start]:
-            if place is None:
-                next(alone)
-        some = places[start:end]
-        small = tuple(place for place in some if place is not None)
-        taken = iter(_take(self.children[0], self.plan.pairs, small) if small else [])
-        return [next(alone if place is None else taken) for place in some]
+    def _some(self, which: Iterable[int]) -> list[Any]:
+        which, plan = list(which), self.plan
+        places = tuple(p for i in which if (x := plan.states[i]) is not None for p in x.places)
+        taken = iter(_take(self.children[0], plan.pairs, places) if places else [])
+        first = len(self.children) - plan.states.count(None)
+        out = []
+        for i in which:
+            packed = plan.states[i]
+            if packed is None:
+                out.append(self.children[first + plan.states[:i].count(None)])
+            else:
+                leaves = [next(taken) for _ in packed.places]
+                out.append(jax.tree.unflatten(packed.treedef, leaves))
+        return out
 
     def all(self) -> tuple[Any, ...]:
-        return jax.tree.unflatten(self.plan.treedef, self._leaves(0, len(self.plan.places)))
+        """The states themselves."""
+        return tuple(self._some(range(len(self))))
 
     def open(self) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], "States"]]:
         values = self.all()
@@ -262,9 +260,7 @@ class States(AbstractParts):
     def __getitem__(self, at: int | str) -> Any:
         i = self.names.index(at) if isinstance(at, str) else range(len(self))[at]
         refuse_tree_at(self.names[i], self)
-        start, count = sum(self.plan.counts[:i]), self.plan.counts[i]
-        treedef = self.plan.treedef.children()[i]
-        return jax.tree.unflatten(treedef, self._leaves(start, start + count))
+        return self._some([i])[0]
 
     def __repr__(self) -> str:
         return f"States({', '.join(self.names)})"

@@ -184,10 +184,18 @@ def _scan_of_rows(eqn: Any, own: list, rows: int) -> bool:
     """A loop that carries values of rows, as a binary search does. If what it carries is of the
     rows after a step that began with what is of the rows, so it is after all steps. A constant that
     has a row in each entry is of the rows, too."""
-    consts, carried = eqn.params["num_consts"], eqn.params["num_carry"]
+    consts, carried = _counts(eqn.params)
     if len(own) != consts + carried or len(eqn.outvars) != carried:
         return False  # it goes through an array, or makes one, along the steps
     jaxpr = eqn.params["jaxpr"].jaxpr
     shaped = [leading(v.aval.shape, rows) is not None for v in jaxpr.invars[consts:]]
     carry = ["rows" if of else level for of, level in zip(shaped, own[consts:], strict=True)]
     return _within(jaxpr, [*own[:consts], *carry], rows) == carry
+
+
+def _counts(params: Any) -> tuple[int, int]:
+    """How many constants a scan has, and how many values it carries."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    consts, carried, _ = params["ft_in"].unpack()  # since jax 0.11
+    return len(list(consts)), len(list(carried))
