@@ -1,5 +1,6 @@
 """The states of a `MetricDict`, with the small ones side by side in one array."""
 
+import functools as ft
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple

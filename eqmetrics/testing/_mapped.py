@@ -33,7 +33,7 @@ def by_pmap(t: Subject) -> None:
     mesh, even = _over_devices(t)
     mapped = eqx.filter_pmap(
         lambda b: updated(t.empty, b).all_reduce("devices"), axis_name="devices"
-    )({k: v.reshape(mesh.size, -1, *v.shape[1:]) for k, v in even.items()})
+    )(jax.device_put({k: v.reshape(mesh.size, -1, *v.shape[1:]) for k, v in even.items()}))
     t.equal(at(0, mapped), t.run([even]), "the value of `update` and `all_reduce`")
 
 
