@@ -24,8 +24,7 @@ from ._node import (
     vary_over,
     walk,
 )
-from ._reduction import AbstractReduction, run
-from ._reduction.base import Plan
+from ._reduction.across import Ask, merged_across, stacked
 from ._reduction.pair import fused
 from ._wrapped import check_mergeable
 
@@ -117,55 +116,23 @@ def _has_own_merge(metric: Metric) -> bool:
     return any(reduction is None for reduction, _ in layout(type(metric)).groups)
 
 
-def _stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:
-    for _ in range(depth):
-        fn = jax.vmap(fn)
-    return fn
-
-
-def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) -> Plan:
-    """The plan of one reduction, below `depth` stacks. A generator can't be mapped, but what
-    it asks for in each round can: it is run anew up to there, and XLA drops what is equal."""
-    if depth == 0:
-        return (yield from reduction.across(arrays, size))
-    answers: list[Any] = []
-    while True:
-        kinds: list[Any] = []
-
-        def asked(arrays, answers, kinds=kinds):
-            plan, kind, wanted = reduction.across(arrays, size), None, None
-            try:
-                for answer in (None, *answers):
-                    # the first `send` to a generator must be None: it starts it
-                    kind, wanted = plan.send(answer)  # pyright: ignore[reportArgumentType]
-            except StopIteration as done:
-                return done.value
-            kinds.append(kind)
-            return wanted
-
-        out = _stacked(asked, depth)(arrays, tuple(answers))
-        if not kinds:
-            return out
-        answers.append((yield kinds[0], out))
-
-
-def _plans(metric: Metric, axis_name: Any, size: int, plans: list, depth: int = 0) -> Any:
-    """Collects the plans of a metric; returns what builds it from their results."""
+def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> Any:
+    """Collects what a metric asks for; returns what builds it from the answers."""
     if _has_own_merge(metric):
-        return lambda _: _stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
+        return lambda _: stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
     mine = layout(type(metric))
     builders: dict[str, Any] = {}
     for reduction, names in mine.groups:
         assert reduction is not None
-        place = len(plans)
-        plans.append(_plan(reduction, tuple(getattr(metric, n) for n in names), size, depth))
+        place = len(asks)
+        asks.append(Ask(reduction, tuple(getattr(metric, n) for n in names), depth))
         for k, name in enumerate(names):
             builders[name] = lambda out, place=place, k=k: out[place][k]
     for name in (*mine.nested, *mine.stacked):
         each, close = parts(getattr(metric, name))
         below = depth + (name in mine.stacked)
         made = [
-            _plans(x, axis_name, size, plans, below) if is_metric(x) else lambda _, x=x: x
+            _plans(x, axis_name, asks, below) if is_metric(x) else lambda _, x=x: x
             for _, x in each
         ]
         builders[name] = lambda out, made=made, close=close: close([make(out) for make in made])
@@ -206,9 +173,9 @@ def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
     _on_metrics(lambda m: check_dtypes_of(m, "reduce", walk), tree)
     _on_metrics(lambda m: _refuse_replicated(m, tracked(axis_name), size), tree)
     tree = vary(tree, axis_name)
-    plans: list = []
-    builders = _on_metrics(lambda m: _Builder(_plans(m, axis_name, size, plans)), tree)
-    results = run(plans, axis_name)
+    asks: list[Ask] = []
+    builders = _on_metrics(lambda m: _Builder(_plans(m, axis_name, asks)), tree)
+    results = merged_across(asks, size, axis_name)
     return jax.tree.map(
         lambda b: b.make(results) if isinstance(b, _Builder) else b,
         builders,

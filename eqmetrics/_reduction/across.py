@@ -1,0 +1,82 @@
+"""What the metrics of a pytree ask to be merged over a mapped axis, all of it at once."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .base import AbstractReduction, Plan, run
+from .limbs import EXACT_SUM
+
+
+def stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:
+    for _ in range(depth):
+        fn = jax.vmap(fn)
+    return fn
+
+
+def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) -> Plan:
+    """The plan of one reduction, below `depth` stacks. A generator can't be mapped, but what
+    it asks for in each round can: it is run anew up to there, and XLA drops what is equal."""
+    if depth == 0:
+        return (yield from reduction.across(arrays, size))
+    answers: list[Any] = []
+    while True:
+        kinds: list[Any] = []
+
+        def asked(arrays, answers, kinds=kinds):
+            plan, kind, wanted = reduction.across(arrays, size), None, None
+            try:
+                for answer in (None, *answers):
+                    # the first `send` to a generator must be None: it starts it
+                    kind, wanted = plan.send(answer)  # pyright: ignore[reportArgumentType]
+            except StopIteration as done:
+                return done.value
+            kinds.append(kind)
+            return wanted
+
+        out = stacked(asked, depth)(arrays, tuple(answers))
+        if not kinds:
+            return out
+        answers.append((yield kinds[0], out))
+
+
+class Ask(NamedTuple):
+    """What a metric wants merged."""
+
+    reduction: AbstractReduction
+    arrays: tuple[Any, ...]
+    depth: int  # of the stacks around it
+
+
+# Of larger ones a copy costs more than it spares.
+_SMALL = 1024
+
+
+def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[tuple[Any, ...]]:
+    """The arrays of each, merged over the axis. Small sums go side by side: cut into limbs they
+    are a hundred operations, and so each of them would be."""
+    small = [
+        i
+        for i, (reduction, arrays, depth) in enumerate(asks)
+        if reduction is EXACT_SUM and not depth and all(x.size <= _SMALL for x in arrays)
+    ]
+    if len(small) < 2:
+        small = []
+    plans = [_plan(*ask[:2], size, ask.depth) for i, ask in enumerate(asks) if i not in small]
+    if small:
+        rows = [x.reshape(2, x.size // 2) for i in small for x in asks[i].arrays]
+        plans.append(EXACT_SUM.across((jnp.concatenate(rows, axis=1),), size))
+    found = run(plans, axis_name)
+    rest, out, end = iter(found), [], 0
+    for i, ask in enumerate(asks):
+        if i not in small:
+            out.append(next(rest))
+            continue
+        sums = []
+        for x in ask.arrays:
+            start, end = end, end + x.size // 2
+            sums.append(found[-1][0][:, start:end].reshape(x.shape))
+        out.append(tuple(sums))
+    return out
