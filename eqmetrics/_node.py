@@ -101,8 +101,8 @@ def vary_like(tree: Any, inputs: Any) -> Any:
 
 
 # Metrics that no data has reached yet. By identity, since a pytree loses all else: any
-# unflattening gives an object that isn't here. (An attribute beside the fields would be in the treedef:
-# Equinox tells by their number whether there is one.)
+# unflattening gives an object that isn't here. (An attribute beside the fields would change the
+# treedef: Equinox looks for some by their number.)
 _fresh: dict[int, weakref.ref] = {}
 
 
