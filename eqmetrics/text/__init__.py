@@ -1,0 +1,16 @@
+"""Metrics of text, in padded arrays of ids. Strings become ids on the host."""
+
+from ._alignment import (
+    AlignmentCounts as AlignmentCounts,
+    MatchErrorRate as MatchErrorRate,
+    WordInformationLost as WordInformationLost,
+    WordInformationPreserved as WordInformationPreserved,
+)
+from ._edit_distance import EditDistance as EditDistance
+from ._error_rate import (
+    CharacterErrorRate as CharacterErrorRate,
+    EditCounts as EditCounts,
+    WordErrorRate as WordErrorRate,
+)
+from ._host_ids import host_ids as host_ids
+from ._tokens import Tokens as Tokens
