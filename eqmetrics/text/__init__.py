@@ -6,6 +6,7 @@ from ._alignment import (
     WordInformationLost as WordInformationLost,
     WordInformationPreserved as WordInformationPreserved,
 )
+from ._bleu import BLEU as BLEU, NgramCounts as NgramCounts
 from ._edit_distance import EditDistance as EditDistance
 from ._error_rate import (
     CharacterErrorRate as CharacterErrorRate,

@@ -162,3 +162,40 @@ def token_rows(
     return TokenRows(
         batch, _columns(tokens, own, own_given), _columns(tokens, batch.values, given)
     )
+
+
+def reference_rows(
+    tokens: Tokens,
+    predicted: Any,
+    one: Any,
+    several: Any,
+    mask: Mask,
+    predicted_mask: Any,
+    weights: Weights,
+) -> TokenRows:
+    """Of `tokens` or `references`, of which exactly one is given: several references a row."""
+    if (one is None) == (several is None):
+        raise TypeError(
+            "Expected `tokens`, one reference a row, of shape (*rows, length), or `references`, "
+            f"several, of shape (*rows, references, length); {'none' if one is None else 'both'} "
+            "came."
+        )
+    if several is not None:
+        found = token_rows(
+            tokens, predicted, several, mask, predicted_mask, weights, name="references", inner=2
+        )
+        if several.shape[-2] == 0:
+            raise TypeError(f"`references` is {describe(several)}: a row has no reference at all.")
+        return found
+    found = token_rows(tokens, predicted, one, mask, predicted_mask, weights)
+    ids, lengths = found.references
+    return found._replace(references=Sequences(ids[:, :, None], lengths[:, None]))
+
+
+def given_references(references: Sequences) -> Bool[Array, "rows references"]:
+    """Which references there are: a row may have fewer than others, and then some are without a
+    token. If all of a row are, it has one that is empty, the first."""
+    some = references.lengths > 0
+    none = ~jnp.any(some, axis=1)
+    first = jnp.arange(some.shape[1], dtype=jnp.int32) == 0
+    return some | (none[:, None] & first[None])

@@ -22,11 +22,14 @@ def ids(*shape: int):
 
 
 PAIR = drawn(SIZES, predicted_tokens=ids(8), tokens=ids(8))
+SEVERAL = drawn(SIZES, predicted_tokens=ids(8), references=ids(8, 8))
 ROWS = {
     "text.AlignmentCounts": (eqm.text.AlignmentCounts(), PAIR),
     "text.MatchErrorRate": (eqm.text.MatchErrorRate(), PAIR),
     "text.WordInformationLost": (eqm.text.WordInformationLost(), PAIR),
     "text.WordInformationPreserved": (eqm.text.WordInformationPreserved(), PAIR),
+    "text.BLEU": (eqm.text.BLEU(max_order=3, smoothing="exp"), PAIR),
+    "text.NgramCounts": (eqm.text.NgramCounts(max_order=2), SEVERAL),
     "text.EditDistance": (eqm.text.EditDistance(normalize="max"), PAIR),
     "text.EditCounts": (eqm.text.EditCounts(), PAIR),
     "text.WordErrorRate": (eqm.text.WordErrorRate(), PAIR),
