@@ -39,6 +39,7 @@ SUMS = {
     "SquaredErrors",
     "OneSidedErrors",
     "text.AlignmentCounts",
+    "text.ChrFCounts",
     "text.EditCounts",
     "text.NgramCounts",
 }

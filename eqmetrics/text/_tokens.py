@@ -199,3 +199,14 @@ def given_references(references: Sequences) -> Bool[Array, "rows references"]:
     none = ~jnp.any(some, axis=1)
     first = jnp.arange(some.shape[1], dtype=jnp.int32) == 0
     return some | (none[:, None] & first[None])
+
+
+def pairs_of(predicted: Sequences, references: Sequences) -> tuple[Sequences, Sequences]:
+    """Each reference of each row, and beside it the prediction, as columns of their own."""
+    count = references.lengths.shape[1]
+    flat_ids = references.ids.reshape(references.ids.shape[0], references.lengths.size)
+    each = Sequences(flat_ids, references.lengths.reshape(-1))
+    if count == 1:
+        return predicted, each
+    repeat = lambda x, axis: jnp.repeat(x, count, axis=axis)
+    return Sequences(repeat(predicted.ids, 1), repeat(predicted.lengths, 0)), each

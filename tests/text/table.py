@@ -23,6 +23,7 @@ def ids(*shape: int):
 
 PAIR = drawn(SIZES, predicted_tokens=ids(8), tokens=ids(8))
 SEVERAL = drawn(SIZES, predicted_tokens=ids(8), references=ids(8, 8))
+WORDS = drawn(SIZES, predicted_tokens=ids(8), tokens=ids(8), predicted_words=ids(8), words=ids(8))
 ROWS = {
     "text.AlignmentCounts": (eqm.text.AlignmentCounts(), PAIR),
     "text.MatchErrorRate": (eqm.text.MatchErrorRate(), PAIR),
@@ -30,6 +31,10 @@ ROWS = {
     "text.WordInformationPreserved": (eqm.text.WordInformationPreserved(), PAIR),
     "text.BLEU": (eqm.text.BLEU(max_order=3, smoothing="exp"), PAIR),
     "text.NgramCounts": (eqm.text.NgramCounts(max_order=2), SEVERAL),
+    "text.ChrF": (eqm.text.ChrF(2, word_order=1), WORDS),
+    "text.ChrFCounts": (eqm.text.ChrFCounts(2), SEVERAL),
+    "text.Rouge": (eqm.text.Rouge(2), PAIR),
+    "text.RougeScores": (eqm.text.RougeScores("L"), SEVERAL),
     "text.EditDistance": (eqm.text.EditDistance(normalize="max"), PAIR),
     "text.EditCounts": (eqm.text.EditCounts(), PAIR),
     "text.WordErrorRate": (eqm.text.WordErrorRate(), PAIR),
