@@ -167,5 +167,5 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="expected 1 or more"):
         eqm.text.BLEU(max_order=0)
     long = jnp.zeros((1, 40_000), jnp.int16)
-    with pytest.raises(ValueError, match="too long"):
+    with pytest.raises(ValueError, match="too long for"):
         eqm.text.BLEU().update(predicted_tokens=long, tokens=long)

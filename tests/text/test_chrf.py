@@ -103,6 +103,14 @@ def test_without_tokens():
     assert jnp.isnan(eqm.text.ChrF().compute()) and eqm.text.ChrF(undefined=1.0).compute() == 1
 
 
+def test_counts_that_are_shared():
+    metrics = eqm.MetricDict(score=eqm.text.ChrF(2), counts=eqm.text.ChrFCounts(2))
+    assert len(metrics.states) == 1
+    value = metrics(predicted_tokens=jnp.array([[1, 2, 3]]), tokens=jnp.array([[1, 2, 4, 5]]))
+    assert value["counts"]["matches"].tolist() == [2, 1]
+    assert value["counts"]["reference"].tolist() == [4, 3] and value["counts"]["weight"] == 1
+
+
 def test_what_is_refused():
     ids = jnp.ones((2, 3), jnp.int32)
     given = {"predicted_tokens": ids, "tokens": ids}
