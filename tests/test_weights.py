@@ -38,6 +38,10 @@ SUMS = {
     "ReliabilityDiagram",
     "SquaredErrors",
     "OneSidedErrors",
+    "text.AlignmentCounts",
+    "text.ChrFCounts",
+    "text.EditCounts",
+    "text.NgramCounts",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2"}

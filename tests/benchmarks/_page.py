@@ -16,7 +16,7 @@ from .goals import GOALS
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap reductions loop sums compile eager
-    readout imports peers
+    readout imports peers text
 """.split()
 HEAD = """# Benchmarks
 

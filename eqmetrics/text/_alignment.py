@@ -1,0 +1,214 @@
+"""Counts of the best alignment of predictions and references, and the rates that are read from
+them."""
+
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._custom_types import Mask, Weights
+from .._metric import AbstractExact
+from .._onepass.sums import Sums
+from .._quotient import ratio
+from .._readout import AbstractReadout, AbstractStatistic
+from .._reduction.pair import add, Pair
+from .._rows import undefined_as
+from ._edit import alignment
+from ._tokens import Ids, token_rows, Tokens, VALID
+
+
+@final
+class AlignmentCounts(AbstractStatistic, AbstractExact):
+    """How many tokens of the references are hit, substituted or deleted by the predictions, and
+    how many are inserted, if as few as possible are edited.
+
+    Alignments of as few edits may differ in their hits: taken is the one with most. So the counts
+    are those of the definition, and don't depend on how a program looks for an alignment. (jiwer
+    takes the first that it finds; torchmetrics takes the longer length less the edits for the
+    hits, and has none in "a b" beside "b a".)
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+
+    An update fills the table of all pairs of a row's tokens, and takes some forty times as long
+    as that of [`eqmetrics.text.EditCounts`][], which knows no hits.
+
+    State: 10 floats. Undefined when: never; sums of no rows are 0. The gradient is 0: ids have
+    none.
+    Source: Morris, Maier and Green, "From WER and RIL to MER and WIL: improved evaluation measures
+    for connected speech recognition", 2004.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        counts = eqm.text.AlignmentCounts()
+        value = counts(predicted_tokens=jnp.array([[2, 1]]), tokens=jnp.array([[1, 2]]))
+        assert value == {"hits": 1, "substitutions": 0, "deletions": 1, "insertions": 1}
+        ```
+    """
+
+    tokens: Tokens = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(self, tokens: Tokens = Tokens()):  # noqa: B008 - frozen
+        self.tokens = tokens
+        self.sums = Sums(VALID, hits=(), substitutions=(), deletions=(), insertions=())
+
+    def update(
+        self,
+        *,
+        predicted_tokens: Ids,
+        tokens: Ids,
+        mask: Mask = None,
+        predicted_mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`, of two lengths. A
+        `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
+        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
+        distance, hits = alignment(t.references, t.predicted)
+        missed, extra = t.references.lengths - hits, t.predicted.lengths - hits
+        substituted = missed + extra - distance
+        counts = {
+            "hits": hits,
+            "substitutions": substituted,
+            "deletions": missed - substituted,
+            "insertions": extra - substituted,
+        }
+        each = {name: x.astype(jnp.float32) for name, x in counts.items()}
+        return self.replace(sums=self.sums.add(t.batch, **each))
+
+    def total(self, *names: str) -> Pair:
+        """The sum of these counts."""
+        pair = self.sums.pair(names[0])
+        for name in names[1:]:
+            pair = add(pair, self.sums.pair(name))
+        return pair
+
+    def floats(self) -> tuple[Array, Array, Array]:
+        """The hits, and the tokens of the references and of the predictions."""
+        hits, substitutions, deletions, insertions = self.sums.read(
+            "hits", "substitutions", "deletions", "insertions"
+        )
+        return hits, hits + substitutions + deletions, hits + substitutions + insertions
+
+    def exact(self) -> dict[str, Pair]:
+        return {name: self.sums.pair(name) for name, _ in self.sums.shapes}
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """`hits`, `substitutions`, `deletions` and `insertions`."""
+        return self.sums.compute()
+
+
+class _AbstractRate(AbstractReadout):
+    """A rate of the counts of an alignment."""
+
+    undefined: float | None = eqx.field(static=True)
+    statistic: AlignmentCounts
+
+    def __init__(
+        self,
+        tokens: Tokens = Tokens(),  # noqa: B008 - frozen
+        *,
+        undefined: float | None = None,
+    ):
+        self.undefined = undefined
+        self.statistic = AlignmentCounts(tokens)
+
+
+@final
+class MatchErrorRate(_AbstractRate, init=False):
+    r"""The share of edits among edits and hits: $(S + D + I) / (H + S + D + I)$, between 0 and 1.
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: there is no token,
+    in predictions or references. The gradient is 0: ids have none.
+    Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        mer = eqm.text.MatchErrorRate()
+        value = mer(predicted_tokens=jnp.array([[2, 1]]), tokens=jnp.array([[1, 2]]))
+        assert abs(value - 2 / 3) < 1e-6
+        ```
+    """
+
+    def compute(self) -> Float32[Array, ""]:
+        """A scalar."""
+        hits, substitutions, deletions, insertions = self.statistic.sums.read(
+            "hits", "substitutions", "deletions", "insertions"
+        )
+        edits = substitutions + deletions + insertions
+        return undefined_as(ratio(edits, edits + hits), edits + hits == 0, self.undefined)
+
+
+@final
+class WordInformationPreserved(_AbstractRate, init=False):
+    r"""The share of hits in the references, times that in the predictions: $H^2 / (N_r N_p)$.
+
+    Predictions without a token preserve nothing: 0.
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: the references
+    have no token. The gradient is 0: ids have none.
+    Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        preserved = eqm.text.WordInformationPreserved()
+        value = preserved(predicted_tokens=jnp.array([[2, 1]]), tokens=jnp.array([[1, 2]]))
+        assert value == 0.25
+        ```
+    """
+
+    def compute(self) -> Float32[Array, ""]:
+        """A scalar."""
+        hits, meant, said = self.statistic.floats()
+        return undefined_as(ratio(hits, meant) * ratio(hits, said), meant == 0, self.undefined)
+
+
+@final
+class WordInformationLost(_AbstractRate, init=False):
+    r"""What of the information of the words is lost: $1 - H^2 / (N_r N_p)$, one less
+    [`eqmetrics.text.WordInformationPreserved`][].
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: the references
+    have no token. The gradient is 0: ids have none.
+    Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        lost = eqm.text.WordInformationLost()
+        value = lost(predicted_tokens=jnp.array([[2, 1]]), tokens=jnp.array([[1, 2]]))
+        assert value == 0.75
+        ```
+    """
+
+    def compute(self) -> Float32[Array, ""]:
+        """A scalar."""
+        hits, meant, said = self.statistic.floats()
+        lost = 1 - ratio(hits, meant) * ratio(hits, said)
+        return undefined_as(lost, meant == 0, self.undefined)

@@ -1,0 +1,202 @@
+from collections.abc import Sequence
+from typing import Any, final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._custom_types import Mask, Weights
+from .._onepass.sums import Sums
+from .._quotient import ratio
+from .._readout import AbstractReadout, AbstractStatistic
+from .._rows import undefined_as
+from ._ngrams import matched_ngrams, ngrams_of
+from ._tokens import given_references, Ids, pairs_of, reference_rows, Sequences, Tokens, VALID
+
+
+_KINDS = "matches", "predicted", "reference"
+
+
+def _counts_of(predicted: Sequences, references: Sequences, order: int) -> list[Array]:
+    """Of each row and reference, and each order: n-grams that are matched, of the prediction, and
+    of the reference; of shape `(rows, references, orders)`."""
+    said, meant = pairs_of(predicted, references)
+    orders, shape = range(1, order + 1), references.lengths.shape
+    matches = matched_ngrams(said, Sequences(meant.ids[:, :, None], meant.lengths[:, None]), orders)
+    own, others = ngrams_of(said.lengths, orders), ngrams_of(meant.lengths, orders)
+    # Where the reference has none of an order, those of the prediction don't count: sacrebleu.
+    own = jnp.where(others > 0, own, 0)
+    return [x.astype(jnp.float32).reshape(*shape, order) for x in (matches, own, others)]
+
+
+def _f_score(counts: Sequence[Array], beta: float) -> Array:
+    """Of the last axis, the orders: of mean precision and mean recall, where both are defined."""
+    matches, predicted, reference = counts
+    there = (predicted > 0) & (reference > 0)
+    count = jnp.maximum(jnp.sum(there, axis=-1, dtype=jnp.float32), 1)
+    share = lambda of: jnp.sum(jnp.where(there, ratio(matches, of), 0), axis=-1) / count
+    precision, recall, factor = share(predicted), share(reference), beta**2
+    return ratio((1 + factor) * precision * recall, factor * precision + recall)
+
+
+@final
+class ChrFCounts(AbstractStatistic):
+    """How many n-grams of characters, and of words, predictions and references have and share:
+    what [`eqmetrics.text.ChrF`][] reads.
+
+    **Arguments:**
+
+    - `order`: of the n-grams of characters: 1 to this.
+    - `beta`: by how much recall weighs more, where the best of several references is chosen.
+    - `word_order`: of the n-grams of words: 1 to this.
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+
+    State: `6 * (order + word_order) + 4` floats. Undefined when: never; sums of no rows are 0. The
+    gradient is 0: ids have none.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm
+        said, meant = (eqm.text.host_ids([x], by="character") for x in ("cat", "cab"))
+        counts = eqm.text.ChrFCounts(2)(predicted_tokens=said, tokens=meant)
+        assert counts["matches"].tolist() == [2, 1]
+        ```
+    """
+
+    order: int = eqx.field(static=True)
+    beta: float = eqx.field(static=True)
+    word_order: int = eqx.field(static=True)
+    tokens: Tokens = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(
+        self,
+        order: int = 6,
+        beta: float = 2.0,
+        word_order: int = 0,
+        tokens: Tokens = Tokens(),  # noqa: B008 - frozen
+    ):
+        if order < 1 or word_order < 0 or not beta > 0:
+            raise ValueError(
+                f"order={order}, beta={beta}, word_order={word_order}: expected an order of 1 or "
+                "more, a `beta` above 0, and 0 or more orders of words."
+            )
+        self.order = order
+        self.beta = beta
+        self.word_order = word_order
+        self.tokens = tokens
+        self.sums = Sums(VALID, **dict.fromkeys(_KINDS, order + word_order), weight=())
+
+    def update(
+        self,
+        *,
+        predicted_tokens: Ids,
+        tokens: Ids | None = None,
+        references: Ids | None = None,
+        predicted_words: Ids | None = None,
+        words: Ids | None = None,
+        mask: Mask = None,
+        predicted_mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`predicted_tokens`, and `tokens` or several `references`, are the characters without the
+        spaces, of shape `(*rows, length)`, and `(*rows, references, length)`; references without
+        one don't exist. With a `word_order`, `predicted_words` are the words of the predictions,
+        and `words` those of `tokens` or `references`, of the same axes but the last. A `mask` of
+        the rows removes rows; one of all axes of `tokens` or `references` removes characters, and
+        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        t = reference_rows(
+            self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
+        )
+        counts = _counts_of(t.predicted, t.references, self.order)
+        batch = t.batch
+        if self.word_order:
+            w = self._words(predicted_words, words, references is not None, t.references)
+            more = _counts_of(w.predicted, w.references, self.word_order)
+            counts = [jnp.concatenate(x, axis=-1) for x in zip(counts, more, strict=True)]
+            batch = batch if w.batch.invalid is None else batch.without(w.batch.invalid)
+        elif predicted_words is not None or words is not None:
+            raise TypeError("Words came, and `word_order` is 0: `ChrF(word_order=2)` reads them.")
+        # Of several references the best, and of those the first.
+        each = jnp.where(given_references(t.references), _f_score(counts, self.beta), -1)
+        best = jnp.argmax(each, axis=1)[:, None, None]
+        chosen = [jnp.take_along_axis(x, best, axis=1)[:, 0] for x in counts]
+        return self.replace(
+            sums=self.sums.add(batch, **dict(zip(_KINDS, chosen, strict=True)), weight=1)
+        )
+
+    def _words(self, predicted: Any, words: Any, several: bool, characters: Sequences) -> Any:
+        if predicted is None or words is None:
+            raise TypeError(
+                f"`word_order` is {self.word_order}: expected `predicted_words` and `words` beside "
+                "the characters."
+            )
+        given = {"one": None, "several": words} if several else {"one": words, "several": None}
+        w = reference_rows(
+            self.tokens, predicted, mask=None, predicted_mask=None, weights=None, **given
+        )
+        if w.references.lengths.shape != characters.lengths.shape:
+            raise TypeError(
+                f"Words of {w.references.lengths.shape} rows and references, and characters of "
+                f"{characters.lengths.shape}: expected the same."
+            )
+        return w
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`matches`, `predicted` and `reference`, of shape `(order + word_order,)`, and
+        `weight`."""
+        return self.sums.compute()
+
+
+@final
+class ChrF(AbstractReadout):
+    r"""chrF of a corpus, between 0 and 100: $F_\beta$ of the n-grams of characters, and with a
+    `word_order` of those of words, too (chrF++ is `ChrF(word_order=2)`).
+
+    Precision and recall are of the whole corpus in each order, averaged over the orders of which
+    predictions and references have n-grams: $100 (1 + \beta^2) P R / (\beta^2 P + R)$, as in
+    sacrebleu from version 2. Of several references of a row the one of the best value counts.
+
+    **Arguments:**
+
+    - `order`: of the n-grams of characters: 1 to this.
+    - `beta`: by how much recall weighs more than precision.
+    - `word_order`: of the n-grams of words: 1 to this.
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.text.ChrFCounts`][], shared. Undefined when: no row was seen.
+    Without an n-gram the value is 0. The gradient is 0: ids have none.
+    Source: Popović, "chrF: character n-gram F-score for automatic MT evaluation", 2015.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm
+        characters = lambda text: eqm.text.host_ids(["".join(text.split())], by="character")
+        said, meant = characters("the cat"), characters("the cat")
+        assert eqm.text.ChrF()(predicted_tokens=said, tokens=meant) == 100
+        ```
+    """
+
+    undefined: float | None = eqx.field(static=True)
+    statistic: ChrFCounts
+
+    def __init__(
+        self,
+        order: int = 6,
+        beta: float = 2.0,
+        word_order: int = 0,
+        tokens: Tokens = Tokens(),  # noqa: B008 - frozen
+        *,
+        undefined: float | None = None,
+    ):
+        self.undefined = undefined
+        self.statistic = ChrFCounts(order, beta, word_order, tokens)
+
+    def compute(self) -> Float32[Array, ""]:
+        """A scalar, between 0 and 100."""
+        *counts, weight = self.statistic.sums.read(*_KINDS, "weight")
+        score = 100 * _f_score(counts, self.statistic.beta)
+        return undefined_as(score, weight == 0, self.undefined)

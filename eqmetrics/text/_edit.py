@@ -1,0 +1,170 @@
+"""Edit distances of many pairs at once: a row of the dynamic program is two vectors of bits, and
+32 of its cells are one word (Myers, 1999; Hyyrö, 2003). Rows of the batch are the last axis, along
+which the processor works."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Int32, UInt32
+
+from ._tokens import Sequences
+
+
+_BLOCK = 64  # so many match words of a row lie in memory at once
+_FULL = 0xFFFFFFFF
+
+
+def _carries(made: Array, passed: Array) -> Array:
+    """The carry into each word of an addition, in log depth (Kogge and Stone)."""
+    words, step = made.shape[0], 1
+    below = lambda x, n: jnp.concatenate([jnp.zeros((n, *x.shape[1:]), bool), x[:-n]])
+    while step < words:
+        made, passed = made | (passed & below(made, step)), passed & below(passed, step)
+        step *= 2
+    return below(made, 1)
+
+
+def _add(x: UInt32[Array, "words rows"], y: UInt32[Array, "words rows"]) -> Array:
+    """Of numbers of many words, the lowest first."""
+    total = x + y
+    if x.shape[0] == 1:
+        return total
+    return total + _carries(total < x, total == jnp.uint32(_FULL)).astype(jnp.uint32)
+
+
+def _shifted(x: UInt32[Array, "words rows"], low: int) -> Array:
+    """One bit up, with this one at the bottom."""
+    bottom = jnp.full((1, *x.shape[1:]), low, jnp.uint32)
+    return (x << jnp.uint32(1)) | jnp.concatenate([bottom, x[:-1] >> jnp.uint32(31)])
+
+
+def _matches(pattern: Int32[Array, "words 32 rows"], token: Int32[Array, "rows"]) -> Array:
+    """A bit for each place of the pattern: whether it has this token."""
+    found = jnp.zeros((pattern.shape[0], pattern.shape[2]), jnp.uint32)
+    for place in range(32):
+        equal = pattern[:, place] == token[None]
+        found = found | (equal.astype(jnp.uint32) << jnp.uint32(place))
+    return found
+
+
+def _low_bits(lengths: Int32[Array, "rows"], words: int) -> UInt32[Array, "words rows"]:
+    """As many ones as the pattern is long."""
+    before = 32 * jnp.arange(words, dtype=jnp.int32)[:, None]
+    bits = jnp.clip(lengths[None] - before, 0, 32)
+    ones = (jnp.uint32(1) << jnp.minimum(bits, 31).astype(jnp.uint32)) - jnp.uint32(1)
+    return jnp.where(bits == 32, jnp.uint32(_FULL), ones)
+
+
+def _count(x: UInt32[Array, "words rows"]) -> Int32[Array, "rows"]:
+    return jnp.sum(lax.population_count(x).astype(jnp.int32), axis=0)
+
+
+def _along(step, state, pattern: Sequences, text: Sequences):
+    """The state after `step(state, matches, real)` for each token of the text. Match words are
+    made for a block of tokens at a time: for all of them at once they wouldn't fit the memory."""
+    places = -(-max(pattern.ids.shape[0], 1) // 32) * 32
+    filled = jnp.pad(pattern.ids, ((0, places - pattern.ids.shape[0]), (0, 0)))
+    patterns = filled.reshape(-1, 32, filled.shape[1])
+    count = text.ids.shape[0]
+    block = min(_BLOCK, count)
+    blocks = -(-count // block)
+    ids = jnp.pad(text.ids, ((0, blocks * block - count), (0, 0))).reshape(blocks, block, -1)
+    numbers = jnp.arange(blocks * block, dtype=jnp.int32).reshape(blocks, block)
+
+    def one(state, x):
+        number, matches = x
+        return step(state, matches, (number < text.lengths)[None]), None
+
+    def many(state, x):
+        number, ids = x
+        words = jax.vmap(_matches, in_axes=(None, 0))(patterns, ids)
+        return lax.scan(one, state, (number, words))[0], None
+
+    if blocks == 1:
+        return many(state, (numbers[0], ids[0]))[0]
+    return lax.scan(many, state, (numbers, ids))[0]
+
+
+def _shorter_scan(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
+    """Pattern and text: in which of both orders there are fewer words to work on."""
+    work = lambda pattern, text: -(-pattern.ids.shape[0] // 32) * text.ids.shape[0]
+    return (a, b) if work(a, b) <= work(b, a) else (b, a)
+
+
+def _distance(state, matches, real):
+    up, down = state  # where a cell is one more, or one less, than that above it
+    diagonal = (_add(matches & up, up) ^ up) | matches | down
+    less, more = up & diagonal, down | ~(up | diagonal)
+    more = _shifted(more, 1)
+    new = _shifted(less, 0) | ~(more | diagonal)
+    return jnp.where(real, new, up), jnp.where(real, more & diagonal, down)
+
+
+def _common(state, matches, real):
+    return jnp.where(real, _add(state, state & matches) | (state & ~matches), state)
+
+
+def _ones(pattern: Sequences, text: Sequences) -> tuple[int, UInt32[Array, "words rows"]]:
+    """How many words the pattern has, and as many full ones of each row."""
+    words = -(-pattern.ids.shape[0] // 32)
+    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    none = ((pattern.lengths + text.lengths) * 0).astype(jnp.uint32)
+    return words, jnp.broadcast_to(~none, (words, *none.shape))
+
+
+def _empty(a: Sequences, b: Sequences) -> bool:
+    return 0 in (*a.ids.shape, *b.ids.shape)
+
+
+def edit_distance(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
+    """The least number of insertions, deletions and substitutions that make one of the other."""
+    if _empty(a, b):
+        return jnp.maximum(a.lengths, b.lengths)
+    pattern, text = _shorter_scan(a, b)
+    words, full = _ones(pattern, text)
+    up, down = _along(_distance, (full, ~full), pattern, text)
+    low = _low_bits(pattern.lengths, words)
+    return text.lengths + _count(up & low) - _count(down & low)
+
+
+def longest_common(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
+    """The length of the longest common subsequence."""
+    if _empty(a, b):
+        return jnp.zeros_like(a.lengths)
+    pattern, text = _shorter_scan(a, b)
+    words, full = _ones(pattern, text)
+    left = _along(_common, full, pattern, text)
+    return _count(~left & _low_bits(pattern.lengths, words))
+
+
+def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"]]:
+    """The edit distance, and the most hits that an alignment of so few edits has. An edit costs
+    one, and a hit gains so little that all hits together weigh less than an edit."""
+    if _empty(a, b):
+        distance = jnp.maximum(a.lengths, b.lengths)
+        return distance, jnp.zeros_like(distance)
+    places, count = a.ids.shape[0], b.ids.shape[0]
+    one = min(places, count) + 1
+    if one * (max(places, count) + 1) >= 2**31:
+        raise ValueError(
+            f"Sequences of {places} and {count} places are too long to be aligned: cut them, or "
+            "take `eqm.text.WordErrorRate`, which aligns nothing."
+        )
+    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    none = (a.lengths + b.lengths) * 0
+    deleted = one * jnp.arange(places + 1, dtype=jnp.int32)[:, None] + none[None]
+
+    def step(costs, x):
+        number, token = x
+        other = jnp.where(a.ids == token[None], jnp.int32(-1), jnp.int32(one))
+        new = jnp.minimum(costs[1:] + one, costs[:-1] + other)
+        new = jnp.concatenate([none[None] + (number + 1) * one, new])
+        # A deletion from the place above, and from that above it, and so on.
+        new = lax.cummin(new - deleted, axis=0) + deleted
+        return jnp.where((number < b.lengths)[None], new, costs), None
+
+    numbers = jnp.arange(count, dtype=jnp.int32)
+    costs = lax.scan(step, deleted, (numbers, b.ids))[0]
+    cost = jnp.take_along_axis(costs, a.lengths[None], axis=0)[0]
+    distance = (cost + (one - 1)) // one
+    return distance, distance * one - cost

@@ -1,0 +1,157 @@
+"""Error rates of a corpus: all edits over all tokens of the references."""
+
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._custom_types import Mask, Weights
+from .._metric import AbstractExact
+from .._onepass.sums import Sums
+from .._quotient import ratio
+from .._readout import AbstractPartialStatistic, AbstractReadout
+from .._reduction.pair import Pair
+from .._rows import undefined_as
+from ._alignment import AlignmentCounts
+from ._edit import edit_distance
+from ._tokens import Ids, token_rows, Tokens, VALID
+
+
+@final
+class EditCounts(AbstractPartialStatistic, AbstractExact):
+    """The sum of the edit distances of predictions and references, and of the lengths of the
+    references: what error rates read, and share in a `MetricDict`. Beside
+    [`eqmetrics.text.AlignmentCounts`][] of the same tokens it is read from these.
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+
+    State: 6 floats. Undefined when: never; sums of no rows are 0. The gradient is 0: ids have
+    none.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        counts = eqm.text.EditCounts()
+        value = counts(predicted_tokens=jnp.array([[1, 2, 3]]), tokens=jnp.array([[1, 3]]))
+        assert value == {"edits": 1, "length": 2}
+        ```
+    """
+
+    tokens: Tokens = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(self, tokens: Tokens = Tokens()):  # noqa: B008 - frozen
+        self.tokens = tokens
+        self.sums = Sums(VALID, edits=(), length=())
+
+    def update(
+        self,
+        *,
+        predicted_tokens: Ids,
+        tokens: Ids,
+        mask: Mask = None,
+        predicted_mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`, of two lengths. A
+        `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
+        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
+        edits = edit_distance(t.predicted, t.references).astype(jnp.float32)
+        length = t.references.lengths.astype(jnp.float32)
+        return self.replace(sums=self.sums.add(t.batch, edits=edits, length=length))
+
+    def larger(self) -> AlignmentCounts:
+        return AlignmentCounts(self.tokens)
+
+    @classmethod
+    def read(cls, larger: AlignmentCounts) -> Self:
+        new = cls(larger.tokens)
+        edits = larger.total("substitutions", "deletions", "insertions")
+        length = larger.total("hits", "substitutions", "deletions")
+        return new.replace(sums=new.sums.read_from(larger.sums, edits=edits, length=length))
+
+    def exact(self) -> dict[str, Pair]:
+        return {"edits": self.sums.pair("edits"), "length": self.sums.pair("length")}
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """`edits` and `length`."""
+        return self.sums.compute()
+
+
+class _AbstractErrorRate(AbstractReadout):
+    undefined: float | None = eqx.field(static=True)
+    statistic: EditCounts
+
+    def __init__(
+        self,
+        tokens: Tokens = Tokens(),  # noqa: B008 - frozen
+        *,
+        undefined: float | None = None,
+    ):
+        self.undefined = undefined
+        self.statistic = EditCounts(tokens)
+
+    def compute(self) -> Float32[Array, ""]:
+        """A scalar."""
+        edits, length = self.statistic.sums.read("edits", "length")
+        return undefined_as(ratio(edits, length), length == 0, self.undefined)
+
+
+@final
+class WordErrorRate(_AbstractErrorRate, init=False):
+    r"""The edits that make the references of the predictions, over the words of the references:
+    $\sum_i (S_i + D_i + I_i) / \sum_i N_i$, where ids are words.
+
+    Of the corpus: the sum of the edits over the sum of the lengths, not the mean of the rates of
+    the sentences. It may be above 1.
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.text.EditCounts`][], shared. Undefined when: the references have no
+    word. (jiwer 4 gives the number of insertions then, or 0.) The gradient is 0: ids have none.
+    Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
+    1966.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm
+        said, meant = (eqm.text.host_ids(x, by="word") for x in (["a cat sat"], ["the cat sat"]))
+        value = eqm.text.WordErrorRate()(predicted_tokens=said, tokens=meant)
+        assert abs(value - 1 / 3) < 1e-6
+        ```
+    """
+
+
+@final
+class CharacterErrorRate(_AbstractErrorRate, init=False):
+    r"""The edits that make the references of the predictions, over the characters of the
+    references: as [`eqmetrics.text.WordErrorRate`][], where ids are characters.
+
+    **Arguments:**
+
+    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: that of [`eqmetrics.text.EditCounts`][], shared. Undefined when: the references have no
+    character. The gradient is 0: ids have none.
+    Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
+    1966.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm
+        said, meant = (eqm.text.host_ids([x], by="character") for x in ("kitten", "sitting"))
+        value = eqm.text.CharacterErrorRate()(predicted_tokens=said, tokens=meant)
+        assert abs(value - 3 / 7) < 1e-6
+        ```
+    """
