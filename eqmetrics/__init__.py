@@ -213,6 +213,7 @@ if TYPE_CHECKING:
     from . import (
         plot as plot,
         testing as testing,
+        text as text,
     )
 else:  # hidden, or else a misspelt name would have a type
 

@@ -38,6 +38,9 @@ SUMS = {
     "ReliabilityDiagram",
     "SquaredErrors",
     "OneSidedErrors",
+    "text.TokenLikelihoods",
+    "text.ByteLikelihoods",
+    "text.WordLikelihoods",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2"}
