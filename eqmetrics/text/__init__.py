@@ -5,6 +5,10 @@ from ._perplexity import (
     Perplexity as Perplexity,
     WordPerplexity as WordPerplexity,
 )
+from ._token_accuracy import (
+    SequenceAccuracy as SequenceAccuracy,
+    TokenAccuracy as TokenAccuracy,
+)
 from ._token_likelihoods import (
     ByteLikelihoods as ByteLikelihoods,
     TokenLikelihoods as TokenLikelihoods,

@@ -29,10 +29,15 @@ MOST = 0.1
 # and an infinite logit ask for is done to single numbers, and the slope is given by hand.
 
 
-def _shifted(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows vocabulary"]:
+def shifted(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows vocabulary"]:
     """At most 0, but where the largest is infinite."""
     most = float(jnp.finfo(jnp.float32).max)
     return x.astype(jnp.float32) - jnp.clip(top, -most, most)
+
+
+def sum_of_exponentials(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows 1"]:
+    """Of logits less the largest. NaN if any is, infinite if any is infinity."""
+    return jnp.sum(jnp.exp(shifted(x, top)), axis=-1, keepdims=True)
 
 
 def _look_up(x: Array, labels: Array) -> Float32[Array, "*rows 1"]:
@@ -50,7 +55,7 @@ def _parts(x: Array, labels: Array) -> tuple[Array, Array, Array]:
     own = _look_up(x, labels)
     finite = jnp.abs(top) < jnp.inf
     less = jnp.where(finite, own - jnp.where(finite, top, 0), 0)
-    whole = jnp.sum(jnp.exp(_shifted(x, top)), axis=-1, keepdims=True)
+    whole = sum_of_exponentials(x, top)
     # If all are minus infinity, they share the probability 1. Of infinity there is no softmax.
     whole = jnp.where(top == -jnp.inf, jnp.float32(x.shape[-1]), whole)
     return top, less, jnp.where(whole < jnp.inf, jnp.log(whole), jnp.nan)
@@ -75,12 +80,12 @@ def _(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     top, less, whole = _parts(x, labels)
     # A row that isn't taken may hold NaN.
     inside = taken[..., None] & (jnp.abs(top) < jnp.inf)
-    p = jnp.exp(jnp.where(inside, _shifted(x, top) - whole, -jnp.inf))
+    p = jnp.exp(jnp.where(inside, shifted(x, top) - whole, -jnp.inf))
     own = jnp.where(inside, jnp.take_along_axis(slope, labels[..., None], axis=-1), 0)
     return (whole - less)[..., 0], jnp.sum(p * slope, axis=-1) - own[..., 0]
 
 
-def _labels_of(labels: Any, given: Array, name: str, axes: tuple[int, ...]) -> Array:
+def labels_of(labels: Any, given: Array, name: str, axes: tuple[int, ...]) -> Array:
     if jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"`labels` is {describe(labels)}, expected integers: a token each.")
     if labels.shape != axes:
@@ -119,12 +124,12 @@ def token_losses(
     if logits is not None:
         if logits.ndim == 0 or logits.shape[-1] == 0:
             raise TypeError(f"`logits` is {describe(logits)}: it has no vocabulary.")
-        labels = _labels_of(labels, logits, "logits", logits.shape[:-1])
+        labels = labels_of(labels, logits, "logits", logits.shape[:-1])
     elif labels is None:
         labels = jnp.zeros(log_probabilities.shape, jnp.int32)
     else:
         name = "log_probabilities"
-        labels = _labels_of(labels, log_probabilities, name, log_probabilities.shape)
+        labels = labels_of(labels, log_probabilities, name, log_probabilities.shape)
     batch = rows(labels, mask, weights, name="labels")
     if ignore_index is not None:
         batch = batch.only(batch.values != ignore_index)

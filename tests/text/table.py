@@ -2,7 +2,7 @@ import numpy as np
 
 import eqmetrics as eqm
 
-from ..draws import drawn, labels, logits, SIZES
+from ..draws import drawn, labels, logits, scores, SIZES
 
 
 def bytes_of(rng, n):
@@ -11,6 +11,10 @@ def bytes_of(rng, n):
 
 def log_probabilities(rng, n):
     return -rng.gamma(1.0, size=n).astype(np.float32)
+
+
+def sequences(high, *shape):
+    return lambda rng, n: rng.integers(0, high, (n, *shape)).astype(np.int32)
 
 
 TOKENS = {"logits": logits, "labels": labels}
@@ -27,4 +31,9 @@ ROWS = {
     "text.Perplexity": (eqm.text.Perplexity(), drawn(SIZES, **TOKENS)),
     "text.BitsPerByte": (eqm.text.BitsPerByte(), drawn(SIZES, **TOKENS, bytes=bytes_of)),
     "text.WordPerplexity": (eqm.text.WordPerplexity(), drawn(SIZES, **TOKENS, words=bytes_of)),
+    "text.TokenAccuracy": (eqm.text.TokenAccuracy(), drawn(SIZES, **TOKENS)),
+    "text.SequenceAccuracy": (
+        eqm.text.SequenceAccuracy(),
+        drawn(SIZES, labels=sequences(2, 3), logits=scores(3, 2)),
+    ),
 }
