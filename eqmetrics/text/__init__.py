@@ -1,5 +1,7 @@
 """Metrics of text: language models and sequences of ids."""
 
+from ._multiple_choice import MultipleChoice as MultipleChoice
+from ._pass_at_k import PassAtK as PassAtK, PassHatK as PassHatK
 from ._perplexity import (
     BitsPerByte as BitsPerByte,
     Perplexity as Perplexity,
@@ -14,3 +16,4 @@ from ._token_likelihoods import (
     TokenLikelihoods as TokenLikelihoods,
     WordLikelihoods as WordLikelihoods,
 )
+from ._win_rate import MajorityVote as MajorityVote, WinRate as WinRate

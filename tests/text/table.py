@@ -17,6 +17,14 @@ def sequences(high, *shape):
     return lambda rng, n: rng.integers(0, high, (n, *shape)).astype(np.int32)
 
 
+def likelihoods(rng, n):
+    return -rng.integers(1, 9, (n, 4)).astype(np.float32)  # with ties
+
+
+def lengths(rng, n):
+    return rng.integers(1, 4, (n, 4)).astype(np.int32)
+
+
 TOKENS = {"logits": logits, "labels": labels}
 ROWS = {
     "text.TokenLikelihoods": (eqm.text.TokenLikelihoods(2), drawn(SIZES, **TOKENS)),
@@ -35,5 +43,19 @@ ROWS = {
     "text.SequenceAccuracy": (
         eqm.text.SequenceAccuracy(),
         drawn(SIZES, labels=sequences(2, 3), logits=scores(3, 2)),
+    ),
+    "text.MultipleChoice": (
+        eqm.text.MultipleChoice("characters"),
+        drawn(SIZES, log_likelihoods=likelihoods, lengths=lengths, labels=sequences(4)),
+    ),
+    "text.PassAtK": (eqm.text.PassAtK((1, 2)), drawn(SIZES, correct=sequences(2, 4))),
+    "text.PassHatK": (eqm.text.PassHatK(2), drawn(SIZES, correct=sequences(2, 3))),
+    "text.WinRate": (
+        eqm.text.WinRate(),
+        drawn(SIZES, outcomes=lambda rng, n: rng.integers(-1, 2, n).astype(np.int32)),
+    ),
+    "text.MajorityVote": (
+        eqm.text.MajorityVote(),
+        drawn(SIZES, answers=sequences(3, 4), labels=sequences(3)),
     ),
 }
