@@ -26,6 +26,8 @@ def lengths(rng, n):
 
 
 TOKENS = {"logits": logits, "labels": labels}
+TAGS = ["O", "B-x", "I-x", "B-y", "I-y"]
+TAGGED = {"labels": sequences(5, 4), "predicted_labels": sequences(5, 4)}
 ROWS = {
     "text.TokenLikelihoods": (eqm.text.TokenLikelihoods(2), drawn(SIZES, **TOKENS)),
     "text.ByteLikelihoods": (
@@ -57,5 +59,18 @@ ROWS = {
     "text.MajorityVote": (
         eqm.text.MajorityVote(),
         drawn(SIZES, answers=sequences(3, 4), labels=sequences(3)),
+    ),
+    "text.TokenF1": (
+        eqm.text.TokenF1(eqm.text.Tokens(padding=0)),
+        drawn(SIZES, predicted_tokens=sequences(4, 4), references=sequences(4, 4, 4)),
+    ),
+    "text.SequenceExactMatch": (
+        eqm.text.SequenceExactMatch(eqm.text.Tokens(padding=0)),
+        drawn(SIZES, predicted_tokens=sequences(2, 4), tokens=sequences(2, 4)),
+    ),
+    "text.SpanCounts": (eqm.text.SpanCounts(TAGS, scheme="strict"), drawn(SIZES, **TAGGED)),
+    "text.SequenceLabelF1": (
+        eqm.text.SequenceLabelF1(TAGS, average="macro"),
+        drawn(SIZES, **TAGGED),
     ),
 }

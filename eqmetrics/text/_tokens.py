@@ -1,0 +1,210 @@
+"""What a padded array of ids means, and its tokens without the gaps."""
+
+import dataclasses
+import math
+from typing import Any, final, NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Int32, Integer
+
+from .._checks import describe
+from .._custom_types import Input, Mask, Weights
+from .._inner import split_mask
+from .._numbers import plain_numbers
+from .._rows import flat, narrow, Rows, rows
+
+
+Ids = Integer[Input, "..."]
+
+
+@final
+@plain_numbers
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """What the ids of a padded sequence mean: hashable configuration, no arrays.
+
+    A sequence is the last axis of an array of integers. Ids equal to `padding` don't exist,
+    wherever they stand, and what is left moves together. From the first `stop` on nothing exists
+    either. So more padding never changes a value, and neither does what a decoder wrote after
+    its end.
+
+    **Arguments:**
+
+    - `padding`: the id that is none.
+    - `stop`: the id that ends a sequence, and isn't part of it; `None`: there is no such id.
+
+    A ValueError if both are the same id.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        match = eqm.text.SequenceExactMatch(eqm.text.Tokens(padding=0, stop=9))
+        said, meant = jnp.array([[1, 0, 3, 9, 7]]), jnp.array([[1, 3, 0, 0]])
+        assert match(predicted_tokens=said, tokens=meant) == 1
+        ```
+    """
+
+    padding: int = -1
+    stop: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, x in (("padding", self.padding), ("stop", self.stop)):
+            if x is not None and not -(2**31) <= x < 2**31:
+                raise ValueError(f"Tokens({name}={x}): expected an id of 32 bits.")
+        if self.padding == self.stop:
+            raise ValueError(
+                f"`padding` and `stop` are both {self.stop}. Where one id pads and ends, all that "
+                f"follows it is padding anyway: `Tokens(padding=-1, stop={self.stop})`."
+            )
+
+    def exist(self, ids: Int32[Array, "length ..."], given: Bool[Array, "length ..."]) -> Array:
+        """Which ids exist, of those that a mask left."""
+        real = (ids != self.padding) & given
+        if self.stop is None:
+            return real
+        return real & (jnp.cumsum(real & (ids == self.stop), axis=0, dtype=jnp.int32) == 0)
+
+
+VALID = "ids of 32 bits, weights >= 0 and finite"
+
+
+class Sequences(NamedTuple):
+    """Sequences without gaps, a column each. What stands beyond the length of one is nothing."""
+
+    ids: Int32[Array, "length *rows"]
+    lengths: Int32[Array, "*rows"]
+
+
+def _moved(ids: Array, keep: Array, length: Array) -> Array:
+    """The ids that are kept, moved together."""
+    where = jnp.where(keep, jnp.cumsum(keep, axis=0, dtype=jnp.int32) - 1, ids.shape[0])
+    columns = jnp.arange(ids.shape[1], dtype=jnp.int32)[None]
+    return jnp.zeros_like(ids).at[where, columns].set(ids, mode="drop")
+
+
+def compact(ids: Int32[Array, "length rows"], keep: Bool[Array, "length rows"]) -> Sequences:
+    """The ids that are kept, without the gaps."""
+    length = jnp.sum(keep, axis=0, dtype=jnp.int32)
+    if ids.size == 0:
+        return Sequences(ids, length)
+    # Mostly all padding is at the end, and there is nothing to move.
+    whole = keep == (jnp.arange(ids.shape[0], dtype=jnp.int32)[:, None] < length[None])
+    as_it_is = lambda ids, keep, length: ids
+    return Sequences(lax.cond(jnp.all(whole), as_it_is, _moved, ids, keep, length), length)
+
+
+class TokenRows(NamedTuple):
+    """The rows of a batch, of which each has a prediction and one reference, or several."""
+
+    batch: Rows
+    predicted: Sequences  # (length, rows)
+    references: Sequences  # (length, rows), or (length, rows, references)
+
+
+def _columns(tokens: Tokens, ids: Array, given: Array) -> Sequences:
+    """Of `(rows, *inner, length)`, with the rows last."""
+    columns = jnp.moveaxis(narrow(ids), -1, 0)
+    shape = columns.shape
+    pieces = columns.reshape(shape[0], math.prod(shape[1:]))
+    kept = tokens.exist(pieces, jnp.moveaxis(given, -1, 0).reshape(pieces.shape))
+    found = compact(pieces, kept)
+    return Sequences(found.ids.reshape(shape), found.lengths.reshape(shape[1:]))
+
+
+def _too_wide(ids: Array) -> Bool[Array, "rows"] | None:
+    """Rows with ids that 32 bits don't hold."""
+    if jnp.iinfo(ids.dtype).max <= 2**31 - 1:
+        return None
+    narrowed = narrow(ids)
+    wrong = (narrowed.astype(ids.dtype) != ids) | ((narrowed < 0) & (ids > 0))
+    return jnp.any(wrong, axis=tuple(range(1, ids.ndim)))
+
+
+def token_rows(
+    tokens: Tokens,
+    predicted: Any,
+    references: Any,
+    mask: Mask,
+    predicted_mask: Any,
+    weights: Weights,
+    *,
+    name: str = "tokens",
+    inner: int = 1,
+) -> TokenRows:
+    """Checks shapes and flattens the rows. `inner` is how many of the last axes of the references
+    are of one row: 2 if there are several. A mask of all axes removes tokens."""
+    leading = references.ndim - inner
+    if leading < 0 or predicted.ndim < 1 or references.shape[:leading] != predicted.shape[:-1]:
+        axes = "(*rows, length)" if inner == 1 else "(*rows, references, length)"
+        raise TypeError(
+            f"`predicted_tokens` is {describe(predicted)} and `{name}` is {describe(references)}: "
+            f"expected (*rows, length) and {axes} with the same rows. Sequences of other lengths "
+            f"are padded with {tokens.padding}."
+        )
+    mask, given = split_mask(mask, references, inner, name)
+    shape = references.shape[leading:]
+    batch = rows(references, mask, weights, shape, name)
+    if predicted_mask is not None and predicted_mask.shape != predicted.shape:
+        raise TypeError(
+            f"`predicted_mask` is {describe(predicted_mask)} and `predicted_tokens` is "
+            f"{describe(predicted)}: it removes predicted tokens, so it has their shape. What "
+            "removes rows is the `mask`."
+        )
+    own = flat(predicted, predicted.shape[-1:])
+    if predicted_mask is None:
+        own_given = jnp.ones(own.shape, bool)
+    else:
+        own_given = flat(predicted_mask, predicted.shape[-1:])
+    for wrong in (_too_wide(own), _too_wide(batch.values)):
+        batch = batch if wrong is None else batch.without(wrong)
+    return TokenRows(batch, _columns(tokens, own, own_given), _columns(tokens, batch.values, given))
+
+
+def reference_rows(
+    tokens: Tokens,
+    predicted: Any,
+    one: Any,
+    several: Any,
+    mask: Mask,
+    predicted_mask: Any,
+    weights: Weights,
+) -> TokenRows:
+    """Of `tokens` or `references`, of which exactly one is given: several references a row."""
+    if (one is None) == (several is None):
+        raise TypeError(
+            "Expected `tokens`, one reference a row, of shape (*rows, length), or `references`, "
+            f"several, of shape (*rows, references, length); {'none' if one is None else 'both'} "
+            "came."
+        )
+    if several is not None:
+        found = token_rows(
+            tokens, predicted, several, mask, predicted_mask, weights, name="references", inner=2
+        )
+        if several.shape[-2] == 0:
+            raise TypeError(f"`references` is {describe(several)}: a row has no reference at all.")
+        return found
+    found = token_rows(tokens, predicted, one, mask, predicted_mask, weights)
+    ids, lengths = found.references
+    return found._replace(references=Sequences(ids[:, :, None], lengths[:, None]))
+
+
+def given_references(references: Sequences) -> Bool[Array, "rows references"]:
+    """Which references there are: a row may have fewer than others, and then some are without a
+    token. If all of a row are, it has one that is empty, the first."""
+    some = references.lengths > 0
+    none = ~jnp.any(some, axis=1)
+    first = jnp.arange(some.shape[1], dtype=jnp.int32) == 0
+    return some | (none[:, None] & first[None])
+
+
+def pairs_of(predicted: Sequences, references: Sequences) -> tuple[Sequences, Sequences]:
+    """Each reference of each row, and beside it the prediction, as columns of their own."""
+    count = references.lengths.shape[1]
+    flat_ids = references.ids.reshape(references.ids.shape[0], references.lengths.size)
+    each = Sequences(flat_ids, references.lengths.reshape(-1))
+    if count == 1:
+        return predicted, each
+    repeat = lambda x, axis: jnp.repeat(x, count, axis=axis)
+    return Sequences(repeat(predicted.ids, 1), repeat(predicted.lengths, 0)), each
