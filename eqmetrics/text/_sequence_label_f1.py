@@ -144,13 +144,15 @@ class SpanCounts(AbstractStatistic, AbstractExact):
         if self.ignore_index is not None:
             real &= own != self.ignore_index
         known = lambda x: (x >= 0) & (x < len(self.tags))
-        batch = batch.without(jnp.any(real & ~(known(own) & known(said)), axis=-1))
+        both = known(own) & known(said)
+        batch = batch.without(jnp.any(real & ~both, axis=-1))
+        real &= both
         if labels.shape[-1] == 0:
             return self.replace(sums=self.sums.add(batch))
         types, prefix, kind = _read(self.tags)
         there, found = (
             spans_of(jnp.asarray(prefix)[at], jnp.asarray(kind)[at], real, self.scheme)
-            for at in (jnp.where(real & known(x), x, 0) for x in (own, said))
+            for at in (jnp.where(real, x, 0) for x in (own, said))
         )
         right = there.starts & found.starts
         right &= (there.types == found.types) & (there.ends == found.ends)
