@@ -62,17 +62,20 @@ class Rows(NamedTuple):
 
     def only(self, keep: Bool[Array, "rows"]) -> "Rows":
         """Some of the rows; the rest leaves no trace."""
-        mask = keep if self.mask is None else self.mask & keep
         invalid = None if self.invalid is None else self.invalid & keep
-        return self._replace(mask=mask, invalid=invalid)
+        return self._of(keep if self.mask is None else self.mask & keep, invalid)
 
     def without(self, bad: Bool[Array, "rows"]) -> "Rows":
         """The rows less those that a metric finds invalid."""
         if self.mask is not None:
             bad = bad & self.mask
-        mask = ~bad if self.mask is None else self.mask & ~bad
         invalid = bad if self.invalid is None else self.invalid | bad
-        return self._replace(mask=mask, invalid=invalid)
+        return self._of(~bad if self.mask is None else self.mask & ~bad, invalid)
+
+    def _of(self, mask: Bool[Array, "rows"], invalid: Bool[Array, "rows"] | None) -> "Rows":
+        # What is left out weighs nothing: where a weight is all that a row adds, no mask is asked.
+        weights = None if self.weights is None else jnp.where(mask, self.weights, 0)
+        return self._replace(mask=mask, weights=weights, invalid=invalid)
 
 
 def as_column(x: Array, like: Array) -> Array:

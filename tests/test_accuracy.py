@@ -176,3 +176,11 @@ def test_undefined():
     assert jnp.isnan(empty)
     with pytest.raises(TypeError, match="no classes"):
         eqm.Accuracy().update(logits=jnp.zeros((2, 0)), labels=jnp.zeros(2, jnp.int32))
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.0])
+def test_an_ignored_row_has_no_weight(weight):
+    metric = eqm.Accuracy(eqm.Multiclass(3, ignore_index=0))
+    predicted, labels = jnp.array([1, 2, 1]), jnp.array([1, 2, 0])
+    weights = jnp.full(3, weight)
+    assert metric(predicted_labels=predicted, labels=labels, weights=weights) == 1

@@ -56,6 +56,17 @@ def test_token_tagger():
     assert "'accuracy': 1.0" in lines[-1] and "'whole': 1.0" in lines[-1]
 
 
+def test_character_model():
+    *steps, text, questions = run("character_model.py").splitlines()
+    assert [line.split("  ")[0] for line in steps] == [f"step {n}" for n in (50, 100, 150, 200)]
+    told = lambda line: {k: float(x) for k, x in re.findall(r"'(\w+)': ([\d.]+)", line)}
+    values, choice = told(text), told(questions)
+    assert 5 < values["perplexity"] < 15 and 0.35 < values["accuracy"] < 0.6
+    # All characters but a few are a byte.
+    assert abs(values["bits_per_byte"] / np.log2(values["perplexity"]) - 1) < 0.01
+    assert choice["accuracy"] > 0.4 > 1 / 4 and choice["probability"] > 0.4
+
+
 def test_every_example_has_a_test():
     assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= globals().keys()
 

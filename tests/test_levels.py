@@ -20,6 +20,10 @@ CASES = {
     "elementwise": (lambda x: jnp.tanh(x) * x + 1, lambda x: x + x.mean()),
     "select": (lambda x: jnp.where(x > 0, x, 0), lambda x: jnp.where(x > x.mean(), x, 0)),
     "of constants": (lambda x: x * jnp.arange(4.0)[None], lambda x: x * jnp.max(x)),
+    "barrier": (
+        lambda x: lax.optimization_barrier((x, x + 1))[1],
+        lambda x: lax.optimization_barrier((x, x + x.mean(0)[None]))[1],
+    ),
     "sum": (lambda x: x.sum(1), lambda x: x.sum(0)),
     "argmax": (best, lambda x: jnp.argmax(x, 0)),
     "cumulative": (lambda x: jnp.cumsum(x, 1), lambda x: jnp.cumsum(x, 0)),

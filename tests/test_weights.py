@@ -42,6 +42,10 @@ SUMS = {
     "text.ChrFCounts",
     "text.EditCounts",
     "text.NgramCounts",
+    "text.TokenLikelihoods",
+    "text.ByteLikelihoods",
+    "text.WordLikelihoods",
+    "text.SpanCounts",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2"}

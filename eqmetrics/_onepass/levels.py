@@ -14,9 +14,10 @@ _ELEMENTWISE = frozenset(
     abs acos acosh add and asin asinh atan atan2 atanh bessel_i0e bessel_i1e bitcast_convert_type
     cbrt ceil clamp convert_element_type copy cos cosh digamma div eq erf erf_inv erfc exp exp2
     expm1 floor ge gt igamma igammac integer_pow is_finite le lgamma log log1p logistic lt max min
-    mul ne neg nextafter not or pcast population_count pow pvary random_unwrap real
-    reduce_precision rem reshard round rsqrt select_n shift_left shift_right_arithmetic
-    shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh xor eq_to le_to lt_to
+    mul ne neg nextafter not optimization_barrier or pcast population_count pow pvary
+    random_unwrap real reduce_precision rem reshard round rsqrt select_n shift_left
+    shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh
+    xor eq_to le_to lt_to
     """.split()
 )
 _ALONG_AXES = frozenset(

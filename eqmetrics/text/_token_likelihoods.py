@@ -1,0 +1,346 @@
+"""What the tokens that came cost a language model, in nats: the statistic of the perplexities."""
+
+from typing import Any, ClassVar, final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Float32, Int32
+
+from .._checks import describe
+from .._custom_types import Input, Labels, Mask, Values, Weights
+from .._metric import AbstractExact
+from .._onepass.sums import Sums
+from .._readout import AbstractPartialStatistic, AbstractStatistic
+from .._reduction.pair import Pair
+from .._rows import flat, narrow, Rows, rows
+
+
+# No token is likelier than 1. The logarithm of 1 is 0 but for rounding, of bfloat16 a tenth at most
+# where a model is sure; what lies above is a loss that should have had its sign changed.
+MOST = 0.1
+
+
+# XLA's CPU fuses the largest logit, and the sum over the vocabulary, with what they add only in the
+# forms below. With another operation between, a `where`, or a maximum or a look-up of what was
+# bfloat16, it first writes an array of the size of the logits: 131 MB for 1024 tokens of 32 000
+# words, in three times the time. (A `minimum` it fuses, and loses NaN in it.) So what a masked row
+# and an infinite logit ask for is done to single numbers, and the slope is given by hand.
+
+
+def shifted(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows vocabulary"]:
+    """At most 0, but where the largest is infinite."""
+    most = float(jnp.finfo(jnp.float32).max)
+    return x.astype(jnp.float32) - jnp.clip(top, -most, most)
+
+
+def sum_of_exponentials(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows 1"]:
+    """Of logits less the largest. NaN if any is, infinite if any is infinity."""
+    return jnp.sum(jnp.exp(shifted(x, top)), axis=-1, keepdims=True)
+
+
+def _look_up(x: Array, labels: Array) -> Float32[Array, "*rows 1"]:
+    """Numbers of 16 bits as what they are on the wire: of them XLA's CPU makes no copy."""
+    places = labels[..., None]
+    if x.dtype.itemsize != 2:
+        return jnp.take_along_axis(x, places, axis=-1).astype(jnp.float32)
+    bits = jnp.take_along_axis(lax.bitcast_convert_type(x, jnp.uint16), places, axis=-1)
+    return lax.bitcast_convert_type(bits, x.dtype).astype(jnp.float32)
+
+
+def _parts(x: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """The largest logit, that of the label less it, and the logarithm of the sum less it."""
+    top = jnp.max(x, axis=-1, keepdims=True).astype(jnp.float32)
+    own = _look_up(x, labels)
+    finite = jnp.abs(top) < jnp.inf
+    less = jnp.where(finite, own - jnp.where(finite, top, 0), 0)
+    whole = sum_of_exponentials(x, top)
+    # If all are minus infinity, they share the probability 1. Of infinity there is no softmax.
+    whole = jnp.where(top == -jnp.inf, jnp.float32(x.shape[-1]), whole)
+    return top, less, jnp.where(whole < jnp.inf, jnp.log(whole), jnp.nan)
+
+
+@jax.custom_jvp
+def losses_of(
+    logits: Float[Array, "*rows vocabulary"],
+    labels: Int32[Array, "*rows"],
+    taken: Bool[Array, "*rows"],
+) -> Float32[Array, "*rows"]:
+    """$-\\log$ softmax at the label, NaN if any logit is, or infinite. Of a row that isn't taken,
+    anything."""
+    _, less, whole = _parts(logits, labels)
+    return (whole - less)[..., 0]
+
+
+@losses_of.defjvp
+def _(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    x, labels, taken = primals
+    slope = tangents[0].astype(jnp.float32)
+    top, less, whole = _parts(x, labels)
+    # A row that isn't taken may hold NaN.
+    inside = taken[..., None] & (jnp.abs(top) < jnp.inf)
+    p = jnp.exp(jnp.where(inside, shifted(x, top) - whole, -jnp.inf))
+    own = jnp.where(inside, jnp.take_along_axis(slope, labels[..., None], axis=-1), 0)
+    return (whole - less)[..., 0], jnp.sum(p * slope, axis=-1) - own[..., 0]
+
+
+def labels_of(labels: Any, given: Array, name: str, axes: tuple[int, ...]) -> Array:
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        raise TypeError(f"`labels` is {describe(labels)}, expected integers: a token each.")
+    if labels.shape != axes:
+        last = f"{(*labels.shape, 'vocabulary')}".replace("'", "")
+        raise TypeError(
+            f"`{name}` is {describe(given)} and `labels` is {describe(labels)}: "
+            + (
+                f"expected the shape {last} for `logits`. Where each position tells the next "
+                "token, leave out the last: `logits[:, :-1]` with `labels=tokens[:, 1:]`."
+                if name == "logits"
+                else f"expected the shape {labels.shape} for both: what the model said of each "
+                "label."
+            )
+        )
+    return narrow(labels)
+
+
+def token_losses(
+    labels: Any,
+    logits: Any,
+    log_probabilities: Any,
+    mask: Any,
+    weights: Any,
+    ignore_index: int | None,
+) -> tuple[Float32[Array, "rows"], Rows]:
+    """What each token costs, in nats, and which tokens count: their labels are the values."""
+    if (logits is None) == (log_probabilities is None):
+        raise TypeError(
+            "Exactly one of `logits`, with `labels`, and `log_probabilities`, of the labels, says "
+            f"what the model predicted; got {'neither' if logits is None else 'both'}. Leave one "
+            "out: `metric.from_output(log_probabilities=None)`."
+        )
+    if labels is None and (logits is not None or ignore_index is not None):
+        why = "with `logits`" if logits is not None else f"with ignore_index={ignore_index}"
+        raise TypeError(f"`labels` says which tokens came, and is needed {why}.")
+    if logits is not None:
+        if logits.ndim == 0 or logits.shape[-1] == 0:
+            raise TypeError(f"`logits` is {describe(logits)}: it has no vocabulary.")
+        labels = labels_of(labels, logits, "logits", logits.shape[:-1])
+    elif labels is None:
+        labels = jnp.zeros(log_probabilities.shape, jnp.int32)
+    else:
+        name = "log_probabilities"
+        labels = labels_of(labels, log_probabilities, name, log_probabilities.shape)
+    batch = rows(labels, mask, weights, name="labels")
+    if ignore_index is not None:
+        batch = batch.only(batch.values != ignore_index)
+    good = batch.values >= 0
+    if logits is None:
+        losses = -flat(log_probabilities).astype(jnp.float32)
+        good &= losses >= -MOST
+    else:
+        good &= batch.values < logits.shape[-1]
+        taken = good if batch.mask is None else good & batch.mask
+        index = jnp.where(taken, batch.values, 0)
+        # The logits keep their axes: of flattened ones of bfloat16 there would be a copy.
+        losses = flat(losses_of(logits, index.reshape(labels.shape), taken.reshape(labels.shape)))
+        good &= ~jnp.isnan(losses)
+    batch = batch.without(~good)
+    assert batch.mask is not None
+    return jnp.where(batch.mask, losses, 0), batch
+
+
+@final
+class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
+    r"""The negative log-likelihood of the tokens that came, in nats, and how many came: the
+    statistic of [`eqmetrics.text.Perplexity`][].
+
+    **Arguments:**
+
+    - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does.
+
+    The gradient is that of the logits or of the log-probabilities.
+    State: 6 floats. Read from an [`eqmetrics.text.ByteLikelihoods`][] in the same `MetricDict`.
+    Undefined when: never; empty sums are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        likelihoods = eqm.text.TokenLikelihoods()
+        sums = likelihoods(log_probabilities=jnp.log(jnp.array([0.5, 0.5])))
+        assert sums["tokens"] == 2 and abs(sums["negative_log_likelihood"] - jnp.log(4)) < 1e-6
+        ```
+    """
+
+    ignore_index: int | None = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(self, ignore_index: int | None = None):
+        self.ignore_index = ignore_index
+        ignored = "" if ignore_index is None else f" or {ignore_index} to be ignored"
+        self.sums = Sums(
+            f"labels in [0, vocabulary){ignored}, logits without NaN and infinity, "
+            "log-probabilities of at most 0, weights >= 0 and finite",
+            negative_log_likelihood=(),
+            tokens=(),
+        )
+
+    def update(
+        self,
+        *,
+        labels: Labels | None = None,
+        logits: Float[Input, "..."] | None = None,
+        log_probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes `labels` of any axes, the tokens that came, with `logits` of one axis more, the
+        vocabulary; or `log_probabilities` of the tokens that came, of any axes, with `labels` or
+        without. A row is a token: `mask` and `weights` have the shape of the tokens, or of their
+        leading axes."""
+        losses, batch = token_losses(
+            labels, logits, log_probabilities, mask, weights, self.ignore_index
+        )
+        return self.plus(losses, batch)
+
+    def plus(self, losses: Float32[Array, "rows"], batch: Rows) -> Self:
+        """With these tokens."""
+        sums = self.sums.add(batch, negative_log_likelihood=losses, tokens=1)
+        return self.replace(sums=sums)
+
+    def larger(self) -> "ByteLikelihoods":
+        return ByteLikelihoods(self.ignore_index)
+
+    @classmethod
+    def read(cls, larger: "ByteLikelihoods") -> Self:
+        new = cls(larger.likelihoods.ignore_index)
+        return new.replace(sums=larger.likelihoods.sums)
+
+    def exact(self) -> dict[str, Pair]:
+        return {name: self.sums.pair(name) for name in ("negative_log_likelihood", "tokens")}
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """`negative_log_likelihood`, in nats, and `tokens`: sums over the tokens."""
+        return self.sums.compute()
+
+
+class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
+    """The likelihoods of tokens, and of how many bytes or words they are. A subclass names the
+    unit, and its `update` hands what it was given to `see`."""
+
+    unit: eqx.AbstractClassVar[str]
+
+    likelihoods: TokenLikelihoods
+    sums: Sums
+
+    def __init__(self, ignore_index: int | None = None):
+        self.likelihoods = TokenLikelihoods(ignore_index)
+        self.sums = Sums(f"{self.unit} >= 0 and finite", **{self.unit: ()})
+
+    def see(
+        self, units: Any, labels: Any, logits: Any, log_probabilities: Any, mask: Any, weights: Any
+    ) -> Self:
+        """With these tokens, and their units."""
+        ignored = self.likelihoods.ignore_index
+        losses, batch = token_losses(labels, logits, log_probabilities, mask, weights, ignored)
+        axes = log_probabilities.shape if logits is None else logits.shape[:-1]
+        if units.shape != axes:
+            raise TypeError(
+                f"`{self.unit}` is {describe(units)}, expected the shape {axes} of the tokens: "
+                f"how many {self.unit} each label is, `{self.unit}=table[labels]`."
+            )
+        x = flat(units)
+        if not jnp.issubdtype(x.dtype, jnp.integer):
+            x = x.astype(jnp.float32)
+        counted = batch._replace(invalid=None).without(~((x >= 0) & (x < jnp.inf)))
+        return self.replace(
+            likelihoods=self.likelihoods.plus(losses, batch),
+            sums=self.sums.add(counted, **{self.unit: x}),
+        )
+
+    def exact(self) -> dict[str, Pair]:
+        return self.likelihoods.exact() | {self.unit: self.sums.pair(self.unit)}
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """Sums over the tokens: `negative_log_likelihood`, in nats, `tokens`, and their units."""
+        return self.likelihoods.compute() | self.sums.compute()
+
+
+@final
+class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
+    r"""The negative log-likelihood of the tokens that came, in nats, how many came, and how many
+    bytes of text they are: the statistic of [`eqmetrics.text.BitsPerByte`][].
+
+    **Arguments:**
+
+    - `ignore_index`: tokens with this label are left out, their bytes too.
+
+    The gradient is that of the logits or of the log-probabilities.
+    State: 10 floats. Undefined when: never; empty sums are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        likelihoods = eqm.text.ByteLikelihoods()
+        log_probabilities, bytes = jnp.log(jnp.array([0.5, 0.5])), jnp.array([1, 4])
+        sums = likelihoods(log_probabilities=log_probabilities, bytes=bytes)
+        assert sums["tokens"] == 2 and sums["bytes"] == 5
+        ```
+    """
+
+    unit: ClassVar[str] = "bytes"
+
+    def update(
+        self,
+        *,
+        bytes: Values,
+        labels: Labels | None = None,
+        logits: Float[Input, "..."] | None = None,
+        log_probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """As [`eqmetrics.text.TokenLikelihoods`][], and `bytes` of the shape of the tokens: how
+        many each label is, which is a look-up in a table of the vocabulary."""
+        return self.see(bytes, labels, logits, log_probabilities, mask, weights)
+
+
+@final
+class WordLikelihoods(AbstractUnitLikelihoods, init=False):
+    r"""The negative log-likelihood of the tokens that came, in nats, how many came, and how many
+    words of text they are: the statistic of [`eqmetrics.text.WordPerplexity`][].
+
+    **Arguments:**
+
+    - `ignore_index`: tokens with this label are left out, their words too.
+
+    The gradient is that of the logits or of the log-probabilities.
+    State: 10 floats. Undefined when: never; empty sums are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        likelihoods = eqm.text.WordLikelihoods()
+        log_probabilities, words = jnp.log(jnp.array([0.5, 0.5])), jnp.array([1, 0])
+        sums = likelihoods(log_probabilities=log_probabilities, words=words)
+        assert sums["tokens"] == 2 and sums["words"] == 1
+        ```
+    """
+
+    unit: ClassVar[str] = "words"
+
+    def update(
+        self,
+        *,
+        words: Values,
+        labels: Labels | None = None,
+        logits: Float[Input, "..."] | None = None,
+        log_probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """As [`eqmetrics.text.TokenLikelihoods`][], and `words` of the shape of the tokens: 1
+        where a label ends a word and 0 elsewhere, or any shares that add up to the words."""
+        return self.see(words, labels, logits, log_probabilities, mask, weights)
