@@ -9,7 +9,7 @@ from pathlib import Path
 
 FILE = Path(__file__).with_suffix(".txt")
 # Of a machine that is shared; alone a test takes about half.
-MOST = 5.0
+MOST = 3.0
 # A file keeps its quickest test, if that takes no longer.
 KEPT = 30.0
 # What runs in groups, whose members change: `tests/groups.py` says what is slow.
