@@ -18,9 +18,9 @@ def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
     """Two files at once: the tests mostly compile, on one core, and those of one file share
     what they compile. No more than two, however many cores there are: devices that wait for
     each other on a busy machine may give up. A program that was compiled before, in this run or
-    an earlier one, is read from a folder of the session's: its path is absolute, since the tests
+    an earlier one of any session, is read from a folder: its path is absolute, since the tests
     of the documentation run in folders of their own."""
-    compiled = Path(session.create_tmp()).resolve() / "compiled"
+    compiled = Path(session.create_tmp()).resolve().parents[1] / "compiled"
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(compiled),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -30,18 +30,31 @@ def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
     session.run("pytest", "-n", "2", "--dist", "loadfile", *args, env=env, **kwargs)
 
 
+# The laws compare a metric with itself in other forms. In groups they run without XLA's optimizer,
+# which takes more than half of their time; the session `slow` runs each metric alone with it.
+LAWS = "tests/test_laws.py"
+UNOPTIMIZED = {
+    "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+}
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests, on 8 simulated devices."""
+    """The tests that are quick, on 8 simulated devices; with arguments, what they say."""
     install(session, "test")
-    pytest(session, *session.posargs)
+    if session.posargs:
+        pytest(session, *session.posargs)
+    else:
+        pytest(session, "--ignore", LAWS)
+        pytest(session, LAWS, "--dist", "worksteal", env=UNOPTIMIZED)
 
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """The tests that `tests` leaves out."""
+    """The tests that `tests` leaves out, which `.ci/run` runs too."""
     install(session, "test")
-    pytest(session, "-m", "slow", *session.posargs)
+    pytest(session, "-m", "slow", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)

@@ -2,6 +2,9 @@ import itertools
 from pathlib import Path
 
 import jax
+import pytest
+
+from .seconds import FILE, read
 
 
 jax.config.update("jax_num_cpu_devices", 8)
@@ -9,6 +12,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 MAPS, MOST_MAPS = Path("/proc/self/maps"), 30_000
 tests_run = itertools.count()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = read(FILE.read_text())
+    for item in items:
+        if item.nodeid in slow:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_teardown() -> None:

@@ -1,5 +1,6 @@
 """The gradient of a metric is that of its value, or 0, and then its docstring says so."""
 
+import functools as ft
 import inspect
 from collections.abc import Callable
 
@@ -10,13 +11,13 @@ import pytest
 
 import eqmetrics as eqm
 
-from .table import ROWS, SLOW
+from .groups import in_tens, narrow
+from .table import ROWS
 
 
 ZERO = "The gradient is 0"
 # Sums in narrow cells: a larger step moves values to others.
 STEPS = {"ConfidenceHistogram": 2.0**-13, "CRPSEnsemble": 2.0**-13}
-NAMES = [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in ROWS]
 
 
 def says_zero(name: str) -> bool:
@@ -40,41 +41,64 @@ def floats_of(name: str) -> tuple[dict, Callable]:
     return floats, values
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_gradients(name):
-    x, values = floats_of(name)
-    if not x:
-        return
-    rng = np.random.default_rng(2)
-    values = jax.jit(values)
-    at = np.float64(values(x))
-    known = np.isfinite(at)
-    weights = np.where(known, rng.uniform(0.5, 1.5, at.shape), 0)
-    w = jnp.asarray(weights, jnp.float32)
-    # What is undefined stays out, and must not make NaN of the rest.
-    slope = jax.jit(jax.grad(lambda x: jnp.sum(jnp.where(w > 0, values(x), 0) * w)))(x)
-    for array in jax.tree.leaves(slope):
-        assert jnp.isfinite(array).all()
-    if says_zero(name):
-        assert not any(jnp.any(array != 0) for array in jax.tree.leaves(slope))
-        return
+def check_gradients(names):
+    given = {name: floats_of(name) for name in names}
+    given = {name: (x, values) for name, (x, values) in given.items() if x}
+    rng = {name: np.random.default_rng(2) for name in given}
+    xs = {name: x for name, (x, _) in given.items()}
+    values = jax.jit(lambda xs: {n: given[n][1](x) for n, x in xs.items()})
+    at = jax.tree.map(np.float64, values(xs))
+    known = {n: np.isfinite(x) for n, x in at.items()}
+    weights = {n: np.where(known[n], rng[n].uniform(0.5, 1.5, x.shape), 0) for n, x in at.items()}
+
+    def weighed(name, x):
+        # What is undefined stays out, and must not make NaN of the rest.
+        w = jnp.asarray(weights[name], jnp.float32)
+        return jnp.sum(jnp.where(w > 0, given[name][1](x), 0) * w)
+
+    slopes = jax.jit(lambda xs: {n: jax.grad(ft.partial(weighed, n))(x) for n, x in xs.items()})(xs)
+    zero = {name for name in given if says_zero(name)}
+    for name, slope in slopes.items():
+        for array in jax.tree.leaves(slope):
+            assert jnp.isfinite(array).all(), name
+            assert name not in zero or not jnp.any(array != 0), name
+    directions = {n: direction_of(x, rng[n]) for n, x in xs.items()}
+    step = {name: STEPS.get(name, 2.0**-8) for name in given}
+
+    def differences(part: float) -> dict[str, float]:
+        low, high = (
+            jax.tree.map(np.float64, values({
+                n: {k: v + np.float32(s * step[n] * part) * directions[n][k] for k, v in x.items()}
+                for n, x in xs.items()
+            }))
+            for s in (-1, 1)
+        )  # fmt: skip
+        return {
+            n: float(np.sum(np.where(known[n], high[n] - low[n], 0) * weights[n]))
+            / (2 * step[n] * part)
+            for n in xs
+        }
+
+    wide, near = differences(1.0), differences(0.5)
+    for name in given.keys() - zero:
+        # of two central differences, the error of both in step^2 out
+        want = (4 * near[name] - wide[name]) / 3
+        slope, direction = slopes[name], directions[name]
+        got = sum(float(np.sum(np.float64(slope[k]) * direction[k])) for k in direction)
+        noise = 2e-6 * np.sum(np.abs(np.where(known[name], at[name], 0))) / step[name]
+        np.testing.assert_allclose(got, want, rtol=5e-3, atol=noise + 1e-4, err_msg=name)
+
+
+def direction_of(x: dict, rng: np.random.Generator) -> dict:
     direction = {k: np.float32(rng.choice([-1.0, -0.5, 0.5, 1.0], v.shape)) for k, v in x.items()}
     for k in direction.keys() & {"probabilities"}:  # which stay inside of [0, 1]
         direction[k] = np.float32(direction[k] * np.minimum(x[k], 1 - x[k]))
+    return direction
 
-    def difference(step: float) -> float:
-        low, high = (
-            np.float64(values({k: v + np.float32(s * step) * direction[k] for k, v in x.items()}))
-            for s in (-1, 1)
-        )
-        return float(np.sum(np.where(known, high - low, 0) * weights)) / (2 * step)
 
-    step = STEPS.get(name, 2.0**-8)
-    wide, near = difference(step), difference(step / 2)
-    want = (4 * near - wide) / 3  # of two central differences, the error of both in step^2 out
-    got = sum(float(np.sum(np.float64(slope[k]) * direction[k])) for k in x)
-    noise = 2e-6 * np.sum(np.abs(np.where(known, at, 0))) / step
-    np.testing.assert_allclose(got, want, rtol=5e-3, atol=noise + 1e-4)
+@pytest.mark.parametrize("names", in_tens(ROWS))
+def test_gradients(names):
+    narrow(check_gradients, names)
 
 
 def test_every_metric_of_the_table_with_a_gradient_has_one():

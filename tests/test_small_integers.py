@@ -8,7 +8,8 @@ import pytest
 
 import eqmetrics as eqm
 
-from .table import ROWS, SLOW
+from .groups import in_tens, narrow
+from .table import ROWS
 
 
 SMALL = np.int8, np.uint8, np.int16, np.uint16
@@ -19,21 +20,26 @@ def integers_of(batch):
     return [k for k in WORDS if k in batch and np.issubdtype(batch[k].dtype, np.integer)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n
-        for n, (_, batches) in ROWS.items()
-        if integers_of(batches[0])
-    ],
-)
-def test_every_type_gives_the_same(name):
-    metric, batches = ROWS[name]
-    batch = batches[0]
-    want = metric(**batch)
+OF_INTEGERS = [name for name, (_, batches) in ROWS.items() if integers_of(batches[0])]
+
+
+def check_types(names):
+    batches = {name: ROWS[name][1][0] for name in names}
+    read = jax.jit(lambda given: {n: ROWS[n][0](**batch) for n, batch in given.items()})
+    want = read(batches)
     for dtype in SMALL:
-        given = batch | {k: batch[k].astype(dtype) for k in integers_of(batch)}
-        jax.tree.map(np.testing.assert_array_equal, metric(**given), want)
+        given = {
+            n: batch | {k: batch[k].astype(dtype) for k in integers_of(batch)}
+            for n, batch in batches.items()
+        }
+        for name, got in read(given).items():
+            same = lambda x, y, n=name: np.testing.assert_array_equal(x, y, f"{n}, {dtype}")
+            jax.tree.map(same, got, want[name])
+
+
+@pytest.mark.parametrize("names", in_tens(OF_INTEGERS))
+def test_every_type_gives_the_same(names):
+    narrow(check_types, names)
 
 
 @pytest.mark.parametrize("dtype", SMALL)

@@ -10,7 +10,8 @@ import eqmetrics as eqm
 from eqmetrics._route import arguments_of
 from eqmetrics.testing._subject import updated
 
-from .table import ROWS, SLOW
+from .groups import in_tens, narrow
+from .table import ROWS
 
 
 WEIGHTED = [name for name, (metric, _) in ROWS.items() if "weights" in arguments_of(metric)]
@@ -61,31 +62,48 @@ def close(got, want):
     return np.isclose(got, want, 1e-5, 1e-5 * size, equal_nan=True)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in WEIGHTED]
-)
-def test_any_scale_and_what_is_no_weight(name):
-    metric, batches = ROWS[name]
-    batch = batches[1]
+def weighted(name, seed=0):
+    batch = ROWS[name][1][1]
     rows = len(next(iter(batch.values())))
-    weights = np.random.default_rng(0).uniform(0.3, 3, rows).astype(np.float32)
-    read = jax.jit(lambda weights: updated(metric, batch | {"weights": weights}).compute())
-    base = leaves(read(weights))
-    assert any(np.isfinite(x).any() for x in base)
-    for scale in SCALES if name not in COUNTED else ():
-        got = leaves(read((weights.astype(np.float64) * scale).astype(np.float32)))
-        for x, y in zip(got, base, strict=True):
-            right = close(x, y) | ~np.isfinite(x)
-            if name in SUMS:
-                right |= close(x, y * scale)
-            if name == "Minkowski":
-                right = close(x, y * scale ** (1 / 3))
-            assert right.all(), (scale, x, y)
+    return batch, np.random.default_rng(seed).uniform(0.3, 3, rows).astype(np.float32)
+
+
+def check_scales(names):
+    given = {name: weighted(name) for name in names}
+
+    @jax.jit
+    def read(weights):
+        new = {n: updated(ROWS[n][0], given[n][0] | {"weights": w}) for n, w in weights.items()}
+        return {n: metric.compute() for n, metric in new.items()}
+
+    def by_weights(change):
+        found = read({n: np.float32(change(w)) for n, (_, w) in given.items()})
+        return {name: leaves(value) for name, value in found.items()}
+
+    base = by_weights(lambda w: w)
+    for name in names:
+        assert any(np.isfinite(x).any() for x in base[name]), name
+    for scale in SCALES:
+        for name, got in by_weights(lambda w, s=scale: w.astype(np.float64) * s).items():
+            for x, y in zip(got, base[name], strict=True) if name not in COUNTED else ():
+                right = close(x, y) | ~np.isfinite(x)
+                if name in SUMS:
+                    right |= close(x, y * scale)
+                if name == "Minkowski":
+                    right = close(x, y * scale ** (1 / 3))
+                assert right.all(), (name, scale, x, y)
     for odd in (np.inf, -1.0, np.nan, 3e38):
-        spoilt = np.where(np.arange(rows) == 2, np.float32(odd), weights)
-        assert any(np.isnan(x).any() for x in leaves(read(spoilt))), odd
+        spoilt = by_weights(lambda w, odd=odd: np.where(np.arange(len(w)) == 2, odd, w))
+        for name, found in spoilt.items():
+            assert any(np.isnan(x).any() for x in found), (name, odd)
     # A sum of such weights would leave the range of float32.
-    assert all(np.isnan(x).all() for x in leaves(read(np.full(rows, 2e38, np.float32))))
+    for name, found in by_weights(lambda w: np.full(w.shape, 2e38)).items():
+        assert all(np.isnan(x).all() for x in found), name
+
+
+@pytest.mark.parametrize("names", in_tens(WEIGHTED))
+def test_any_scale_and_what_is_no_weight(names):
+    narrow(check_scales, names)
 
 
 def test_products_of_weights_stay_in_range():

@@ -1,0 +1,43 @@
+"""Which tests are slow, by the clock: `tests/seconds.txt` names those that run in the session
+`slow`, with the seconds that they took. `python -m tests.seconds LOG` writes it from the output of
+`pytest -m "" --durations=0` without a cache of compiled programs."""
+
+import re
+import sys
+from pathlib import Path
+
+
+FILE = Path(__file__).with_suffix(".txt")
+# Of a machine that is shared; alone a test takes about half.
+MOST = 3.0
+# A file keeps its quickest test, if that takes no longer.
+KEPT = 30.0
+# What runs in groups, whose members change: `tests/groups.py` says what is slow.
+OF_GROUPS = {"test_laws", "test_laws_of_one_metric", "test_any_scale_and_what_is_no_weight",
+             "test_gradients", "test_every_type_gives_the_same"}  # fmt: skip
+
+
+def read(text: str) -> dict[str, float]:
+    """Seconds by the ids of tests, of a log or of `tests/seconds.txt`."""
+    lines = re.findall(r"^([\d.]+)s? +(?:call +)?(tests/\S+\.py::.*?) *$", text, re.M)
+    return {name: float(seconds) for seconds, name in lines}
+
+
+def function_of(name: str) -> str:
+    return re.sub(r"\[.*", "", name)
+
+
+def slow_ones(seconds: dict[str, float]) -> dict[str, float]:
+    """What is slow of all that ran, the longest first."""
+    taken = {n: x for n, x in seconds.items() if function_of(n).split("::")[1] not in OF_GROUPS}
+    quickest: dict[str, str] = {}
+    for name in sorted(taken, key=lambda n: taken[n]):
+        quickest.setdefault(name.split("::")[0], name)
+    kept = {name for name in quickest.values() if taken[name] <= KEPT}
+    found = {name: x for name, x in taken.items() if x > MOST and name not in kept}
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+if __name__ == "__main__":
+    found = slow_ones(read(Path(sys.argv[1]).read_text()))
+    FILE.write_text("".join(f"{x:.0f} {name}\n" for name, x in found.items()))
