@@ -197,6 +197,7 @@ from ._wrap.bootstrap import Bootstrap as Bootstrap
 from ._wrap.buffer import Buffer as Buffer
 from ._wrap.classwise import Classwise as Classwise
 from ._wrap.compose import Compose as Compose
+from ._wrap.confidence import Interval as Interval
 from ._wrap.decayed import Decayed as Decayed
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
