@@ -60,6 +60,13 @@ class AddCells(AbstractOperation):
         size = max(1, min(len(weights), _AT_ONCE // max(index.size, 1)))
         return (lax.map(one, (pairs, weights), batch_size=size),)
 
+    def by_row(self, rows, *operands):
+        pairs, index, values = operands
+        own = jnp.arange(rows, dtype=jnp.int32)[:, None]
+        index, values = (x.reshape(rows, -1) for x in (index, values.astype(jnp.float32)))
+        high = pairs[:, 0].at[own, index].add(values)
+        return (jnp.stack([high, pairs[:, 1]], axis=1),)
+
 
 _AT_ONCE = 2**22
 

@@ -65,6 +65,11 @@ class MaxRows(AbstractOperation):
         most = jax.vmap(lambda w: MAX.of_rows(_only(x, w > 0, none=-jnp.inf)))(weights)
         return MAX.merge((old,), (most,))
 
+    def by_row(self, rows, *operands):
+        old, *each = operands
+        x = self.compared(_only(*each, none=-self.sign * jnp.inf))
+        return MAX.merge((old,), (MAX.of_rows(x.reshape(rows, -1, *x.shape[1:]), 1),))
+
 
 def _only(x: Array, *masks: Array, none: float) -> Array:
     for mask in masks:

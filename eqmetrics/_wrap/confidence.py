@@ -10,13 +10,14 @@ from .._checks import to_array
 from .._custom_types import Input
 from .._metric import AbstractRelay, AbstractWrapper, Metric
 from .._node import rebuild
+from .._onepass.apart import NotASum, update_rows
 from .._ordered import dicts
 from .._quotient import over, root
-from .._reduce import reduce_one
-from .._reduction.pair import fused, lift, Pair, to_float
+from .._reduce import reduce_one, stack
+from .._reduction.pair import fused, to_float
 from .._route import arguments_of, update_of
 from .._rows import as_column, LARGEST_WEIGHT, SMALLEST_WEIGHT
-from .influence import added, cells_of, centre_of, counts_of, linearised, Parts, parts_of
+from .influence import added, cells_of, centre_of, linearised, middle_of, of_stack, parts_of
 from .inside import is_ordered, of_fixed_size, taken_by
 from .per_group import PerGroup
 from .scatter import blocks_of, CentredScatter, Scatter
@@ -188,8 +189,12 @@ def _each_row(metric: Metric, outputs: dict[str, Any]) -> tuple[Any, Float32[Arr
         axes = {n: 0 if x.ndim else None for n, x in outputs.items()}
         if not any(axis == 0 for axis in axes.values()):
             outputs, axes = {n: x[None] for n, x in outputs.items()}, dict.fromkeys(axes, 0)
-        one = lambda outputs: update_of(metric.reset(), outputs)
-        return jax.vmap(one, (axes,))(outputs)
+        rows = len(here)
+        try:
+            return update_rows(update_of, stack(metric, rows), outputs)
+        except NotASum:
+            one = lambda outputs: update_of(metric.reset(), outputs)
+            return jax.vmap(one, (axes,))(outputs)
 
     new = update(metric, outputs)
     if len({id(given) for given, _ in found}) > 1:
@@ -226,23 +231,11 @@ def _counted(outputs: dict[str, Array]) -> tuple[dict[str, Array], tuple[Any, Ar
 @fused
 def _with(scatter: Any, new: Any, weights: Float32[Array, "rows"]) -> Any:
     """The scatter with rows of these states."""
-    parts = parts_of("Interval", new)
+    parts, states = parts_of("Interval", new), of_stack(new)
     if isinstance(scatter, Scatter):
-        none = jnp.zeros((2, 0), jnp.float32)
-        return scatter.update(*jax.vmap(lambda one: added(parts, one, none))(new), weights)
-    centre = _middle(parts, new, weights)
-    each = jax.vmap(lambda one: added(parts, one, centre))(new)
-    return scatter.update(centre, *each, weights)
-
-
-def _middle(parts: Parts, new: Any, weights: Float32[Array, "rows"]) -> Pair:
-    """The means of all rows: a centre that is near them is enough."""
-    n = jax.vmap(lambda one: counts_of(parts, one))(new)
-    n = jnp.where(weights[:, None] > 0, n * weights[:, None], 0)
-    means = to_float(jnp.moveaxis(jax.vmap(lambda one: centre_of(parts, one))(new), 1, 0))
-    total = jnp.sum(jnp.where(n > 0, n * means, 0), axis=0)
-    middle = jax.lax.stop_gradient(over(total, jnp.sum(n, axis=0)))
-    return lift(jnp.where(jnp.isfinite(middle), middle, 0))
+        return scatter.update(*added(parts, states, jnp.zeros((2, 0), jnp.float32)), weights)
+    centre = middle_of(parts, states, weights)
+    return scatter.update(centre, *added(parts, states, centre), weights)
 
 
 @fused
@@ -265,15 +258,15 @@ def _of_rows(metric: Metric, scatter: Any) -> tuple[Any, Any, Array]:
 
 
 @fused
-def _of_clusters(stack: Metric) -> tuple[Any, Any, Array]:
+def _of_clusters(states: Metric) -> tuple[Any, Any, Array]:
     """The same of a stack of the states of clusters."""
-    whole = reduce_one(stack)
+    whole = reduce_one(states)
     parts = parts_of("Interval", whole)
     values, along = linearised(parts, whole)
     centre = centre_of(parts, whole)
-    high, low = jax.vmap(lambda one: added(parts, one, centre))(stack)
-    slopes = jax.vmap(along)(high + low)
-    some = jnp.any(high != 0, axis=1)  # what adds 0 isn't seen, and moves no value
+    high, low = added(parts, of_stack(states), centre)
+    slopes = jax.vmap(along, 1)(high + low)
+    some = jnp.any(high != 0, axis=0)  # what adds 0 isn't seen, and moves no value
     count = jnp.sum(some, dtype=jnp.float32)
 
     def square(g: Float32[Array, "clusters ..."]) -> Array:

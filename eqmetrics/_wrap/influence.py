@@ -19,6 +19,7 @@ from .._field import layout
 from .._metric import Metric
 from .._node import walk
 from .._ordered import keep_order
+from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.base import Extremum, SUM
 from .._reduction.pair import Pair, to_float
@@ -96,7 +97,22 @@ def _not_sums(wrapper: str, what: str, x: Array, reduction: Any) -> TypeError:
 
 def cells_of(parts: Parts, metric: Metric) -> int:
     """How many numbers a row adds."""
-    return jax.eval_shape(lambda m: added(parts, m, centre_of(parts, m)), metric)[0].size
+    return jax.eval_shape(lambda m: added(parts, of_one(m), centre_of(parts, m)), metric)[0].size
+
+
+class States(NamedTuple):
+    """States side by side: their leaves, with an axis of them that is the last."""
+
+    leaves: list[Any]
+
+
+def of_one(metric: Metric) -> States:
+    return States([x[..., None] for x in jax.tree.leaves(metric)])
+
+
+def of_stack(metric: Metric) -> States:
+    # XLA's CPU is slow where the last axis is short.
+    return States([jnp.moveaxis(x, 0, -1) for x in jax.tree.leaves(metric)])
 
 
 def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
@@ -106,36 +122,44 @@ def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
     return jnp.concatenate([jnp.zeros((2, 0), jnp.float32), *means], axis=1)
 
 
-def counts_of(parts: Parts, metric: Metric) -> Float32[Array, "variables"]:
-    """The weight of the rows of each of these means."""
-    leaves = jax.tree.leaves(metric)
-    counts = [jnp.zeros(0, jnp.float32)]
-    for m in parts.moments:
-        n = to_float(leaves[m.leaves[0]][m.place])
-        counts.append(jnp.broadcast_to(n, (leaves[m.leaves[1]][m.place][0].size,)))
-    return jnp.concatenate(counts)
-
-
-def added(parts: Parts, metric: Metric, centre: Pair) -> tuple[Array, Array]:
-    """What all that the state has seen adds, about a centre: floats, and what they lack."""
-    leaves = jax.tree.leaves(metric)
-    high, low, start = [], [], 0
-    for leaf, depth, pairs in parts.sums:
-        x = leaves[leaf].astype(jnp.float32)
-        x = jnp.moveaxis(x, depth, 0) if pairs else jnp.stack([x, jnp.zeros_like(x)])
-        high.append(x[0].ravel())
-        low.append(x[1].ravel())
+def middle_of(
+    parts: Parts, states: States, weights: Float32[Array, "states"]
+) -> Float32[Array, "2 variables"]:
+    """A centre near the means of all states."""
+    centre = [jnp.zeros((2, 0), jnp.float32)]
     for moments in parts.moments:
-        n, mean, products = (leaves[i][moments.place] for i in moments.leaves)
+        n, mean = (states.leaves[i][moments.place] for i in moments.leaves[:2])
+        n = jnp.where(weights > 0, to_float(n) * weights, 0)
+        mean = mean[0].reshape(-1, n.size)
+        middle = over(jnp.sum(jnp.where(n > 0, mean * n, 0), axis=1), jnp.sum(n))
+        # A constant to `grad`: nothing depends on the choice of it.
+        middle = jax.lax.stop_gradient(jnp.where(jnp.isfinite(middle), middle, 0))
+        centre.append(jnp.stack([middle, jnp.zeros_like(middle)]))
+    return jnp.concatenate(centre, axis=1)
+
+
+def added(
+    parts: Parts, states: States, centre: Pair
+) -> tuple[Float32[Array, "cells states"], Float32[Array, "cells states"]]:
+    """What all that each state has seen adds, about a centre: floats, and what they lack of it."""
+    high, low, start = [], [], 0
+    count = states.leaves[0].shape[-1]
+    for leaf, depth, pairs in parts.sums:
+        x = states.leaves[leaf].astype(jnp.float32)
+        both = (x.take(0, depth), x.take(1, depth)) if pairs else (x, jnp.zeros_like(x))
+        for each, y in zip((high, low), both, strict=True):
+            each.append(y.reshape(-1, count))
+    for moments in parts.moments:
+        n, mean, products = (states.leaves[i][moments.place] for i in moments.leaves)
         i, j = moments.reduction.factors(mean.shape[1])
-        size = mean[0].size
-        own = centre[:, start : start + size].reshape(mean.shape)
+        size = math.prod(mean.shape[1:-1])
+        own = centre[:, start : start + size].reshape(*mean.shape[:-1], 1)
         start += size
         n, d = to_float(n), (mean[0] - own[0]) + (mean[1] - own[1])
         d = jnp.where(n > 0, d, 0)
         for x in (n, n * d, to_float(products) + n * d[i] * d[j]):
-            high.append(x.ravel())
-            low.append(jnp.zeros(x.size, jnp.float32))
+            high.append(x.reshape(-1, count))
+            low.append(jnp.zeros_like(high[-1]))
     return jnp.concatenate(high), jnp.concatenate(low)
 
 

@@ -13,7 +13,6 @@ from .._field import state
 from .._metric import Metric
 from .._node import rebuild
 from .._onepass.moments import fold_with
-from .._onepass.sum_columns import sum_columns
 from .._quotient import over
 from .._reduction.pair import add, lift, Pair, to_float
 from .influence import Parts
@@ -32,24 +31,24 @@ class Scatter(Metric):
 
     def update(
         self,
-        high: Float32[Array, "rows cells"],
-        low: Float32[Array, "rows cells"],
+        high: Float32[Array, "cells rows"],
+        low: Float32[Array, "cells rows"],
         weights: Float32[Array, "rows"],
     ) -> Self:
         """Adds rows, each as many times as its weight says; one of weight 0 may hold anything."""
-        here = weights[:, None] > 0
-        total = jnp.sum(jnp.where(here, high * weights[:, None], 0), axis=0)
+        here = weights > 0
+        total = jnp.sum(jnp.where(here, high * weights, 0), axis=1)
         # A constant to `grad`: nothing depends on the choice of it.
         mean = jax.lax.stop_gradient(over(total, jnp.sum(weights)))
         pivot = jnp.where(jnp.isfinite(mean), mean, 0)
-        d = jnp.where(here, (high - pivot) + low, 0)
-        weighted = d * weights[:, None]
+        d = jnp.where(here, (high - pivot[:, None]) + low, 0)
+        weighted = d * weights
         # Sums of a batch as floats: of products with weights no more is known.
-        matrix = jnp.matmul(weighted.T, d, precision="highest")
-        n, first = sum_columns([weights, weighted])
-        both = jnp.concatenate([first, lift(matrix[CROSS.factors(d.shape[1])])], axis=1)
+        matrix = jnp.matmul(weighted, d.T, precision="highest")
+        n, first = lift(jnp.sum(weights)), lift(jnp.sum(weighted, axis=1))
+        both = jnp.concatenate([first, lift(matrix[CROSS.factors(len(d))])], axis=1)
         old = self.weight, self.mean, self.products
-        new = fold_with(CROSS, False)(*old, n[:, 0], lift(pivot), both)
+        new = fold_with(CROSS, False)(*old, n, lift(pivot), both)
         return self.replace(weight=new[0], mean=new[1], products=new[2])
 
     def matrix(self) -> Float32[Array, "cells cells"]:
@@ -126,8 +125,8 @@ class CentredScatter(Metric):
     def update(
         self,
         centre: Float32[Array, "2 variables"],
-        high: Float32[Array, "rows cells"],
-        low: Float32[Array, "rows cells"],
+        high: Float32[Array, "cells rows"],
+        low: Float32[Array, "cells rows"],
         weights: Float32[Array, "rows"],
     ) -> Self:
         """Adds rows, which add moments about a centre of their own."""
