@@ -316,6 +316,16 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.PerGroup(eqm.Bootstrap(eqm.Accuracy(), 8, key=KEY, ids=True), 3),
         numbered(logits=logits, labels=labels, group=thirds),
     ),
+    "Interval": (eqm.Interval(eqm.F1(MULTICLASS)), of_multiclass()),
+    "Interval of moments": (eqm.Interval(eqm.R2()), _rows(SIZES, **PAIR)),
+    "Interval of clusters": (
+        eqm.Interval(eqm.Average(), clusters=3, method="t"),
+        _rows(SIZES, values=values, cluster=thirds),
+    ),
+    "PerGroup of Interval": (
+        eqm.PerGroup(eqm.Interval(eqm.Average()), 3),
+        _rows(SIZES, values=values, group=thirds),
+    ),
     "Windowed": (eqm.Windowed(eqm.Average(), 2), _rows(SIZES, values=values)),
     "Windowed of a dict": (
         eqm.Windowed(
@@ -391,6 +401,9 @@ MORE = {
     "PerGroup of a user's metric",
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
+    "Interval of moments",
+    "Interval of clusters",
+    "PerGroup of Interval",
     "Windowed of a dict",
     "Decayed of PerGroup",
 }

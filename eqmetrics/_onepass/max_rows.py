@@ -6,7 +6,7 @@ from jaxtyping import Array
 
 from .._reduction.base import MAX
 from .._rows import as_column
-from .operation import AbstractOperation, register
+from .operation import AbstractOperation, of_each, register
 from .sum_columns import joined, SideBySide
 
 
@@ -68,7 +68,7 @@ class MaxRows(AbstractOperation):
     def by_row(self, rows, *operands):
         old, *each = operands
         x = self.compared(_only(*each, none=-self.sign * jnp.inf))
-        return MAX.merge((old,), (MAX.of_rows(x.reshape(rows, -1, *x.shape[1:]), 1),))
+        return MAX.merge((old,), (MAX.of_rows(of_each(x, rows), 1),))
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

@@ -192,7 +192,8 @@ class Fold(AbstractOperation):
         _, mean, _, n, pivot, sums = operands
         variables = mean.shape[2]
         i, j = self.products.factors(variables)
-        n, sums = n[:, 0] + n[:, 1], (sums[:, 0] + sums[:, 1]).reshape(rows, -1, *mean.shape[3:])
+        n, sums = n[:, 0] + n[:, 1], sums[:, 0] + sums[:, 1]
+        sums = sums.reshape(rows, variables + len(i), *mean.shape[3:])
         some = as_column(n > 0, sums)
         first, second = sums[:, :variables], sums[:, variables:]
         offset = jnp.where(some, first / as_column(jnp.where(n > 0, n, 1), first), 0)

@@ -77,6 +77,11 @@ class AbstractOperation(abc.ABC):
         return self.operands[min(i, len(self.operands) - 1)]
 
 
+def of_each(x: Array, rows: int) -> Array:
+    """What each of so many rows has become: from `(rows * many, ...)` to `(rows, many, ...)`."""
+    return x.reshape(rows, x.shape[0] // max(rows, 1), *x.shape[1:])
+
+
 _known: dict[str, AbstractOperation] = {}
 _here = threading.local()
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Shaped
 
 from .._reduction.pair import add, from_integer, Pair, two_sum
-from .operation import AbstractOperation, register
+from .operation import AbstractOperation, of_each, register
 from .sum_apart import sum_by_group, sum_by_replicate
 from .sum_columns import as_pairs, joined, sum_columns
 
@@ -94,7 +94,7 @@ class SumRows(AbstractOperation):
         return self._plus(operands, self.spread(sums, count))
 
     def by_row(self, rows, *operands):
-        sums = [_of_rows(x.reshape(rows, -1, math.prod(x.shape[1:]))) for x in self.columns(operands)]
+        sums = [_of_rows(of_each(x, rows)) for x in self.columns(operands)]
         each = self.rows // max(rows, 1)
         count = lambda: jnp.broadcast_to(jnp.array([[each], [0]], jnp.float32), (rows, 2, 1))
         new = self.spread(sums, count)
@@ -105,7 +105,8 @@ class SumRows(AbstractOperation):
         return (jnp.stack([high, rest + old[:, 1] + new[:, 1]], axis=1),)
 
 
-def _of_rows(x: Shaped[Array, "rows many cells"]) -> Float32[Array, "rows 2 cells"]:
+def _of_rows(x: Shaped[Array, "rows many ..."]) -> Float32[Array, "rows 2 cells"]:
+    x = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
     if x.dtype == jnp.bool_ or x.shape[1] != 1:
         high = jnp.sum(x.astype(jnp.float32), axis=1)
         return jnp.stack([high, jnp.zeros_like(high)], axis=1)

@@ -1,10 +1,11 @@
+import functools as ft
 from statistics import NormalDist
-from typing import Any, final, Literal, Self
+from typing import Any, final, Literal, NamedTuple, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Integer
+from jaxtyping import Array, Bool, Float32, Integer
 
 from .._checks import to_array
 from .._custom_types import Input
@@ -135,9 +136,7 @@ class Interval(AbstractWrapper):
         del takes["group"]
         return takes | {"cluster": True}
 
-    def update(
-        self, *, cluster: Integer[Input, "..."] | None = None, **outputs: Any
-    ) -> Self:
+    def update(self, *, cluster: Integer[Input, "..."] | None = None, **outputs: Any) -> Self:
         if self.clusters is not None:
             return rebuild(self, {"metric": update_of(self.metric, outputs | {"group": cluster})})
         metric = update_of(self.metric, outputs)
@@ -169,67 +168,84 @@ class Interval(AbstractWrapper):
             middle = (value + shrunk / 2) / (1 + shrunk)
             half = z / (1 + shrunk) * root(error * error + shrunk / (4 * n))
             proportion = (value >= 0) & (value <= 1)
-            return tuple(jnp.where(proportion, middle + s * half, jnp.nan) for s in (-1, 1))
+            middle = jnp.where(proportion, middle, jnp.nan)
+            return middle - half, middle + half
         factor = z if self.method == "normal" else quantile((1 + self.level) / 2, count - 1)
         return value - factor * error, value + factor * error
 
 
-def _each_row(metric: Metric, outputs: dict[str, Any]) -> tuple[Any, Float32[Array, "rows"]]:
+def _each_row(metric: Metric, outputs: dict[str, Any]) -> tuple[Any, Float32[Array, "rows"] | None]:
     """A stack of the states of each row alone, seen once, and how often it is to be counted."""
-    found: list[tuple[Any, Array]] = []  # with the weights, so that no other array has their id
-    taken: list[Array] = []
+    found: list[_Rows] = []
 
     def update(metric: Any, outputs: dict[str, Any]) -> Any:
         if isinstance(metric, AbstractRelay):
             return metric.relay(outputs, update)
         outputs = {n: to_array(n, x) for n, x in outputs.items() if x is not None}
-        outputs, often, here = _counted(outputs)
-        found.append(often)
-        taken.append(here)
-        axes = {n: 0 if x.ndim else None for n, x in outputs.items()}
-        if not any(axis == 0 for axis in axes.values()):
-            outputs, axes = {n: x[None] for n, x in outputs.items()}, dict.fromkeys(axes, 0)
-        rows = len(here)
-        try:
-            return update_rows(update_of, stack(metric, rows), outputs)
-        except NotASum:
-            one = lambda outputs: update_of(metric.reset(), outputs)
-            return jax.vmap(one, (axes,))(outputs)
+        if not any(x.ndim for x in outputs.values()):
+            outputs = {n: x[None] for n, x in outputs.items()}  # one row
+        found.append(_rows(outputs))
+        return _states(metric, found[-1].once, found[-1].rows)
 
     new = update(metric, outputs)
-    if len({id(given) for given, _ in found}) > 1:
+    if len({id(rows.weights) for rows in found}) > 1:
         raise TypeError(
-            f"`Interval` counts each row as often as its weight says, and the metrics of "
+            "`Interval` counts each row as often as its weight says, and the metrics of "
             f"`{type(metric).__qualname__}` read different weights. Give each its `Interval`."
         )
-    weights = found[0][1]
-    return new, jnp.where(jnp.any(jnp.stack(taken), axis=0), weights, 0)
+    taken = [rows.taken for rows in found if rows.taken is not None]
+    if len(taken) < len(found):  # some metric reads all rows
+        taken = []
+    often = found[0].often
+    if not taken:
+        return new, often
+    some = jnp.any(jnp.stack(taken), axis=0)
+    return new, some.astype(jnp.float32) if often is None else jnp.where(some, often, 0)
 
 
-def _counted(outputs: dict[str, Array]) -> tuple[dict[str, Array], tuple[Any, Array], Array]:
-    """The outputs with each row once; the weights and how often they say each is there; and which
-    take part."""
-    rows = next((x.shape[0] for x in outputs.values() if x.ndim), 1)
-    over_rows = lambda x: jnp.broadcast_to(x, (rows,)) if x.ndim == 0 else x
-    given, often = None, jnp.ones(rows, jnp.float32)
-    taken = jnp.ones(rows, bool)
-    if "weights" in outputs:
-        weights = outputs["weights"].astype(jnp.float32)
-        valid = (weights >= SMALLEST_WEIGHT) & (weights < LARGEST_WEIGHT)
+class _Rows(NamedTuple):
+    """The rows that a metric reads: its outputs with each row once, how many rows they are, what
+    says how often each is there and is read so, and which take part, if not all do."""
+
+    once: dict[str, Array]
+    rows: int
+    weights: Array | None
+    often: Float32[Array, "rows"] | None
+    taken: Bool[Array, "rows"] | None
+
+
+def _rows(outputs: dict[str, Array]) -> _Rows:
+    count = next(x.shape[0] for x in outputs.values() if x.ndim)
+    mask, weights = outputs.get("mask"), outputs.get("weights")
+    often, real = None, []
+    if mask is not None:
+        real.append(mask)
+    if weights is not None:
+        floats = weights.astype(jnp.float32)
+        valid = (floats >= SMALLEST_WEIGHT) & (floats < LARGEST_WEIGHT)
         if weights.ndim < 2:
-            given = outputs["weights"]
-            often = over_rows(jnp.where(valid, weights, 0))
+            often = jnp.broadcast_to(jnp.where(valid, floats, 0), (count,))
             outputs = outputs | {"weights": valid.astype(jnp.float32)}
         else:
-            taken = jnp.any(valid.reshape(rows, -1), axis=1)
-    if "mask" in outputs:
-        mask = over_rows(outputs["mask"])
-        taken &= jnp.any(mask.reshape(rows, -1), axis=1)
-    return outputs, (given, often), taken
+            weights = None  # it is of what is in a row
+            real.append(valid)
+    each = [jnp.broadcast_to(x, (count, *x.shape[1:])).reshape(count, -1) for x in real]
+    taken = [jnp.any(x, axis=1) for x in each]
+    both = ft.reduce(jnp.logical_and, taken) if taken else None
+    return _Rows(outputs, count, weights, often, both)
+
+
+def _states(metric: Any, outputs: dict[str, Array], rows: int) -> Any:
+    try:
+        return update_rows(update_of, stack(metric, rows), outputs)
+    except NotASum:
+        axes = {n: 0 if x.ndim else None for n, x in outputs.items()}
+        one = lambda outputs: update_of(metric.reset(), outputs)
+        return jax.vmap(one, (axes,))(outputs)
 
 
 @fused
-def _with(scatter: Any, new: Any, weights: Float32[Array, "rows"]) -> Any:
+def _with(scatter: Any, new: Any, weights: Float32[Array, "rows"] | None) -> Any:
     """The scatter with rows of these states."""
     parts, states = parts_of("Interval", new), of_stack(new)
     if isinstance(scatter, Scatter):
@@ -272,6 +288,6 @@ def _of_clusters(states: Metric) -> tuple[Any, Any, Array]:
     def square(g: Float32[Array, "clusters ..."]) -> Array:
         here = as_column(some, g)
         mean = over(jnp.sum(jnp.where(here, g, 0), axis=0), count)
-        return jnp.sum(jnp.where(here, g - mean, 0) ** 2, axis=0)
+        return jnp.sum(jnp.where(here, g - mean[None], 0) ** 2, axis=0)
 
     return values, jax.tree.map(square, slopes), count

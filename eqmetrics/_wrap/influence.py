@@ -6,7 +6,7 @@ and `products + n d d'`, where `d` is its mean less the centre. All that a row a
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -72,7 +72,9 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
                     sums.append(Part(number, len(axes), False))
                 # Moments keep the ends of the values too, to tell constants.
                 elif not (joint and isinstance(reduction, Extremum)):
-                    raise _not_sums(wrapper, f"{type(metric).__qualname__}{path}.{name}", x, reduction)
+                    raise _not_sums(
+                        wrapper, f"{type(metric).__qualname__}{path}.{name}", x, reduction
+                    )
     if not sums and not moments:
         raise TypeError(f"`{wrapper}`: `{type(metric).__qualname__}` holds no sums over rows.")
     return Parts(tuple(sums), tuple(moments))
@@ -123,14 +125,14 @@ def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
 
 
 def middle_of(
-    parts: Parts, states: States, weights: Float32[Array, "states"]
+    parts: Parts, states: States, weights: Float32[Array, "states"] | None
 ) -> Float32[Array, "2 variables"]:
     """A centre near the means of all states."""
     centre = [jnp.zeros((2, 0), jnp.float32)]
     for moments in parts.moments:
         n, mean = (states.leaves[i][moments.place] for i in moments.leaves[:2])
-        n = jnp.where(weights > 0, to_float(n) * weights, 0)
-        mean = mean[0].reshape(-1, n.size)
+        n = to_float(n) if weights is None else jnp.where(weights > 0, to_float(n) * weights, 0)
+        n, mean = n[None], mean[0].reshape(math.prod(mean.shape[1:-1]), n.size)
         middle = over(jnp.sum(jnp.where(n > 0, mean * n, 0), axis=1), jnp.sum(n))
         # A constant to `grad`: nothing depends on the choice of it.
         middle = jax.lax.stop_gradient(jnp.where(jnp.isfinite(middle), middle, 0))
@@ -148,19 +150,23 @@ def added(
         x = states.leaves[leaf].astype(jnp.float32)
         both = (x.take(0, depth), x.take(1, depth)) if pairs else (x, jnp.zeros_like(x))
         for each, y in zip((high, low), both, strict=True):
-            each.append(y.reshape(-1, count))
+            each.append(_cells(y))
     for moments in parts.moments:
         n, mean, products = (states.leaves[i][moments.place] for i in moments.leaves)
         i, j = moments.reduction.factors(mean.shape[1])
         size = math.prod(mean.shape[1:-1])
         own = centre[:, start : start + size].reshape(*mean.shape[:-1], 1)
         start += size
-        n, d = to_float(n), (mean[0] - own[0]) + (mean[1] - own[1])
-        d = jnp.where(n > 0, d, 0)
+        n = to_float(n).reshape(*(1,) * (mean.ndim - 2), count)
+        d = jnp.where(n > 0, (mean[0] - own[0]) + (mean[1] - own[1]), 0)
         for x in (n, n * d, to_float(products) + n * d[i] * d[j]):
-            high.append(x.reshape(-1, count))
+            high.append(_cells(x))
             low.append(jnp.zeros_like(high[-1]))
     return jnp.concatenate(high), jnp.concatenate(low)
+
+
+def _cells(x: Array) -> Float32[Array, "cells states"]:
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:

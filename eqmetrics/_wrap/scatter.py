@@ -1,6 +1,6 @@
 """How what rows add scatters: the sums of products of its deviations from its mean."""
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import equinox as eqx
 import jax
@@ -33,19 +33,22 @@ class Scatter(Metric):
         self,
         high: Float32[Array, "cells rows"],
         low: Float32[Array, "cells rows"],
-        weights: Float32[Array, "rows"],
+        weights: Float32[Array, "rows"] | None,
     ) -> Self:
-        """Adds rows, each as many times as its weight says; one of weight 0 may hold anything."""
-        here = weights > 0
-        total = jnp.sum(jnp.where(here, high * weights, 0), axis=1)
+        """Adds rows, each once, or as many times as its weight says; one of weight 0 may hold
+        anything."""
+        w = None if weights is None else weights[None]
+        often = lambda x: x if w is None else jnp.where(w > 0, x * w, 0)
+        count = jnp.float32(high.shape[1]) if w is None else jnp.sum(w)
         # A constant to `grad`: nothing depends on the choice of it.
-        mean = jax.lax.stop_gradient(over(total, jnp.sum(weights)))
+        mean = jax.lax.stop_gradient(over(jnp.sum(often(high), axis=1), count))
         pivot = jnp.where(jnp.isfinite(mean), mean, 0)
-        d = jnp.where(here, (high - pivot[:, None]) + low, 0)
-        weighted = d * weights
+        d = (high - pivot[:, None]) + low
+        d = d if w is None else jnp.where(w > 0, d, 0)
+        weighted = often(d)
         # Sums of a batch as floats: of products with weights no more is known.
         matrix = jnp.matmul(weighted, d.T, precision="highest")
-        n, first = lift(jnp.sum(weights)), lift(jnp.sum(weighted, axis=1))
+        n, first = lift(count), lift(jnp.sum(weighted, axis=1))
         both = jnp.concatenate([first, lift(matrix[CROSS.factors(len(d))])], axis=1)
         old = self.weight, self.mean, self.products
         new = fold_with(CROSS, False)(*old, n, lift(pivot), both)
@@ -113,8 +116,8 @@ class CentredScatter(Metric):
     """The same where rows add moments: these are about a centre, which merges move."""
 
     blocks: tuple[Block, ...] = eqx.field(static=True)
-    centre: Float32[Array, "2 variables"] = state()
     scatter: Scatter
+    centre: Float32[Array, "2 variables"] = state()
 
     def __init__(self, cells: int, blocks: tuple[Block, ...]):
         self.blocks = blocks
@@ -127,7 +130,7 @@ class CentredScatter(Metric):
         centre: Float32[Array, "2 variables"],
         high: Float32[Array, "cells rows"],
         low: Float32[Array, "cells rows"],
-        weights: Float32[Array, "rows"],
+        weights: Float32[Array, "rows"] | None,
     ) -> Self:
         """Adds rows, which add moments about a centre of their own."""
         empty = self.reset()

@@ -26,11 +26,8 @@ def quantile(p: float, degrees: Float32[Array, ""]) -> Float32[Array, ""]:
     w = (((((0.4 * z + 6.3) * z + 36) * z + 94.5) / c - z - 3) / b + 1) * x
     near = jnp.expm1(a * w * w)
     outer = (
-        ((1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1)
-        * (n + 1)
-        / (n + 2)
-        + 1 / y
-    )
+        (1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1
+    ) * (n + 1) / (n + 2) + 1 / y
     found = jnp.sqrt(n * jnp.where(y > 0.05 + a, near, outer))
     two = math.sqrt(2 / (tail * (2 - tail)) - 2)
     one = 1 / math.tan(tail * math.pi / 2)
