@@ -229,8 +229,8 @@ def _rows(outputs: dict[str, Array]) -> _Rows:
         else:
             weights = None  # it is of what is in a row
             real.append(valid)
-    each = [jnp.broadcast_to(x, (count, *x.shape[1:])).reshape(count, -1) for x in real]
-    taken = [jnp.any(x, axis=1) for x in each]
+    each = [jnp.broadcast_to(x, (count, *x.shape[1:])) for x in real]
+    taken = [jnp.any(x, axis=tuple(range(1, x.ndim))) for x in each]
     both = ft.reduce(jnp.logical_and, taken) if taken else None
     return _Rows(outputs, count, weights, often, both)
 
