@@ -203,6 +203,7 @@ from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
 from ._wrap.multi_output import MultiOutput as MultiOutput
 from ._wrap.per_group import PerGroup as PerGroup
+from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
 
 

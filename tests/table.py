@@ -326,6 +326,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.PerGroup(eqm.Interval(eqm.Average()), 3),
         _rows(SIZES, values=values, group=thirds),
     ),
+    "StandardError": (eqm.StandardError(), _rows(SIZES, values=values)),
     "Windowed": (eqm.Windowed(eqm.Average(), 2), _rows(SIZES, values=values)),
     "Windowed of a dict": (
         eqm.Windowed(
@@ -388,6 +389,9 @@ SLOW = {
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
     "PerGroup of a dict",
+    "Interval",
+    "Interval of moments",
+    "PerGroup of Interval",
     "Windowed of a dict",
     "Decayed of PerGroup",
 }
