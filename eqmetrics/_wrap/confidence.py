@@ -65,6 +65,7 @@ class Interval(AbstractWrapper):
     two rows. Where the value has a kink, as a maximum of classes or a clipped score, the slope
     is that of one side, and [`eqmetrics.Bootstrap`][] sees both. Ends of the range of values are
     taken as known. Of few rows, or a value near the end of its range, the interval is too short.
+    The gradient of the error is that of its formula; at an error of 0 it is 0.
     Source: Efron, "Nonparametric standard errors and confidence intervals", 1981; clusters: Miller,
     "Adding error bars to evals", 2024; `"wilson"`: Wilson, 1927, with the number of rows of equal
     error (Korn and Graubard, 1998).
