@@ -240,9 +240,9 @@ def _states(metric: Any, outputs: dict[str, Array], rows: int) -> Any:
     try:
         return update_rows(update_of, stack(metric, rows), outputs)
     except NotASum:
-        axes = {n: 0 if x.ndim else None for n, x in outputs.items()}
-        one = lambda outputs: update_of(metric.reset(), outputs)
-        return jax.vmap(one, (axes,))(outputs)
+        each = {n: x[:, None] for n, x in outputs.items() if x.ndim}  # batches of one row
+        one = lambda batch: update_of(metric.reset(), outputs | batch)
+        return jax.vmap(one)(each)
 
 
 @fused
