@@ -9,8 +9,11 @@ from jaxtyping import Array, Int32
 from scipy import stats
 
 import eqmetrics as eqm
+from eqmetrics._route import arguments_of
 
+from . import table
 from .oracle import slowly
+from .table import ROWS as TABLE
 
 
 ROWS, CUT, CLASSES = 500, 125, 3
@@ -329,8 +332,9 @@ def test_parts_with_far_means():
 @pytest.mark.parametrize(
     ("metric", "why"),
     [
-        (eqm.Max(), "`Max.largest` is none: it merges by max"),
-        (eqm.Median(), r"`Median.statistic\S* is none"),
+        (eqm.Max(), "`Max.largest` isn't: it merges by max"),
+        (eqm.Median(), r"`Median.statistic\S* isn't"),
+        (eqm.PairBuffer(4), "`PairBuffer"),
         (Whole(), "`Whole.count` is int32, which has no gradient"),
         (eqm.LastValue(), "of moments in time"),
         (eqm.ConfusionMatrix(eqm.Multiclass(20)), "has 400 numbers: 161200 floats"),
@@ -355,3 +359,43 @@ def test_bad_arguments():
     )
     with pytest.raises(TypeError, match="read different weights"):
         eqm.Interval(two)(values=HITS, weights=HITS)
+
+
+def is_of_sums(metric: eqm.Metric) -> bool:
+    try:
+        eqm.Interval(metric)
+    except TypeError:
+        return False
+    return "weights" in arguments_of(metric)
+
+
+OF_SUMS = [n for n, (metric, _) in TABLE.items() if n not in table.MORE and is_of_sums(metric)]
+
+
+def test_most_metrics_are_of_sums():
+    assert len(OF_SUMS) > 70 and {"F1", "R2", "Covariance", "CalibrationError"} <= {*OF_SUMS}
+
+
+@jax.jit
+def under(metric: Any, batch: Any, weights: Any) -> Any:
+    """The value under each of several weights of the rows."""
+    of = lambda w: type(metric).update(metric, **batch | {"weights": w}).compute()
+    return jax.vmap(of)(weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_SUMS)
+def test_the_error_is_what_weights_say(name):
+    # Whatever a metric is, its value moves with the weight of a row.
+    metric, batches = TABLE[name]
+    batch = {n: np.concatenate([b[n] for b in batches]) for n in batches[0]}
+    rows, step = len(next(iter(batch.values()))), np.float32(0.25)
+    one, moved = np.ones(rows, np.float32), step * np.eye(rows, dtype=np.float32)
+    values = under(metric, batch, np.concatenate([one[None] + moved, one[None] - moved]))
+    got = eqm.Interval(metric)(**batch)
+    for x, error in zip(*map(jax.tree.leaves, (values, got["standard_error"])), strict=True):
+        x = np.asarray(x, np.float64)
+        slope = (x[:rows] - x[rows:]) / (2 * step)
+        want = np.sqrt(np.sum((slope - slope.mean(0)) ** 2, axis=0))
+        noise = 1e-6 * rows**0.5 / step * np.max(np.abs(x), initial=0, where=np.isfinite(x))
+        np.testing.assert_allclose(error, want, rtol=0.01, atol=max(1e-6, noise))

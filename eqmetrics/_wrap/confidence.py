@@ -58,8 +58,9 @@ class Interval(AbstractWrapper):
         for few of them; or `"wilson"` for a value that is a proportion, which keeps to [0, 1] and
         isn't empty at 0 or 1.
 
-    Whole weights are repetition; `weights` of more axes than the first weigh what is in a row. For
-    weights of importance give each row a cluster of its own.
+    Whole weights are repetition, and their scale counts, but with `clusters`; `weights` of more
+    axes than the first weigh what is in a row. For weights of importance give each row a cluster of
+    its own.
     State: that of the metric, and for $m$ numbers that a row adds to `m * (m + 3) + 2` floats; with
     `clusters` that of the metric for each. Undefined when: the metric is; the error, of fewer than
     two rows. Where the value has a kink, as a maximum of classes or a clipped score, the slope

@@ -65,32 +65,29 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
                 moments += [Moments(numbers, tuple(place), reduction) for place in places]
                 continue
             for name, number in zip(names, numbers, strict=True):
-                x = leaves[number]
                 if reduction is EXACT_SUM:
                     sums.append(Part(number, len(axes), True))
-                elif reduction is SUM and jnp.issubdtype(x.dtype, jnp.floating):
+                elif reduction is SUM and jnp.issubdtype(leaves[number].dtype, jnp.floating):
                     sums.append(Part(number, len(axes), False))
                 # Moments keep the ends of the values too, to tell constants.
                 elif not (joint and isinstance(reduction, Extremum)):
-                    raise _not_sums(
-                        wrapper, f"{type(metric).__qualname__}{path}.{name}", x, reduction
-                    )
+                    what = f"{type(metric).__qualname__}{path}.{name}"
+                    dtype = leaves[number].dtype if reduction is SUM else None
+                    raise _not_sums(wrapper, what, dtype, reduction)
     if not sums and not moments:
         raise TypeError(f"`{wrapper}`: `{type(metric).__qualname__}` holds no sums over rows.")
     return Parts(tuple(sums), tuple(moments))
 
 
-def _not_sums(wrapper: str, what: str, x: Array, reduction: Any) -> TypeError:
+def _not_sums(wrapper: str, what: str, dtype: Any, reduction: Any) -> TypeError:
     if reduction is SUM:
         why = (
-            f"`{what}` is {x.dtype}, which has no gradient. Keep it in `eqm.Sums`, or as a float; "
+            f"`{what}` is {dtype}, which has no gradient. Keep it in `eqm.Sums`, or as a float; "
             "or take"
         )
     else:
-        why = (
-            f"`{what}` is none: it merges by {'its own merge' if reduction is None else reduction}."
-            " Take"
-        )
+        by = "a merge of its own" if reduction is None else reduction
+        why = f"`{what}` isn't: it merges by {by}. Take"
     return TypeError(
         f"`{wrapper}` is of metrics whose state is sums over rows, and {why} "
         "`eqm.Bootstrap(metric, key=..., ids=True)`, which is of any metric that takes `weights`."

@@ -21,6 +21,7 @@ class StandardError(AbstractReadout):
     - `clusters`: how many clusters there are; `update` then takes `cluster`, for each row an
         integer in `[0, clusters)`.
 
+    Whole weights are repetition, and their scale counts, but with `clusters`.
     State: 14 floats for a scalar; with `clusters` 4 for each, and 2. Undefined when: there are
     fewer than two rows, or clusters with rows. The gradient is that of the formula; at an error of
     0 it is 0.
