@@ -197,11 +197,13 @@ from ._wrap.bootstrap import Bootstrap as Bootstrap
 from ._wrap.buffer import Buffer as Buffer
 from ._wrap.classwise import Classwise as Classwise
 from ._wrap.compose import Compose as Compose
+from ._wrap.confidence import Interval as Interval
 from ._wrap.decayed import Decayed as Decayed
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
 from ._wrap.multi_output import MultiOutput as MultiOutput
 from ._wrap.per_group import PerGroup as PerGroup
+from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
 
 

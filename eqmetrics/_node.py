@@ -73,8 +73,13 @@ def walk(
 
 def varies_over(x: Any) -> frozenset[str]:
     """The axes of `shard_map` over which an array varies."""
-    kind = getattr(jax.typeof(x), "manual_axis_type", None)
-    return jax.typeof(x).vma if kind is None else kind.varying
+    return said_to_vary(jax.typeof(x))
+
+
+def said_to_vary(aval: Any) -> frozenset[str]:
+    """The axes over which the type of an array says that it does."""
+    kind = getattr(aval, "manual_axis_type", None)
+    return aval.vma if kind is None else kind.varying
 
 
 def tracked(axis_name: str | tuple[str, ...]) -> list[str]:

@@ -30,6 +30,7 @@ def root(x: Array) -> Array:
     return jnp.where(none, 0, jnp.sqrt(jnp.where(none, 1, x)))
 
 
+@jax.custom_jvp
 @ft.partial(jax.jit, inline=True)
 def ratio(top: Float32[Array, "..."], bottom: Float32[Array, "..."]) -> Float32[Array, "..."]:
     """The float nearest to `top / bottom`: exactly 1 where they are equal. 0 where `bottom` is 0;
@@ -40,3 +41,13 @@ def ratio(top: Float32[Array, "..."], bottom: Float32[Array, "..."]) -> Float32[
     shape = jnp.broadcast_shapes(top.shape, bottom.shape)
     safe = lax.optimization_barrier(jnp.broadcast_to(jnp.where(zero, 1, bottom), shape))
     return jnp.where(zero, 0, top / safe)
+
+
+@ratio.defjvp
+def _ratio_jvp(primals, tangents):
+    # By the quotient itself: the square of `bottom` leaves the range of a float where it doesn't.
+    value = ratio(*primals)
+    bottom = jnp.broadcast_to(primals[1], value.shape)
+    top, below = (jnp.broadcast_to(t, value.shape) for t in tangents)
+    safe = jnp.where(bottom == 0, 1, bottom)
+    return value, jnp.where(bottom == 0, 0, (top - value * below) / safe)

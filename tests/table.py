@@ -316,6 +316,17 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.PerGroup(eqm.Bootstrap(eqm.Accuracy(), 8, key=KEY, ids=True), 3),
         numbered(logits=logits, labels=labels, group=thirds),
     ),
+    "Interval": (eqm.Interval(eqm.F1(MULTICLASS)), of_multiclass()),
+    "Interval of moments": (eqm.Interval(eqm.R2()), _rows(SIZES, **PAIR)),
+    "Interval of clusters": (
+        eqm.Interval(eqm.Average(), clusters=3, method="t"),
+        _rows(SIZES, values=values, cluster=thirds),
+    ),
+    "PerGroup of Interval": (
+        eqm.PerGroup(eqm.Interval(eqm.Average()), 3),
+        _rows(SIZES, values=values, group=thirds),
+    ),
+    "StandardError": (eqm.StandardError(), _rows(SIZES, values=values)),
     "Windowed": (eqm.Windowed(eqm.Average(), 2), _rows(SIZES, values=values)),
     "Windowed of a dict": (
         eqm.Windowed(
@@ -378,6 +389,9 @@ SLOW = {
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
     "PerGroup of a dict",
+    "Interval",
+    "Interval of moments",
+    "PerGroup of Interval",
     "Windowed of a dict",
     "Decayed of PerGroup",
 }
@@ -391,6 +405,9 @@ MORE = {
     "PerGroup of a user's metric",
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
+    "Interval of moments",
+    "Interval of clusters",
+    "PerGroup of Interval",
     "Windowed of a dict",
     "Decayed of PerGroup",
 }

@@ -269,6 +269,39 @@ def test_replicates_are_updates_with_their_weights(refused):
     assert refused == []
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("shape", [(20,), (4, 5)])
+def test_each_row_alone(shape, masked):
+    # The first axis is that of the rows, of which each may have become several.
+    metrics = {
+        "mean": eqm.Average(),
+        "std": eqm.Std(),
+        "scores": eqm.StatScores(eqm.Multiclass(3)),
+        "most": eqm.Max(),
+    }
+    x = jnp.asarray(X.reshape(shape))
+    labels = jnp.asarray(np.arange(20).reshape(shape) % 3)
+    mask = {"mask": jnp.asarray(np.arange(20).reshape(shape) % 4 > 0)} if masked else {}
+    for metric in metrics.values():
+        takes = {"labels": labels, "predicted_labels": labels[::-1]}
+        outputs = (takes if isinstance(metric, eqm.StatScores) else {"values": x}) | mask
+        update = lambda m, b: type(m).update(m, **b)
+        got = apart.update_rows(update, eqm.stack(metric, shape[0]), outputs)
+        want = jax.vmap(lambda b, m=metric: m.update(**b))(outputs)
+        value = jax.vmap(lambda m: m.compute())
+        close(value(got), value(want))
+
+
+def test_each_of_large_integers_alone():
+    x = jnp.array([2**24 + 1, 2**30 + 1, 7])
+    update = lambda m, b: type(m).update(m, **b)
+    for metric in (eqm.Average(), eqm.CentredMoments()):
+        got = apart.update_rows(update, eqm.stack(metric, 3), {"values": x})
+        pairs = got.sums.pairs[..., 0] if isinstance(got, eqm.Average) else got.mean[..., 0]
+        high, low = np.asarray(pairs, np.float64).T
+        assert (high + low == np.asarray(x)).all()
+
+
 def collection():
     return eqm.MetricDict(
         mean=RMSE(),

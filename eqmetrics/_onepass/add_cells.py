@@ -4,7 +4,7 @@ from jaxtyping import Array
 
 from .._cells import add_rows, add_values, add_weights
 from .._reduction.pair import add, Pair
-from .operation import AbstractOperation, register
+from .operation import AbstractOperation, of_each, register
 from .sum_apart import sum_by_replicate
 from .sum_columns import as_pairs
 
@@ -59,6 +59,13 @@ class AddCells(AbstractOperation):
 
         size = max(1, min(len(weights), _AT_ONCE // max(index.size, 1)))
         return (lax.map(one, (pairs, weights), batch_size=size),)
+
+    def by_row(self, rows, *operands):
+        pairs, index, values = operands
+        own = jnp.arange(rows, dtype=jnp.int32)[:, None, None]
+        index, values = (of_each(x, rows) for x in (index, values.astype(jnp.float32)))
+        high = pairs[:, 0].at[own, index].add(values)
+        return (jnp.stack([high, pairs[:, 1]], axis=1),)
 
 
 _AT_ONCE = 2**22

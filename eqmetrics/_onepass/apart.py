@@ -1,5 +1,5 @@
-"""One pass over the rows for many states of one metric: for each group with its rows alone, or for
-each replicate with weights of its own.
+"""One pass over the rows for many states of one metric: for each group with its rows alone, for
+each replicate with weights of its own, or for each row.
 
 The `update` of one state is traced, and its jaxpr evaluated on all states at once. Values of the
 rows are computed once, values of the states for each of them (`vmap`), and operations lead from the
@@ -18,7 +18,7 @@ from jaxtyping import Array, Float32
 
 from .levels import leading, of_rows
 from .operation import AbstractOperation, gathering, Groups, operation_of
-from .together import bind, read
+from .together import as_said, bind, read
 
 
 class NotASum(Exception):
@@ -52,6 +52,13 @@ def update_replicates(
         times = _multiple(operation, operands, rows)
         return operation.by_replicate(_repeated(weights.T, times).T, *operands)
 
+    return _apart(update, stack, outputs, rows, do)
+
+
+def update_rows(update: Callable[[Any, Any], Any], stack: Any, outputs: Any) -> Any:
+    """`update(metric, outputs)` of a stack of empty metrics, each with one row."""
+    rows = jax.tree.leaves(stack)[0].shape[0]
+    do = lambda operation, operands: operation.by_row(rows, *operands)
     return _apart(update, stack, outputs, rows, do)
 
 
@@ -119,6 +126,7 @@ def _evaluate(jaxpr: Any, env: dict[Any, Any], levels: dict[Any, str], rows: int
         operation = operation_of(eqn)
         if operation is not None:
             results, found = _done(operation, own, operands, do, env, levels)
+            results = as_said(eqn, results)
         elif "state" in own:
             if "rows" in own or "batch" in own:
                 raise NotASum(f"`{eqn.primitive.name}` of rows and of the state")

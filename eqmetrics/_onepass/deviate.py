@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 from .._quotient import over
 from .._reduction.pair import minus
 from .._rows import as_column
-from .operation import AbstractOperation, register
+from .operation import AbstractOperation, Groups, register
 from .sum_columns import joined, SideBySide
 
 
@@ -65,6 +65,16 @@ class Deviate(AbstractOperation):
         # Any pivot will do, and one for all leaves the deviations alone.
         d, pivot, beside = self.alone(*operands)
         return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape)), beside
+
+    def by_row(self, rows, *operands):
+        x, *_ = operands
+        if x.shape[0] != rows:
+            times = x.shape[0] // max(rows, 1)
+            group = jnp.repeat(jnp.arange(rows, dtype=jnp.int32), times)
+            return self.by_group(Groups(group, jnp.ones(x.shape[0], bool), rows), *operands)
+        pivot = lax.stop_gradient(x.astype(jnp.float32))
+        pivot = jnp.where(jnp.isfinite(pivot), pivot, 0)
+        return minus(x, pivot), pivot, pivot
 
 
 def _weighted(x: Array, *weights: Array) -> Array:

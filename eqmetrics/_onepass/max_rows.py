@@ -6,7 +6,7 @@ from jaxtyping import Array
 
 from .._reduction.base import MAX
 from .._rows import as_column
-from .operation import AbstractOperation, register
+from .operation import AbstractOperation, of_each, register
 from .sum_columns import joined, SideBySide
 
 
@@ -64,6 +64,11 @@ class MaxRows(AbstractOperation):
         x = self.compared(_only(*rows, none=-self.sign * jnp.inf))
         most = jax.vmap(lambda w: MAX.of_rows(_only(x, w > 0, none=-jnp.inf)))(weights)
         return MAX.merge((old,), (most,))
+
+    def by_row(self, rows, *operands):
+        old, *each = operands
+        x = self.compared(_only(*each, none=-self.sign * jnp.inf))
+        return MAX.merge((old,), (MAX.of_rows(of_each(x, rows), 1),))
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

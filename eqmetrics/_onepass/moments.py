@@ -12,7 +12,7 @@ from jaxtyping import Array, Float32, Shaped
 
 from .._aggregate.joint import AbstractJointMoments, Joint
 from .._reduction.pair import add, Halves, is_wide, lift, multiply, Pair
-from .._rows import Rows
+from .._rows import as_column, Rows
 from .operation import AbstractOperation, register
 from .operations import Block, DEVIATE, max_rows, sum_rows
 from .sum_columns import joined
@@ -188,6 +188,22 @@ class Fold(AbstractOperation):
 
     def by_replicate(self, weights, *operands):
         return jax.vmap(self.alone)(*operands)
+
+    def by_row(self, rows, *operands):
+        # One row after another is not what this is called for: what was seen before is empty.
+        _, mean, _, n, pivot, sums = operands
+        variables = mean.shape[2]
+        i, j = self.products.factors(variables)
+        n, sums = n[:, 0] + n[:, 1], sums[:, 0] + sums[:, 1]
+        sums = sums.reshape(rows, variables + len(i), *mean.shape[3:])
+        some = as_column(n > 0, sums)
+        first, second = sums[:, :variables], sums[:, variables:]
+        offset = jnp.where(some, first / as_column(jnp.where(n > 0, n, 1), first), 0)
+        second = jnp.where(some, second - first[:, i] * offset[:, j], 0)
+        low = pivot[:, 1] + offset
+        pair = lambda high, low: jnp.stack([high, low], axis=1)
+        means = pair(jnp.where(some, pivot[:, 0], 0), jnp.where(some, low, 0))
+        return pair(n, jnp.zeros_like(n)), means, pair(second, jnp.zeros_like(second))
 
 
 def _about_means(

@@ -3,7 +3,8 @@
 An `update` is ordinary code that calls them, so it is right wherever it runs: in eager code, below
 `jit`, `vmap`, `grad`, `scan` and `shard_map`. Whoever traces an `update` to a jaxpr while
 `gathering` finds marks in it in their place, and does them in another way: those of a whole
-collection at once (`together.py`), or for each of a thousand groups or replicates (`apart.py`).
+collection at once (`together.py`), or for each of a thousand groups, replicates or rows
+(`apart.py`).
 That is what the methods of an operation are for.
 """
 
@@ -63,12 +64,22 @@ class AbstractOperation(abc.ABC):
         axis."""
 
     @abc.abstractmethod
+    def by_row(self, rows: int, *operands: Array) -> tuple[Array, ...]:
+        """For each of so many rows alone, each of which has become equally many, in floats: the
+        pairs of one row need no exact sums. All that is of the state has a leading axis."""
+
+    @abc.abstractmethod
     def placeholder(self, *operands: Array) -> tuple[Array, ...]:
         """Anything of the types of the results, as cheap as can be."""
 
     def level(self, i: int) -> Level:
         """Of what operand number `i` is."""
         return self.operands[min(i, len(self.operands) - 1)]
+
+
+def of_each(x: Array, rows: int) -> Array:
+    """What each of so many rows has become: from `(rows * many, ...)` to `(rows, many, ...)`."""
+    return x.reshape(rows, x.shape[0] // max(rows, 1), *x.shape[1:])
 
 
 _known: dict[str, AbstractOperation] = {}

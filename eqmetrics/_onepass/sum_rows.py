@@ -1,12 +1,14 @@
 import functools as ft
+import math
 from typing import Any, Literal
 
 import jax.numpy as jnp
+from jaxtyping import Array, Float32, Shaped
 
-from .._reduction.pair import add, from_integer, Pair
-from .operation import AbstractOperation, register
+from .._reduction.pair import add, from_integer, Pair, two_sum
+from .operation import AbstractOperation, of_each, register
 from .sum_apart import sum_by_group, sum_by_replicate
-from .sum_columns import joined, sum_columns
+from .sum_columns import as_pairs, joined, sum_columns
 
 
 Block = tuple[int, Literal["column", "rows", "nothing"]]
@@ -92,6 +94,25 @@ class SumRows(AbstractOperation):
         sums = sum_by_replicate(weights, list(self.columns(operands)))
         count = lambda: sum_by_replicate(weights, [jnp.ones(weights.shape[1:], bool)])[0]
         return self._plus(operands, self.spread(sums, count))
+
+    def by_row(self, rows, *operands):
+        sums = [_of_rows(of_each(x, rows)) for x in self.columns(operands)]
+        each = self.rows // max(rows, 1)
+        count = lambda: jnp.broadcast_to(jnp.array([[each], [0]], jnp.float32), (rows, 2, 1))
+        new = self.spread(sums, count)
+        if not self.onto:
+            return (new,)
+        old = operands[0]
+        high, rest = two_sum(old[:, 0], new[:, 0])
+        return (jnp.stack([high, rest + old[:, 1] + new[:, 1]], axis=1),)
+
+
+def _of_rows(x: Shaped[Array, "rows many ..."]) -> Float32[Array, "rows 2 cells"]:
+    x = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    if x.dtype == jnp.bool_ or x.shape[1] != 1:
+        high = jnp.sum(x.astype(jnp.float32), axis=1)
+        return jnp.stack([high, jnp.zeros_like(high)], axis=1)
+    return jnp.moveaxis(as_pairs(x[:, 0]), 0, 1)
 
 
 @ft.cache

@@ -11,7 +11,7 @@ from jax.extend.core import Literal
 
 from .._checks import to_array
 from .._field import layout
-from .._node import vary_over, walk
+from .._node import said_to_vary, vary_over, walk
 from .operation import gathering, is_gathering, operation_of
 
 
@@ -128,13 +128,19 @@ def evaluate(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
         for kind, each in waiting.items():
             operands = [(op, [read(v, env) for v in eqn.invars]) for op, eqn in each]
             for (_, eqn), results in zip(each, kind.together(operands), strict=True):
-                env.update(zip(eqn.outvars, results, strict=True))
+                env.update(zip(eqn.outvars, as_said(eqn, results), strict=True))
         eqns = later
     return [read(v, env) for v in jaxpr.outvars]
 
 
 def read(v: Any, env: dict[Any, Any]) -> Any:
     return v.val if isinstance(v, Literal) else env[v]
+
+
+def as_said(eqn: Any, results: Any) -> list[Any]:
+    """The results of an operation, which vary over the devices as its mark said: what follows in
+    the jaxpr relies on it, and a count of rows alone is the same on all."""
+    return [vary_over(x, said_to_vary(v.aval)) for v, x in zip(eqn.outvars, results, strict=True)]
 
 
 def bind(eqn: Any, operands: list[Any]) -> list[Any]:

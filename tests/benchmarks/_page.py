@@ -15,8 +15,8 @@ from .goals import GOALS
 
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
-    updates classification regression curves groups bootstrap reductions loop sums compile eager
-    readout imports peers text
+    updates classification regression curves groups bootstrap intervals reductions loop sums
+    compile eager readout imports peers text
 """.split()
 HEAD = """# Benchmarks
 

@@ -1,0 +1,207 @@
+"""What single rows add to the state of a metric, and how its value changes along that.
+
+A state of sums is linear in the rows: a row adds its columns. Moments about a mean are, too, once
+they are written about any fixed centre: a state of weight `n`, mean and products adds `n`, `n d`
+and `products + n d d'`, where `d` is its mean less the centre. All that a row adds is one vector.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32
+
+from .._aggregate.joint import AbstractJointMoments
+from .._field import layout
+from .._metric import Metric
+from .._node import walk
+from .._ordered import keep_order
+from .._quotient import over
+from .._reduction import EXACT_SUM
+from .._reduction.base import Extremum, SUM
+from .._reduction.pair import Pair, to_float
+from .inside import as_floats
+
+
+class Part(NamedTuple):
+    """Sums of a state: the number of their leaf, how many axes stacks have put before theirs, and
+    whether they are pairs."""
+
+    leaf: int
+    depth: int
+    pairs: bool
+
+
+class Moments(NamedTuple):
+    """Moments of a state: the numbers of the leaves `weight`, `mean` and `products`, and where in
+    the stacks around them."""
+
+    leaves: tuple[int, int, int]
+    place: tuple[int, ...]
+    reduction: AbstractJointMoments
+
+
+class Parts(NamedTuple):
+    sums: tuple[Part, ...]
+    moments: tuple[Moments, ...]
+
+
+def parts_of(wrapper: str, metric: Metric) -> Parts:
+    """Of what the state consists; an error if it isn't sums over rows."""
+    leaves, treedef = jax.tree.flatten(metric)
+    numbered = jax.tree.unflatten(treedef, range(len(leaves)))
+    sums, moments = [], []
+    for path, node, axes in walk(numbered):
+        mine = layout(type(node))
+        joint = any(isinstance(r, AbstractJointMoments) for r, _ in mine.groups)
+        for reduction, names in mine.groups:
+            names = tuple(n for n in names if n not in mine.told)
+            numbers = tuple(getattr(node, n) for n in names)
+            if isinstance(reduction, AbstractJointMoments):
+                places = np.ndindex(*axes)
+                moments += [Moments(numbers, tuple(place), reduction) for place in places]
+                continue
+            for name, number in zip(names, numbers, strict=True):
+                if reduction is EXACT_SUM:
+                    sums.append(Part(number, len(axes), True))
+                elif reduction is SUM and jnp.issubdtype(leaves[number].dtype, jnp.floating):
+                    sums.append(Part(number, len(axes), False))
+                # Moments keep the ends of the values too, to tell constants.
+                elif not (joint and isinstance(reduction, Extremum)):
+                    what = f"{type(metric).__qualname__}{path}.{name}"
+                    dtype = leaves[number].dtype if reduction is SUM else None
+                    raise _not_sums(wrapper, what, dtype, reduction)
+    if not sums and not moments:
+        raise TypeError(f"`{wrapper}`: `{type(metric).__qualname__}` holds no sums over rows.")
+    return Parts(tuple(sums), tuple(moments))
+
+
+def _not_sums(wrapper: str, what: str, dtype: Any, reduction: Any) -> TypeError:
+    if reduction is SUM:
+        why = (
+            f"`{what}` is {dtype}, which has no gradient. Keep it in `eqm.Sums`, or as a float; "
+            "or take"
+        )
+    else:
+        by = "a merge of its own" if reduction is None else reduction
+        why = f"`{what}` isn't: it merges by {by}. Take"
+    return TypeError(
+        f"`{wrapper}` is of metrics whose state is sums over rows, and {why} "
+        "`eqm.Bootstrap(metric, key=..., ids=True)`, which is of any metric that takes `weights`."
+    )
+
+
+def cells_of(parts: Parts, metric: Metric) -> int:
+    """How many numbers a row adds."""
+    return jax.eval_shape(lambda m: added(parts, of_one(m), centre_of(parts, m)), metric)[0].size
+
+
+class States(NamedTuple):
+    """States side by side: their leaves, with an axis of them that is the last."""
+
+    leaves: list[Any]
+
+
+def of_one(metric: Metric) -> States:
+    return States([x[..., None] for x in jax.tree.leaves(metric)])
+
+
+def of_stack(metric: Metric) -> States:
+    # XLA's CPU is slow where the last axis is short.
+    return States([jnp.moveaxis(x, 0, -1) for x in jax.tree.leaves(metric)])
+
+
+def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
+    """The means of a state, as pairs side by side."""
+    leaves = jax.tree.leaves(metric)
+    means = [leaves[m.leaves[1]][m.place].reshape(2, -1) for m in parts.moments]
+    return jnp.concatenate([jnp.zeros((2, 0), jnp.float32), *means], axis=1)
+
+
+def middle_of(
+    parts: Parts, states: States, weights: Float32[Array, "states"] | None
+) -> Float32[Array, "2 variables"]:
+    """A centre near the means of all states."""
+    centre = [jnp.zeros((2, 0), jnp.float32)]
+    for moments in parts.moments:
+        n, mean = (states.leaves[i][moments.place] for i in moments.leaves[:2])
+        n = to_float(n) if weights is None else jnp.where(weights > 0, to_float(n) * weights, 0)
+        n, mean = n[None], mean[0].reshape(math.prod(mean.shape[1:-1]), n.size)
+        middle = over(jnp.sum(jnp.where(n > 0, mean * n, 0), axis=1), jnp.sum(n))
+        # A constant to `grad`: nothing depends on the choice of it.
+        middle = jax.lax.stop_gradient(jnp.where(jnp.isfinite(middle), middle, 0))
+        centre.append(jnp.stack([middle, jnp.zeros_like(middle)]))
+    return jnp.concatenate(centre, axis=1)
+
+
+def added(
+    parts: Parts, states: States, centre: Pair
+) -> tuple[Float32[Array, "cells states"], Float32[Array, "cells states"]]:
+    """What all that each state has seen adds, about a centre: floats, and what they lack of it."""
+    high, low, start = [], [], 0
+    count = states.leaves[0].shape[-1]
+    for leaf, depth, pairs in parts.sums:
+        x = states.leaves[leaf].astype(jnp.float32)
+        both = (x.take(0, depth), x.take(1, depth)) if pairs else (x, jnp.zeros_like(x))
+        for each, y in zip((high, low), both, strict=True):
+            each.append(_cells(y))
+    for moments in parts.moments:
+        n, mean, products = (states.leaves[i][moments.place] for i in moments.leaves)
+        i, j = moments.reduction.factors(mean.shape[1])
+        size = math.prod(mean.shape[1:-1])
+        own = centre[:, start : start + size].reshape(*mean.shape[:-1], 1)
+        start += size
+        n = to_float(n).reshape(*(1,) * (mean.ndim - 2), count)
+        d = jnp.where(n > 0, (mean[0] - own[0]) + (mean[1] - own[1]), 0)
+        for x in (n, n * d, to_float(products) + n * d[i] * d[j]):
+            high.append(_cells(x))
+            low.append(jnp.zeros_like(high[-1]))
+    return jnp.concatenate(high), jnp.concatenate(low)
+
+
+def _cells(x: Array) -> Float32[Array, "cells states"]:
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
+    """The state with a little more, which is written about the state's own means."""
+    leaves, treedef = jax.tree.flatten(metric)
+    start = 0
+
+    def take(shape: tuple[int, ...]) -> Array:
+        nonlocal start
+        start += (size := math.prod(shape))
+        return by[start - size : start].reshape(shape)
+
+    for leaf, depth, pairs in parts.sums:
+        x = leaves[leaf]
+        if not pairs:
+            leaves[leaf] = x + take(x.shape).astype(x.dtype)
+            continue
+        shape = x.shape[:depth] + x.shape[depth + 1 :]
+        high = jnp.expand_dims(take(shape), depth)
+        leaves[leaf] = x + jnp.concatenate([high, jnp.zeros_like(high)], axis=depth)
+    for moments in parts.moments:
+        weight, mean, products = moments.leaves
+        n = to_float(leaves[weight][moments.place])
+        for leaf, scale in ((weight, 1.0), (mean, jnp.where(n > 0, n, 1)), (products, 1.0)):
+            at = (*moments.place, 0)
+            more = take(leaves[leaf].shape[len(at) :]) / scale
+            leaves[leaf] = leaves[leaf].at[at].add(more)
+    return jax.tree.unflatten(treedef, leaves)
+
+
+def linearised(
+    parts: Parts, metric: Metric
+) -> tuple[Any, Callable[[Float32[Array, "cells"]], Any]]:
+    """The value, as floats and with its dicts for `eqmetrics._ordered.dicts`, and how it changes
+    with what is added."""
+
+    def value(by: Array) -> Any:
+        new = moved(parts, metric, by)
+        return jax.tree.map(as_floats, keep_order(type(metric).compute(new)))
+
+    return jax.linearize(value, jnp.zeros(cells_of(parts, metric), jnp.float32))

@@ -1,0 +1,49 @@
+from typing import final
+
+from jaxtyping import Array, Float32
+
+from .._aggregate.average import Average
+from .._readout import AbstractReadout
+from .confidence import Interval
+
+
+@final
+class StandardError(AbstractReadout):
+    r"""The standard error of the mean of all entries: $\sqrt{\sum_i (x_i - \bar x)^2} / n$, and of
+    rows in clusters the root of $\sum_c \big(\sum_{i \in c} (x_i - \bar x)\big)^2$ over $n$.
+
+    [`eqmetrics.Interval`][] gives it for any metric, beside the value and an interval. A row is an
+    entry of the first axis, which may hold several.
+
+    **Arguments:**
+
+    - `shape`: trailing axes to keep, as of [`eqmetrics.Average`][].
+    - `clusters`: how many clusters there are; `update` then takes `cluster`, for each row an
+        integer in `[0, clusters)`.
+
+    Whole weights are repetition, and their scale counts, but with `clusters`.
+    State: 14 floats for a scalar; with `clusters` 4 for each, and 2. Undefined when: there are
+    fewer than two rows, or clusters with rows. The gradient is that of the formula; at an error of
+    0 it is 0.
+    Source: Miller, "Adding error bars to evals: a statistical approach to language model
+    evaluations", 2024.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        hits = jnp.array([1.0, 1.0, 0.0, 0.0])
+        assert eqm.StandardError()(values=hits) == 0.25
+        pairs = eqm.StandardError(clusters=2)
+        assert abs(pairs(values=hits, cluster=jnp.array([0, 0, 1, 1])) - 0.3536) < 1e-4
+        ```
+    """
+
+    statistic: Interval
+
+    def __init__(self, shape: int | tuple[int, ...] = (), *, clusters: int | None = None):
+        self.statistic = Interval(Average(shape), clusters=clusters)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar, or of shape `shape`."""
+        return self.statistic.compute()["standard_error"]
