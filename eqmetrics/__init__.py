@@ -212,6 +212,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import (
         plot as plot,
+        ranking as ranking,
         testing as testing,
     )
 else:  # hidden, or else a misspelt name would have a type

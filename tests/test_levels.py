@@ -40,6 +40,10 @@ CASES = {
     "split": (lambda x: jnp.split(x, 2, 1)[1], lambda x: jnp.split(x, 2)[1]),
     "stack": (lambda x: jnp.stack([x, 2 * x], 1), lambda x: jnp.stack([x, 2 * x])),
     "slice": (lambda x: x[:, 1:], lambda x: jnp.concatenate([x[1:], x[:1]])),
+    "slice from a place": (
+        lambda x: lax.dynamic_slice_in_dim(x, jnp.argmax(jnp.arange(3)), 2, 1),
+        lambda x: jnp.roll(lax.dynamic_slice_in_dim(x, x[0, 0] > 0, 6, 0), 1, axis=0),
+    ),
     "stride": (
         lambda x: lax.slice(x, (0, 0), (6, 4), (1, 2)),
         lambda x: lax.slice(x, (0, 0), (6, 4), (2, 1)),
