@@ -23,7 +23,9 @@ def _hits(at: Places, k: Int32[Array, "rows"]) -> Float32[Array, "rows"]:
 def hits_of(lists: Lists, metric: AbstractRanking) -> Float32[Array, "rows cuts"]:
     """How many relevant documents are among the first `k`: of tied ones the expected number."""
     at = lists.places(metric.ties, metric.most)
-    each = [jnp.full(at.above.shape[:1], k, jnp.int32) for k in metric.cuts]
+    documents = lists.keys.shape[1]
+    cuts = [documents if k is None else k for k in metric.cuts]
+    each = [jnp.full(at.above.shape[:1], k, jnp.int32) for k in cuts]
     return jnp.stack([_hits(at, k) for k in each], axis=1)
 
 

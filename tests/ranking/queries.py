@@ -56,8 +56,9 @@ def of_query(
 ) -> float:
     """The mean over all orders; NaN where it isn't defined."""
     # One of -0.0 and 0.0, and infinities that don't make NaN of differences.
-    scores = np.clip(np.float64(scores) + 0, -1e30, 1e30)
-    ranked = (np.float64(relevance)[order] for order in orders(scores, relevance, ties))
+    scores = np.clip(scores.astype(np.float64) + 0, -1e30, 1e30)
+    grades = relevance.astype(np.float64)
+    ranked = (grades[order] for order in orders(scores, relevance, ties))
     return math.fsum(each := [definition(x, k) for x in ranked]) / len(each)
 
 

@@ -67,7 +67,7 @@ def test_arguments():
             PrecisionAtK(k)  # pyright: ignore[reportArgumentType]
     for cls in (PrecisionAtK, RecallAtK, FallOut):
         with pytest.raises((ValueError, TypeError)):
-            cls(None)
+            cls(None)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="expected 'k' or 'documents'"):
         PrecisionAtK(2, divide_by="size")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="`ties` is 'last'"):

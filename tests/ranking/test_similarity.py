@@ -7,13 +7,13 @@ from eqmetrics.ranking import similarity
 
 
 RNG = np.random.default_rng(0)
-X, Y = (RNG.normal(size=(n, 4)).astype(np.float32) for n in (5, 7))
+X, Y = (np.asarray(RNG.normal(size=(n, 4)), np.float32) for n in (5, 7))
 
 
 def test_scikit_learn_agrees():
-    x, y = np.float64(X), np.float64(Y)
+    x, y = X.astype(np.float64), Y.astype(np.float64)
     np.testing.assert_allclose(similarity(X, Y), cosine_similarity(x, y), atol=1e-6)
-    np.testing.assert_allclose(similarity(X, Y, "dot"), x @ y.T, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(similarity(X, Y, "dot"), np.matmul(x, y.T), rtol=1e-5, atol=1e-6)
     far = np.float32(1000)
     for offset in (np.float32(0), far):
         got = similarity(X + offset, Y + offset, "l2")
