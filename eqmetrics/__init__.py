@@ -214,6 +214,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import (
         plot as plot,
+        ranking as ranking,
         testing as testing,
         text as text,
     )

@@ -44,6 +44,12 @@ CASES = {
     "split": (lambda x: jnp.split(x, 2, 1)[1], lambda x: jnp.split(x, 2)[1]),
     "stack": (lambda x: jnp.stack([x, 2 * x], 1), lambda x: jnp.stack([x, 2 * x])),
     "slice": (lambda x: x[:, 1:], lambda x: jnp.concatenate([x[1:], x[:1]])),
+    "slice from a place": (
+        lambda x: lax.dynamic_slice_in_dim(x, jnp.argmax(jnp.arange(3)), 2, 1),
+        lambda x: lax.dynamic_slice_in_dim(
+            jnp.concatenate([x, x], 1).reshape(12, 4), jnp.argmax(jnp.arange(3)), 6, 0
+        ),
+    ),
     "stride": (
         lambda x: lax.slice(x, (0, 0), (6, 4), (1, 2)),
         lambda x: lax.slice(x, (0, 0), (6, 4), (2, 1)),

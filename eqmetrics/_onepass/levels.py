@@ -79,6 +79,10 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
             and strides[i] == 1
             for i in range(lead)
         )
+    if name == "dynamic_slice":
+        # From places that are the same of all rows, which stay whole.
+        whole = params["slice_sizes"][:lead] == first[:lead]
+        return given[0] and not any(given[1:]) and whole
     if name == "pad":
         return all(c == (0, 0, 0) for c in params["padding_config"][:lead])
     if name == "transpose":
