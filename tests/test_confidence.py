@@ -12,6 +12,7 @@ import eqmetrics as eqm
 from eqmetrics._route import arguments_of
 
 from . import table
+from .benchmarks import intervals
 from .oracle import slowly
 from .table import ROWS as TABLE
 
@@ -347,7 +348,8 @@ def test_what_is_refused(metric, why):
 
 
 def test_bad_arguments():
-    for bad in ({"level": 95}, {"method": "exact"}, {"clusters": 1}):
+    cases: list[dict[str, Any]] = [{"level": 95}, {"method": "exact"}, {"clusters": 1}]
+    for bad in cases:
         with pytest.raises(ValueError, match=next(iter(bad))):
             eqm.Interval(eqm.Average(), **bad)
     with pytest.raises(TypeError, match="Bootstrap"):
@@ -399,3 +401,17 @@ def test_the_error_is_what_weights_say(name):
         want = np.sqrt(np.sum((slope - slope.mean(0)) ** 2, axis=0))
         noise = 1e-6 * rows**0.5 / step * np.max(np.abs(x), initial=0, where=np.isfinite(x))
         np.testing.assert_allclose(error, want, rtol=0.01, atol=max(1e-6, noise))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", intervals.CASES)
+def test_coverage(name):
+    metric, draw, truth = intervals.CASES[name]
+    rows = draw(np.random.default_rng(0), intervals.SETS)
+    assert 0.93 <= intervals.coverage(eqm.Interval(metric), rows, truth) <= 0.97
+
+
+@pytest.mark.slow
+def test_coverage_of_clusters():
+    known, naive = intervals.of_clusters(intervals.SETS)
+    assert known >= 0.93 and naive < 0.8
