@@ -1,5 +1,6 @@
 """`EditCounts`, `WordErrorRate` and `CharacterErrorRate` beside jiwer, and by hand."""
 
+import jax
 import jax.numpy as jnp
 import jiwer
 import numpy as np
@@ -93,3 +94,14 @@ def test_rates_share_an_alignment():
     batch = {k: rng.integers(-1, 4, (9, 7)) for k in ("predicted_tokens", "tokens")}
     value = both(**batch)
     assert value == {name: metric(**batch) for name, metric in rates.items()}
+
+
+def test_groups_and_replicates():
+    rng = np.random.default_rng(0)
+    batch = {k: rng.integers(-1, 4, (30, 7)) for k in ("predicted_tokens", "tokens")}
+    wer, group = eqm.text.WordErrorRate(), np.arange(30) % 3
+    want = [wer(**batch, mask=group == i) for i in range(3)]
+    np.testing.assert_allclose(eqm.PerGroup(wer, 3)(**batch, group=group), want, rtol=1e-6)
+    bootstrap = eqm.Bootstrap(wer, 50, key=jax.random.key(0))
+    found = bootstrap(**batch, mask=np.ones(30, bool))
+    assert found["low"] < found["value"] == wer(**batch) < found["high"]
