@@ -54,7 +54,14 @@ def tests(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """The tests that `tests` leaves out, which `.ci/run` runs too."""
     install(session, "test")
-    pytest(session, "-m", "slow", "--dist", "worksteal", *session.posargs)
+    pytest(session, "-m", "slow and not rare", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session(default=False)
+def rare(session: nox.Session) -> None:
+    """Every value on every mesh: ten minutes and more, for which `.ci/run` has no time."""
+    install(session, "test")
+    pytest(session, "-m", "rare", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)

@@ -103,6 +103,7 @@ def test_values_on_explicit_axes(kind, in_context):
 
 
 @pytest.mark.slow
+@pytest.mark.rare
 @pytest.mark.parametrize("kind, in_context", [("two axes", True), ("classes apart", True)])
 @pytest.mark.parametrize("names", in_tens(TABLE))
 def test_every_value_on_explicit_axes(names, kind, in_context):
