@@ -197,9 +197,9 @@ def test_tree_at_on_a_member():
     assert type(new["loss"]) is eqm.Sum
     state = Holder(jnp.ones(2), metrics)
     assert eqx.tree_at(lambda s: s.metrics, state, new).metrics["loss"].compute() == 0
-    sums = metrics["loss"].sums
-    loss = metrics["loss"].replace(sums=sums.replace(pairs=jnp.full((2, 2), 10.0)))
-    ten = metrics.replace_members(loss=loss)
+    loss: Any = metrics["loss"]
+    sums = loss.sums.replace(pairs=jnp.full((2, 2), 10.0))
+    ten: Any = metrics.replace_members(loss=loss.replace(sums=sums))
     assert ten["loss"].sums.pairs[0, 0] == 10
 
 
