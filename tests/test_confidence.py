@@ -391,7 +391,7 @@ def test_the_error_is_what_weights_say(name):
     # Whatever a metric is, its value moves with the weight of a row.
     metric, batches = TABLE[name]
     batch = {n: np.concatenate([b[n] for b in batches]) for n in batches[0]}
-    rows, step = len(next(iter(batch.values()))), np.float32(0.25)
+    rows, step = len(next(iter(batch.values()))), np.float32(1 / 16)
     one, moved = np.ones(rows, np.float32), step * np.eye(rows, dtype=np.float32)
     values = under(metric, batch, np.concatenate([one[None] + moved, one[None] - moved]))
     got = eqm.Interval(metric)(**batch)
