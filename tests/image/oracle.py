@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import given
 
-from ..oracle import few, fold, seeds, spread
+from ..oracle import fold, spread
 
 
 STEPS, ROWS = 2, 4
@@ -85,6 +84,7 @@ def pooled(batch: dict, entries: Entries, of_mean: Callable = identity) -> float
 
 
 def check(
+    seed: int,
     make: Callable[..., Any],
     entries: Entries,
     of_mean: Callable = identity,
@@ -97,20 +97,16 @@ def check(
     """`make(per=...)` beside the float64 mean over `entries(arrays, mask)`, updated in steps with
     masks of entries, and spread over devices with masks of rows."""
 
-    @few
-    @given(seed=seeds)
-    def compare(seed):
-        for way, inner in ((fold, mask), (spread, None)):
-            batch = batch_of(seed, draw, inner)
-            for per, truth in (("row", by_row), ("pooled", pooled)):
-                want = truth(batch, entries, of_mean)
-                got = way(make(per=per), batch).compute()
-                np.testing.assert_allclose(got, want, rtol, atol, err_msg=f"{per} {inner}")
-
-    compare()
+    for way, inner in ((fold, mask), (spread, None)):
+        batch = batch_of(seed, draw, inner)
+        for per, truth in (("row", by_row), ("pooled", pooled)):
+            want = truth(batch, entries, of_mean)
+            got = way(make(per=per), batch).compute()
+            np.testing.assert_allclose(got, want, rtol, atol, err_msg=f"{per} {inner}")
 
 
 def check_images(
+    seed: int,
     metric: Any,
     value: Callable[[dict[str, np.ndarray], np.ndarray], float],
     *,
@@ -121,16 +117,11 @@ def check_images(
 ) -> None:
     """The same for what has a value of each image alone."""
 
-    @few
-    @given(seed=seeds)
-    def compare(seed):
-        for way, inner in ((fold, mask), (spread, None)):
-            batch = batch_of(seed, draw, inner)
-            got = way(metric, batch).compute()
-            want = of_images(batch, value)
-            np.testing.assert_allclose(got, want, rtol, atol, err_msg=f"{inner}")
-
-    compare()
+    for way, inner in ((fold, mask), (spread, None)):
+        batch = batch_of(seed, draw, inner)
+        got = way(metric, batch).compute()
+        want = of_images(batch, value)
+        np.testing.assert_allclose(got, want, rtol, atol, err_msg=f"{inner}")
 
 
 def pixels(arrays: dict[str, np.ndarray], mask: np.ndarray) -> list[np.ndarray]:

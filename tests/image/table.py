@@ -18,6 +18,19 @@ def pairs(*shape: int) -> list[dict]:
     return drawn(SIZES, predictions=pictures(*shape), targets=pictures(*shape))
 
 
+def away(low: float, high: float, *shape: int):
+    """Numbers that noise of 0.05 doesn't take to 0."""
+    return lambda rng, n: rng.uniform(low, high, (n, *shape)).astype(np.float32)
+
+
+DEPTHS = drawn(SIZES, predictions=away(0.5, 3, 4, 4), targets=away(0.5, 3, 4, 4))
+FLOWS = drawn(SIZES, predictions=away(-4, 4, 4, 4, 2), targets=away(-4, 4, 4, 4, 2))
+
+
+def points(**size):
+    return drawn(SIZES, predictions=away(-2, 2, 4, 2), targets=away(-2, 2, 4, 2), **size)
+
+
 ROWS = {
     "image.PSNR": (eqm.image.PSNR(SMALL), pairs(8, 4, 2)),
     "image.SSIM": (eqm.image.SSIM(SMALL, window=3), pairs(8, 4, 2)),
@@ -25,4 +38,13 @@ ROWS = {
         eqm.image.MultiScaleSSIM(SMALL, weights=(0.4, 0.6), window=3),
         pairs(8, 8, 2),
     ),
+    "image.AbsoluteRelative": (eqm.image.AbsoluteRelative(), DEPTHS),
+    "image.SquaredRelative": (eqm.image.SquaredRelative(per="pooled"), DEPTHS),
+    "image.RMSELog": (eqm.image.RMSELog(per="pooled"), DEPTHS),
+    "image.DeltaAccuracy": (eqm.image.DeltaAccuracy(1.5), DEPTHS),
+    "image.ScaleInvariantLog": (eqm.image.ScaleInvariantLog(), DEPTHS),
+    "image.EndPointError": (eqm.image.EndPointError(per="pooled"), FLOWS),
+    "image.FlowOutliers": (eqm.image.FlowOutliers(), FLOWS),
+    "image.PCK": (eqm.image.PCK(1.0), points(scale=away(0.5, 2))),
+    "image.OKS": (eqm.image.OKS((0.3, 0.5, 0.4, 0.6)), points(areas=away(1, 4))),
 }

@@ -22,18 +22,23 @@ def squares(arrays, mask):
 
 
 @pytest.mark.parametrize("size", [1.0, 255.0])
-def test_float64_agrees(size):
+@few
+@given(seed=seeds)
+def test_float64_agrees(size, seed):
     image = eqm.image.Image(size)
     check(
+        seed,
         lambda per: eqm.image.PSNR(image, per=per),
         squares,
         lambda mean: -10 * np.log10(mean / size**2),
     )
 
 
-def test_floor():
+@few
+@given(seed=seeds)
+def test_floor(seed):
     decibels = lambda mean: -10 * np.log10(max(mean, 1e-3))
-    check(lambda per: eqm.image.PSNR(UNIT, per=per, floor=1e-3), squares, decibels)
+    check(seed, lambda per: eqm.image.PSNR(UNIT, per=per, floor=1e-3), squares, decibels)
 
 
 @few

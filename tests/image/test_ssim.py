@@ -32,7 +32,9 @@ def windows_of(p, t, mask, size=1.0, **options):
 
 
 @pytest.mark.parametrize("size", [1.0, 255.0])
-def test_scikit_image_agrees(size):
+@few
+@given(seed=seeds)
+def test_scikit_image_agrees(size, seed):
     def draw(rng):
         return {k: x * np.float32(size) for k, x in noisy(rng, PICTURE).items()}
 
@@ -40,7 +42,7 @@ def test_scikit_image_agrees(size):
         return windows_of(arrays["predictions"], arrays["targets"], mask, size)
 
     make = lambda per: eqm.image.SSIM(eqm.image.Image(size), per=per)
-    check(make, entries, draw=draw, rtol=0, atol=1e-6)
+    check(seed, make, entries, draw=draw, rtol=0, atol=1e-6)
 
 
 def scales_of(p, t, mask, weights):
