@@ -13,7 +13,7 @@ from .._custom_types import Mask, Values, Weights
 from .._inner import split_mask
 from .._row_mean import AbstractRowMean, Empty
 from .._rows import Rows, rows
-from ._ranks import keys_of, Places, places, Ties
+from ._ranks import keys_of, Places, places, SELECTED, Ties
 
 
 VALID = "scores without NaN, relevance >= 0 and finite, weights >= 0 and finite"
@@ -29,7 +29,9 @@ class Lists(NamedTuple):
     floats: bool  # whether the scores are
 
     def places(self, ties: Ties = "expected", most: int | None = None) -> Places:
-        return places(self.keys, self.relevance, ties, most, self.floats)
+        # `most` only where it is of use: scores of any `k` then ask for the same, and share it.
+        alone = ties == "first" and self.floats and self.keys.shape[1] > SELECTED
+        return places(self.keys, self.relevance, ties, most if alone else None)
 
     @property
     def documents(self) -> Int32[Array, "rows"]:

@@ -66,18 +66,19 @@ def _flipped(bits: Array) -> Array:
     return jnp.where(bits < 0, bits ^ jnp.int32(2**31 - 1), bits)
 
 
-@ft.partial(jax.jit, static_argnames=("ties", "most", "floats"))
+@ft.partial(jax.jit, static_argnames=("ties", "most"))
 def places(
     keys: Int32[Array, "rows documents"],
     relevance: Float32[Array, "rows documents"],
     ties: Ties = "expected",
     most: int | None = None,
-    floats: bool = True,
 ) -> Places:
-    """Where the documents stand; where it is cheaper, of the `most` best alone. `floats` says
-    whether the keys are those of floats."""
+    """Where the documents stand; where it is cheaper, of the `most` best alone, whose keys
+    must be those of floats."""
     documents = keys.shape[1]
-    if ties == "first" and floats and most is not None and documents > max(SELECTED, most):
+    if documents == 0:
+        return ranked(relevance)  # there is nothing to compare
+    if ties == "first" and most is not None and documents > max(SELECTED, most):
         return _best(keys, relevance, most)
     if documents <= COUNTED:
         return _counted(keys, relevance, ties)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 import eqmetrics as eqm
-from eqmetrics.ranking import FallOut, PrecisionAtK, RecallAtK, RPrecision
+from eqmetrics import ranking
 
 from ..oracle import agree, few, fold, spread
 from . import queries as q
@@ -13,14 +13,14 @@ from . import queries as q
 
 TIES = "expected", "worst", "first"
 KINDS = {
-    "precision": (PrecisionAtK, q.precision),
-    "recall": (RecallAtK, q.recall),
-    "fall-out": (FallOut, q.fall_out),
+    "precision": (ranking.PrecisionAtK, q.precision),
+    "recall": (ranking.RecallAtK, q.recall),
+    "fall-out": (ranking.FallOut, q.fall_out),
 }
 ALL = eqm.MetricDict(
     {f"{name}, {t}": cls(q.CUTS, ties=t) for name, (cls, _) in KINDS.items() for t in TIES}
-    | {f"R, {t}": RPrecision(ties=t) for t in TIES}
-    | {"of documents": PrecisionAtK(q.CUTS, divide_by="documents")}
+    | {f"R, {t}": ranking.RPrecision(ties=t) for t in TIES}
+    | {"of documents": ranking.PrecisionAtK(q.CUTS, divide_by="documents")}
     | {f"{name}, one": cls(2, empty="one") for name, (cls, _) in KINDS.items()}
 )
 
@@ -44,33 +44,33 @@ def test_all_orders_agree(way):
 
 def test_by_hand():
     batch = {"scores": jnp.array([[3.0, 2.0, 1.0]]), "relevance": jnp.array([[0, 1, 1]])}
-    assert PrecisionAtK(2)(**batch) == 0.5
-    assert PrecisionAtK((1, 2, 5))(**batch).tolist() == [0, 0.5, jnp.float32(0.4)]
-    assert RecallAtK((1, 2, 5))(**batch).tolist() == [0, 0.5, 1]
-    assert RPrecision()(**batch) == 0.5
-    assert FallOut((1, 2))(**batch).tolist() == [1, 1]
+    assert ranking.PrecisionAtK(2)(**batch) == 0.5
+    assert ranking.PrecisionAtK((1, 2, 5))(**batch).tolist() == [0, 0.5, jnp.float32(0.4)]
+    assert ranking.RecallAtK((1, 2, 5))(**batch).tolist() == [0, 0.5, 1]
+    assert ranking.RPrecision()(**batch) == 0.5
+    assert ranking.FallOut((1, 2))(**batch).tolist() == [1, 1]
     tied = {"scores": jnp.array([[1.0, 1.0]]), "relevance": jnp.array([[1, 0]])}
-    assert PrecisionAtK(1)(**tied) == 0.5
-    assert PrecisionAtK(1, ties="worst")(**tied) == 0
-    assert PrecisionAtK(1, ties="first")(**tied) == 1
+    assert ranking.PrecisionAtK(1)(**tied) == 0.5
+    assert ranking.PrecisionAtK(1, ties="worst")(**tied) == 0
+    assert ranking.PrecisionAtK(1, ties="first")(**tied) == 1
 
 
 def test_fewer_documents_than_k():
     batch = {"scores": jnp.array([[3.0, 2.0]]), "relevance": jnp.array([[1, 1]])}
-    assert PrecisionAtK(4)(**batch) == 0.5
-    assert PrecisionAtK(4, divide_by="documents")(**batch) == 1
+    assert ranking.PrecisionAtK(4)(**batch) == 0.5
+    assert ranking.PrecisionAtK(4, divide_by="documents")(**batch) == 1
 
 
 def test_arguments():
     for k in (0, -1, True, (), (1, 0), 2.5):
         with pytest.raises((ValueError, TypeError)):
-            PrecisionAtK(k)  # pyright: ignore[reportArgumentType]
-    for cls in (PrecisionAtK, RecallAtK, FallOut):
+            ranking.PrecisionAtK(k)  # pyright: ignore[reportArgumentType]
+    for cls in (ranking.PrecisionAtK, ranking.RecallAtK, ranking.FallOut):
         with pytest.raises((ValueError, TypeError)):
             cls(None)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="expected 'k' or 'documents'"):
-        PrecisionAtK(2, divide_by="size")  # pyright: ignore[reportArgumentType]
+        ranking.PrecisionAtK(2, divide_by="size")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="`ties` is 'last'"):
-        RecallAtK(2, ties="last")  # pyright: ignore[reportArgumentType]
+        ranking.RecallAtK(2, ties="last")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="`empty` is 'drop'"):
-        RecallAtK(2, empty="drop")  # pyright: ignore[reportArgumentType]
+        ranking.RecallAtK(2, empty="drop")  # pyright: ignore[reportArgumentType]

@@ -8,7 +8,7 @@ from hypothesis import given
 from sklearn.metrics import dcg_score, ndcg_score
 
 import eqmetrics as eqm
-from eqmetrics.ranking import DCG, NDCG
+from eqmetrics import ranking
 
 from ..oracle import agree, few, fold, spread
 from . import queries as q
@@ -16,11 +16,12 @@ from . import queries as q
 
 TIES = "expected", "worst", "first"
 ALL = eqm.MetricDict(
-    {f"{ties}, {gain}": NDCG(q.CUTS, ties=ties, gain=gain)
+    {f"{ties}, {gain}": ranking.NDCG(q.CUTS, ties=ties, gain=gain)
      for ties in TIES for gain in ("linear", "exponential")}
-    | {f"whole, {ties}": NDCG(ties=ties) for ties in TIES}
-    | {f"dcg, {ties}": DCG(q.CUTS, ties=ties) for ties in TIES}
-    | {"zero": NDCG(empty="zero"), "one": NDCG(empty="one"), "dcg, one": DCG(empty="one")}
+    | {f"whole, {ties}": ranking.NDCG(ties=ties) for ties in TIES}
+    | {f"dcg, {ties}": ranking.DCG(q.CUTS, ties=ties) for ties in TIES}
+    | {"zero": ranking.NDCG(empty="zero"), "one": ranking.NDCG(empty="one")}
+    | {"dcg, one": ranking.DCG(empty="one")}
 )  # fmt: skip
 
 
@@ -50,45 +51,46 @@ def test_scikit_learn_agrees(documents):
     scores = np.round(rng.normal(size=(20, documents)), 1).astype(np.float32)
     relevance = rng.integers(0, 4, scores.shape).astype(np.float32)
     for k in (None, 10):
-        agree(NDCG(k)(scores=scores, relevance=relevance), ndcg_score(relevance, scores, k=k), 1e-6)
-        got = NDCG(k).per_row(scores=scores, relevance=relevance)
+        batch = {"scores": scores, "relevance": relevance}
+        agree(ranking.NDCG(k)(**batch), ndcg_score(relevance, scores, k=k), 1e-6)
+        got = ranking.NDCG(k).per_row(**batch)
         each = [ndcg_score([r], [s], k=k) for r, s in zip(relevance, scores, strict=True)]
         agree(got, each, 1e-6)
-        agree(DCG(k)(scores=scores, relevance=relevance), dcg_score(relevance, scores, k=k), 1e-6)
+        agree(ranking.DCG(k)(**batch), dcg_score(relevance, scores, k=k), 1e-6)
 
 
 def test_by_hand():
     scores, relevance = jnp.array([[3.0, 2.0, 1.0]]), jnp.array([[0, 1, 1]])
-    agree(NDCG()(scores=scores, relevance=relevance), 0.69343, 1e-5)
-    agree(DCG()(scores=scores, relevance=relevance), 0.63093 + 0.5, 1e-5)
+    agree(ranking.NDCG()(scores=scores, relevance=relevance), 0.69343, 1e-5)
+    agree(ranking.DCG()(scores=scores, relevance=relevance), 0.63093 + 0.5, 1e-5)
     tied = {"scores": jnp.array([[1.0, 1.0]]), "relevance": jnp.array([[1, 0]])}
-    agree(NDCG()(**tied), 0.81546, 1e-5)
-    agree(NDCG(ties="first")(**tied), 1)
-    agree(NDCG(ties="worst")(**tied), 1 / np.log2(3), 1e-6)
+    agree(ranking.NDCG()(**tied), 0.81546, 1e-5)
+    agree(ranking.NDCG(ties="first")(**tied), 1)
+    agree(ranking.NDCG(ties="worst")(**tied), 1 / np.log2(3), 1e-6)
 
 
 def test_linear_and_exponential_gain_are_told_apart():
     # ranx: `ndcg` and `ndcg_burges` of one query differ.
     batch = {"scores": jnp.array([[3.0, 2.0, 1.0]]), "relevance": jnp.array([[1, 3, 0]])}
-    linear, burges = (NDCG(gain=gain)(**batch) for gain in ("linear", "exponential"))
+    linear, burges = (ranking.NDCG(gain=gain)(**batch) for gain in ("linear", "exponential"))
     agree(linear, (1 + 3 / np.log2(3)) / (3 + 1 / np.log2(3)), 1e-6)
     agree(burges, (1 + 7 / np.log2(3)) / (7 + 1 / np.log2(3)), 1e-6)
 
 
 def test_the_ideal_is_that_of_all_documents():
     batch = {"scores": jnp.array([[3.0, 2.0, 1.0]]), "relevance": jnp.array([[0, 1, 1]])}
-    assert NDCG(1)(**batch) == 0
-    agree(NDCG(2)(**batch), (1 / np.log2(3)) / (1 + 1 / np.log2(3)), 1e-6)
+    assert ranking.NDCG(1)(**batch) == 0
+    agree(ranking.NDCG(2)(**batch), (1 / np.log2(3)) / (1 + 1 / np.log2(3)), 1e-6)
 
 
 def test_a_constant_model_isn_t_perfect():
     batch = {"scores": jnp.zeros((1, 4)), "relevance": jnp.array([[0, 0, 0, 1]])}
-    agree(NDCG()(**batch), np.mean(1 / np.log2(np.arange(4) + 2)), 1e-6)
+    agree(ranking.NDCG()(**batch), np.mean(1 / np.log2(np.arange(4) + 2)), 1e-6)
 
 
 def test_the_relevance_has_the_gradient():
     batch = {"scores": jnp.array([[3.0, 2.0, 1.0]])}
-    slope = jax.grad(lambda x: NDCG()(**batch, relevance=x))(jnp.array([[1.0, 2.0, 0.5]]))
+    slope = jax.grad(lambda x: ranking.NDCG()(**batch, relevance=x))(jnp.array([[1.0, 2.0, 0.5]]))
     f = lambda *x: q.ndcg(np.array(x), 3)
     step = 1e-6
     moves = step * np.eye(3)
@@ -98,4 +100,4 @@ def test_the_relevance_has_the_gradient():
 
 def test_gains_that_there_are():
     with pytest.raises(ValueError, match="expected 'linear' or 'exponential'"):
-        NDCG(gain="square")  # pyright: ignore[reportArgumentType]
+        ranking.NDCG(gain="square")  # pyright: ignore[reportArgumentType]
