@@ -1,7 +1,7 @@
 """Means over windows that slide over images, as sums of shifted slices.
 
-XLA's CPU takes 7.6 times scikit-image's time for a convolution of this kind, and 0.3 to 0.6 of it for
-these sums: slices of an axis, of which the last holds width and channels, are whole vectors.
+XLA's CPU takes 7.6 times scikit-image's time for a convolution of this kind, and 0.3 to 0.6 of it
+for these sums: slices of an axis, of which the last holds width and channels, are whole vectors.
 """
 
 from collections.abc import Sequence
@@ -81,7 +81,8 @@ def _along(x: Array, weights: Sequence[float], axis: int, step: int) -> Array:
 def means(maps: Sequence[Array], weights: Sequence[float]) -> list[Maps]:
     """The weighted mean of each map, `(rows, outer, height, width, inner)`, over all windows
     that lie within the image."""
-    # Stacked, or XLA's CPU computes the first sums anew for each of the second: five to seven times slower.
+    # Stacked, or XLA's CPU computes the first sums anew for each of the second, and takes five to
+    # seven times as long.
     stack = jnp.stack([joined(x) for x in maps], axis=1)
     stack = _along(stack, weights, 3, 1)
     stack = _along(stack, weights, 4, maps[0].shape[4])
