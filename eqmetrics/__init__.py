@@ -18,104 +18,114 @@ from ._aggregate.reservoir import Reservoir as Reservoir, Sample as Sample
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
-from ._bounds import AbstractBounded as AbstractBounded, bounds as bounds
-from ._classification.accuracy import Accuracy as Accuracy, Hits as Hits
-from ._classification.adaptive_calibration import (
-    AdaptiveCalibrationError as AdaptiveCalibrationError,
-    ConfidenceHistogram as ConfidenceHistogram,
-)
-from ._classification.agreement import (
-    CohenKappa as CohenKappa,
-    MatthewsCorrelation as MatthewsCorrelation,
-)
-from ._classification.auroc import AUROC as AUROC
-from ._classification.average_precision import AveragePrecision as AveragePrecision
-from ._classification.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
-from ._classification.calibration_bins import CalibrationBins as CalibrationBins
-from ._classification.calibration_error import (
-    CalibrationError as CalibrationError,
-    ReliabilityDiagram as ReliabilityDiagram,
-)
-from ._classification.classification_report import (
-    ClassificationReport as ClassificationReport,
-    Report as Report,
-)
-from ._classification.confusion_counts import ConfusionCounts as ConfusionCounts
-from ._classification.confusion_matrix import ConfusionMatrix as ConfusionMatrix
-from ._classification.exact_match import ExactMatch as ExactMatch
-from ._classification.f_score import F1 as F1, FBeta as FBeta
-from ._classification.gini import Gini as Gini
-from ._classification.group_fairness import GroupFairness as GroupFairness
-from ._classification.hamming_loss import HammingLoss as HammingLoss
-from ._classification.hinge import Hinge as Hinge
-from ._classification.jaccard import Jaccard as Jaccard
-from ._classification.label_ranking import (
-    CoverageError as CoverageError,
-    LabelRankingAveragePrecision as LabelRankingAveragePrecision,
-    LabelRankingLoss as LabelRankingLoss,
-)
-from ._classification.likelihood_ratios import (
-    ClassLikelihoodRatios as ClassLikelihoodRatios,
-    InformednessMarkedness as InformednessMarkedness,
-)
-from ._classification.operating_points import (
+from ._collection.collection import Collection as Collection, MetricDict as MetricDict
+from ._curves.auroc import AUROC as AUROC
+from ._curves.average_precision import AveragePrecision as AveragePrecision
+from ._curves.gini import Gini as Gini
+from ._curves.operating_points import (
     PrecisionAtRecall as PrecisionAtRecall,
     RecallAtPrecision as RecallAtPrecision,
     SensitivityAtSpecificity as SensitivityAtSpecificity,
     SpecificityAtSensitivity as SpecificityAtSensitivity,
 )
-from ._classification.partial_area import LogAUC as LogAUC, PartialAUROC as PartialAUROC
-from ._classification.precision_recall import Precision as Precision, Recall as Recall
-from ._classification.precision_recall_curve import (
+from ._curves.partial_area import LogAUC as LogAUC, PartialAUROC as PartialAUROC
+from ._curves.precision_recall_curve import (
     PrecisionRecallCurve as PrecisionRecallCurve,
 )
-from ._classification.probability_losses import (
-    BrierLosses as BrierLosses,
-    LogLosses as LogLosses,
-    ProbabilityLosses as ProbabilityLosses,
-)
-from ._classification.proper_scores import Brier as Brier, LogLoss as LogLoss
-from ._classification.relative_scores import (
-    D2Brier as D2Brier,
-    D2LogLoss as D2LogLoss,
-    NormalizedEntropy as NormalizedEntropy,
-)
-from ._classification.roc import DET as DET, ROC as ROC
-from ._classification.roc_scores import (
+from ._curves.roc import DET as DET, ROC as ROC
+from ._curves.roc_scores import (
     EqualErrorRate as EqualErrorRate,
     KolmogorovSmirnov as KolmogorovSmirnov,
 )
-from ._classification.score_buffer import ScoreBuffer as ScoreBuffer
-from ._classification.score_histogram import ScoreHistogram as ScoreHistogram
-from ._classification.specificity import (
+from ._curves.score_buffer import ScoreBuffer as ScoreBuffer
+from ._curves.score_histogram import ScoreHistogram as ScoreHistogram
+from ._decisions.accuracy import Accuracy as Accuracy, Hits as Hits
+from ._decisions.agreement import (
+    CohenKappa as CohenKappa,
+    MatthewsCorrelation as MatthewsCorrelation,
+)
+from ._decisions.balanced_accuracy import BalancedAccuracy as BalancedAccuracy
+from ._decisions.classification_report import (
+    ClassificationReport as ClassificationReport,
+    Report as Report,
+)
+from ._decisions.confusion_counts import ConfusionCounts as ConfusionCounts
+from ._decisions.confusion_matrix import ConfusionMatrix as ConfusionMatrix
+from ._decisions.exact_match import ExactMatch as ExactMatch
+from ._decisions.f_score import F1 as F1, FBeta as FBeta
+from ._decisions.group_fairness import GroupFairness as GroupFairness
+from ._decisions.hamming_loss import HammingLoss as HammingLoss
+from ._decisions.hinge import Hinge as Hinge
+from ._decisions.jaccard import Jaccard as Jaccard
+from ._decisions.label_ranking import (
+    CoverageError as CoverageError,
+    LabelRankingAveragePrecision as LabelRankingAveragePrecision,
+    LabelRankingLoss as LabelRankingLoss,
+)
+from ._decisions.likelihood_ratios import (
+    ClassLikelihoodRatios as ClassLikelihoodRatios,
+    InformednessMarkedness as InformednessMarkedness,
+)
+from ._decisions.precision_recall import Precision as Precision, Recall as Recall
+from ._decisions.specificity import (
     NegativePredictiveValue as NegativePredictiveValue,
     Specificity as Specificity,
 )
-from ._classification.stat_scores import Counts as Counts, StatScores as StatScores
-from ._collection import Collection as Collection, MetricDict as MetricDict
-from ._field import constant as constant, stacked as stacked, state as state
+from ._decisions.stat_scores import Counts as Counts, StatScores as StatScores
+from ._decisions.task import (
+    AbstractTask as AbstractTask,
+    Binary as Binary,
+    Multiclass as Multiclass,
+    Multilabel as Multilabel,
+)
 from ._host.collect import Collect as Collect
-from ._host.processes import process_all_reduce as process_all_reduce
-from ._host.save import load as load, save as save
-from ._host.to_host import to_host as to_host
-from ._invalid import Invalid as Invalid, InvalidDataError as InvalidDataError
-from ._loop import (
+from ._host.loop import (
     evaluate as evaluate,
     EvaluationError as EvaluationError,
     pad_batch as pad_batch,
 )
-from ._metric import (
+from ._host.processes import process_all_reduce as process_all_reduce
+from ._host.save import load as load, save as save
+from ._host.to_host import to_host as to_host
+from ._metric.bounds import AbstractBounded as AbstractBounded, bounds as bounds
+from ._metric.field import constant as constant, stacked as stacked, state as state
+from ._metric.invalid import Invalid as Invalid, InvalidDataError as InvalidDataError
+from ._metric.metric import (
     AbstractExact as AbstractExact,
     AbstractWrapper as AbstractWrapper,
     Metric as Metric,
 )
-from ._onepass.sums import Sums as Sums
-from ._readout import (
+from ._metric.readout import (
     AbstractPartialStatistic as AbstractPartialStatistic,
     AbstractReadout as AbstractReadout,
     AbstractStatistic as AbstractStatistic,
 )
-from ._reduce import (
+from ._onepass.sums import Sums as Sums
+from ._probabilities.adaptive_calibration import (
+    AdaptiveCalibrationError as AdaptiveCalibrationError,
+    ConfidenceHistogram as ConfidenceHistogram,
+)
+from ._probabilities.calibration_bins import CalibrationBins as CalibrationBins
+from ._probabilities.calibration_error import (
+    CalibrationError as CalibrationError,
+    ReliabilityDiagram as ReliabilityDiagram,
+)
+from ._probabilities.probability_losses import (
+    BrierLosses as BrierLosses,
+    LogLosses as LogLosses,
+    ProbabilityLosses as ProbabilityLosses,
+)
+from ._probabilities.proper_scores import Brier as Brier, LogLoss as LogLoss
+from ._probabilities.relative_scores import (
+    D2Brier as D2Brier,
+    D2LogLoss as D2LogLoss,
+    NormalizedEntropy as NormalizedEntropy,
+)
+from ._reduction import (
+    AbstractReduction as AbstractReduction,
+    exact_sum as exact_sum,
+)
+from ._reduction.reduce import (
     all_reduce as all_reduce,
     compute as compute,
     merge as merge,
@@ -124,10 +134,6 @@ from ._reduce import (
     stack as stack,
     unreplicate as unreplicate,
     vary as vary,
-)
-from ._reduction import (
-    AbstractReduction as AbstractReduction,
-    exact_sum as exact_sum,
 )
 from ._regression.absolute_error import (
     MeanAbsoluteError as MeanAbsoluteError,
@@ -185,13 +191,7 @@ from ._regression.squared_error import (
     SquaredErrors as SquaredErrors,
 )
 from ._regression.wasserstein import Wasserstein1D as Wasserstein1D
-from ._rows import Rows as Rows, rows as rows
-from ._task import (
-    AbstractTask as AbstractTask,
-    Binary as Binary,
-    Multiclass as Multiclass,
-    Multilabel as Multilabel,
-)
+from ._rows.rows import Rows as Rows, rows as rows
 from ._wrap.best import Best as Best
 from ._wrap.bootstrap import Bootstrap as Bootstrap
 from ._wrap.buffer import Buffer as Buffer

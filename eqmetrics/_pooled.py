@@ -8,10 +8,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
-from ._metric import Metric
+from ._metric.metric import Metric
 from ._onepass.sums import Sums
-from ._quotient import over
-from ._rows import Rows, undefined_as
+from ._rows.quotient import over
+from ._rows.rows import Rows, undefined_as
 
 
 Per = Literal["row", "pooled"]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._node import walk
-from eqmetrics._route import arguments_of
+from eqmetrics._collection.route import arguments_of
+from eqmetrics._metric.node import walk
 
 from .table import ROWS, SLOW
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import eqmetrics as eqm
-from eqmetrics._classification.calibration_bins import bin_of
+from eqmetrics._probabilities.calibration_bins import bin_of
 
 from .oracle import few, fold, spread
 from .scores import kept, scored

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from eqmetrics._cells import add_rows, add_weights
+from eqmetrics._rows.cells import add_rows, add_weights
 
 
 # Few cells for the rows, and many: for counts, and for weights.

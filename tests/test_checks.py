@@ -11,7 +11,7 @@ import pytest
 from jaxtyping import Array, Float, Int
 
 import eqmetrics as eqm
-from eqmetrics._checks import describe, nearest, to_array
+from eqmetrics._metric.checks import describe, nearest, to_array
 
 from .users_metric import ColumnMean
 

@@ -43,7 +43,9 @@ METRICS = metrics_in(eqm)
 for space in SPACES:
     METRICS |= metrics_in(getattr(eqm, space), f"{space}.")
 # All folders are families, whose pages have tables of their metrics, but the rooms of the machine.
-ROOMS = {"_host", "_onepass", "_reduction", "_wrap", "plot", "testing"}
+ROOMS = {
+    "_collection", "_host", "_metric", "_onepass", "_reduction", "_rows", "_wrap", "plot", "testing",
+}  # fmt: skip
 FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 FAMILIES = FOLDERS - ROOMS
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Int32
 from scipy import stats
 
 import eqmetrics as eqm
-from eqmetrics._route import arguments_of
+from eqmetrics._collection.route import arguments_of
 
 from . import table
 from .benchmarks import intervals

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._functions import one_of_equal
+from eqmetrics._metric.functions import one_of_equal
 
 
 SCALE = 2

@@ -5,7 +5,7 @@ import jax
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._node import walk
+from eqmetrics._metric.node import walk
 from eqmetrics.testing import check_metric
 from eqmetrics.testing._subject import updated
 

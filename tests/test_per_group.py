@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 import eqmetrics as eqm
-from eqmetrics._route import arguments_of
+from eqmetrics._collection.route import arguments_of
 
 from .oracle import agree, batches, few, floats, fold, ROWS, spread, STEPS, taken
 from .test_devices import collectives, mesh_of, over

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._quotient import ratio
 from eqmetrics._reduction.pair import from_integer, lift, share_reaches
+from eqmetrics._rows.quotient import ratio
 
 
 MOST = 200

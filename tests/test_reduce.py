@@ -11,8 +11,8 @@ from jax.sharding import AxisType, PartitionSpec as P
 from jaxtyping import Array
 
 import eqmetrics as eqm
-from eqmetrics._node import walk
-from eqmetrics._reduce import _has_own_merge
+from eqmetrics._metric.node import walk
+from eqmetrics._reduction.reduce import _has_own_merge
 from eqmetrics.testing._subject import Subject
 
 from .table import APART, ROWS

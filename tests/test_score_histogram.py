@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from jax.sharding import PartitionSpec as P
 
 import eqmetrics as eqm
-from eqmetrics._classification.score_cells import bit_index, keys_of, scores_of_keys
+from eqmetrics._curves.score_cells import bit_index, keys_of, scores_of_keys
 
 from .oracle import few, fold, masks, ROWS, spread, STEPS, taken, weights
 from .test_devices import collectives, mesh_of, over

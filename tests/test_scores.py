@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._invalid import invalid_counts
+from eqmetrics._metric.invalid import invalid_counts
 
 from .table import MORE, ROWS as TABLE
 

@@ -81,7 +81,7 @@ def test_fairness(dtype):
 
 @pytest.mark.parametrize("name", ["logits", "probabilities"])
 def test_classes_beyond_the_whole_floats(name):
-    from eqmetrics._classification.decision import best
+    from eqmetrics._decisions.decision import best
 
     classes = 2**24 + 8
     for place in (2**24 + 1, 2**24 + 3, classes - 1):

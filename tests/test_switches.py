@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import eqmetrics as eqm
-from eqmetrics._node import walk
+from eqmetrics._metric.node import walk
 
 from .nans import nans_of
 from .table import BINARY, MULTICLASS, ROWS, SLOW

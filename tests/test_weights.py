@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 import eqmetrics as eqm
-from eqmetrics._route import arguments_of
+from eqmetrics._collection.route import arguments_of
 from eqmetrics.testing._subject import updated
 
 from .groups import in_tens, narrow

@@ -4,10 +4,10 @@ import equinox as eqx
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric
+from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._quotient import ratio
-from .._rows import rows, trailing, undefined_as
+from .._rows.quotient import ratio
+from .._rows.rows import rows, trailing, undefined_as
 
 
 @final

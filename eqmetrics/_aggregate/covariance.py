@@ -6,15 +6,15 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._metric.field import state
+from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.moments import add_cross_moments
 from .._onepass.sums import plus_invalid
-from .._quotient import over
-from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
-from .._rows import rows, undefined_as
-from .._squares import out_of_range
+from .._rows.quotient import over
+from .._rows.rows import rows, undefined_as
+from .._rows.squares import out_of_range
 from .joint import AbstractJointMoments, correlation, is_constant, Joint
 
 

@@ -7,10 +7,10 @@ from jax import lax
 from jaxtyping import Array, Float32, Int32
 
 from .._custom_types import Labels, Mask
-from .._field import state
-from .._metric import Metric
-from .._reduction.pair import fused
-from .._rows import rows
+from .._metric.field import state
+from .._metric.metric import Metric
+from .._reduction.pair import inlined
+from .._rows.rows import rows
 
 
 # Of the hash that the ranks come from; another one says which register.
@@ -25,7 +25,7 @@ def _mixed(x: Array, seed: int) -> Array:
     return x ^ (x >> 16)
 
 
-@fused
+@inlined
 def _updated(registers: Array, ids: Array, mask: Array | None) -> Array:
     batch = rows(ids, mask, None, name="ids")
     x = batch.values
@@ -105,7 +105,7 @@ class Distinct(Metric):
         return _estimate(self.registers)
 
 
-@fused
+@inlined
 def _estimate(registers: Array) -> Array:
     size = registers.shape[0]
     ranks = jnp.arange(RANK_BITS + 2, dtype=jnp.int32)

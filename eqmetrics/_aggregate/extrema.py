@@ -5,11 +5,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values
-from .._field import state
-from .._metric import Metric
+from .._metric.field import state
+from .._metric.metric import Metric
 from .._onepass.operations import max_rows
 from .._onepass.sums import Sums
-from .._rows import rows, undefined_as
+from .._rows.rows import rows, undefined_as
 
 
 def _updated(old: Array, count: Sums, values: Any, mask: Any, sign: int) -> tuple[Array, Sums]:

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
-from .._metric import Metric
+from .._metric.field import state
+from .._metric.metric import Metric
 from .._onepass.moments import ends_of_rows
 from .._onepass.operations import DEVIATE
 from .._onepass.sums import Sums, weight_column
-from .._quotient import over, root
 from .._reduction.limbs import bound, exponent
-from .._reduction.pair import add, fused, lift, to_float
-from .._rows import Rows, rows, undefined_as
+from .._reduction.pair import add, inlined, lift, to_float
+from .._rows.quotient import over, root
+from .._rows.rows import Rows, rows, undefined_as
 from .joint import is_constant
 
 
@@ -31,7 +31,7 @@ def _empty() -> dict[str, Array]:
     }
 
 
-@fused
+@inlined
 def _merged(left: dict[str, Array], right: dict[str, Array]) -> dict[str, Array]:
     n = add(left["weight"], right["weight"])
     a, b, total = (to_float(x) for x in (left["weight"], right["weight"], n))

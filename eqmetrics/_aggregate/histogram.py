@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric import AbstractExact
+from .._metric.metric import AbstractExact
 from .._onepass.sums import Sums
 from .._reduction.pair import is_wide, Pair, to_float
-from .._rows import rows
+from .._rows.rows import rows
 
 
 def _among_integers(edges: tuple[float, ...], x: Array) -> tuple[Array, Array]:

@@ -10,13 +10,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from .._quotient import over, root
 from .._reduction import EXACT_SUM
 from .._reduction.base import AbstractScalable, MAX, zeros
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
-from .._reduction.pair import add, divide, fused, lift, multiply, Pair, to_float
-from .._rows import as_column
-from .._squares import divisor
+from .._reduction.pair import add, divide, inlined, lift, multiply, Pair, to_float
+from .._rows.quotient import over, root
+from .._rows.rows import as_column
+from .._rows.squares import divisor
 
 
 class Joint(NamedTuple):
@@ -116,7 +116,7 @@ class AbstractJointMoments(AbstractScalable):
         return EXACT_SUM.check(dtype)
 
 
-@ft.partial(fused, static_argnums=0)
+@ft.partial(inlined, static_argnums=0)
 def _plus(moments: AbstractJointMoments, left: Joint, right: Joint) -> Joint:
     return moments.plus(left, right)
 

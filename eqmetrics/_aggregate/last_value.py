@@ -5,14 +5,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
-from .._metric import Metric
+from .._metric.field import state
+from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import add, to_float
-from .._rows import rows, undefined_as
+from .._rows.quotient import over
+from .._rows.rows import rows, undefined_as
 
 
 class _Newest(AbstractReduction):

@@ -5,13 +5,13 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._metric.field import state
+from .._metric.readout import AbstractStatistic
 from .._onepass.moments import add_moments
 from .._onepass.sums import plus_invalid
-from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
-from .._rows import rows
+from .._rows.rows import rows
 from .joint import AbstractJointMoments, Joint
 
 

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
-from .._bounds import AbstractBounded
-from .._readout import AbstractReadout
-from .._reduction.pair import add, fused, lift, multiply, Pair, sum_pairs, to_float
-from .._rows import undefined_as
-from .._wrapped import nan_where_left_out
+from .._metric.bounds import AbstractBounded
+from .._metric.readout import AbstractReadout
+from .._metric.wrapped import nan_where_left_out
+from .._reduction.pair import add, inlined, lift, multiply, Pair, sum_pairs, to_float
+from .._rows.rows import undefined_as
 from .quantile_sketch import bracket, QuantileSketch
 
 
@@ -30,7 +30,7 @@ def _floor(x: Pair) -> Pair:
 _ROUNDING = 2.0**-40
 
 
-@fused
+@inlined
 def _weights(weight: Pair, q: Pair) -> tuple[Pair, Pair]:
     """The weights just below and above a share `q` of all: where the values up to one have that
     weight, the next one is a quantile too."""
@@ -42,7 +42,7 @@ def _weights(weight: Pair, q: Pair) -> tuple[Pair, Pair]:
     return jnp.where(below[0] > 0, below, 0), above
 
 
-@fused
+@inlined
 def _ranks(weight: Pair, q: Pair) -> tuple[Pair, Pair, Array]:
     """The ranks of the two order statistics beside each quantile, and the way between them."""
     last = add(weight, -lift(jnp.ones((), jnp.float32)))

@@ -10,16 +10,16 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._cells import add_rows, add_weights
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._metric.field import state
+from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
-from .._readout import AbstractStatistic
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX
 from .._reduction.limbs import bound, exponent
-from .._reduction.pair import add, from_integer, fused, is_wide, Pair, to_float
-from .._rows import Rows, rows
+from .._reduction.pair import add, from_integer, inlined, is_wide, Pair, to_float
+from .._rows.cells import add_rows, add_weights
+from .._rows.rows import Rows, rows
 
 
 BITS, WIDTH = 17, 15
@@ -83,7 +83,7 @@ def _kept(cells: Pair, old: Grid, new: Grid) -> Pair:
     return cells
 
 
-@fused
+@inlined
 def on_grid(cells: Pair, ends: Array, new: Grid) -> Pair:
     old = grid(ends)
     same = (old.exponent == new.exponent) & (old.base == new.base)
@@ -93,7 +93,7 @@ def on_grid(cells: Pair, ends: Array, new: Grid) -> Pair:
     return lax.cond(same | ~(ends[0] >= -ends[1]), _kept, _moved, cells, old, new)
 
 
-@fused
+@inlined
 def _merged(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array, Array]:
     ends = jnp.maximum(left[0], right[0])
     new = grid(ends)

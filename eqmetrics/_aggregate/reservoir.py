@@ -7,12 +7,12 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Shaped, UInt32
 
-from .._checks import describe
 from .._custom_types import Labels, Mask, Values
-from .._field import constant, state
-from .._metric import Metric
-from .._reduction.pair import fused
-from .._rows import rows, trailing
+from .._metric.checks import describe
+from .._metric.field import constant, state
+from .._metric.metric import Metric
+from .._reduction.pair import inlined
+from .._rows.rows import rows, trailing
 
 
 class Sample(NamedTuple):
@@ -80,7 +80,7 @@ def _fits(new: Any, kept: Any) -> bool:
     return jnp.iinfo(kept).min <= info.min and info.max <= jnp.iinfo(kept).max
 
 
-@fused
+@inlined
 def _updated(key: Array, priorities: Array, values: Array, new: Array, ids: Array, mask):
     batch = rows(new, mask, None, values.shape[1:])
     if ids.shape != new.shape[: new.ndim - values.ndim + 1]:
@@ -103,7 +103,7 @@ def _updated(key: Array, priorities: Array, values: Array, new: Array, ids: Arra
     return _top(len(priorities), *joined)
 
 
-@fused
+@inlined
 def _merged(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array, Array]:
     joined = (jnp.concatenate(both) for both in zip(left, right, strict=True))
     return _top(left[0].shape[0], *joined)

@@ -4,10 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._quotient import over, root
-from .._readout import AbstractReadout
-from .._rows import undefined_as
-from .._squares import out_of_range
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over, root
+from .._rows.rows import undefined_as
+from .._rows.squares import out_of_range
 from .joint import is_constant
 from .moments import CentredMoments
 

@@ -4,10 +4,10 @@ import equinox as eqx
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric import AbstractExact
+from .._metric.metric import AbstractExact
 from .._onepass.sums import Sums
 from .._reduction.pair import Pair
-from .._rows import rows, trailing
+from .._rows.rows import rows, trailing
 
 
 @final

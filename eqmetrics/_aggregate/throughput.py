@@ -4,17 +4,17 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._checks import describe
 from .._custom_types import Mask, Values
-from .._field import state
-from .._metric import Metric
+from .._metric.checks import describe
+from .._metric.field import state
+from .._metric.metric import Metric
 from .._onepass.operations import max_rows
 from .._onepass.sums import Sums
-from .._quotient import over
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import MAX, zeros
 from .._reduction.pair import add, lift, to_float
-from .._rows import Rows, rows, undefined_as
+from .._rows.quotient import over
+from .._rows.rows import Rows, rows, undefined_as
 
 
 class _Longest(AbstractReduction):

@@ -6,10 +6,10 @@ import jax
 import jax.core
 import numpy as np
 
-from .._checks import describe
-from .._field import state
-from .._metric import AbstractWrapper
-from .._node import rebuild
+from .._metric.checks import describe
+from .._metric.field import state
+from .._metric.metric import AbstractWrapper
+from .._metric.node import rebuild
 
 
 def _to_host(tree: Any) -> Any:

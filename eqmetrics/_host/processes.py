@@ -4,9 +4,9 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from .._checks import describe
-from .._node import is_metric, rebuild
-from .._reduce import reduce_one
+from .._metric.checks import describe
+from .._metric.node import is_metric, rebuild
+from .._reduction.reduce import reduce_one
 from .collect import Collect
 
 

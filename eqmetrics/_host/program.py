@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from .._invalid import invalid_counts
-from .._metric import AbstractCollection, AbstractExact
-from .._node import is_metric
+from .._collection.ordered import in_order, plain_dicts
+from .._metric.invalid import invalid_counts
+from .._metric.metric import AbstractCollection, AbstractExact
+from .._metric.node import is_metric
 from .._onepass.compiled import HOST_ONLY
-from .._ordered import dicts, keep_order
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
 from .collect import Collect
@@ -56,12 +56,12 @@ def _readout(metric: Any, place: int, names: tuple[str, ...] = ()) -> Any:
     metric = _inner(metric)
     if isinstance(metric, AbstractCollection):
         members = metric.members().items()
-        return keep_order({name: _readout(m, place, (*names, name)) for name, m in members})
+        return in_order({name: _readout(m, place, (*names, name)) for name, m in members})
     if _collects(metric):
         return _Later(place, names)
     value = metric.compute()  # first: it checks the state
     pairs = metric.exact() if isinstance(metric, AbstractExact) else None
-    return keep_order(value) if pairs is None else jax.tree.map(_Exact, pairs)
+    return in_order(value) if pairs is None else jax.tree.map(_Exact, pairs)
 
 
 _ARRAY, _PAIR = object(), object()
@@ -142,7 +142,7 @@ def _on_host(metric: Any, names: tuple[str, ...]) -> Any:
     metric = _inner(metric)
     for name in names:
         metric = _inner(metric.members()[name])
-    return jax.tree.map(_plain, jax.device_get(keep_order(metric.compute())))
+    return jax.tree.map(_plain, jax.device_get(in_order(metric.compute())))
 
 
 # ---- its program
@@ -215,7 +215,7 @@ class Plan:
                 x = _on_host(list(metrics)[x.place], x.names)
             leaves.append(x)
         values, others = iter(jax.tree.unflatten(form.treedef, leaves)), map(_plain, rest)
-        joined = [dicts(next(values)) if own else next(others) for own in self._is_metric]
+        joined = [plain_dicts(next(values)) if own else next(others) for own in self._is_metric]
         return jax.tree.unflatten(self._outer, joined)
 
 

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import describe
-from .._collection import MetricDict
-from .._field import layout
-from .._node import is_metric
-from .._route import parameters
-from .._states import States
+from .._collection.collection import MetricDict
+from .._collection.route import parameters
+from .._collection.states import States
+from .._metric.checks import describe
+from .._metric.field import layout
+from .._metric.node import is_metric
 from .to_host import local
 
 

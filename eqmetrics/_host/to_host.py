@@ -5,9 +5,9 @@ import numpy as np
 from jax.core import Tracer
 from jax.sharding import SingleDeviceSharding
 
-from .._checks import describe
-from .._invalid import InvalidDataError, raise_if_invalid
-from .._node import is_metric
+from .._metric.checks import describe
+from .._metric.invalid import InvalidDataError, raise_if_invalid
+from .._metric.node import is_metric
 from .flat import flattened
 from .program import plan_of, unpacked
 

@@ -2,8 +2,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from .._cells import add_rows, add_values, add_weights
 from .._reduction.pair import add, Pair
+from .._rows.cells import add_rows, add_values, add_weights
 from .operation import AbstractOperation, of_each, register
 from .sum_apart import sum_by_replicate
 from .sum_columns import as_pairs

@@ -12,7 +12,7 @@ from jax.errors import (
     TracerIntegerConversionError,
 )
 
-from .._ordered import dicts, keep_order
+from .._collection.ordered import in_order, plain_dicts
 from .together import as_plain, kind_of
 
 
@@ -34,7 +34,7 @@ class _Rest:
 
 
 def _read(compute: Any, metric: Any) -> tuple[Any, _Rest]:
-    arrays, rest = eqx.partition(keep_order(compute(metric, (), {})), eqx.is_array)
+    arrays, rest = eqx.partition(in_order(compute(metric, (), {})), eqx.is_array)
     return arrays, _Rest(rest)
 
 
@@ -55,7 +55,7 @@ def in_one_program(compute: Any, metric: Any, args: Any, kwargs: Any) -> Any:
     except HOST_ONLY:
         _untraceable.add(treedef)
         return compute(metric, args, kwargs)
-    return dicts(eqx.combine(arrays, rest.tree))
+    return plain_dicts(eqx.combine(arrays, rest.tree))
 
 
 def _are_together(leaves: list[Any]) -> bool:

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float32
 
-from .._quotient import over
 from .._reduction.pair import minus
-from .._rows import as_column
+from .._rows.quotient import over
+from .._rows.rows import as_column
 from .operation import AbstractOperation, Groups, register
 from .sum_columns import joined, SideBySide
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._reduction.base import MAX
-from .._rows import as_column
+from .._rows.rows import as_column
 from .operation import AbstractOperation, of_each, register
 from .sum_columns import joined, SideBySide
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float32, Shaped
 
 from .._aggregate.joint import AbstractJointMoments, Joint
 from .._reduction.pair import add, Halves, is_wide, lift, multiply, Pair
-from .._rows import as_column, Rows
+from .._rows.rows import as_column, Rows
 from .operation import AbstractOperation, register
 from .operations import Block, DEVIATE, max_rows, sum_rows
 from .sum_columns import joined

@@ -18,7 +18,7 @@ import jax
 from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._node import vary_like
+from .._metric.node import vary_like
 
 
 Level = Literal["rows", "state"]

@@ -7,9 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._cells import add_rows, add_values
 from .._reduction.pair import add, Pair
-from .._rows import as_column
+from .._rows.cells import add_rows, add_values
+from .._rows.rows import as_column
 from .operation import Groups
 from .sum_columns import as_pairs, sum_columns
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Shaped
 
-from .._node import varies_over
+from .._metric.node import varies_over
 from .._reduction.pair import (
     _joinable,
     _reduce_axis,

@@ -8,12 +8,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._checks import describe, nearest
-from .._field import state
-from .._metric import AbstractAccumulator
+from .._metric.checks import describe, nearest
+from .._metric.field import state
+from .._metric.metric import AbstractAccumulator
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, from_integer, Pair, to_float
-from .._rows import as_column, Rows, trailing
+from .._rows.rows import as_column, Rows, trailing
 from .operations import ADD_CELLS, Block, sum_rows
 
 

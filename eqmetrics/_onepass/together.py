@@ -9,9 +9,9 @@ import jax
 from jax.core import Tracer
 from jax.extend.core import Literal
 
-from .._checks import to_array
-from .._field import layout
-from .._node import said_to_vary, vary_over, walk
+from .._metric.checks import to_array
+from .._metric.field import layout
+from .._metric.node import said_to_vary, vary_over, walk
 from .operation import gathering, is_gathering, operation_of
 
 

@@ -16,14 +16,14 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
-from .._quotient import over
+from .._rows.quotient import over
 from .base import on_one_device
 
 
 Pair = Float32[Array, "2 ..."]
 
 # Eager code pays per operation: one compiled call instead. Inlined under an outer `jit`.
-fused = ft.partial(jax.jit, inline=True)
+inlined = ft.partial(jax.jit, inline=True)
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -109,12 +109,12 @@ def _halves(high: Array, low: Array) -> Halves:
     return Halves(high, jnp.where(jnp.isfinite(high), low, 0))
 
 
-@fused
+@inlined
 def renormalise(high: Array, low: Array) -> Pair:
     return pack(*two_sum(high, low))
 
 
-@fused
+@inlined
 def add(x: Pair, y: Pair) -> Pair:
     return (Halves.of(x) + Halves.of(y)).packed()
 
@@ -134,21 +134,21 @@ def _split(x: Array) -> tuple[Array, Array]:
     return high, x - high
 
 
-@fused
+@inlined
 def multiply(x: Pair, y: Pair) -> Pair:
     p, e = _two_prod(x[0], y[0])
     return renormalise(p, e + (x[0] * y[1] + x[1] * y[0]))
 
 
-@fused
+@inlined
 def divide(x: Pair, y: Pair) -> Pair:
-    first = settled(over(x[0], y[0]))
+    first = of_20_bits(over(x[0], y[0]))
     rest = add(x, -multiply(lift(first), y))
     return renormalise(first, over(rest[0], y[0]))
 
 
 @jax.custom_jvp
-def settled(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
+def of_20_bits(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
     """The nearest float of 20 bits. `a - b / n` may be compiled to one instruction that never
     rounds the quotient, and then the float `b / n` isn't what was subtracted; this is."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
@@ -156,17 +156,17 @@ def settled(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
     return jnp.where(jnp.isfinite(x), near, x)
 
 
-@settled.defjvp
-def _settled_jvp(primals, tangents):
+@of_20_bits.defjvp
+def _of_20_bits_jvp(primals, tangents):
     # A cast of bits has no derivative, but what is rounded off is subtracted elsewhere.
-    return settled(*primals), tangents[0]
+    return of_20_bits(*primals), tangents[0]
 
 
 def to_float(x: Pair) -> Float32[Array, "..."]:
     return x[0] + x[1]
 
 
-@fused
+@inlined
 def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     """A pair equal to the integers, exactly (64-bit ones: to 2^48)."""
     high = x.astype(jnp.float32)
@@ -186,7 +186,7 @@ def as_pair(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     return from_integer(x) if is_wide(x) else lift(x.astype(jnp.float32))
 
 
-@fused
+@inlined
 def minus(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Float32[Array, "*shape"]:
     """The float nearest to the difference. Integers beyond 2^24 are rounded after they are
     subtracted, not before: 2^24 + 1 less 2^24 is 1."""
@@ -202,7 +202,7 @@ def minus(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Float32[Arr
     return jnp.where(above, size, -size)
 
 
-@fused
+@inlined
 def at_most(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Bool[Array, "*shape"]:
     """Whether each is no larger, of integers beyond 2^24 too."""
     if not (is_wide(x) or is_wide(y)):
@@ -225,7 +225,7 @@ def is_wide(x: Array) -> bool:
     return jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4
 
 
-@fused
+@inlined
 def power_of(x: Pair) -> Float32[Array, "..."]:
     """The power of 2 that brings a sum of weights to between 1/2 and 1, exactly; 1 where there is
     none. Products of weights are taken after it: of themselves they leave the range of a float."""
@@ -306,31 +306,31 @@ def _sum(high: Array, low: Array, joinable: Callable[[Array], int]) -> Pair:
     return renormalise(high, jnp.where(jnp.isfinite(high), low, 0))
 
 
-@fused
+@inlined
 def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
     """The sum over the rows of a batch, compensated. Never across the parts of the axis: XLA
     would send all rows to all devices, where it needs one sum of each."""
     return _sum(x, jnp.zeros_like(x), _joinable)
 
 
-@fused
+@inlined
 def sum_pairs(x: Float32[Array, "2 rows ..."]) -> Pair:
     """The sum over the first axis of a state, an array of pairs: every device has it whole."""
     return _sum(x[0], x[1], len)
 
 
-@fused
+@inlined
 def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
     return from_integer(jnp.sum(x, axis=0, dtype=jnp.int32))
 
 
-@fused
+@inlined
 def add_count(x: Pair, rows: Bool[Array, "..."]) -> Pair:
     """A count, and the rows that are true."""
     return add(x, count_rows(rows.ravel()))
 
 
-@ft.partial(fused, static_argnames="rate")
+@ft.partial(inlined, static_argnames="rate")
 def share_reaches(part: Pair, rate: float, whole: Pair) -> Bool[Array, "..."]:
     """Whether `part / whole` is at least `rate`, by counts: a quotient is rounded. A `rate` of 0.8
     isn't a float either, so 20 of 25 may be short of it by one part in a million millions."""

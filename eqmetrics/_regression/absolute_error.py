@@ -3,7 +3,7 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .._quotient import over
+from .._rows.quotient import over
 from .mean_error import AbstractMeanLoss, Within
 
 

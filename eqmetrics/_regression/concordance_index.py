@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Labels, Mask, Values, Weights
-from .._field import state
-from .._metric import Metric
+from .._metric.field import state
+from .._metric.metric import Metric
 from .._onepass.sums import plus_invalid
-from .._quotient import over
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, to_float
-from .._rows import undefined_as
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
 from .._wrap.buffer import Buffer
 from .ordered_pairs import ordered_pairs, ranks, scaled
 from .pair_buffer import appended, NUMBERS, numbers_of, pairs_of

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._aggregate.joint import correlation
-from .._quotient import over
-from .._squares import divisor
+from .._rows.quotient import over
+from .._rows.squares import divisor
 from .moment_score import AbstractMomentScore
 from .pair_moments import Spreads
 

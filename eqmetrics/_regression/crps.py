@@ -6,10 +6,10 @@ from jax import lax
 from jax.scipy.stats import norm
 from jaxtyping import Array, Bool, Float32
 
-from .._checks import describe
 from .._custom_types import Input, Mask, Values, Weights
+from .._metric.checks import describe
 from .._reduction.pair import minus
-from .._rows import flat, rows
+from .._rows.rows import flat, rows
 from .mean_error import AbstractLossSums, Within
 from .paired import errors_of, paired, together
 

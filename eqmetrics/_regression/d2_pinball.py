@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._aggregate.quantile_sketch import bracket, layouts, QuantileSketch
-from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
+from .._metric.bounds import AbstractBounded
+from .._metric.readout import AbstractReadout, AbstractStatistic
+from .._metric.wrapped import nan_where_left_out
 from .._onepass.sums import Sums
-from .._quotient import over
-from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction.pair import add, lift, multiply, Pair, sum_pairs, sum_rows, to_float
-from .._rows import undefined_as
-from .._wrapped import nan_where_left_out
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
 from .paired import errors_of, paired, unless
 
 

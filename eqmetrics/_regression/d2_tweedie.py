@@ -11,15 +11,15 @@ from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
-from .._field import state
-from .._metric import Metric
+from .._metric.field import state
+from .._metric.metric import Metric
 from .._onepass.moments import ends_of_rows
 from .._onepass.operations import DEVIATE
 from .._onepass.sums import plus_invalid, Sums, weight_column
-from .._quotient import over
 from .._reduction.pair import add, lift, Pair, to_float
-from .._rows import Rows, trailing, undefined_as
-from .._squares import divisor
+from .._rows.quotient import over
+from .._rows.rows import Rows, trailing, undefined_as
+from .._rows.squares import divisor
 from .deviance import check_power, deviance, domain, in_domain, relative
 from .mean_error import Within, without_invalid
 from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired

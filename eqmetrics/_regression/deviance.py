@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._squares import square
+from .._rows.squares import square
 from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
 from .paired import Multioutput
 

@@ -5,7 +5,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._squares import square
+from .._rows.squares import square
 from .mean_error import AbstractLossSums, AbstractPairLoss
 from .paired import Multioutput
 

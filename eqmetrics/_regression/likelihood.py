@@ -6,7 +6,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._quotient import xlogy
+from .._rows.quotient import xlogy
 from .deviance import deviance
 from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
 from .paired import errors_of, paired

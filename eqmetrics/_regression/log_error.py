@@ -3,8 +3,8 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._quotient import root
-from .._squares import square
+from .._rows.quotient import root
+from .._rows.squares import square
 from .mean_error import AbstractPairLoss, Within
 
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._quotient import over
+from .._rows.quotient import over
 from .mean_error import AbstractLossSums, Within
 from .paired import errors_of, paired
 

@@ -4,7 +4,7 @@ from jaxtyping import Array, Float32
 
 from .._aggregate.extrema import Max
 from .._custom_types import Mask, Values
-from .._metric import Metric
+from .._metric.metric import Metric
 from .paired import errors_of, paired
 
 

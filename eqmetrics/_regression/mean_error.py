@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric
+from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._quotient import ratio
-from .._rows import Rows, trailing, undefined_as
-from .._squares import known
+from .._rows.quotient import ratio
+from .._rows.rows import Rows, trailing, undefined_as
+from .._rows.squares import nan_if_lost
 from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
@@ -63,7 +63,7 @@ class AbstractLossSums(Metric):
 
     def mean_square(self) -> Float32[Array, "..."]:
         """The same of a loss near a square; NaN if that left the range of float32."""
-        return known(self.mean(), self.sums.read("total"))
+        return nan_if_lost(self.mean(), self.sums.read("total"))
 
     def overall(self, values: Array) -> Float32[Array, "..."]:
         """The value from those of the columns."""

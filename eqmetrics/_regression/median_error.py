@@ -6,9 +6,9 @@ from jaxtyping import Array, Float32
 
 from .._aggregate.quantile import bounds_of, value_of
 from .._aggregate.quantile_sketch import QuantileSketch
-from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
-from .._wrapped import nan_where_left_out
+from .._metric.bounds import AbstractBounded
+from .._metric.wrapped import nan_where_left_out
 from .paired import errors_of, paired
 
 

@@ -5,7 +5,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._squares import SMALLEST
+from .._rows.squares import SMALLEST
 from .mean_error import AbstractLossSums, AbstractPairLoss
 from .paired import Multioutput
 

@@ -5,9 +5,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._quotient import over
-from .._readout import AbstractReadout
-from .._rows import undefined_as
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
 from .pair_moments import PairMoments, Spreads
 from .paired import check_multioutput, Multioutput, over_columns
 

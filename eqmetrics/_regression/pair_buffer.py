@@ -5,12 +5,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._metric.field import state
+from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
-from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import as_pair, Pair, sum_rows, to_float
-from .._rows import Rows
+from .._rows.rows import Rows
 from .._wrap.buffer import Buffer
 from .paired import paired
 

@@ -7,14 +7,14 @@ from jaxtyping import Array, Bool, Float32
 
 from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
 from .._custom_types import Mask, Values, Weights
-from .._field import state
+from .._metric.field import state
+from .._metric.readout import AbstractStatistic
 from .._onepass.moments import add_moments
 from .._onepass.sums import plus_invalid
-from .._quotient import over
-from .._readout import AbstractStatistic
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
-from .._rows import trailing
+from .._rows.quotient import over
+from .._rows.rows import trailing
 from .paired import errors_of, paired
 
 

@@ -5,9 +5,9 @@ from typing import Any, get_args, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._checks import describe
+from .._metric.checks import describe
 from .._reduction.pair import is_wide, minus
-from .._rows import Rows, rows
+from .._rows.rows import Rows, rows
 
 
 Multioutput = Literal["uniform_average", "raw_values"]

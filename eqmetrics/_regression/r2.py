@@ -4,10 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._quotient import over, root
-from .._readout import AbstractReadout
-from .._rows import undefined_as
-from .._squares import divisor, known
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over, root
+from .._rows.rows import undefined_as
+from .._rows.squares import divisor, nan_if_lost
 from .moment_score import AbstractMomentScore, check_weighted, explained, WeightedMultioutput
 from .pair_moments import PairMoments, Spreads
 from .paired import check_multioutput, Multioutput, over_columns
@@ -211,6 +211,6 @@ class NormalizedRMSE(AbstractReadout):
             size = root(divisor(s.targets))
         else:
             size = self.statistic.ends[0, 0] + self.statistic.ends[1, 0]
-        values = over(root(known(s.squared_error())), size)
+        values = over(root(nan_if_lost(s.squared_error())), size)
         values = jnp.where(size == 0, jnp.nan, values)
         return over_columns(undefined_as(values, nothing, self.undefined), self.multioutput)

@@ -8,11 +8,11 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments, correlation
+from .._metric.readout import AbstractReadout
 from .._onepass.moments import add_moments
-from .._quotient import over
-from .._readout import AbstractReadout
 from .._reduction.pair import add, multiply, sum_rows, to_float
-from .._rows import Rows, undefined_as
+from .._rows.quotient import over
+from .._rows.rows import Rows, undefined_as
 from .ordered_pairs import (
     before,
     changes,

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric
+from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._quotient import over
 from .._reduction.pair import minus, reaches
-from .._rows import trailing, undefined_as
+from .._rows.quotient import over
+from .._rows.rows import trailing, undefined_as
 from .mean_error import Within, without_invalid
 from .paired import check_multioutput, Multioutput, over_columns, paired
 

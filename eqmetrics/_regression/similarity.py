@@ -6,9 +6,9 @@ from typing import ClassVar, final, Self
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._checks import describe
 from .._custom_types import Mask, Values, Weights
-from .._quotient import xlogy
+from .._metric.checks import describe
+from .._rows.quotient import xlogy
 from .mean_error import AbstractLossSums, Within
 from .paired import paired
 

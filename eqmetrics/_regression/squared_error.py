@@ -6,11 +6,11 @@ import equinox as eqx
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._quotient import over, root
-from .._readout import AbstractReadout, AbstractStatistic
-from .._rows import trailing, undefined_as
-from .._squares import known, square
+from .._rows.quotient import over, root
+from .._rows.rows import trailing, undefined_as
+from .._rows.squares import nan_if_lost, square
 from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
 
 
@@ -53,7 +53,7 @@ class SquaredErrors(AbstractStatistic):
     def means(self) -> Float32[Array, "..."]:
         """Of each column; NaN if the squares left the range of float32."""
         total, weight = self.sums.read("total", "weight")
-        return known(over(total, weight), total)
+        return nan_if_lost(over(total, weight), total)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`total`, of each column, and `weight`, a scalar."""

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._aggregate.quantile_sketch import accumulate, Cells, layouts, QuantileSketch
-from .._bounds import AbstractBounded
 from .._custom_types import Mask, Values, Weights
-from .._quotient import over
+from .._metric.bounds import AbstractBounded
+from .._metric.wrapped import nan_where_left_out
 from .._reduction.pair import add, sum_pairs, sum_rows, to_float
-from .._rows import undefined_as
-from .._wrapped import nan_where_left_out
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
 from .paired import paired, unless
 
 

@@ -5,14 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32
 
-from .._field import state
-from .._invalid import invalid_counts
-from .._metric import AbstractWrapper, Metric
-from .._node import rebuild
+from .._collection.route import arguments_of, update_of
+from .._metric.field import state
+from .._metric.invalid import invalid_counts
+from .._metric.metric import AbstractWrapper, Metric
+from .._metric.node import rebuild
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import CLOCK, MAX
 from .._reduction.pair import add, lift, Pair
-from .._route import arguments_of, update_of
 from .inside import of_fixed_size
 
 

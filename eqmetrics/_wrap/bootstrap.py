@@ -9,19 +9,19 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float32, Integer, UInt32
 
-from .._checks import describe, to_array
+from .._collection.ordered import plain_dicts
+from .._collection.route import update_of
 from .._custom_types import Input
-from .._field import stacked, state
-from .._metric import AbstractRelay, AbstractWrapper, Metric
-from .._node import rebuild
+from .._metric.checks import describe, to_array
+from .._metric.field import stacked, state
+from .._metric.metric import AbstractRelay, AbstractWrapper, Metric
+from .._metric.node import rebuild
 from .._onepass.apart import NotASum, update_replicates
-from .._ordered import dicts
-from .._quotient import over, root
-from .._reduce import stack
 from .._reduction import AbstractReduction
 from .._reduction.base import zeros
-from .._reduction.pair import fused
-from .._route import update_of
+from .._reduction.pair import inlined
+from .._reduction.reduce import stack
+from .._rows.quotient import over, root
 from .inside import as_floats, is_ordered, needs, of_fixed_size, taken_by, values_of
 
 
@@ -70,7 +70,7 @@ _CUMULATED = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(8)])
 _STEPS = tuple(np.round(_CUMULATED * 2**16).astype(int).tolist())
 
 
-@ft.partial(fused, static_argnames="samples")
+@ft.partial(inlined, static_argnames="samples")
 def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..."]:
     flat = ids.ravel().astype(jnp.uint32)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(flat)
@@ -81,7 +81,7 @@ def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..
 
 # So many entries at once.
 _AT_ONCE = 2**22
-@fused
+@inlined
 def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
     """A stack of metrics, each with these rows under weights of its own."""
     samples = weights.shape[0]
@@ -209,7 +209,7 @@ class Bootstrap(AbstractWrapper):
         tail = (1 - self.confidence) / 2
 
         def read(fn: Any) -> Any:
-            return dicts(jax.tree.map(lambda x: fn(as_floats(x)), values))
+            return plain_dicts(jax.tree.map(lambda x: fn(as_floats(x)), values))
 
         return {
             "value": self.metric.compute(),

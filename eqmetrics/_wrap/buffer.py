@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._checks import describe, to_array
-from .._field import state
-from .._metric import AbstractWrapper
-from .._readout import AbstractStatistic
-from .._reduction.pair import add, add_count, from_integer, fused, Pair
-from .._rows import as_column, rows
+from .._metric.checks import describe, to_array
+from .._metric.field import state
+from .._metric.metric import AbstractWrapper
+from .._metric.readout import AbstractStatistic
+from .._reduction.pair import add, add_count, from_integer, inlined, Pair
+from .._rows.rows import as_column, rows
 
 
 Columns = dict[str, Array]
@@ -39,7 +39,7 @@ def _is_integer(x: Any) -> bool:
     return jnp.issubdtype(x.dtype, jnp.integer)
 
 
-@fused
+@inlined
 def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str, Any]:
     columns, count, invalid = old["columns"], old["count"], old["invalid"]
     for name, x in new.items():
@@ -67,7 +67,7 @@ def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str
     return {"columns": stored, "invalid": invalid} | _counted(total, capacity, old["lost"])
 
 
-@fused
+@inlined
 def _joined(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     count, capacity = left["count"], len(next(iter(left["columns"].values())))
     total = count + right["count"]

@@ -5,10 +5,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._checks import describe
-from .._metric import AbstractRelay, Metric
-from .._node import rebuild
-from .._route import arguments_of, update_of
+from .._collection.route import arguments_of, update_of
+from .._metric.checks import describe
+from .._metric.metric import AbstractRelay, Metric
+from .._metric.node import rebuild
 from .inside import must_be_metric
 
 

@@ -3,10 +3,10 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
-from .._collection import MetricDict
-from .._metric import AbstractRelay, Metric
-from .._node import is_metric, rebuild
-from .._route import arguments_of, update_of
+from .._collection.collection import MetricDict
+from .._collection.route import arguments_of, update_of
+from .._metric.metric import AbstractRelay, Metric
+from .._metric.node import is_metric, rebuild
 
 
 @final

@@ -7,17 +7,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Integer
 
-from .._checks import to_array
+from .._collection.ordered import plain_dicts
+from .._collection.route import arguments_of, update_of
 from .._custom_types import Input
-from .._metric import AbstractRelay, AbstractWrapper, Metric
-from .._node import rebuild
+from .._metric.checks import to_array
+from .._metric.metric import AbstractRelay, AbstractWrapper, Metric
+from .._metric.node import rebuild
 from .._onepass.apart import NotASum, update_rows
-from .._ordered import dicts
-from .._quotient import over, root
-from .._reduce import reduce_one, stack
-from .._reduction.pair import fused, to_float
-from .._route import arguments_of, update_of
-from .._rows import as_column, LARGEST_WEIGHT, SMALLEST_WEIGHT
+from .._reduction.pair import inlined, to_float
+from .._reduction.reduce import reduce_one, stack
+from .._rows.quotient import over, root
+from .._rows.rows import as_column, LARGEST_WEIGHT, SMALLEST_WEIGHT
 from .influence import added, cells_of, centre_of, linearised, middle_of, of_stack, parts_of
 from .inside import is_ordered, of_fixed_size, taken_by
 from .per_group import PerGroup
@@ -159,7 +159,7 @@ class Interval(AbstractWrapper):
         ends = jax.tree.map(lambda v, e: self._ends(v, e, count), values, error)
         low, high = (jax.tree.map(lambda _, x, i=i: x[i], values, ends) for i in (0, 1))
         named = {"value": values, "standard_error": error, "low": low, "high": high}
-        return {name: dicts(x) for name, x in named.items()}
+        return {name: plain_dicts(x) for name, x in named.items()}
 
     def _ends(self, value: Array, error: Array, count: Array) -> tuple[Array, Array]:
         z = NormalDist().inv_cdf((1 + self.level) / 2)
@@ -246,7 +246,7 @@ def _states(metric: Any, outputs: dict[str, Array], rows: int) -> Any:
         return jax.vmap(one)(each)
 
 
-@fused
+@inlined
 def _with(scatter: Any, new: Any, weights: Float32[Array, "rows"] | None) -> Any:
     """The scatter with rows of these states."""
     parts, states = parts_of("Interval", new), of_stack(new)
@@ -256,7 +256,7 @@ def _with(scatter: Any, new: Any, weights: Float32[Array, "rows"] | None) -> Any
     return scatter.update(centre, *added(parts, states, centre), weights)
 
 
-@fused
+@inlined
 def _of_rows(metric: Metric, scatter: Any) -> tuple[Any, Any, Array]:
     """The value, the square of its standard error, and how many rows there are."""
     parts = parts_of("Interval", metric)
@@ -275,7 +275,7 @@ def _of_rows(metric: Metric, scatter: Any) -> tuple[Any, Any, Array]:
     return values, jax.tree.map(square, slopes), to_float(own.weight)
 
 
-@fused
+@inlined
 def _of_clusters(states: Metric) -> tuple[Any, Any, Array]:
     """The same of a stack of the states of clusters."""
     whole = reduce_one(states)

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int32
 
-from .._field import layout, state
-from .._metric import AbstractWrapper, Metric
-from .._node import is_metric, parts, rebuild, walk
+from .._collection.route import arguments_of, update_of
+from .._metric.field import layout, state
+from .._metric.metric import AbstractWrapper, Metric
+from .._metric.node import is_metric, parts, rebuild, walk
 from .._reduction.base import AbstractScalable, CLOCK, Extremum
-from .._reduction.pair import fused, lift, multiply, Pair
-from .._route import arguments_of, update_of
+from .._reduction.pair import inlined, lift, multiply, Pair
 from .inside import is_ordered, of_fixed_size
 
 
@@ -23,7 +23,7 @@ def _scaled(metric: Any, factor: Pair) -> Any:
         if isinstance(reduction, AbstractScalable):
             arrays = tuple(getattr(metric, n) for n in names)
             new = dict(zip(names, reduction.scaled(arrays, factor), strict=True))
-            changes.update({n: x for n, x in new.items() if n not in mine.told})
+            changes.update({n: x for n, x in new.items() if n not in mine.validity})
     for name in mine.nested:
         each, close = parts(getattr(metric, name))
         changes[name] = close([_scaled(x, factor) if is_metric(x) else x for _, x in each])
@@ -39,7 +39,7 @@ def _unscalable(node: Metric) -> str | None:
         arrays = jax.tree.leaves([getattr(node, n) for n in names])
         floats = all(jnp.issubdtype(x.dtype, jnp.floating) for x in arrays)
         if floats and isinstance(reduction, AbstractScalable):
-            sums += [n for n in names if n not in mine.told]
+            sums += [n for n in names if n not in mine.validity]
         else:
             others.append((reduction, names[0]))
     # Moments keep the ends of the values too, and a row of any weight is as large as it is.
@@ -58,7 +58,7 @@ def _power(updates: Array, half_life: float) -> Float32[Array, "2"]:
     return factor
 
 
-@fused
+@inlined
 def _joined(old: Metric, new: Metric, factor: Array) -> Metric:
     return _scaled(old, factor).merge(new)
 

@@ -3,11 +3,11 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
-from .._checks import describe, nearest
-from .._functions import one_of_equal
-from .._metric import AbstractRelay, Metric
-from .._node import rebuild
-from .._route import arguments_of, parameters, update_of
+from .._collection.route import arguments_of, parameters, update_of
+from .._metric.checks import describe, nearest
+from .._metric.functions import one_of_equal
+from .._metric.metric import AbstractRelay, Metric
+from .._metric.node import rebuild
 
 
 _HANDED_ON = "mask", "weights"

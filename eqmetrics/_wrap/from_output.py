@@ -3,10 +3,10 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
-from .._checks import nearest
-from .._metric import AbstractRelay, Metric
-from .._node import rebuild
-from .._route import arguments_of, update_of
+from .._collection.route import arguments_of, update_of
+from .._metric.checks import nearest
+from .._metric.metric import AbstractRelay, Metric
+from .._metric.node import rebuild
 
 
 @final

@@ -15,14 +15,14 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments
-from .._field import layout
-from .._metric import Metric
-from .._node import walk
-from .._ordered import keep_order
-from .._quotient import over
+from .._collection.ordered import in_order
+from .._metric.field import layout
+from .._metric.metric import Metric
+from .._metric.node import walk
 from .._reduction import EXACT_SUM
 from .._reduction.base import Extremum, SUM
 from .._reduction.pair import Pair, to_float
+from .._rows.quotient import over
 from .inside import as_floats
 
 
@@ -58,7 +58,7 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
         mine = layout(type(node))
         joint = any(isinstance(r, AbstractJointMoments) for r, _ in mine.groups)
         for reduction, names in mine.groups:
-            names = tuple(n for n in names if n not in mine.told)
+            names = tuple(n for n in names if n not in mine.validity)
             numbers = tuple(getattr(node, n) for n in names)
             if isinstance(reduction, AbstractJointMoments):
                 places = np.ndindex(*axes)
@@ -197,11 +197,11 @@ def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
 def linearised(
     parts: Parts, metric: Metric
 ) -> tuple[Any, Callable[[Float32[Array, "cells"]], Any]]:
-    """The value, as floats and with its dicts for `eqmetrics._ordered.dicts`, and how it changes
-    with what is added."""
+    """The value, as floats and with its dicts for `plain_dicts`, and how it changes with what is
+    added."""
 
     def value(by: Array) -> Any:
         new = moved(parts, metric, by)
-        return jax.tree.map(as_floats, keep_order(type(metric).compute(new)))
+        return jax.tree.map(as_floats, in_order(type(metric).compute(new)))
 
     return jax.linearize(value, jnp.zeros(cells_of(parts, metric), jnp.float32))

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .._checks import describe
-from .._field import layout
-from .._metric import AbstractRelay, Metric
-from .._node import is_metric, parts, walk
-from .._ordered import keep_order
-from .._reduction.pair import fused
-from .._route import arguments_of
+from .._collection.ordered import in_order
+from .._collection.route import arguments_of
+from .._metric.checks import describe
+from .._metric.field import layout
+from .._metric.metric import AbstractRelay, Metric
+from .._metric.node import is_metric, parts, walk
+from .._reduction.pair import inlined
 
 
 def leaves(metric: Any) -> Iterator[Metric]:
@@ -81,11 +81,11 @@ def taken_by(wrapper: str, metric: Metric, *own: str) -> dict[str, bool]:
 # ---- reading a stack
 
 
-@fused
+@inlined
 def values_of(stacked: Any) -> Any:
     """The value of each metric of a stack, along a leading axis; dicts keep their order, for
-    `eqmetrics._ordered.dicts`."""
-    return jax.vmap(lambda m: keep_order(m.compute()))(stacked)
+    `eqmetrics._collection.ordered.dicts`."""
+    return jax.vmap(lambda m: in_order(m.compute()))(stacked)
 
 
 def as_floats(x: Array) -> Array:

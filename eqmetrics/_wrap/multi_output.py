@@ -5,18 +5,18 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from .._checks import describe, nearest
-from .._field import stacked
-from .._metric import AbstractWrapper, Metric
-from .._node import rebuild
-from .._ordered import dicts
-from .._reduce import stack
-from .._reduction.pair import fused
-from .._route import arguments_of, update_of
+from .._collection.ordered import plain_dicts
+from .._collection.route import arguments_of, update_of
+from .._metric.checks import describe, nearest
+from .._metric.field import stacked
+from .._metric.metric import AbstractWrapper, Metric
+from .._metric.node import rebuild
+from .._reduction.pair import inlined
+from .._reduction.reduce import stack
 from .inside import of_fixed_size, values_of
 
 
-@fused
+@inlined
 def _updated(metrics: Metric, apart: dict[str, Any], shared: dict[str, Any]) -> Metric:
     return jax.vmap(lambda m, own: update_of(m, own | shared))(metrics, apart)
 
@@ -84,4 +84,4 @@ class MultiOutput(AbstractWrapper):
 
     def compute(self) -> Any:
         """The value of the metric, with a leading axis of the columns."""
-        return dicts(values_of(self.metric))
+        return plain_dicts(values_of(self.metric))

@@ -6,20 +6,20 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32, Integer
 
-from .._checks import describe
+from .._collection.ordered import in_order, plain_dicts
+from .._collection.route import arguments_of, update_of
 from .._custom_types import Input
-from .._field import layout, stacked, state
-from .._metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
-from .._node import rebuild, walk
+from .._metric.checks import describe
+from .._metric.field import layout, stacked, state
+from .._metric.metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
+from .._metric.node import rebuild, walk
 from .._onepass.apart import NotASum, update_groups
 from .._onepass.operations import Groups
 from .._onepass.sums import Sums
-from .._ordered import dicts, keep_order
-from .._reduce import reduce_one, stack
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add_count, fused, Pair
-from .._route import arguments_of, update_of
-from .._rows import flat, narrow
+from .._reduction.pair import add_count, inlined, Pair
+from .._reduction.reduce import reduce_one, stack
+from .._rows.rows import flat, narrow
 from .from_fun import FromFun
 from .from_output import FromOutput
 from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
@@ -94,7 +94,7 @@ def _check_rows(metric: Metric, group: Array, outputs: dict[str, Any]) -> None:
         )
 
 
-@fused
+@inlined
 def _by_rows(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
     """In one pass over the rows if the metric is a sum of what each says, else group by group."""
     takes_mask = "mask" in arguments_of(metric)
@@ -116,7 +116,7 @@ def _holds_only_sums(metric: Metric) -> bool:
     return all(isinstance(node, Sums) for node in nodes)
 
 
-@fused
+@inlined
 def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
     groups = len(jax.tree.leaves(metric)[0])
 
@@ -241,14 +241,14 @@ class PerGroup(AbstractExact, AbstractWrapper):
         """The value of the metric, with a leading axis of the groups."""
         values = values_of(self.metric)
         if self.worst is None:
-            return dicts(values)
-        overall = keep_order(reduce_one(self.metric).compute())
+            return plain_dicts(values)
+        overall = in_order(reduce_one(self.metric).compute())
         low, high = (jax.tree.map(f, values, overall) for f in (_smallest, _largest))
         return {
-            "groups": dicts(values),
-            "overall": dicts(overall),
-            "worst": dicts(low if self.worst == "min" else high),
-            "gap": dicts(jax.tree.map(lambda a, b: b - a, low, high)),
+            "groups": plain_dicts(values),
+            "overall": plain_dicts(overall),
+            "worst": plain_dicts(low if self.worst == "min" else high),
+            "gap": plain_dicts(jax.tree.map(lambda a, b: b - a, low, high)),
         }
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._aggregate.covariance import CROSS
-from .._field import state
-from .._metric import Metric
-from .._node import rebuild
+from .._metric.field import state
+from .._metric.metric import Metric
+from .._metric.node import rebuild
 from .._onepass.moments import fold_with
-from .._quotient import over
 from .._reduction.pair import add, lift, Pair, to_float
+from .._rows.quotient import over
 from .influence import Parts
 
 

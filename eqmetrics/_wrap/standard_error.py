@@ -3,7 +3,7 @@ from typing import final
 from jaxtyping import Array, Float32
 
 from .._aggregate.average import Average
-from .._readout import AbstractReadout
+from .._metric.readout import AbstractReadout
 from .confidence import Interval
 
 

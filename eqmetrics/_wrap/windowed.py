@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32
 
-from .._field import stacked, state
-from .._metric import AbstractWrapper, Metric
-from .._node import rebuild
-from .._reduce import stack
+from .._collection.route import arguments_of, update_of
+from .._metric.field import stacked, state
+from .._metric.metric import AbstractWrapper, Metric
+from .._metric.node import rebuild
 from .._reduction.base import CLOCK
-from .._reduction.pair import fused
-from .._route import arguments_of, update_of
+from .._reduction.pair import inlined
+from .._reduction.reduce import stack
 from .inside import is_ordered, of_fixed_size
 
 
@@ -36,7 +36,7 @@ def _merged(left: Any, right: Any) -> Any:
     return left.merge(right)
 
 
-@fused
+@inlined
 def _with_leaf(tree: Metric, leaf: Array, batch: Metric) -> Metric:
     tree, i = _set(tree, leaf, batch), leaf
     for _ in range(_levels(tree)):
@@ -45,7 +45,7 @@ def _with_leaf(tree: Metric, leaf: Array, batch: Metric) -> Metric:
     return tree
 
 
-@fused
+@inlined
 def _with_leaves(tree: Metric, leaves: Metric) -> Metric:
     """The tree above other leaves, level by level."""
     size = len(jax.tree.leaves(tree)[0]) // 2
@@ -59,7 +59,7 @@ def _with_leaves(tree: Metric, leaves: Metric) -> Metric:
     return tree
 
 
-@fused
+@inlined
 def _in_order(tree: Metric, head: Array) -> Metric:
     """The merge of the leaves from `head` on, and then of those before it."""
     levels = _levels(tree)

@@ -9,9 +9,9 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._pooled import AbstractPooled, Per, sums_of
-from .._quotient import over, root
-from .._row_mean import AbstractRowMean
-from .._squares import known, square
+from .._rows.quotient import over, root
+from .._rows.row_mean import AbstractRowMean
+from .._rows.squares import nan_if_lost, square
 from ._image import Image, Planes, planes
 
 
@@ -163,7 +163,7 @@ class RMSELog(_AbstractDepth, init=False):
         return square(_log_ratio(predictions, targets))
 
     def of_mean(self, mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-        return root(known(mean))
+        return root(nan_if_lost(mean))
 
 
 @final
@@ -256,5 +256,5 @@ class ScaleInvariantLog(AbstractRowMean):
         total, count = sums_of(logs, view.keep)
         mean = over(total, count)[:, None, None, None, None]
         squares, _ = sums_of(square(logs - mean), view.keep)
-        spread = root(known(over(squares, count)))
+        spread = root(nan_if_lost(over(squares, count)))
         return self.plus(view.without((p <= 0) | (t <= 0)).batch, spread, count > 0)

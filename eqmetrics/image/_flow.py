@@ -9,7 +9,7 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._pooled import AbstractPooled, Per
-from .._quotient import root
+from .._rows.quotient import root
 from ._image import Image, Planes, planes
 
 

@@ -7,10 +7,10 @@ from typing import Any, final, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._checks import describe
-from .._inner import split_mask
-from .._numbers import plain_numbers
-from .._rows import Rows, rows
+from .._metric.checks import describe
+from .._metric.numbers import plain_numbers
+from .._rows.inner import split_mask
+from .._rows.rows import Rows, rows
 
 
 @final

@@ -7,12 +7,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._checks import describe
 from .._custom_types import Mask, Values, Weights
-from .._inner import split_mask
+from .._metric.checks import describe
 from .._pooled import AbstractPooled, Per
 from .._reduction.pair import minus
-from .._rows import flat, Rows, rows
+from .._rows.inner import split_mask
+from .._rows.rows import flat, Rows, rows
 
 
 class _Points(NamedTuple):

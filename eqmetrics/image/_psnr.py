@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._pooled import AbstractPooled, Per
 from .._reduction.pair import minus
-from .._squares import known, square
+from .._rows.squares import nan_if_lost, square
 from ._image import Image, planes
 
 
@@ -64,7 +64,7 @@ class PSNR(AbstractPooled):
         AbstractPooled.__init__(self, "weights >= 0 and finite", per, undefined)
 
     def of_mean(self, mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-        mean = known(mean)
+        mean = nan_if_lost(mean)
         if self.floor:
             mean = jnp.maximum(mean, self.floor)
         equal = mean == 0

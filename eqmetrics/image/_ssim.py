@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric import Metric
+from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._pooled import AbstractPooled, check_per, Per, sums_of
-from .._quotient import over
-from .._rows import undefined_as
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
 from ._image import Image, planes
 from ._windows import centred, check_fits, check_window, gaussian, Maps, Moments, moments, whole
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._metric import Metric
+from .._metric.metric import Metric
 from .._wrap.from_fun import FromFun
 from .._wrap.from_output import FromOutput
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._classification.curve_points import points_of, tied_points
-from .._classification.score_statistic import AbstractScores
-from .._metric import Metric
+from .._curves.curve_points import points_of, tied_points
+from .._curves.score_statistic import AbstractScores
+from .._metric.metric import Metric
 from ._axes import axes_of, entries, GREY, SURE, unwrapped
 
 

@@ -2,7 +2,7 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
-from .._metric import Metric
+from .._metric.metric import Metric
 from ._axes import axes_of, entries, GREY, unwrapped
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._row_mean import Empty
+from .._rows.row_mean import Empty
 from ._lists import AbstractRanking, check_given, Lists
 from ._ranks import as_float, inside, Places, Ties, total
 

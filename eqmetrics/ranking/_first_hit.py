@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32
 
-from .._node import vary_like
-from .._row_mean import Empty
+from .._metric.node import vary_like
+from .._rows.row_mean import Empty
 from ._lists import AbstractRanking, check_given, Lists
 from ._ranks import as_float, Places, Ties
 

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Int32
 
-from .._checks import describe, to_array
 from .._custom_types import Labels, Mask, Values
+from .._metric.checks import describe, to_array
 
 
 class Grouped(NamedTuple):

@@ -8,11 +8,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
-from .._checks import describe
 from .._custom_types import Mask, Values, Weights
-from .._inner import split_mask
-from .._row_mean import AbstractRowMean, Empty
-from .._rows import Rows, rows
+from .._metric.checks import describe
+from .._rows.inner import split_mask
+from .._rows.row_mean import AbstractRowMean, Empty
+from .._rows.rows import Rows, rows
 from ._ranks import keys_of, Places, places, SELECTED, Ties
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32
 
-from .._row_mean import Empty
+from .._rows.row_mean import Empty
 from ._lists import AbstractRanking, Lists
 from ._ranks import as_float, ideal, Places, shared, table, Ties, total
 

@@ -15,8 +15,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._node import vary_like
-from .._rows import narrow
+from .._metric.node import vary_like
+from .._rows.rows import narrow
 
 
 Ties = Literal["expected", "worst", "first"]

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float32
 
-from .._checks import describe, to_array
 from .._custom_types import Values
+from .._metric.checks import describe, to_array
 
 
 Kind = Literal["cosine", "dot", "l2"]

@@ -3,8 +3,8 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
-from .._metric import Metric
-from .._node import is_metric
+from .._metric.metric import Metric
+from .._metric.node import is_metric
 from ._laws import Law, LAWS, OF_UNORDERED
 from ._subject import Batch, Broken, Subject
 

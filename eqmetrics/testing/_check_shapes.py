@@ -4,10 +4,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._checks import describe, nearest
-from .._metric import Metric
-from .._node import is_metric
-from .._route import arguments_of
+from .._collection.route import arguments_of
+from .._metric.checks import describe, nearest
+from .._metric.metric import Metric
+from .._metric.node import is_metric
 from ._subject import updated
 
 

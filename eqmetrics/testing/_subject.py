@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._metric import Metric
-from .._node import is_fresh, walk
-from .._route import arguments_of
+from .._collection.route import arguments_of
+from .._metric.metric import Metric
+from .._metric.node import is_fresh, walk
 
 
 Batch = Mapping[str, Any]

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Weights
-from .._metric import AbstractExact
+from .._metric.metric import AbstractExact
+from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._quotient import ratio
-from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction.pair import add, Pair
-from .._rows import undefined_as
+from .._rows.quotient import ratio
+from .._rows.rows import undefined_as
 from ._edit import alignment
 from ._tokens import Ids, token_rows, Tokens, VALID
 

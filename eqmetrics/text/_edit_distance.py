@@ -4,8 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._custom_types import Mask, Weights
-from .._quotient import ratio
-from .._row_mean import AbstractRowMean, Empty
+from .._rows.quotient import ratio
+from .._rows.row_mean import AbstractRowMean, Empty
 from ._edit import edit_distance
 from ._tokens import Ids, token_rows, Tokens, VALID
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Weights
-from .._metric import AbstractExact
+from .._metric.metric import AbstractExact
+from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._onepass.sums import Sums
-from .._quotient import ratio
-from .._readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction.pair import Pair
-from .._rows import undefined_as
+from .._rows.quotient import ratio
+from .._rows.rows import undefined_as
 from ._alignment import AlignmentCounts
 from ._edit import edit_distance
 from ._tokens import Ids, token_rows, Tokens, VALID

@@ -4,14 +4,14 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._checks import describe
-from .._classification.scores import softmax
 from .._custom_types import Labels, Mask, Values, Weights
-from .._inner import split_mask
-from .._metric import Metric
+from .._decisions.scores import softmax
+from .._metric.checks import describe
+from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._quotient import over
-from .._rows import flat, narrow, rows, undefined_as
+from .._rows.inner import split_mask
+from .._rows.quotient import over
+from .._rows.rows import flat, narrow, rows, undefined_as
 from ._token_likelihoods import MOST
 
 

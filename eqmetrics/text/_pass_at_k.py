@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int32, Integer
 
-from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
-from .._inner import split_mask
-from .._row_mean import AbstractRowMean
-from .._rows import flat, narrow, Rows, rows
+from .._metric.checks import describe
+from .._rows.inner import split_mask
+from .._rows.row_mean import AbstractRowMean
+from .._rows.rows import flat, narrow, Rows, rows
 
 
 def _counted(

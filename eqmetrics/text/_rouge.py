@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Weights
+from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._quotient import over, ratio
-from .._readout import AbstractReadout, AbstractStatistic
-from .._rows import undefined_as
+from .._rows.quotient import over, ratio
+from .._rows.rows import undefined_as
 from ._edit import longest_common
 from ._ngrams import matched_ngrams, ngrams_of
 from ._tokens import given_references, Ids, pairs_of, reference_rows, Sequences, Tokens, VALID

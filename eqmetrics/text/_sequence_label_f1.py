@@ -7,17 +7,17 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._checks import describe
-from .._classification.average import average_classes, AverageKind, check_average
 from .._custom_types import Labels, Mask, Weights
-from .._inner import split_mask
-from .._metric import AbstractExact
+from .._decisions.average import average_classes, AverageKind, check_average
+from .._decisions.task import Multiclass
+from .._metric.checks import describe
+from .._metric.metric import AbstractExact
+from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._quotient import over
-from .._readout import AbstractReadout, AbstractStatistic
 from .._reduction.pair import add, Pair, sum_pairs, to_float
-from .._rows import flat, narrow, rows, undefined_as
-from .._task import Multiclass
+from .._rows.inner import split_mask
+from .._rows.quotient import over
+from .._rows.rows import flat, narrow, rows, undefined_as
 
 
 Scheme = Literal["lenient", "strict"]

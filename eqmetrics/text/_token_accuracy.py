@@ -5,11 +5,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int32
 
-from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
-from .._inner import split_mask
-from .._row_mean import AbstractRowMean, Empty
-from .._rows import narrow, rows
+from .._metric.checks import describe
+from .._rows.inner import split_mask
+from .._rows.row_mean import AbstractRowMean, Empty
+from .._rows.rows import narrow, rows
 from ._token_likelihoods import labels_of, shifted, sum_of_exponentials
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._custom_types import Mask, Weights
-from .._row_mean import AbstractRowMean
+from .._rows.row_mean import AbstractRowMean
 from ._tokens import given_references, Ids, reference_rows, Sequences, Tokens, VALID
 
 

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
-from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Values, Weights
-from .._metric import AbstractExact
+from .._metric.checks import describe
+from .._metric.metric import AbstractExact
+from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
 from .._onepass.sums import Sums
-from .._readout import AbstractPartialStatistic, AbstractStatistic
 from .._reduction.pair import Pair
-from .._rows import flat, narrow, Rows, rows
+from .._rows.rows import flat, narrow, Rows, rows
 
 
 # No token is likelier than 1. The logarithm of 1 is 0 but for rounding, of bfloat16 a tenth at most

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Int32, Integer
 
-from .._checks import describe
 from .._custom_types import Input, Mask, Weights
-from .._inner import split_mask
-from .._numbers import plain_numbers
-from .._rows import flat, narrow, Rows, rows
+from .._metric.checks import describe
+from .._metric.numbers import plain_numbers
+from .._rows.inner import split_mask
+from .._rows.rows import flat, narrow, Rows, rows
 
 
 Ids = Integer[Input, "..."]

@@ -3,11 +3,11 @@ from typing import Any, final, Self
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Integer
 
-from .._checks import describe
 from .._custom_types import Input, Labels, Mask, Weights
-from .._inner import split_mask
-from .._row_mean import AbstractRowMean
-from .._rows import flat, narrow, Rows, rows
+from .._metric.checks import describe
+from .._rows.inner import split_mask
+from .._rows.row_mean import AbstractRowMean
+from .._rows.rows import flat, narrow, Rows, rows
 
 
 @final

@@ -9,7 +9,7 @@ import pytest
 
 import eqmetrics as eqm
 from eqmetrics import ranking
-from eqmetrics._node import walk
+from eqmetrics._metric.node import walk
 
 from ..oracle import agree
 from . import queries as q

@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from eqmetrics._route import arguments_of
+from eqmetrics._collection.route import arguments_of
 
 from .ids import PADDING
 from .table import ROWS

@@ -1,0 +1,267 @@
+"""The states of a `MetricDict`, with the small ones side by side in one array."""
+
+import functools as ft
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.tree_util import DictKey
+from jaxtyping import Array, Float32
+
+from .._metric.field import layout
+from .._metric.node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts
+
+
+# An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.
+_MOST = 1024
+
+
+def joined(arrays: list[Any]) -> Any:
+    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, axis=-1)
+
+class _Place(NamedTuple):
+    """Where a small array lies. Pairs make two long rows, and come before all others: what a whole
+    collection adds to is then one slice, and no program takes it apart."""
+
+    is_pair: bool
+    start: int
+    shape: tuple[int, ...]
+
+
+class _Packed(NamedTuple):
+    """How a state is made of arrays that lie beside those of others."""
+
+    treedef: Any
+    places: tuple[_Place, ...]
+
+
+class _Plan(NamedTuple):
+    """Which states lie side by side, and where."""
+
+    names: tuple[str, ...]
+    states: tuple[_Packed | None, ...]  # `None` stands alone
+    pairs: int  # how many lie there
+
+    @property
+    def keys(self) -> tuple[Any, ...]:
+        """Of each child: the array of many, if there is one, comes first."""
+        both = list(zip(self.names, self.states, strict=True))
+        many = "+".join(name for name, x in both if x is not None)
+        alone = [name for name, x in both if x is None]
+        return tuple(map(DictKey, [many] * bool(many) + alone))
+
+
+def _is_small(metric: Any) -> bool:
+    """Whether all that it keeps are small float32 states, in the shape that they were built with. A
+    constant has no part in reductions, and a stack, as what somebody stacked before it came here,
+    has an axis that must stay the first."""
+    mine = layout(type(metric))
+    if mine.constants or mine.stacked:
+        return False
+    built = {name: (shape, dtype) for name, shape, dtype in metric._specs}
+    for name in mine.arrays:
+        x = getattr(metric, name)
+        if not isinstance(x, (jax.Array, jax.ShapeDtypeStruct)) or x.dtype != jnp.float32:
+            return False
+        if x.size > _MOST or built.get(name) != (x.shape, x.dtype):
+            return False
+    for name in mine.nested:
+        value = getattr(metric, name)
+        if isinstance(value, States):
+            if None in value.plan.states:
+                return False
+        elif not all(is_metric(x) and _is_small(x) for _, x in parts(value)[0]):
+            return False
+    return bool(jax.tree.leaves(metric))
+
+
+def _plan_of(names: Iterable[str], values: tuple[Any, ...]) -> _Plan:
+    names = tuple(names)
+    small = [i for i, x in enumerate(values) if _is_small(x)]
+    alone = _Plan(names, (None,) * len(values), 0)
+    if len(jax.tree.leaves([values[i] for i in small])) < 2:
+        return alone
+    found = [
+        (jax.tree_util.keystr(path[-1:]), i, k, x.shape)
+        for i in small
+        for k, (path, x) in enumerate(jax.tree_util.tree_flatten_with_path(values[i])[0])
+    ]
+    places: dict[tuple[int, int], _Place] = {}
+    ends = {True: 0, False: 0}
+    # Fields of one name together: an operation adds to those of all members.
+    for _, i, k, shape in sorted(found, key=lambda each: each[0]):
+        is_pair = shape[:1] == (2,)
+        places[i, k] = _Place(is_pair, ends[is_pair], shape)
+        ends[is_pair] += math.prod(shape[is_pair:])
+    states: list[_Packed | None] = [None] * len(values)
+    for i in small:
+        treedef = jax.tree.structure(values[i])
+        states[i] = _Packed(treedef, tuple(places[i, k] for k in range(treedef.num_leaves)))
+    return _only(_Plan(names, tuple(states), ends[True]))
+
+
+@ft.lru_cache(maxsize=4096)
+def _only(plan: _Plan) -> _Plan:
+    """Equal ones as one object: jax compares them in each call."""
+    return plan
+
+
+def _slices(packed: Any, pairs: int, places: tuple[_Place, ...]) -> list[Any]:
+    lead = packed.shape[:-1]
+    rows = packed[..., : 2 * pairs].reshape(*lead, 2, pairs)
+    rest = packed[..., 2 * pairs :]
+    out = []
+    for is_pair, start, shape in places:
+        end = start + math.prod(shape[is_pair:])
+        out.append((rows if is_pair else rest)[..., start:end].reshape(*lead, *shape))
+    return out
+
+
+def _side_by_side(arrays: list[Any], places: tuple[_Place, ...]) -> Float32[Array, "... numbers"]:
+    rows: dict[bool, list[Any]] = {True: [], False: []}
+    lead: tuple[int, ...] = ()
+    for x, (is_pair, _, shape) in sorted(zip(arrays, places, strict=True), key=_start):
+        lead, size = x.shape[: x.ndim - len(shape)], math.prod(shape[is_pair:])
+        rows[is_pair].append(x.reshape(*lead, *shape[:is_pair], size))
+    long = [joined(each) for each in rows.values() if each]
+    return joined([x.reshape(*lead, math.prod(x.shape[len(lead) :])) for x in long])
+
+
+def _start(both: tuple[Any, _Place]) -> int:
+    return both[1].start
+
+
+# In eager code all are one program, and not several for each.
+_taken = jax.jit(_slices, inline=True, static_argnums=(1, 2))
+_put_together = jax.jit(_side_by_side, inline=True, static_argnums=1)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (jax.Array, np.ndarray))
+
+
+def _take(packed: Any, pairs: int, places: tuple[_Place, ...]) -> list[Any]:
+    if isinstance(packed, np.ndarray):
+        return _slices(packed, pairs, places)
+    is_there = isinstance(packed, jax.Array) and (
+        isinstance(packed, Tracer) or not packed.is_deleted()
+    )
+    if is_there:
+        return _taken(packed, pairs, places)
+    if isinstance(packed, (jax.Array, jax.ShapeDtypeStruct)):  # donated, or a shape
+        lead = packed.shape[:-1]
+        return [jax.ShapeDtypeStruct((*lead, *place.shape), packed.dtype) for place in places]
+    return [packed] * len(places)  # what is no number is said of all of them
+
+
+def _join(leaves: list[Any], places: tuple[_Place, ...]) -> Any:
+    return _put_together(leaves, places) if all(map(_is_array, leaves)) else leaves[0]
+
+
+def refuse_tree_at(name: str, states: "States") -> None:
+    """Equinox wraps the leaves to find them again, and would find the array of many."""
+    if any(type(x).__name__ == "_LeafWrapper" for x in jax.tree.leaves(states.children)):
+        raise TypeError(
+            f"`eqx.tree_at` can't reach `metrics[{name!r}]`: a member is put together when it is "
+            "read, from an array that others have a part in. Replace it: "
+            f"`metrics.replace_members(**{{{name!r}: ...}})`, and in a training state "
+            "`eqx.tree_at(lambda s: s.metrics, state, metrics.replace_members(...))`. With other "
+            f"numbers in it: `metrics[{name!r}].replace(...)`."
+        )
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class States(AbstractParts):
+    """The states that a `MetricDict` keeps, in the order of their slots. Each has the name of a
+    member whose own it is.
+
+    Its children are one array of all small states, whose path has their names, and the states that
+    stay as they are: what passes it on has few arrays to look at."""
+
+    plan: _Plan
+    children: tuple[Any, ...]
+    fresh: bool
+
+    def __init__(self, names: Iterable[str], values: Iterable[Any]):
+        values = tuple(values)
+        self._set(_plan_of(names, values), values)
+        self.fresh = all(map(is_fresh, values))
+
+    def _set(self, plan: _Plan, values: tuple[Any, ...]) -> None:
+        arrays, places, alone = [], [], []
+        for value, packed in zip(values, plan.states, strict=True):
+            if packed is None:
+                alone.append(value)
+            else:
+                arrays += jax.tree.leaves(value)
+                places += packed.places
+        self.plan = plan
+        self.children = (*([_join(arrays, tuple(places))] if places else []), *alone)
+        self.fresh = False
+
+    def replaced(self, values: Iterable[Any]) -> "States":
+        """Others of the same structure in their place, in the same order."""
+        new = object.__new__(States)
+        new._set(self.plan, tuple(values))
+        return new
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.plan.names
+
+    def tree_flatten_with_keys(self) -> tuple[Any, _Plan]:
+        return tuple(zip(self.plan.keys, self.children, strict=True)), self.plan
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], _Plan]:
+        return self.children, self.plan
+
+    @classmethod
+    def tree_unflatten(cls, plan: _Plan, children: Iterable[Any]) -> "States":
+        new = object.__new__(cls)
+        new.plan, new.children, new.fresh = plan, tuple(children), False
+        return new
+
+    def _some(self, which: Iterable[int]) -> list[Any]:
+        which, plan = list(which), self.plan
+        places = tuple(p for i in which if (x := plan.states[i]) is not None for p in x.places)
+        taken = iter(_take(self.children[0], plan.pairs, places) if places else [])
+        first = len(self.children) - plan.states.count(None)
+        out = []
+        for i in which:
+            packed = plan.states[i]
+            if packed is None:
+                out.append(self.children[first + plan.states[:i].count(None)])
+            else:
+                leaves = [next(taken) for _ in packed.places]
+                out.append(jax.tree.unflatten(packed.treedef, leaves))
+        return out
+
+    def all(self) -> tuple[Any, ...]:
+        """The states themselves."""
+        return tuple(self._some(range(len(self))))
+
+    def open(self) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], "States"]]:
+        values = self.all()
+        if self.fresh:
+            for value in values:
+                mark_all_fresh(value)
+        paths = [f"[{name!r}]" for name in self.names]
+        return list(zip(paths, values, strict=True)), self.replaced
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.all())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, at: int | str) -> Any:
+        i = self.names.index(at) if isinstance(at, str) else range(len(self))[at]
+        refuse_tree_at(self.names[i], self)
+        return self._some([i])[0]
+
+    def __repr__(self) -> str:
+        return f"States({', '.join(self.names)})"

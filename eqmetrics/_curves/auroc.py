@@ -1,0 +1,164 @@
+import functools as ft
+from typing import ClassVar, final, get_args, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool
+
+from .._decisions.average import AverageKind, check_average
+from .._decisions.task import AbstractTask, Multiclass
+from .._reduction.pair import (
+    add,
+    divide,
+    inlined,
+    lift,
+    multiply,
+    Pair,
+    power_of,
+    sum_pairs,
+    to_float,
+)
+from .._rows.cells import cumulated
+from .rank_score import (
+    AbstractRankScore,
+    each_against_the_others,
+    Interval,
+    mean_between,
+    ROUNDING,
+    scores_of_all,
+)
+from .score_statistic import AbstractScores, Cells
+
+
+MultiClass = Literal["ovr", "ovo"]
+
+
+@inlined
+def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Pair]:
+    """Of all pairs of classes, in both orders, and the weight of each class."""
+
+    def one(other):
+        return ft.reduce(Interval.meet, map(AUROC.interval, statistic.against(other)))
+
+    weights = statistic.totals()[1]
+    found = lax.map(one, jnp.arange(weights.shape[1], dtype=jnp.int32))
+    return Interval(*(jnp.where(statistic.mixed(), jnp.nan, x) for x in found)), weights
+
+
+@final
+class AUROC(AbstractRankScore):
+    r"""The area under the ROC curve: how often a positive has a higher score than a negative,
+    ties counting one half.
+
+    $\frac{1}{PN} \sum_{i \in +} \sum_{j \in -} [s_i > s_j] + \tfrac12 [s_i = s_j]$
+
+    In constant memory, for any number of rows and scores of any range. `compute()` gives the
+    value, `bounds()` an interval in which the exact area lies for certain: pairs of rows in one
+    cell that aren't known to be tied are all that it leaves open.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
+        against all others, or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
+        one; `None`, of each class.
+    - `multi_class`: `"ovr"`, each class against all others, or `"ovo"`, against each other class:
+        the mean over the pairs of classes with rows, `"macro"`, or that weighted by their rows,
+        `"weighted"`. Rows of a pair are scored by the one class and by the other.
+    - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
+    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.ScoreHistogram`][], with `pairs` for ovo; or of
+    [`eqmetrics.ScoreBuffer`][]; shared.
+    Undefined when: no row is positive, or none is negative.
+    Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve", 1982; Hand and Till, "A simple generalisation of the area under the
+    ROC curve for multiple class classification problems", 2001, for ovo.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        auroc = eqm.AUROC(eqm.Binary())
+        auroc = auroc.update(logits=jnp.array([1.0, 2.0, 2.0]), labels=jnp.array([0, 0, 1]))
+        low, high = auroc.bounds()
+        assert auroc.compute() == 0.75 and low <= 0.75 <= high
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    least: ClassVar[float] = 0.0
+    average: AverageKind = eqx.field(static=True)
+    multi_class: MultiClass = eqx.field(static=True)
+    statistic: AbstractScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        multi_class: MultiClass = "ovr",
+        resolution: int | None = None,
+        exact: int | None = None,
+        undefined: float | None = None,
+    ):
+        if multi_class not in get_args(MultiClass):
+            raise ValueError(f"multi_class={multi_class!r}: expected 'ovr' or 'ovo'.")
+        ovo = multi_class == "ovo"
+        if ovo and (not isinstance(task, Multiclass) or average not in ("macro", "weighted")):
+            raise ValueError(
+                f"multi_class='ovo' is for a multiclass task and the averages 'macro' and "
+                f"'weighted', not for {task} and average={average!r}."
+            )
+        check_average(average)
+        self.task = task
+        self.average = average
+        self.multi_class = multi_class
+        self.undefined = undefined
+        self.statistic = scores_of_all(task, resolution, exact, pairs=ovo)
+
+    def intervals(self) -> Interval:
+        if self.multi_class == "ovr":
+            return each_against_the_others(self)
+        found, weights = _of_pairs(self.statistic)
+        part = self.task.takes_part()
+        defined = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
+        some = weights[0] > 0
+        defined &= some[:, None] & some[None, :]
+        rows = lift(jnp.ones(defined.shape, jnp.float32))
+        if self.average == "weighted":
+            both = weights[:, :, None], weights[:, None]
+            rows = add(*(jnp.broadcast_to(x, rows.shape) for x in both))
+        rows = jnp.where(defined, rows, 0).reshape(2, -1)
+        return mean_between(
+            Interval(*(x.ravel() for x in found)), rows, self.undefined, least=self.least
+        )
+
+    @staticmethod
+    def interval(cells: Cells) -> Interval:
+        negatives, positives = (
+            x * power_of(sum_pairs(jnp.moveaxis(x, -1, 1)))[None, ..., None]
+            for x in (cells.negatives, cells.positives)
+        )
+        below = cumulated(negatives)
+        inside = multiply(positives, negatives)
+        sure = add(multiply(positives, below[..., :-1]), jnp.where(cells.tied, 0.5 * inside, 0))
+        low, open_ = (
+            sum_pairs(jnp.moveaxis(x, -1, 1)) for x in (sure, jnp.where(cells.tied, 0, inside))
+        )
+        total = multiply(below[..., -1], sum_pairs(jnp.moveaxis(positives, -1, 1)))
+        low, open_ = divide(low, total), divide(open_, total)
+        return Interval(
+            jnp.maximum(to_float(low) - ROUNDING, 0),
+            to_float(add(low, 0.5 * open_)),
+            jnp.minimum(to_float(add(low, open_)) + ROUNDING, 1),
+        )
+
+    @staticmethod
+    def defined(negatives: Array, positives: Array) -> Bool[Array, "classes"]:
+        return (negatives > 0) & (positives > 0)

@@ -1,0 +1,146 @@
+import functools as ft
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._metric.readout import AbstractPartialStatistic, AbstractReadout
+from .._onepass.sums import Sums
+from .._reduction.pair import add, sum_pairs
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
+from .average import average_of, AverageKind, check_average
+from .decision import hits
+from .inputs import AbstractLabelled, Inputs
+from .stat_scores import Counts, StatScores
+from .task import AbstractTask, Multiclass
+
+
+@final
+class Hits(AbstractPartialStatistic, AbstractLabelled):
+    """How many decisions were right, and how many were made: the statistic under
+    [`eqmetrics.Accuracy`][] and [`eqmetrics.HammingLoss`][].
+
+    **Arguments:**
+
+    - `task`: a task; or `None`: multiclass, top-1, as many classes as there are scores.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: 6 floats, whatever the number of classes. Undefined when: never.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        hits = eqm.Hits()
+        logits = jnp.array([[-1.0, 1.0], [1.0, -1.0]])
+        assert hits(logits=logits, labels=jnp.array([0, 0])).tolist() == [1, 2]
+        ```
+    """
+
+    task: AbstractTask | None = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(self, task: AbstractTask | None = None):
+        self.task = task
+        scores = "scores without NaN, probabilities in [0, 1]"
+        any_classes = f"labels in [0, classes), {scores}, weights >= 0 and finite"
+        self.sums = Sums(any_classes if task is None else task.valid, right=(), every=())
+
+    def see(self, inputs: Inputs) -> Self:
+        hit, d = hits(self.task, inputs)
+        if hit.ndim == 1:
+            return self.replace(sums=self.sums.add(d.batch, right=hit, every=1))
+        # each of the labels of a row is a decision
+        right, every = (jnp.sum(x, axis=1, dtype=jnp.int32) for x in (hit & d.taken, d.taken))
+        return self.replace(sums=self.sums.add(d.batch, right=right, every=every))
+
+    def larger(self) -> StatScores | None:
+        return None if self.task is None else StatScores(self.task)
+
+    @classmethod
+    def read(cls, larger: StatScores) -> Self:
+        counts = larger.counts()
+        if isinstance(larger.task, Multiclass):
+            right, wrong = counts.tp, counts.fn
+        else:
+            right, wrong = add(counts.tp, counts.tn), add(counts.fp, counts.fn)
+        right, every = sum_pairs(right), sum_pairs(add(right, wrong))
+        hits = cls(larger.task)
+        return hits.replace(sums=hits.sums.read_from(larger.sums, right=right, every=every))
+
+    def compute(self) -> Float32[Array, "2"]:
+        """The weights of the right decisions and of all."""
+        return jnp.stack(self.sums.read("right", "every"))
+
+
+def _accuracy(counts: Counts, multiclass: bool) -> tuple[Array, Array]:
+    tp, fp, fn, tn = counts
+    # Of one class among several, the rows that are its own: all others would be right of it
+    # as soon as they are something else, however wrong.
+    return (tp, tp + fn) if multiclass else (tp + tn, tp + fp + fn + tn)
+
+
+@final
+class Accuracy(AbstractReadout):
+    r"""The share of right decisions.
+
+    Without a task, the share of rows whose highest score is the label's, as in clu: `logits`
+    of shape `(*rows, classes)`, `labels` of shape `rows`, and a state that doesn't grow with
+    the classes. Ties go to the lower class.
+
+    The accuracy of one class of several is the share of its rows that are right (its recall),
+    as in torchmetrics; that of a label of a multilabel task is the share of right decisions
+    about it. With `average="macro"` a multiclass accuracy is the balanced accuracy.
+
+    **Arguments:**
+
+    - `task`: a task; `None` as said above.
+    - `average`: `"micro"` over all decisions alike, `"macro"`, `"weighted"` by the support of
+        the classes, or `None` for each class. Micro here, unlike in the rest of the family.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: micro 6 floats, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
+    seen; of a class, when no row of it was.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        logits = jnp.array([[-1.0, 1.0], [1.0, -1.0]])
+        assert eqm.Accuracy()(logits=logits, labels=jnp.array([0, 0])) == 0.5
+        ```
+    """
+
+    task: AbstractTask | None = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: Hits | StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask | None = None,
+        *,
+        average: AverageKind = "micro",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        if task is None and average != "micro":
+            raise ValueError(
+                f"`Accuracy(average={average!r})` needs to know the classes: "
+                f"`eqm.Accuracy(eqm.Multiclass(num_classes), average={average!r})`."
+            )
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = Hits(task) if task is None or average == "micro" else StatScores(task)
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None`."""
+        if isinstance(self.statistic, Hits):
+            right, every = self.statistic.compute()
+            return undefined_as(over(right, every), every == 0, self.undefined)
+        ratio = ft.partial(_accuracy, multiclass=isinstance(self.task, Multiclass))
+        return average_of(ratio, self.statistic, self.average, self.undefined)

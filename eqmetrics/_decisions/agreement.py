@@ -1,0 +1,191 @@
+"""Scores of the whole table: agreement beyond chance. Their numerators are differences of
+nearly equal products, so the arithmetic is in pairs."""
+
+from typing import final, get_args, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from .._metric.readout import AbstractReadout
+from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, sum_pairs, to_float
+from .._rows.quotient import over, root
+from .._rows.rows import undefined_as
+from .average import mean_of
+from .confusion_counts import ConfusionCounts, margins
+from .stat_scores import StatScores
+from .task import AbstractTask, Multiclass
+
+
+KappaWeights = Literal["linear", "quadratic"] | None
+
+
+def _margins(statistic: StatScores) -> tuple[Pair, Pair, Pair]:
+    """Shares of the rows: of each class, predicted as each, and right; pairs of shapes
+    `(2, classes, problems)`, twice, and `(2, problems)`. A label is a problem of two classes."""
+    tp, fp, fn, tn = statistic.counts()
+    support, predicted = add(tp, fn), add(tp, fp)
+    if isinstance(statistic.task, Multiclass):
+        support, predicted = support[:, :, None], predicted[:, :, None]
+        right = sum_pairs(tp[:, :, None])
+    else:
+        support = jnp.stack([add(tn, fp), support], axis=1)
+        predicted = jnp.stack([add(tn, fn), predicted], axis=1)
+        right = add(tp, tn)
+    # Shares, since squares of counts would leave the range of exact products.
+    rows = sum_pairs(support)
+    rows = jnp.where(rows[:1] > 0, rows, lift(jnp.ones_like(rows[0])))
+    return (
+        divide(support, jnp.broadcast_to(rows[:, None], support.shape)),
+        divide(predicted, jnp.broadcast_to(rows[:, None], predicted.shape)),
+        divide(right, rows),
+    )
+
+
+def _dot(x: Pair, y: Pair) -> Pair:
+    return sum_pairs(multiply(x, y))
+
+
+def _one() -> Pair:
+    return lift(jnp.ones((), jnp.float32))[:, None]
+
+
+def _over_problems(
+    value: Array, defined: Bool[Array, "problems"], undefined: float | None
+) -> Array:
+    return mean_of(value, defined.astype(jnp.float32), undefined)
+
+
+@final
+class CohenKappa(AbstractReadout):
+    r"""Agreement beyond chance: $(p_o - p_e) / (1 - p_e)$, where $p_o$ is the share of right
+    rows and $p_e = \sum_k t_k p_k$ what it would be if labels and predictions were independent.
+
+    With `weights`, $1 - \sum w_{ij} c_{ij} / \sum w_{ij} t_i p_j$, where $w_{ij}$ is
+    $|i - j|$ or $(i - j)^2$: for classes that have an order.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
+        [`eqmetrics.Multilabel`][]: the mean over the labels.
+    - `weights`: `None`, `"linear"` or `"quadratic"`; the cost of a mistake.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], or with `weights` of
+    [`eqmetrics.ConfusionCounts`][]; shared. Undefined when: no row was seen, or all are of one
+    class and predicted as it.
+    Source: Cohen, "A coefficient of agreement for nominal scales", 1960, and "Weighted kappa",
+    1968.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        kappa = eqm.CohenKappa(eqm.Binary())
+        value = kappa(predicted_labels=jnp.array([1, 0, 0, 0]), labels=jnp.array([1, 1, 0, 0]))
+        assert value == 0.5
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    weights: KappaWeights = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores | ConfusionCounts
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        weights: KappaWeights = None,
+        undefined: float | None = None,
+    ):
+        kinds = get_args(get_args(KappaWeights)[0])
+        if weights is not None and weights not in kinds:
+            raise ValueError(f"weights={weights!r}: expected one of {kinds}, or None.")
+        self.task = task
+        self.weights = weights
+        self.undefined = undefined
+        if weights is not None and isinstance(task, Multiclass):
+            self.statistic = ConfusionCounts(task)
+        else:  # between two classes all mistakes cost the same
+            self.statistic = StatScores(task)
+
+    def compute(self) -> Float32[Array, ""]:
+        if isinstance(self.statistic, ConfusionCounts):
+            return self._weighted(self.statistic)
+        t, p, right = _margins(self.statistic)
+        chance = _dot(t, p)
+        rest = to_float(add(_one(), -chance))
+        value = over(to_float(add(right, -chance)), rest)
+        # without rows all shares are 0
+        defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
+        return _over_problems(value, defined, self.undefined)
+
+    def _weighted(self, statistic: ConfusionCounts) -> Array:
+        place = jnp.arange(statistic.task.num_classes, dtype=jnp.float32)
+        cost = jnp.abs(place[:, None] - place[None, :])
+        if self.weights == "quadratic":
+            cost = cost * cost
+        # Squares of the weight of all rows would leave the range of a float.
+        cells = statistic.sums.pair("cells")
+        cells = cells * power_of(sum_pairs(cells.reshape(2, -1)))
+        t, p, _ = margins(cells)
+        total = sum_pairs(t)
+        seen = _cost_of(cells, cost)
+        expected = _cost_of(multiply(t[:, :, None], p[:, None, :]), cost)
+        ratio = over(to_float(multiply(seen, total)), to_float(expected))
+        return undefined_as(1 - ratio, to_float(expected) == 0, self.undefined)
+
+
+def _cost_of(cells: Pair, cost: Array) -> Pair:
+    return sum_pairs(sum_pairs(multiply(cells, jnp.broadcast_to(lift(cost), cells.shape))))
+
+
+@final
+class MatthewsCorrelation(AbstractReadout):
+    r"""The correlation of labels and predictions: with the shares $t_k$ of the classes, $p_k$ of
+    the predictions and $c$ of the right rows,
+    $(c - \sum t_k p_k) / \sqrt{(1 - \sum t_k^2)(1 - \sum p_k^2)}$.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
+        [`eqmetrics.Multilabel`][]: the mean over the labels (torchmetrics: that of their summed
+        table).
+    - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, all
+    labels are of one class, or all predictions.
+    Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation
+    coefficient", 2004.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        matthews = eqm.MatthewsCorrelation(eqm.Binary())
+        value = matthews(predicted_labels=jnp.array([1, 1, 0, 0]), labels=jnp.array([1, 1, 0, 0]))
+        assert value == 1.0
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(self, task: AbstractTask, *, undefined: float | None = None):
+        self.task = task
+        self.undefined = undefined
+        self.statistic = StatScores(task)
+
+    def compute(self) -> Float32[Array, ""]:
+        t, p, right = _margins(self.statistic)
+        top = to_float(add(right, -_dot(t, p)))
+        spread_t, spread_p = (to_float(add(_one(), -_dot(x, x))) for x in (t, p))
+        several = [jnp.sum(x[0] > 0, axis=0) > 1 for x in (t, p)]
+        # One root of the product, so that equal spreads give 1 and not the float after it. Each
+        # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
+        value = over(top, root(spread_t * spread_p))
+        return _over_problems(value, several[0] & several[1], self.undefined)

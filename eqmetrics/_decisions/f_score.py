@@ -1,0 +1,108 @@
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float32
+
+from .._metric.readout import AbstractReadout
+from .average import AbstractClassScore, average_of, AverageKind, check_average
+from .stat_scores import Counts, StatScores
+from .task import AbstractTask
+
+
+@final
+class F1(AbstractClassScore, init=False):
+    r"""The harmonic mean of precision and recall.
+
+    $2\,\mathrm{tp} / (2\,\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared.
+    Undefined when: no row is of the class nor predicted as it. A class that is predicted and never
+    true has F1 0, as one that is true and never predicted.
+    Source: van Rijsbergen, Information Retrieval, 1979.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        predicted, labels = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 1])
+        f1 = eqm.F1(eqm.Binary())
+        assert f1(predicted_labels=predicted, labels=labels) == 0.5
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return 2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn
+
+
+@final
+class FBeta(AbstractReadout):
+    r"""The weighted harmonic mean of precision and recall, in which recall counts
+    $\beta$ times as much.
+
+    $(1 + \beta^2)\,\mathrm{tp} / ((1 + \beta^2)\,\mathrm{tp} + \mathrm{fp} + \beta^2\,\mathrm{fn})$
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `beta`: above 1 favours recall, below 1 precision; 0 is precision and infinity recall.
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared.
+    Undefined when: no row is of the class nor predicted as it.
+    Source: van Rijsbergen, Information Retrieval, 1979.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        f2 = eqm.FBeta(eqm.Binary(), beta=2.0)
+        value = f2(predicted_labels=jnp.array([1, 1, 1, 0]), labels=jnp.array([1, 0, 0, 0]))
+        assert value == jnp.float32(5 / 7)
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    beta: float = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        beta: float,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        if not 0 <= beta:
+            raise ValueError(f"beta={beta}: expected a number of at least 0.")
+        self.task = task
+        self.beta = beta
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
+
+    def _ratio(self, counts: Counts) -> tuple[Array, Array]:
+        # In units of the larger of 1 and beta^2: neither leaves the range of float32.
+        own, rest = (1.0, self.beta**2) if self.beta <= 1 else (self.beta**-2, 1.0)
+        top = (own + rest) * counts.tp
+        return top, top + own * counts.fp + rest * counts.fn
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
+        return average_of(self._ratio, self.statistic, self.average, self.undefined)

@@ -1,0 +1,100 @@
+from typing import final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from .._metric.checks import describe
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
+from .._wrap.per_group import PerGroup
+from .stat_scores import StatScores
+from .task import Binary
+
+
+def _ends(rates: Float32[Array, "groups"]) -> tuple[Array, Array]:
+    """The lowest and the highest rate; NaN if fewer than two groups have one."""
+    known = ~jnp.isnan(rates)
+    low = jnp.min(jnp.where(known, rates, jnp.inf))
+    high = jnp.max(jnp.where(known, rates, -jnp.inf))
+    enough = jnp.sum(known) > 1
+    return jnp.where(enough, low, jnp.nan), jnp.where(enough, high, jnp.nan)
+
+
+def _share(top: Array, bottom: Array) -> Array:
+    return undefined_as(over(top, bottom), bottom == 0, None)
+
+
+@final
+class GroupFairness(AbstractReadout):
+    r"""How differently a binary classifier treats groups of the rows.
+
+    With the rate of positive predictions $s_g$, the true positive rate $t_g$ and the false positive
+    rate $f_g$ of each group: demographic parity is $\max s_g - \min s_g$, and as a ratio
+    $\min s_g / \max s_g$; equal opportunity is $\max t_g - \min t_g$; equalised odds is the
+    larger of that and of $\max f_g - \min f_g$. 0 is fair, a ratio of 1.
+
+    **Arguments:**
+
+    - `num_groups`: how many groups; `update` takes `group` beside the arguments of
+        [`eqmetrics.StatScores`][].
+    - `task`: [`eqmetrics.Binary`][].
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: 8 floats a group, and 2 each for the invalid rows. Undefined when: fewer than two groups
+    have the rates that are compared; a group without one is left out. The ratio is undefined too
+    if no row is predicted positive.
+    Source: Dwork et al., "Fairness through awareness", 2012; Hardt, Price and Srebro, "Equality of
+    opportunity in supervised learning", 2016.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        fairness = eqm.GroupFairness(2)
+        value = fairness(
+            predicted_labels=jnp.array([1, 1, 1, 0]),
+            labels=jnp.array([1, 0, 1, 1]),
+            group=jnp.array([0, 0, 1, 1]),
+        )
+        assert value["demographic_parity"] == 0.5 and value["equal_opportunity"] == 0.5
+        ```
+    """
+
+    task: Binary = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: PerGroup
+
+    def __init__(
+        self, num_groups: int, task: Binary | None = None, *, undefined: float | None = None
+    ):
+        task = Binary() if task is None else task
+        if not isinstance(task, Binary):
+            raise TypeError(f"`GroupFairness` got {describe(task)}, expected `eqm.Binary()`.")
+        self.task = task
+        self.undefined = undefined
+        self.statistic = PerGroup(StatScores(task), num_groups)
+
+    def compute(self) -> dict[str, Float32[Array, ""]]:
+        """`demographic_parity`, `demographic_parity_ratio`, `equal_opportunity` and
+        `equalized_odds`."""
+        counts = self.statistic.compute()
+        tp, fp, fn, tn = (counts[name][:, 0] for name in ("tp", "fp", "fn", "tn"))
+        rows = tp + fp + fn + tn
+        low, high = _ends(_share(tp + fp, rows))
+        hits, alarms = (_ends(x) for x in (_share(tp, tp + fn), _share(fp, fp + tn)))
+        opportunity = hits[1] - hits[0]
+        values = {
+            "demographic_parity": high - low,
+            "demographic_parity_ratio": _share(low, high),
+            "equal_opportunity": opportunity,
+            "equalized_odds": jnp.maximum(opportunity, alarms[1] - alarms[0]),
+        }
+        # Counts are defined: NaN says that the group has invalid rows, and is no group to omit.
+        invalid = jnp.any(jnp.isnan(rows))
+        return {
+            name: jnp.where(invalid, jnp.nan, undefined_as(x, jnp.isnan(x), self.undefined))
+            for name, x in values.items()
+        }

@@ -1,0 +1,47 @@
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float32
+
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over
+from .._rows.rows import undefined_as
+from .accuracy import Hits
+from .task import AbstractTask
+
+
+@final
+class HammingLoss(AbstractReadout):
+    """The share of wrong decisions: of rows, or of the labels of a multilabel task one by one.
+
+    **Arguments:**
+
+    - `task`: a task; `None` as in [`eqmetrics.Accuracy`][], of which this is the complement.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: 6 floats, shared. Undefined when: no row was seen.
+    Source: Tsoumakas and Katakis, "Multi-label classification: an overview", 2007.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        loss = eqm.HammingLoss(eqm.Multilabel(2))
+        predicted, labels = jnp.array([[1, 1], [0, 1]]), jnp.array([[1, 0], [0, 1]])
+        assert loss(predicted_labels=predicted, labels=labels) == 0.25
+        ```
+    """
+
+    task: AbstractTask | None = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: Hits
+
+    def __init__(self, task: AbstractTask | None = None, *, undefined: float | None = None):
+        self.task = task
+        self.undefined = undefined
+        self.statistic = Hits(task)
+
+    def compute(self) -> Float32[Array, ""]:
+        right, every = self.statistic.compute()
+        return undefined_as(over(every - right, every), every == 0, self.undefined)

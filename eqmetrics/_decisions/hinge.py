@@ -1,0 +1,98 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32
+
+from .._custom_types import Input, Labels, Mask, Weights
+from .._metric.metric import Metric
+from .._onepass.sums import Sums
+from .._probabilities.proper_scores import average_problems, check_label_average, LabelAverage
+from .._rows.quotient import over
+from .inputs import Inputs
+from .scores import Scores, scores_of
+from .task import AbstractTask, Multiclass
+
+
+def _losses(s: Scores) -> tuple[Array, Array]:
+    """The loss of each problem, and whether it counts."""
+    if s.labels.ndim == 1:
+        index = jnp.where(s.taken, s.labels, 0)[:, None]
+        classes = jnp.arange(s.scores.shape[1], dtype=jnp.int32)[None, :]
+        own = jnp.take_along_axis(s.scores, index, axis=-1)
+        others = jnp.where(classes == index, -jnp.inf, s.scores)
+        best, taken = jnp.max(others, axis=-1, keepdims=True), s.taken[:, None]
+        margin = jnp.where(own == best, 0, own - best)
+    else:
+        margin, taken = jnp.where(s.labels, s.scores, -s.scores), s.taken
+    return jnp.where(taken, jnp.maximum(1 - margin, 0), 0), taken
+
+
+@final
+class Hinge(Metric):
+    r"""The mean hinge loss: how far a row is from being right by a margin of 1.
+
+    Binary $\max(0, 1 - (2 y_i - 1) s_i)$. Multiclass
+    $\max(0, 1 - s_{i y_i} + \max_{c \neq y_i} s_{ic})$, as Crammer and Singer define it and
+    scikit-learn does. Multilabel, the binary loss of each label. Scores are decision values,
+    so `logits`; probabilities have no margin of 1.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        or `None`, for each label.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    State: 4 floats, 4 a label if the task is multilabel; and 2 for the invalid rows.
+    Undefined when: no row was seen.
+    Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based
+    vector machines", 2001.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        hinge = eqm.Hinge(eqm.Binary())
+        assert hinge(logits=jnp.array([0.5, 2.0]), labels=jnp.array([1, 1])) == 0.25
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: LabelAverage = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: LabelAverage = "macro",
+        undefined: float | None = None,
+    ):
+        check_label_average(average)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        problems = 1 if isinstance(task, Multiclass) else task.classes
+        self.sums = Sums(task.valid, loss=problems, weight=problems)
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."],
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`mask` and `weights` have the shape of the rows."""
+        s = scores_of(self.task, Inputs(labels, logits, None, None, mask, weights))
+        loss, taken = _losses(s)
+        return self.replace(sums=self.sums.add(s.batch, loss=loss, weight=taken))
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        loss, weight = self.sums.read("loss", "weight")
+        return average_problems(
+            over(loss, weight), weight > 0, self.task, self.average, self.undefined
+        )

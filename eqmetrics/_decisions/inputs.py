@@ -1,0 +1,104 @@
+"""What every classification metric is given: labels, and exactly one of three kinds of scores."""
+
+import abc
+from typing import Any, NamedTuple, Self
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .._custom_types import Input, Labels, Mask, Weights
+from .._metric.checks import describe
+from .._metric.metric import Metric
+
+
+class Inputs(NamedTuple):
+    """What a classification metric is given: arrays, or `None` where nothing is."""
+
+    labels: Any
+    logits: Any
+    probabilities: Any
+    predicted_labels: Any
+    mask: Any
+    weights: Any
+
+
+class AbstractLabelled(Metric):
+    """Reads labels and scores. A subclass writes `see`."""
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        predicted_labels: Labels | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
+        are the task's. `mask` and `weights` have the shape of the rows."""
+        return self.see(Inputs(labels, logits, probabilities, predicted_labels, mask, weights))
+
+    @abc.abstractmethod
+    def see(self, inputs: Inputs) -> Self:
+        """With these rows."""
+
+
+PREDICTED = "logits", "probabilities", "predicted_labels"
+
+
+def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, Array]:
+    """What was predicted, and which of its names was used."""
+    given = {n: x for n in names if (x := getattr(inputs, n)) is not None}
+    if len(given) != 1:
+        first = ", ".join(f"`{n}`" for n in names[:-1])
+        raise TypeError(
+            f"Exactly one of {first} and `{names[-1]}` says what was "
+            f"predicted; got {' and '.join(f'`{n}`' for n in given) or 'none of them'}."
+            + (
+                f" Leave one out: `metric.from_output({list(given)[-1]}=None)`."
+                if given
+                else " Pass the one you have; `metric.from_output(logits=...)` renames it."
+            )
+        )
+    ((name, x),) = given.items()
+    integers = jnp.issubdtype(x.dtype, jnp.integer) or x.dtype == jnp.bool_
+    if (name == "predicted_labels") != integers:
+        raise TypeError(
+            f"`{name}` is {describe(x)}, expected "
+            + ("integers: a class for each row." if name == "predicted_labels" else "floats.")
+        )
+    return name, x
+
+
+def says_something(name: str, scores: Array) -> Bool[Array, "..."]:
+    """Which scores may be: every metric of a task counts the same rows."""
+    if name == "probabilities":
+        return (scores >= 0) & (scores <= 1)
+    return ~jnp.isnan(scores)
+
+
+def check_shape(name: str, x: Array, shape: tuple[int, ...], labels: Array, why: str) -> None:
+    if x.shape != shape:
+        raise TypeError(
+            f"`{name}` is {describe(x)} and `labels` is {describe(labels)}: expected the shape "
+            f"{shape} for `{name}`, {why}.{_way_out(name, x, shape, labels)}"
+        )
+
+
+def _way_out(name: str, x: Array, shape: tuple[int, ...], labels: Array) -> str:
+    if x.shape == labels.shape and len(shape) == x.ndim + 1:
+        if x.ndim > 1 and x.shape[-1] == shape[-1]:
+            return (
+                " Labels that are one-hot are made classes by `labels.argmax(-1)`; a yes or no "
+                f"for each of several labels is the task `eqm.Multilabel({shape[-1]})`."
+            )
+        return (
+            " One score a row is a binary task: pass the metric `eqm.Binary()`, as in "
+            "`eqm.Accuracy(eqm.Binary())`."
+        )
+    if x.shape[:-1] == shape == labels.shape and x.shape[-1:] == (1,):
+        return f" Leave out the last axis: `{name}[..., 0]`."
+    if x.shape[:-1] == shape == labels.shape:
+        return f" Several scores a row are the task `eqm.Multiclass({x.shape[-1]})`."
+    return ""

@@ -1,0 +1,148 @@
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float32
+
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over
+from .average import average_classes, AverageKind, check_average
+from .stat_scores import Counts, StatScores
+from .task import AbstractTask
+
+
+def _averaged(
+    statistic: StatScores,
+    average: AverageKind,
+    undefined: float | None,
+    pairs: dict[str, tuple[Array, Array]],
+    counts: Counts,
+) -> dict[str, Array]:
+    support = counts.tp + counts.fn
+    return {
+        name: average_classes(
+            value, defined, support, statistic.task, average, undefined
+        )
+        for name, (value, defined) in pairs.items()
+    }
+
+
+@final
+class ClassLikelihoodRatios(AbstractReadout):
+    r"""How much a prediction of a class, and one of another, says about the class.
+
+    `positive` is $\mathrm{recall} / (1 - \mathrm{specificity})$ and `negative`
+    $(1 - \mathrm{recall}) / \mathrm{specificity}$, of each class against all others.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; ratios have no
+        micro average.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the class,
+    or all are; the positive one also without false positives, the negative one without true
+    negatives, as in scikit-learn.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        ratios = eqm.ClassLikelihoodRatios(eqm.Binary())
+        value = ratios(predicted_labels=jnp.array([1, 1, 0, 0]), labels=jnp.array([1, 0, 0, 1]))
+        assert value == {"positive": 1.0, "negative": 1.0}
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average, micro=False)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`positive` and `negative`."""
+        counts = self.statistic.counts().floats()
+        tp, fp, fn, tn = counts
+        own, others = tp + fn, fp + tn
+        both = (own > 0) & (others > 0)
+        ratios = {
+            "positive": (over(over(tp, own), over(fp, others)), both & (fp > 0)),
+            "negative": (over(over(fn, own), over(tn, others)), both & (tn > 0)),
+        }
+        return _averaged(self.statistic, self.average, self.undefined, ratios, counts)
+
+
+@final
+class InformednessMarkedness(AbstractReadout):
+    r"""How much better than chance the predictions know the labels, and the labels the
+    predictions.
+
+    `informedness` (Youden's J) is $\mathrm{recall} + \mathrm{specificity} - 1$ and
+    `markedness` $\mathrm{precision} + \mathrm{npv} - 1$, of each class against all others.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: informedness, if no row is
+    of the class, or all are; markedness, if none is predicted as it, or all are.
+    Source: Powers, "Evaluation: from precision, recall and F-measure to ROC, informedness,
+    markedness and correlation", 2011.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        both = eqm.InformednessMarkedness(eqm.Binary())
+        value = both(predicted_labels=jnp.array([1, 0, 0, 0]), labels=jnp.array([1, 1, 0, 0]))
+        assert value["informedness"] == 0.5
+        ```
+    """
+
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average, micro=False)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`informedness` and `markedness`."""
+        counts = self.statistic.counts().floats()
+        tp, fp, fn, tn = counts
+        own, others = tp + fn, fp + tn
+        said, unsaid = tp + fp, fn + tn
+        # recall - (1 - specificity): adding what is near 1 and taking 1 would cancel
+        scores = {
+            "informedness": (over(tp, own) - over(fp, others), (own > 0) & (others > 0)),
+            "markedness": (over(tp, said) - over(fn, unsaid), (said > 0) & (unsaid > 0)),
+        }
+        return _averaged(self.statistic, self.average, self.undefined, scores, counts)

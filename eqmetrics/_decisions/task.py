@@ -1,0 +1,154 @@
+"""What a score means: static objects that every classification metric takes."""
+
+import abc
+import dataclasses
+from typing import final
+
+import numpy as np
+
+from .._metric.numbers import plain_numbers
+
+
+class AbstractTask(abc.ABC):
+    """A classification task: hashable configuration, no arrays."""
+
+    ignore_index: int | None
+
+    @property
+    @abc.abstractmethod
+    def classes(self) -> int:
+        """How many classes have counts of their own: 1 for a binary task."""
+
+    @property
+    @abc.abstractmethod
+    def valid(self) -> str:
+        """Which rows are valid, in words."""
+
+    def takes_part(self) -> np.ndarray:
+        """The classes that averages are taken over: all but an ignored one."""
+        return np.ones(self.classes, bool)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise ValueError(
+            f"threshold={threshold}: it is a probability, between 0 and 1. Logits are "
+            "compared with its log-odds."
+        )
+
+
+def _check_size(name: str, size: int, least: int) -> None:
+    if not isinstance(size, (int, np.integer)) or size < least:
+        raise ValueError(f"{name}={size!r}: expected a whole number of at least {least}.")
+
+
+def _scores(ignore_index: int | None) -> str:
+    return (
+        "scores without NaN, probabilities in [0, 1], weights >= 0 and finite"
+        if ignore_index is None
+        else f"or {ignore_index} to be ignored, scores without NaN, probabilities in [0, 1], "
+        "weights >= 0 and finite"
+    )
+
+
+@final
+@plain_numbers
+@dataclasses.dataclass(frozen=True)
+class Binary(AbstractTask):
+    """Two classes, of which 1 is the positive one.
+
+    `labels` are 0 or 1 (or booleans). `logits`, `probabilities` and `predicted_labels` have
+    the shape of `labels`: one score a row, that of class 1.
+
+    **Arguments:**
+
+    - `threshold`: a row is positive where its probability is greater, and not where it is equal
+        (torcheval: there too); logits are compared with the log-odds of it.
+    - `ignore_index`: rows with this label are left out.
+    """
+
+    threshold: float = 0.5
+    ignore_index: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_threshold(self.threshold)
+
+    @property
+    def classes(self) -> int:
+        return 1
+
+    @property
+    def valid(self) -> str:
+        return f"labels 0 and 1, {_scores(self.ignore_index)}"
+
+
+@final
+@plain_numbers
+@dataclasses.dataclass(frozen=True)
+class Multiclass(AbstractTask):
+    """One of several classes a row.
+
+    `labels` are integers in `[0, num_classes)`; `logits` and `probabilities` have the classes
+    on an axis more, the last. The prediction is the highest score; ties go to the lower class.
+
+    **Arguments:**
+
+    - `num_classes`: how many classes there are.
+    - `top_k`: a row is right if its label is among the `top_k` highest scores. Otherwise it
+        counts as a prediction of the highest.
+    - `ignore_index`: rows with this label are left out. If it is one of the classes, so is
+        the class, from averages, the micro one too: a prediction of it is a miss of the row's
+        own class, and nobody's false positive.
+    """
+
+    num_classes: int
+    top_k: int = 1
+    ignore_index: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_size("num_classes", self.num_classes, 1)
+        _check_size("top_k", self.top_k, 1)
+
+    @property
+    def classes(self) -> int:
+        return self.num_classes
+
+    @property
+    def valid(self) -> str:
+        return f"labels in [0, {self.num_classes}), {_scores(self.ignore_index)}"
+
+    def takes_part(self) -> np.ndarray:
+        return np.arange(self.num_classes) != self.ignore_index
+
+
+@final
+@plain_numbers
+@dataclasses.dataclass(frozen=True)
+class Multilabel(AbstractTask):
+    """Any number of labels a row, each a yes or no of its own.
+
+    `labels`, and `logits`, `probabilities` or `predicted_labels`, have the shape
+    `(*rows, num_labels)`; `labels` are 0 or 1 (or booleans).
+
+    **Arguments:**
+
+    - `num_labels`: how many labels there are.
+    - `threshold`: as in [`eqmetrics.Binary`][].
+    - `ignore_index`: entries of `labels` with this value are left out, one by one.
+    """
+
+    num_labels: int
+    threshold: float = 0.5
+    ignore_index: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_size("num_labels", self.num_labels, 1)
+        _check_threshold(self.threshold)
+
+    @property
+    def classes(self) -> int:
+        return self.num_labels
+
+    @property
+    def valid(self) -> str:
+        return f"labels 0 and 1, {_scores(self.ignore_index)}"

@@ -1,0 +1,286 @@
+"""Checks at trace time: arguments, fields, and the shapes that a state was built with.
+
+jaxtyping and beartype see only shapes, dtypes and types, so what passed once for a set of
+shapes passes always: each check is remembered, and a repeated call pays for a look-up.
+"""
+
+import dataclasses
+import difflib
+import functools as ft
+import inspect
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import config, jaxtyped
+
+from .hints import annotations_of, has_self, hints_of, is_array_hint, resolved
+
+
+_MEMO_SIZE = 4096
+
+
+def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
+    from beartype import beartype  # 35 ms, due at the first check and not at import
+
+    return jaxtyped(typechecker=beartype)(fn)
+
+
+def nearest(name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
+def describe(x: Any) -> str:
+    if isinstance(x, (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)):
+        return f"{x.dtype}[{', '.join(map(str, x.shape))}]"
+    return f"{type(x).__name__} {x!r}"
+
+
+def to_array(name: str, x: Any) -> Any:
+    """A host value as a strongly typed array of 32 bits or fewer; all else unchanged."""
+    if isinstance(x, jax.Array) or not isinstance(
+        x, (bool, int, float, np.ndarray, np.generic)
+    ):
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind in "OSUMm":
+        raise TypeError(
+            f"`{name}` is {describe(array)}, expected numbers or booleans. Number the classes "
+            "first; `eqm.Collect` keeps what is no number."
+            if array.dtype.kind != "O"
+            else f"`{name}` is an array of Python objects, expected numbers or booleans: are "
+            "its rows of one length?"
+        )
+    if array.dtype.kind in "iu":
+        target = np.dtype(np.uint32 if array.dtype == np.uint64 else np.int32)
+        if array.dtype.itemsize < 8:
+            target = array.dtype
+        info = np.iinfo(target)
+        if array.size and not (info.min <= array.min() and array.max() <= info.max):
+            raise ValueError(
+                f"`{name}` holds integers between {array.min()} and {array.max()}, which "
+                f"don't fit {target}: narrowing would change them. Remap them first, or "
+                "convert them to float."
+            )
+        array = array.astype(target)
+    elif array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return jnp.asarray(array)
+
+
+# ---- the shapes that a state was built with
+
+
+def _signature_of(tree: Any) -> Any:
+    leaves, treedef = jax.tree.flatten(tree)
+    return treedef, tuple(
+        (x.shape, x.dtype)
+        if isinstance(x, (jax.Array, np.ndarray))
+        else (type(x), x if isinstance(x, str) else None)  # which of a `Literal`
+        for x in leaves
+    )
+
+
+def _remember(memo: dict, key: Any) -> None:
+    if len(memo) >= _MEMO_SIZE:
+        memo.clear()
+    memo[key] = None
+
+
+def _differs(metric: Any, action: str, path: str, x: Any, *built: Any) -> str:
+    name = type(metric).__name__
+    return (
+        f"Cannot {action} `{name}`: its field `{name}{path}` is {describe(x)}, but was built as "
+        f"{describe(jax.ShapeDtypeStruct(*built))}."
+    )
+
+
+def check_dtypes_of(metric: Any, action: str, walk: Callable) -> None:
+    """Compares every array below `metric` with the dtype that it was built with."""
+    for path, node, _ in walk(metric):
+        for name, _, dtype in node._specs:
+            x = getattr(node, name)
+            if isinstance(x, (jax.Array, np.ndarray)) and x.dtype != dtype:
+                raise TypeError(
+                    _differs(metric, action, f"{path}.{name}", x, x.shape, dtype)
+                    + " A state keeps its dtype whatever it is updated with: this one was cast "
+                    "afterwards, as by a mixed-precision policy over a whole training state. "
+                    "Leave metrics out of it. Casting back doesn't bring back what was rounded "
+                    "off: start again from a metric that wasn't cast."
+                )
+
+
+def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
+    """Compares every array below `metric` with the shape and dtype that it was built with."""
+    check_dtypes_of(metric, action, walk)
+    for path, node, axes in walk(metric):
+        for name, shape, dtype in node._specs:
+            x, shape = getattr(node, name), (*axes, *shape)
+            if not isinstance(x, (jax.Array, np.ndarray)) or x.shape == shape:
+                continue
+            what = _differs(metric, action, f"{path}.{name}", x, shape, dtype)
+            extra = x.ndim - len(shape)
+            if extra > 0 and x.shape[extra:] == shape:
+                axes = x.shape[0] if extra == 1 else x.shape[:extra]
+                call = f"m.{action}({'' if action == 'compute' else '...'})"
+                what += (
+                    f" It has a leading axis of {axes}: these are several states, stacked by "
+                    "`pmap` or `vmap`. Equal copies, as `pmap` with `update_across` returns: take "
+                    "one, `metric = eqm.unreplicate(metric)`. Each with rows of its own: merge "
+                    "them, `metric = metric.reduce()`. Models side by side: map over them, "
+                    f"`jax.vmap(lambda m: {call})(metric)`."
+                )
+            raise TypeError(what)
+
+
+# ---- fields
+
+
+@ft.cache
+def _field_checker(cls: type) -> Callable[..., None]:
+    hints = hints_of(cls)
+    named = {
+        f.name: hints[f.name]
+        for f in dataclasses.fields(cls)
+        if f.name in hints and f.name != "_specs" and not has_self(hints[f.name])
+    }
+    params = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)] + [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=hint)
+        for name, hint in named.items()
+    ]
+
+    def fields(*args, **kwargs):
+        return None
+
+    fields.__signature__ = inspect.Signature(params)  # pyright: ignore[reportFunctionMemberAccess]
+    fields.__annotations__ = dict(named)
+    fields.__name__ = "fields"
+    fields.__qualname__ = f"{cls.__qualname__}.fields"
+    fields.__module__ = cls.__module__
+    checked = _checked(fields)
+    return lambda self: checked(self, **{name: getattr(self, name) for name in named})
+
+
+_fields_seen: dict = {}
+
+
+def check_fields(metric: Any) -> None:
+    """All fields of one metric against their annotations, in one jaxtyping context."""
+    if config.jaxtyping_disable:
+        return
+    try:
+        key = type(metric), _signature_of(metric)
+        if key in _fields_seen:
+            return
+    except TypeError:  # an unhashable static field
+        key = None
+    _field_checker(type(metric))(metric)
+    if key is not None:
+        _remember(_fields_seen, key)
+
+
+# ---- methods
+
+
+def check_signature(cls: type, fn: Any, routes: bool) -> None:
+    for p in list(inspect.signature(fn).parameters.values())[1:]:
+        if not routes and p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            raise TypeError(
+                f"`{cls.__qualname__}.update` takes `{p}`: arguments that are swallowed hide "
+                "misspelt ones. Name each argument that the metric needs; a collection passes "
+                "a metric only what it names. (A wrapper that hands its arguments on subclasses "
+                "`eqm.AbstractWrapper`.)"
+            )
+
+
+def _resolve(cls: type, fn: Any) -> inspect.Signature:
+    signature = inspect.signature(fn)
+    inner = inspect.unwrap(fn)
+    hints = resolved(
+        annotations_of(inner) if callable(inner) else {},
+        getattr(inner, "__globals__", {}),
+        {**vars(cls), cls.__name__: cls},
+    )
+
+    def hint(name: str, default: Any) -> Any:
+        found = hints.get(name, Any if isinstance(default, str) else default)
+        return Any if has_self(found) else found
+
+    params = [
+        p.replace(annotation=hint(p.name, p.annotation))
+        for p in signature.parameters.values()
+    ]
+    # What `update` returns is compared with the metric itself, of which the annotation, if it
+    # isn't `Self`, says less.
+    result = signature.empty
+    if fn.__name__ != "update":
+        result = hint("return", signature.return_annotation)
+    return signature.replace(parameters=params, return_annotation=result)
+
+
+class CheckedMethod:
+    """What the wrapper of one `update` or `compute` knows; built at the first call."""
+
+    def __init__(self, cls: type, fn: Any, owner: str):
+        self.fn = fn
+        self.memo: dict = {}
+        signature = _resolve(cls, fn)
+        params = list(signature.parameters.values())
+        self.signature = signature
+        self.names = [p.name for p in params[1:]]
+        self.arrays = {p.name for p in params if is_array_hint(p.annotation)}
+
+        def call(*args, **kwargs):
+            return fn(*args, **kwargs)
+
+        call.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+        call.__annotations__ = {
+            p.name: p.annotation for p in params if p.annotation is not p.empty
+        }
+        if signature.return_annotation is not signature.empty:
+            call.__annotations__["return"] = signature.return_annotation
+        call.__name__ = fn.__name__
+        call.__qualname__ = f"{owner}.{fn.__name__}"
+        call.__module__ = cls.__module__
+        self.checked = _checked(call)
+
+    def __call__(self, metric, args, kwargs, verify):
+        if args:
+            args = tuple(
+                to_array(n, x) if n in self.arrays else x
+                for n, x in zip(self.names, args, strict=False)
+            ) + args[len(self.names) :]
+        if kwargs:
+            kwargs = {
+                n: to_array(n, x) if n in self.arrays else x for n, x in kwargs.items()
+            }
+        off = config.jaxtyping_disable
+        try:
+            key = off, _signature_of(metric), _signature_of((args, kwargs))
+            if key in self.memo:
+                return self.fn(metric, *args, **kwargs)
+        except TypeError:
+            key = None
+        verify(metric, args, kwargs)
+        self._bind(metric, args, kwargs)
+        out = (self.fn if off else self.checked)(metric, *args, **kwargs)
+        if key is not None:
+            _remember(self.memo, key)
+        return out
+
+    def _bind(self, metric, args, kwargs):
+        try:
+            self.signature.bind(metric, *args, **kwargs)
+        except TypeError as e:
+            keywords = [
+                p.name for p in self.signature.parameters.values() if p.kind is p.KEYWORD_ONLY
+            ]
+            by_name = f" By name alone: {', '.join(keywords)}." if keywords else ""
+            raise TypeError(
+                f"`{type(metric).__qualname__}.{self.fn.__name__}`: {e}; it takes "
+                f"{', '.join(self.names) or 'nothing'}.{by_name}"
+            ) from None

@@ -1,0 +1,176 @@
+from typing import ClassVar, final, Self
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from .._custom_types import Input, Labels, Mask, Weights
+from .._decisions.inputs import Inputs
+from .._decisions.scores import Scores, scores_of, softmax_parts
+from .._decisions.task import AbstractTask, Multiclass
+from .._metric.metric import AbstractExact
+from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
+from .._onepass.sums import Sums
+from .._reduction.pair import Pair
+
+
+def _of_each(s: Scores) -> tuple[Array, Array]:
+    """The log loss and the squared error of a yes or no for each class."""
+    x, yes = s.scores, s.labels
+    if s.are_logits:
+        # -log sigmoid: no probability is formed, so none saturates
+        log_loss = jax.nn.softplus(jnp.where(yes, -x, x))
+        return log_loss, jax.nn.sigmoid(jnp.where(yes, -x, x)) ** 2
+    log_loss = -jnp.where(yes, jnp.log(jnp.where(yes, x, 1)), jnp.log1p(-jnp.where(yes, 0, x)))
+    return log_loss, jnp.where(yes, 1 - x, x) ** 2
+
+
+def _of_one(s: Scores, yes: Bool[Array, "rows classes"]) -> tuple[Array, Array]:
+    """The log loss and the squared error of the probabilities of all classes, as a column."""
+    x = s.scores
+    label = jnp.where(s.taken, s.labels, 0)[:, None]
+    if s.are_logits:
+        shifted, whole = softmax_parts(x)
+        log_loss = jnp.log(whole) - jnp.take_along_axis(shifted, label, axis=-1)
+        p = jnp.exp(shifted) / whole
+    else:
+        log_loss, p = -jnp.log(jnp.take_along_axis(x, label, axis=-1)), x
+    return log_loss, jnp.sum(jnp.where(yes, 1 - p, p) ** 2, axis=-1, keepdims=True)
+
+
+class AbstractLosses(AbstractStatistic, AbstractExact):
+    """Sums over the rows of what probabilities cost. A subclass names them."""
+
+    names: eqx.AbstractClassVar[tuple[str, ...]]
+
+    task: AbstractTask = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(self, task: AbstractTask):
+        self.task = task
+        problems = 1 if isinstance(task, Multiclass) else task.classes
+        shapes = {n: task.classes if n == "positives" else problems for n in self.names}
+        self.sums = Sums(task.valid, **shapes)
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
+        and `weights` have the shape of the rows."""
+        s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
+        yes, taken = s.each()
+        if isinstance(self.task, Multiclass):
+            losses, every = _of_one(s, yes), s.taken[:, None]
+        else:
+            losses, every = _of_each(s), taken
+        log_loss, squared_error = (jnp.where(every, loss, 0) for loss in losses)
+        columns = {
+            "log_loss": log_loss,
+            "squared_error": squared_error,
+            "positives": yes & taken,
+            "weight": every,
+        }
+        return self.replace(sums=self.sums.add(s.batch, **{n: columns[n] for n in self.names}))
+
+    def exact(self) -> dict[str, Pair]:
+        return {name: self.sums.pair(name) for name in self.names}
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """Sums over the rows by name: `log_loss`, `squared_error` and `weight` of the task, or of
+        each label; and `positives`, the weight of each class."""
+        return self.sums.compute()
+
+
+@final
+class ProbabilityLosses(AbstractLosses, init=False):
+    """The log loss and the squared error of probabilities, and how often each class occurs: the
+    statistic of the scores relative to these, and of [`eqmetrics.LogLoss`][] and
+    [`eqmetrics.Brier`][] beside them in a `MetricDict`.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 8 floats and 2 a class; 8 a label if the task is multilabel, and 2 for the invalid
+    rows. Undefined when: never; empty sums are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        losses = eqm.ProbabilityLosses(eqm.Binary())
+        sums = losses(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
+        assert sums["squared_error"] == 0.25 and sums["weight"] == 2
+        ```
+    """
+
+    names: ClassVar[tuple[str, ...]] = "log_loss", "squared_error", "positives", "weight"
+
+
+class AbstractPartialLosses(AbstractLosses, AbstractPartialStatistic, init=False):
+    """Some of the sums of [`eqmetrics.ProbabilityLosses`][]."""
+
+    def larger(self) -> ProbabilityLosses:
+        return ProbabilityLosses(self.task)
+
+    @classmethod
+    def read(cls, larger: ProbabilityLosses) -> Self:
+        new, sums = cls(larger.task), {name: larger.sums.pair(name) for name in cls.names}
+        return new.replace(sums=new.sums.read_from(larger.sums, **sums))
+
+
+@final
+class LogLosses(AbstractPartialLosses, init=False):
+    """The log loss of probabilities and its weight: the statistic of [`eqmetrics.LogLoss`][].
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. Read from
+    an [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict`. Undefined when: never; empty sums
+    are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        losses = eqm.LogLosses(eqm.Binary())
+        sums = losses(logits=jnp.array([-50.0, 50.0]), labels=jnp.array([1, 1]))
+        assert sums["log_loss"] == 50 and sums["weight"] == 2
+        ```
+    """
+
+    names: ClassVar[tuple[str, ...]] = "log_loss", "weight"
+
+
+@final
+class BrierLosses(AbstractPartialLosses, init=False):
+    """The squared error of probabilities and its weight: the statistic of [`eqmetrics.Brier`][].
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+
+    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. Read from
+    an [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict`. Undefined when: never; empty sums
+    are 0.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        losses = eqm.BrierLosses(eqm.Binary())
+        sums = losses(probabilities=jnp.array([0.5, 1.0]), labels=jnp.array([0, 1]))
+        assert sums["squared_error"] == 0.25 and sums["weight"] == 2
+        ```
+    """
+
+    names: ClassVar[tuple[str, ...]] = "squared_error", "weight"

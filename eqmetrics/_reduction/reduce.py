@@ -1,0 +1,285 @@
+"""Reductions over any pytree: only the metrics in it are touched."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from .._metric.checks import check_dtypes_of, describe
+from .._metric.field import layout
+from .._metric.frames import said
+from .._metric.metric import AbstractAccumulator, Metric
+from .._metric.node import (
+    is_fresh,
+    is_metric,
+    mark_all_fresh,
+    parts,
+    rebuild,
+    tracked,
+    varies_over,
+    vary_over,
+    walk,
+)
+from .._metric.wrapped import check_mergeable
+from .across import Ask, merged_across, stacked
+from .axes import automatic
+from .copies import warn_of_copies
+from .pair import inlined
+
+
+_T = TypeVar("_T")
+_M = TypeVar("_M", bound=Metric)
+_STACKED = "eqmetrics_stacked"
+
+
+def _on_metrics(fn: Callable[..., Any], tree: _T, *rest: Any) -> _T:
+    def one(path, x, *xs):
+        if not is_metric(x):
+            return x
+        if not path:
+            return fn(x, *xs)
+        with said(f"In the metric at `{jax.tree_util.keystr(path)}`."):
+            return fn(x, *xs)
+
+    return jax.tree_util.tree_map_with_path(one, tree, *rest, is_leaf=is_metric)
+
+
+def merge(left: _T, right: _T) -> _T:
+    """Merges the metrics of two pytrees of one structure; all else is `left`'s."""
+    return _on_metrics(lambda x, y: x.merge(y), left, right)
+
+
+def reset(tree: _T) -> _T:
+    """Empties every metric in a pytree."""
+    return _on_metrics(lambda x: x.reset(), tree)
+
+
+def compute(tree: Any) -> Any:
+    """Puts its value in the place of every metric in a pytree."""
+    return _on_metrics(lambda x: x.compute(), tree)
+
+
+def unreplicate(tree: _T) -> _T:
+    """Takes the first of the equal copies that `pmap` leaves of every metric."""
+    return _on_metrics(_first, tree)
+
+
+@automatic
+def _first(metric: _M) -> _M:
+    return jax.tree.map(lambda x: x[0], metric)
+
+
+def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
+    # A masked psum of the bits: the result counts as replicated, and NaN survives.
+    first = lax.axis_index(axis_name) == 0
+
+    def bits(x):
+        kind = jnp.dtype(f"uint{8 * x.dtype.itemsize}")
+        y = x.astype(jnp.uint8) if x.dtype == jnp.bool_ else lax.bitcast_convert_type(x, kind)
+        return jnp.where(first, y, jnp.zeros_like(y))
+
+    def back(y, x):
+        return y.astype(x.dtype) if x.dtype == jnp.bool_ else lax.bitcast_convert_type(y, x.dtype)
+
+    sent = lax.psum([bits(x) for x in arrays], axis_name)
+    return [back(y, x) for y, x in zip(sent, arrays, strict=True)]
+
+
+def _by_merging(metric: Metric, axis_name: str | tuple[str, ...]) -> Metric:
+    """For a class with a merge of its own: pairs of devices, in log depth. Of several axes the
+    last comes first, so that the parts merge in the order of their index over all of them: a
+    permutation over more than one axis is known to `shard_map`, and not to `vmap`."""
+    axes = (axis_name,) if isinstance(axis_name, str) else axis_name
+    for axis in reversed(axes):
+        metric = _merged_to_first(metric, axis)
+    leaves, treedef = jax.tree.flatten(metric)
+    return jax.tree.unflatten(treedef, _from_first(leaves, axis_name))
+
+
+def _merged_to_first(metric: Metric, axis: str) -> Metric:
+    """The first of an axis has the merge of all; the others hold parts of it."""
+    index, size, step = lax.axis_index(axis), lax.axis_size(axis), 1
+    while step < size:
+        moves = [(i, (i - step) % size) for i in range(size)]  # vmap takes whole permutations
+        other = jax.tree.map(lambda x: lax.ppermute(x, axis, moves), metric)
+        merges = (index % (2 * step) == 0) & (index + step < size)
+        metric = jax.tree.map(
+            lambda new, old: jnp.where(merges, new, old), metric.merge(other), metric
+        )
+        step *= 2
+    return metric
+
+
+def _has_own_merge(metric: Metric) -> bool:
+    return any(reduction is None for reduction, _ in layout(type(metric)).groups)
+
+
+def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> Any:
+    """Collects what a metric asks for; returns what builds it from the answers."""
+    if _has_own_merge(metric):
+        return lambda _: stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
+    mine = layout(type(metric))
+    builders: dict[str, Any] = {}
+    for reduction, names in mine.groups:
+        assert reduction is not None
+        place = len(asks)
+        asks.append(Ask(reduction, tuple(getattr(metric, n) for n in names), depth))
+        for k, name in enumerate(names):
+            builders[name] = lambda out, place=place, k=k: out[place][k]
+    for name in (*mine.nested, *mine.stacked):
+        each, close = parts(getattr(metric, name))
+        below = depth + (name in mine.stacked)
+        made = [
+            _plans(x, axis_name, asks, below) if is_metric(x) else lambda _, x=x: x
+            for _, x in each
+        ]
+        builders[name] = lambda out, made=made, close=close: close([make(out) for make in made])
+    return lambda out: rebuild(metric, {n: make(out) for n, make in builders.items()})
+
+
+def vary(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
+    """Makes the metrics of a pytree vary over an axis of `shard_map`, so that they can be
+    the carry of a `scan` that updates them with per-device data."""
+    axes = tracked(axis_name)
+    return _on_metrics(lambda m: vary_over(m, axes), tree)
+
+
+def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
+    for path, node, _ in walk(metric):
+        states = [getattr(node, n) for _, names in layout(type(node)).groups for n in names]
+        arrays = jax.tree.leaves(states)
+        same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
+        if arrays and same and not is_fresh(node):
+            if isinstance(node, AbstractAccumulator):  # a part of the metric that a user knows
+                path = path.rpartition(".")[0]
+            raise TypeError(
+                f"`{type(metric).__name__}{path}` is replicated over {', '.join(same)}: every "
+                f"device holds the same state, and reducing it would count its data {size} "
+                "times. Use `metric.update_across(axis_name, ...)`, which reduces the new "
+                "batch alone. If each device did see other data, say so first: "
+                "`metric = eqm.vary(metric, axis_name)`."
+            )
+
+
+@automatic
+def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
+    """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
+    `vmap`: one collective per kind for all of them. Sums go as integers, so that no gradient
+    passes: differentiate what each device has."""
+    axis_name = axis_name if isinstance(axis_name, str) else tuple(axis_name)
+    size = lax.psum(1, axis_name)
+    _on_metrics(lambda m: check_dtypes_of(m, "reduce", walk), tree)
+    _on_metrics(lambda m: _refuse_replicated(m, tracked(axis_name), size), tree)
+    tree = vary(tree, axis_name)
+    asks: list[Ask] = []
+    builders = _on_metrics(lambda m: _Builder(_plans(m, axis_name, asks)), tree)
+    results = merged_across(asks, size, axis_name)
+    return jax.tree.map(
+        lambda b: b.make(results) if isinstance(b, _Builder) else b,
+        builders,
+        is_leaf=lambda x: isinstance(x, _Builder),
+    )
+
+
+def stack(metric: _M, size: int) -> _M:
+    """As many empty metrics of one configuration, as one whose arrays have a leading axis: for
+    a field that is declared with [`eqmetrics.stacked`][]."""
+
+    def copies(x):
+        return jnp.array(jnp.broadcast_to(x, (size, *x.shape)), x.dtype, copy=True)
+
+    new = jax.tree.map(copies, metric.reset())
+    mark_all_fresh(new)
+    return new
+
+
+class _Builder:
+    def __init__(self, make: Callable):
+        self.make = make
+
+
+def reduce(tree: _T) -> _T:
+    """Merges away the leading axis of every metric in a pytree: the same plans as
+    `all_reduce`, under `vmap`, so both give the same bits. On the host it warns of states that
+    are equal to the bit: copies are not merged, [`eqmetrics.unreplicate`][] takes one."""
+    warn_of_copies(tree)
+    return _on_metrics(reduce_one, tree)
+
+
+@automatic
+def reduce_one(metric: Metric) -> Metric:
+    """For what may be equal by right."""
+    leaves = jax.tree.leaves(metric)
+    if not leaves:  # a dict without members, or what has collected nothing
+        return metric
+    sizes = {x.shape[:1] for x in leaves}
+    if len(sizes) != 1 or () in sizes:
+        first = next(iter(layout(type(metric)).arrays), None)
+        what = "" if first is None else f" (`{first}` is {describe(getattr(metric, first))})"
+        raise TypeError(
+            f"`{type(metric).__qualname__}.reduce()` merges a leading axis that all arrays of a "
+            f"stacked state have in common, and these have none{what}. If it is one state "
+            "already, there is nothing to reduce."
+        )
+    new = _merged(metric)
+    check_mergeable(new, new)
+    return new
+
+
+@jax.custom_jvp
+def _merged(stacked: _M) -> _M:
+    return _by_plans(stacked)
+
+
+@_merged.defjvp
+def _merged_jvp(primals, tangents):
+    # Sums over devices go as integers, which have no derivative: that of merging pairs is it.
+    merge = _by_plans if any(type(m).ordered for _, m, _ in walk(primals[0])) else _in_pairs
+    return _merged(*primals), jax.jvp(merge, primals, tangents)[1]
+
+
+def _in_pairs(stacked: _M) -> _M:
+    leaves = jax.tree.leaves(stacked)
+    while (size := leaves[0].shape[0]) > 1:
+        half = size // 2
+        left, right, rest = (
+            jax.tree.map(lambda x, cut=cut: x[cut], stacked)
+            for cut in (slice(half), slice(half, 2 * half), slice(2 * half, None))
+        )
+        both = jax.vmap(lambda x, y: x.merge(y))(left, right)
+        stacked = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), both, rest)
+        leaves = jax.tree.leaves(stacked)
+    return jax.tree.map(lambda x: x[0], stacked)
+
+
+@inlined
+def _by_plans(stacked: _M) -> _M:
+    leaves, treedef = jax.tree.flatten(stacked)
+    fixed = _constants(stacked)
+
+    def out(leaves):
+        whole = jax.tree.leaves(all_reduce(jax.tree.unflatten(treedef, leaves), _STACKED))
+        return [None if f else x for f, x in zip(fixed, whole, strict=True)]
+
+    done = jax.vmap(out, out_axes=None, axis_name=_STACKED)(leaves)
+    done = [x[0] if f else y for f, x, y in zip(fixed, leaves, done, strict=True)]
+    return jax.tree.unflatten(treedef, done)
+
+
+def _constants(metric: Metric) -> list[bool]:
+    """For each leaf, whether it is a constant of a metric that reduces by its fields."""
+
+    def mark(m: Metric, own: bool) -> Any:
+        mine = layout(type(m))
+        own = own or _has_own_merge(m)
+        states = [name for _, names in mine.groups for name in names]
+        changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for n in states}
+        changes |= {n: not own for n in mine.constants}
+        for n in (*mine.nested, *mine.stacked):
+            each, close = parts(getattr(m, n))
+            changes[n] = close([mark(x, own) if is_metric(x) else x for _, x in each])
+        return rebuild(m, changes)
+
+    return jax.tree.leaves(mark(metric, False))

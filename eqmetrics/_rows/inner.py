@@ -1,0 +1,31 @@
+"""A mask of rows, or of what is in them: documents, tokens, pixels."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from .._metric.checks import describe
+from .rows import flat
+
+
+def split_mask(
+    mask: Any, values: Array, inner: int, name: str = "values"
+) -> tuple[Any, Bool[Array, "rows ..."]]:
+    """What a mask says of the rows, for `rows(...)`, and of the entries in them, of shape
+    `(rows, *inner)`. A mask of all axes of the values removes entries, one of fewer removes rows.
+
+    **Arguments:**
+
+    - `inner`: how many of the last axes of the values are in a row.
+    """
+    shape = values.shape[values.ndim - inner :]
+    if mask is None or mask.ndim <= values.ndim - inner:
+        return mask, jnp.ones(flat(values, shape).shape, bool)
+    if mask.shape != values.shape:
+        raise TypeError(
+            f"`mask` is {describe(mask)} and `{name}` is {describe(values)}: a mask has the shape "
+            f"{values.shape[: values.ndim - inner]} of the rows, which it removes, or the shape "
+            f"{values.shape}, and removes what is in them."
+        )
+    return None, flat(mask, shape)

@@ -1,0 +1,140 @@
+"""Values with a mask and weights: one shape rule for every metric."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Int32
+
+from .._metric.checks import describe
+
+
+def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
+    if values.ndim == 0:
+        return (
+            " One number for the whole batch has no rows: pass one for each row. If it is one of "
+            f"the step, as a learning rate is, say that it isn't given the {name}: "
+            f"`metric.from_output({name}=None)`, or with a name "
+            f"`metric.from_output('lr', {name}=None)`."
+        )
+    if x.shape != values.shape or len(rows) != values.ndim - 1:
+        return ""
+    size = values.shape[-1]
+    if what == "labels" and name == "mask":
+        return (
+            " Single labels of a row are left out by their value: "
+            f"`eqm.Multilabel({size}, ignore_index=-1)`, and "
+            "`labels=jnp.where(mask, labels, -1)`."
+        )
+    return (
+        f" To give each entry of a row its own {name}, let a metric of one number read each: "
+        f"`eqm.MultiOutput(metric, {size}, shared=())`."
+    )
+
+
+def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> Array:
+    if x.shape != rows[: x.ndim]:
+        raise TypeError(
+            f"`{name}` is {describe(x)} and `{what}` is {describe(values)}: `{name}` must have "
+            f"the shape of the leading row axes of `{what}`, such as {rows}."
+            + _way_out(name, x, what, values, rows)
+        )
+    trailing = rows[x.ndim :]
+    return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)
+
+
+# So many of the largest weight fit a float (2^28) that no sum of weights leaves its range: it would
+# be infinite, and numbers over it 0. Weights below the smallest are read as 0: a product with
+# them would leave the range at the other end, where nothing tells a wrong mean from a right one.
+LARGEST_WEIGHT, SMALLEST_WEIGHT = 2.0**100, 2.0**-100
+
+
+class Rows(NamedTuple):
+    """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
+    once. Rows of weight 0 are not in the mask; rows with a weight that is negative, NaN, infinite
+    or beyond `LARGEST_WEIGHT` aren't either, and are in `invalid`."""
+
+    values: Array  # (rows, *shape)
+    mask: Bool[Array, "rows"] | None
+    weights: Float32[Array, "rows"] | None
+    invalid: Bool[Array, "rows"] | None
+
+    def only(self, keep: Bool[Array, "rows"]) -> "Rows":
+        """Some of the rows; the rest leaves no trace."""
+        invalid = None if self.invalid is None else self.invalid & keep
+        return self._of(keep if self.mask is None else self.mask & keep, invalid)
+
+    def without(self, bad: Bool[Array, "rows"]) -> "Rows":
+        """The rows less those that a metric finds invalid."""
+        if self.mask is not None:
+            bad = bad & self.mask
+        invalid = bad if self.invalid is None else self.invalid | bad
+        return self._of(~bad if self.mask is None else self.mask & ~bad, invalid)
+
+    def _of(self, mask: Bool[Array, "rows"], invalid: Bool[Array, "rows"] | None) -> "Rows":
+        # What is left out weighs nothing: where a weight is all that a row adds, no mask is asked.
+        weights = None if self.weights is None else jnp.where(mask, self.weights, 0)
+        return self._replace(mask=mask, weights=weights, invalid=invalid)
+
+
+def as_column(x: Array, like: Array) -> Array:
+    """A number for each row, beside an array with trailing axes."""
+    return x.reshape(x.shape + (1,) * (like.ndim - 1))
+
+
+def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """A shape as NumPy takes it: one number is one axis."""
+    return (shape,) if isinstance(shape, int) else tuple(shape)
+
+
+def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
+    """All axes before the trailing `shape` as one: `(rows, *shape)`."""
+    rows = x.shape[: x.ndim - len(shape)]
+    return x.reshape(math.prod(rows), *shape)
+
+
+def rows(
+    values: Any,
+    mask: Any = None,
+    weights: Any = None,
+    shape: tuple[int, ...] = (),
+    name: str = "values",
+) -> Rows:
+    """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens. What an
+    `update` was given are arrays when its body runs, whatever its annotations allow."""
+    if jnp.issubdtype(values.dtype, jnp.complexfloating):
+        raise TypeError(
+            f"`{name}` is {describe(values)}, expected real numbers: give the real part, the "
+            "imaginary part or the absolute value."
+        )
+    leading = values.ndim - len(shape)
+    if leading < 0 or values.shape[leading:] != shape:
+        raise TypeError(
+            f"`{name}` is {describe(values)}, expected the trailing shape {shape}."
+        )
+    axes = values.shape[:leading]
+    if mask is not None:
+        mask = flat(_expand("mask", mask, name, values, axes))
+    if weights is None:
+        return Rows(flat(values, shape), mask, None, None)
+    weights = flat(_expand("weights", weights, name, values, axes).astype(jnp.float32))
+    bad = ~((weights >= 0) & (weights < LARGEST_WEIGHT))
+    taken = ~bad & (weights >= SMALLEST_WEIGHT)
+    if mask is not None:
+        bad, taken = bad & mask, taken & mask
+    # A row that doesn't take part may hold NaN, its weight too.
+    return Rows(flat(values, shape), taken, jnp.where(taken, weights, 0), bad)
+
+
+def narrow(x: Array) -> Int32[Array, "..."]:
+    """Integers in 32 bits, to be compared with sizes and numbers of classes: 8 don't hold 300,
+    and 2^32 must not become 0."""
+    if x.dtype.itemsize == 8:
+        x = jnp.clip(x, max(-(2**31), jnp.iinfo(x.dtype).min), 2**31 - 1)
+    return x.astype(jnp.int32)
+
+
+def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:
+    """0/0 is NaN, unless the caller said otherwise."""
+    return jnp.where(is_undefined, jnp.nan if undefined is None else undefined, value)
