@@ -43,9 +43,8 @@ METRICS = metrics_in(eqm)
 for space in SPACES:
     METRICS |= metrics_in(getattr(eqm, space), f"{space}.")
 # All folders are families, whose pages have tables of their metrics, but the rooms of the machine.
-ROOMS = {
-    "_collection", "_host", "_metric", "_onepass", "_reduction", "_rows", "_wrap", "plot", "testing",
-}  # fmt: skip
+MACHINE = {"_collection", "_host", "_metric", "_onepass", "_reduction", "_rows", "_wrap"}
+ROOMS = MACHINE | {"plot", "testing"}
 FOLDERS = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 FAMILIES = FOLDERS - ROOMS
 
