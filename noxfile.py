@@ -30,36 +30,30 @@ def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
     session.run("pytest", "-n", "2", "--dist", "loadfile", *args, env=env, **kwargs)
 
 
-# The laws compare a metric with itself in other forms. In groups they run without XLA's optimizer,
-# which takes more than half of their time; the session `slow` runs each metric alone with it.
-LAWS = "tests/test_laws.py"
-UNOPTIMIZED = {
-    "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-}
-
-
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests that are quick, on 8 simulated devices; with arguments, what they say."""
     install(session, "test")
-    if session.posargs:
-        pytest(session, *session.posargs)
-    else:
-        pytest(session, "--ignore", LAWS)
-        pytest(session, LAWS, "--dist", "worksteal", env=UNOPTIMIZED)
+    pytest(session, *session.posargs)
+
+
+@nox.session(default=False)
+def long(session: nox.Session) -> None:
+    """The tests that `tests` leaves out by the clock. `.ci/run` runs both."""
+    install(session, "test")
+    pytest(session, "-m", "long and not slow", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """The tests that `tests` leaves out, which `.ci/run` runs too."""
+    """The tests that take too long for `.ci/run`: each metric's laws alone, large programs."""
     install(session, "test")
     pytest(session, "-m", "slow and not rare", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)
 def rare(session: nox.Session) -> None:
-    """Every value on every mesh: ten minutes and more, for which `.ci/run` has no time."""
+    """Every value on every mesh: ten minutes and more."""
     install(session, "test")
     pytest(session, "-m", "rare", "--dist", "worksteal", *session.posargs)
 

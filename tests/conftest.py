@@ -16,10 +16,10 @@ tests_run = itertools.count()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    slow = read(FILE.read_text())
+    long = read(FILE.read_text())
     for item in items:
-        if item.nodeid in slow:
-            item.add_marker(pytest.mark.slow)
+        if item.nodeid in long:
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_runtest_teardown() -> None:

@@ -1,5 +1,5 @@
-"""Which tests are slow, by the clock: `tests/seconds.txt` names those that run in the session
-`slow`, with the seconds that they took. `python -m tests.seconds LOG` writes it from the output of
+"""Which tests are long, by the clock: `tests/seconds.txt` names those that run in the session
+`long`, with the seconds that they took. `python -m tests.seconds LOG` writes it from the output of
 `pytest -m "" --durations=0` without a cache of compiled programs."""
 
 import re

@@ -24,6 +24,7 @@ OF_KNOWN_ROWS = {
     "Bootstrap",
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
+    "PerGroup of Interval",
 }
 
 

@@ -1,5 +1,4 @@
-"""Every metric of the library obeys the laws: in groups, and alone among the slow tests. The groups
-run without the optimizer (`noxfile.py`), which takes most of the time, each alone with it."""
+"""Every metric of the library obeys the laws: in groups, and alone among the slow tests."""
 
 import jax
 import pytest

@@ -26,6 +26,7 @@ CLASSES = [
 VALUES: dict[str, Any] = {
     "adjusted": 1, "bins": 5, "bits": 5, "capacity": 8, "ddof": 1, "exact": 16, "ignore_index": 1,
     "k": 3, "num_classes": 4, "num_groups": 3, "num_labels": 4, "num_outputs": 2, "outputs": 2,
+    "clusters": 3, "level": 0.5,
     "points": 8, "resolution": 10, "samples": 4, "shape": 3, "shapes": 3, "size": 3, "top_k": 2,
     "alpha": 0.5, "beta": 2, "confidence": 0.5, "delta": 1, "half_life": 2, "max_fpr": 1,
     "min_fpr": 0.0625, "min_precision": 1, "min_recall": 1, "min_sensitivity": 1,

@@ -1,4 +1,4 @@
-"""The tests that are slow by the clock."""
+"""The tests that are long by the clock."""
 
 from pathlib import Path
 
@@ -44,5 +44,5 @@ def test_what_is_slow_is_there(file):
 
 
 def test_it_is_marked(request):
-    names = {item.nodeid: item.get_closest_marker("slow") for item in request.session.items}
+    names = {item.nodeid: item.get_closest_marker("long") for item in request.session.items}
     assert [name for name, mark in names.items() if name in SLOW and mark is None] == []

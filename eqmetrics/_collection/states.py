@@ -265,3 +265,22 @@ class States(AbstractParts):
 
     def __repr__(self) -> str:
         return f"States({', '.join(self.names)})"
+
+
+def _is_states(x: Any) -> bool:
+    return isinstance(x, States)
+
+
+def opened(tree: Any) -> Any:
+    """A pytree with an array for each state of each metric, and none of many."""
+    each = lambda x: tuple(map(opened, x.all())) if _is_states(x) else x
+    return jax.tree.map(each, tree, is_leaf=_is_states)
+
+
+def closed(like: Any, tree: Any) -> Any:
+    """The pytree `like` with what is in an opened one."""
+
+    def each(x, y):
+        return x.replaced(map(closed, x.all(), y)) if _is_states(x) else y
+
+    return jax.tree.map(each, like, tree, is_leaf=_is_states)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._collection.collection import MetricDict
 from .._collection.route import parameters
-from .._collection.states import States
+from .._collection.states import closed, opened
 from .._metric.checks import describe
 from .._metric.field import layout
 from .._metric.node import is_metric
@@ -113,23 +113,6 @@ def _as_in(like: Any, x: Any) -> Any:
     return jax.random.wrap_key_data(x, impl=kind[0])
 
 
-def _is_states(x: Any) -> bool:
-    return isinstance(x, States)
-
-
-def _opened(tree: Any) -> Any:
-    """With an array for each state of each metric: what lies side by side may change."""
-    each = lambda x: tuple(map(_opened, x.all())) if _is_states(x) else x
-    return jax.tree.map(each, tree, is_leaf=_is_states)
-
-
-def _closed(like: Any, tree: Any) -> Any:
-    def each(x, y):
-        return x.replaced(map(_closed, x.all(), y)) if _is_states(x) else y
-
-    return jax.tree.map(each, like, tree, is_leaf=_is_states)
-
-
 def save(path: str | Path | BinaryIO, tree: Any) -> None:
     """Writes a pytree, such as a training state, with the configuration of the metrics in it.
 
@@ -159,7 +142,7 @@ def save(path: str | Path | BinaryIO, tree: Any) -> None:
 
     def write(file: Any) -> None:
         file.write(_MAGIC + f"{_FORMAT}\n{json.dumps(header)}\n".encode())
-        eqx.tree_serialise_leaves(file, jax.tree.map(_data, _opened(tree)))
+        eqx.tree_serialise_leaves(file, jax.tree.map(_data, opened(tree)))
 
     if not isinstance(path, (str, Path)):
         return write(path)
@@ -221,12 +204,12 @@ def _load(file: Any, like: _T, name: str) -> _T:
     header = json.loads(file.readline())
     _check(header["structure"], _structure(like), name, header["eqmetrics"])
     try:
-        tree = eqx.tree_deserialise_leaves(file, jax.tree.map(_data, _opened(like)))
+        tree = eqx.tree_deserialise_leaves(file, jax.tree.map(_data, opened(like)))
     except Exception as e:
         raise ValueError(f"`eqm.load`: {name} is cut off or damaged.") from e
     if file.read(1):
         raise ValueError(f"`eqm.load`: {name} is damaged: it goes on after the last array.")
-    return _closed(like, jax.tree.map(_as_in, _opened(like), tree))
+    return closed(like, jax.tree.map(_as_in, opened(like), tree))
 
 
 def _difference(where: str, there: str | None, here: str | None) -> str:

@@ -57,7 +57,7 @@ class Deviate(AbstractOperation):
         both = [_weighted(x, w).reshape(rows, size), w[:, None]]
         sums = jnp.zeros((groups.num_groups, size + 1), jnp.float32)
         sums = sums.at[groups.group].add(jnp.concatenate(both, axis=1))
-        pivot = _pivot(sums[:, :-1] / sums[:, -1:]).reshape(groups.num_groups, *x.shape[1:])
+        pivot = _pivot(over(sums[:, :-1], sums[:, -1:])).reshape(groups.num_groups, *x.shape[1:])
         beside = pivot.at[groups.group].get(mode="promise_in_bounds")
         return minus(x, beside), pivot, beside
 

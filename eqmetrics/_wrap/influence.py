@@ -16,6 +16,7 @@ from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments
 from .._collection.ordered import in_order
+from .._collection.states import closed, opened
 from .._metric.field import layout
 from .._metric.metric import Metric
 from .._metric.node import walk
@@ -51,7 +52,7 @@ class Parts(NamedTuple):
 
 def parts_of(wrapper: str, metric: Metric) -> Parts:
     """Of what the state consists; an error if it isn't sums over rows."""
-    leaves, treedef = jax.tree.flatten(metric)
+    leaves, treedef = jax.tree.flatten(opened(metric))
     numbered = jax.tree.unflatten(treedef, range(len(leaves)))
     sums, moments = [], []
     for path, node, axes in walk(numbered):
@@ -106,17 +107,17 @@ class States(NamedTuple):
 
 
 def of_one(metric: Metric) -> States:
-    return States([x[..., None] for x in jax.tree.leaves(metric)])
+    return States([x[..., None] for x in jax.tree.leaves(opened(metric))])
 
 
 def of_stack(metric: Metric) -> States:
     # XLA's CPU is slow where the last axis is short.
-    return States([jnp.moveaxis(x, 0, -1) for x in jax.tree.leaves(metric)])
+    return States([jnp.moveaxis(x, 0, -1) for x in jax.tree.leaves(opened(metric))])
 
 
 def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
     """The means of a state, as pairs side by side."""
-    leaves = jax.tree.leaves(metric)
+    leaves = jax.tree.leaves(opened(metric))
     means = [leaves[m.leaves[1]][m.place].reshape(2, -1) for m in parts.moments]
     return jnp.concatenate([jnp.zeros((2, 0), jnp.float32), *means], axis=1)
 
@@ -168,7 +169,7 @@ def _cells(x: Array) -> Float32[Array, "cells states"]:
 
 def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
     """The state with a little more, which is written about the state's own means."""
-    leaves, treedef = jax.tree.flatten(metric)
+    leaves, treedef = jax.tree.flatten(opened(metric))
     start = 0
 
     def take(shape: tuple[int, ...]) -> Array:
@@ -191,7 +192,7 @@ def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
             at = (*moments.place, 0)
             more = take(leaves[leaf].shape[len(at) :]) / scale
             leaves[leaf] = leaves[leaf].at[at].add(more)
-    return jax.tree.unflatten(treedef, leaves)
+    return closed(metric, jax.tree.unflatten(treedef, leaves))
 
 
 def linearised(

@@ -250,9 +250,11 @@ class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
                 f"how many {self.unit} each label is, `{self.unit}=table[labels]`."
             )
         x = flat(units)
+        valid = x >= jnp.zeros((), x.dtype)
         if not jnp.issubdtype(x.dtype, jnp.integer):
             x = x.astype(jnp.float32)
-        counted = batch._replace(invalid=None).without(~((x >= 0) & (x < jnp.inf)))
+            valid = (x >= 0) & (x < jnp.inf)
+        counted = batch._replace(invalid=None).without(~valid)
         return self.replace(
             likelihoods=self.likelihoods.plus(losses, batch),
             sums=self.sums.add(counted, **{self.unit: x}),

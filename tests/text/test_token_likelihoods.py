@@ -141,7 +141,7 @@ def test_units_that_are_none_are_counted_and_cost_the_tokens_nothing():
 
 def test_a_dict_sums_the_losses_once():
     metrics = eqm.MetricDict(perplexity=eqm.text.Perplexity(), bits=eqm.text.BitsPerByte())
-    assert len(jax.tree.leaves(metrics)) == len(jax.tree.leaves(eqm.text.BitsPerByte())) == 4
+    assert len(metrics.states) == 1
     batch = {"logits": jnp.zeros((4, 8)), "labels": jnp.arange(4), "bytes": jnp.array([1, 2, 3, 2])}
     values = metrics(**batch)
     assert values["perplexity"] == 8 and abs(values["bits"] - 1.5) < 1e-6
