@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._aggregate.covariance import CROSS
+from .._collection.states import opened
 from .._metric.field import state
 from .._metric.metric import Metric
 from .._metric.node import rebuild
@@ -77,7 +78,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(parts: Parts, metric: Metric) -> tuple[Block, ...]:
-    leaves, start, blocks = jax.tree.leaves(metric), 0, []
+    leaves, start, blocks = jax.tree.leaves(opened(metric)), 0, []
     for leaf, _, pairs in parts.sums:
         start += leaves[leaf].size // (2 if pairs else 1)
     for moments in parts.moments:
