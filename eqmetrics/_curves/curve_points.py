@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float32
 
 from .._decisions.task import AbstractTask, Binary
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import add, inlined, Pair, to_float
+from .._reduction.pair import add, inlined, lift, Pair, power_of, to_float
 from .._rows.cells import cumulated
 from .._rows.quotient import ratio
 from .._rows.rows import undefined_as
@@ -80,8 +80,14 @@ def _finer(bits: Cells, line: Cells) -> Cells:
         }
     )
 
+    # A power of 2 for both layouts: the product of small weights would leave the range of a float.
+    small, large = (
+        power_of(lift(jnp.sum(to_float(x), axis=-1, keepdims=True)))
+        for x in (bits.negatives, bits.positives)
+    )
+
     def open_pairs(cells: Cells) -> Array:
-        both = to_float(cells.negatives) * to_float(cells.positives)
+        both = (to_float(cells.negatives) * small) * (to_float(cells.positives) * large)
         return jnp.sum(jnp.where(cells.tied, 0, both), axis=-1)
 
     better = (open_pairs(wide) <= open_pairs(line))[:, None]
