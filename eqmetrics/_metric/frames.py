@@ -9,7 +9,7 @@ from types import TracebackType
 import jax
 
 
-_HERE = f"{Path(__file__).parent}{os.sep}"
+_HERE = f"{Path(__file__).parents[1]}{os.sep}"
 # What calls a user's code on behalf of ours: the checks of its arguments, and bound methods.
 _CALLERS = "jaxtyping", "equinox", "beartype"
 _NOTE = (
