@@ -39,7 +39,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def long(session: nox.Session) -> None:
-    """The tests that `tests` leaves out by the clock. `.ci/run` runs both."""
+    """The tests that `tests` leaves out by the clock: for before a change of the core lands."""
     install(session, "test")
     pytest(session, "-m", "long and not slow", "--dist", "worksteal", *session.posargs)
 
