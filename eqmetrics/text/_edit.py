@@ -56,7 +56,7 @@ def _low_bits(lengths: Int32[Array, "rows"], words: int) -> UInt32[Array, "words
 
 
 def _count(x: UInt32[Array, "words rows"]) -> Int32[Array, "rows"]:
-    return jnp.sum(lax.population_count(x).astype(jnp.int32), axis=0)
+    return jnp.sum(lax.population_count(x).astype(jnp.int32), axis=0, dtype=jnp.int32)
 
 
 def _along(step, state, pattern: Sequences, text: Sequences):
