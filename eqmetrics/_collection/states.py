@@ -14,14 +14,12 @@ from jaxtyping import Array, Float32
 
 from .._metric.field import layout
 from .._metric.node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts
+from .._onepass.sum_columns import joined
 
 
 # An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.
 _MOST = 1024
 
-
-def joined(arrays: list[Any]) -> Any:
-    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, axis=-1)
 
 class _Place(NamedTuple):
     """Where a small array lies. Pairs make two long rows, and come before all others: what a whole

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._pooled import AbstractPooled, Per, sums_of
+from .._rows.pooled import AbstractPooled, Per, sums_of
 from .._rows.quotient import over, root
 from .._rows.row_mean import AbstractRowMean
 from .._rows.squares import nan_if_lost, square

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._pooled import AbstractPooled, Per
+from .._rows.pooled import AbstractPooled, Per
 from .._rows.quotient import root
 from ._image import Image, Planes, planes
 

@@ -9,9 +9,9 @@ from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._metric.checks import describe
-from .._pooled import AbstractPooled, Per
 from .._reduction.pair import minus
 from .._rows.inner import split_mask
+from .._rows.pooled import AbstractPooled, Per
 from .._rows.rows import flat, Rows, rows
 
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._pooled import AbstractPooled, Per
 from .._reduction.pair import minus
+from .._rows.pooled import AbstractPooled, Per
 from .._rows.squares import nan_if_lost, square
 from ._image import Image, planes
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._pooled import AbstractPooled, check_per, Per, sums_of
+from .._rows.pooled import AbstractPooled, check_per, Per, sums_of
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from ._image import Image, planes

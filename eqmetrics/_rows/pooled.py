@@ -8,10 +8,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
-from ._metric.metric import Metric
-from ._onepass.sums import Sums
-from ._rows.quotient import over
-from ._rows.rows import Rows, undefined_as
+from .._metric.metric import Metric
+from .._onepass.sums import Sums
+from .quotient import over
+from .rows import Rows, undefined_as
 
 
 Per = Literal["row", "pooled"]
