@@ -1,4 +1,3 @@
-import itertools
 from pathlib import Path
 
 import jax
@@ -10,8 +9,7 @@ from .seconds import FILE, read
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-MAPS, MOST_MAPS = Path("/proc/self/maps"), 30_000
-tests_run = itertools.count()
+MAPS, MOST_MAPS = Path("/proc/self/maps"), 24_000
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -23,8 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_teardown() -> None:
-    """Each compiled program of the CPU takes three memory maps. Linux allows a process 65 530 of
-    them, and LLVM aborts at the next."""
-    if next(tests_run) % 16 == 0 and MAPS.exists():
-        if MAPS.read_bytes().count(b"\n") > MOST_MAPS:
-            jax.clear_caches()
+    """A compiled program of the CPU takes three memory maps and more: the laws of twelve metrics
+    take eight thousand. Linux allows a process 65 530 of them, and LLVM aborts at the next."""
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
+        jax.clear_caches()
