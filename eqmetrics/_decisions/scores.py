@@ -15,16 +15,18 @@ from .inputs import (
     says_something,
     scores_of as scores_given,
 )
+from .softmax import without_nan
 from .task import AbstractTask, Binary, Multiclass, Multilabel
 
 
 class Scores(NamedTuple):
     """Flattened. `labels` and `taken` are of shape `(rows,)` if a row has one of several
-    classes, else of shape `(rows, classes)`. Where a row isn't in the mask of `batch`, its
-    scores are 0."""
+    classes, else of shape `(rows, classes)`. `scores` are 0 where a row isn't taken, and `given`
+    are as they came: the softmax of a row is fastest of these."""
 
     labels: Shaped[Array, "rows ..."]
     scores: Float32[Array, "rows classes"]
+    given: Float32[Array, "rows classes"]
     taken: Bool[Array, "rows ..."]
     are_logits: bool
     batch: Rows
@@ -59,33 +61,20 @@ def scores_of(task: AbstractTask, inputs: Inputs) -> Scores:
     if task.ignore_index is not None:
         taken = labels != task.ignore_index
         batch = batch.only(taken if one else jnp.any(taken, axis=-1))
-    known = says_something(name, scores)
     if one:
-        good = jnp.all(known, axis=-1) & (labels >= 0) & (labels < task.classes)
+        logits = name == "logits"
+        known = without_nan(scores) if logits else jnp.all(says_something(name, scores), axis=-1)
+        good = known & (labels >= 0) & (labels < task.classes)
     else:
         assert isinstance(task, (Binary, Multilabel))
-        good = jnp.all(~taken | (known & ((labels == 0) | (labels == 1))), axis=-1)
+        known = says_something(name, scores) & ((labels == 0) | (labels == 1))
+        good = jnp.all(~taken | known, axis=-1)
         labels = labels == 1
     batch = batch.without(~good)
     assert batch.mask is not None
     taken &= batch.mask.reshape(-1, *(1,) * (labels.ndim - 1))
     keep = taken[:, None] if one else taken
-    scores = jnp.where(keep, scores, 0)
-    return Scores(labels, scores, taken, name == "logits", batch)
-
-
-def softmax_parts(logits: Float32[Array, "rows classes"]) -> tuple[Array, Array]:
-    """The logits less the highest one, and the sum of their exponentials: the softmax of a row, for
-    all metrics. Infinite logits share the probability 1 among them; so do all, if none is above
-    minus infinity."""
-    top = jnp.max(logits, axis=-1, keepdims=True)
-    shifted = jnp.where(logits == top, 0, logits - top)
-    return shifted, jnp.sum(jnp.exp(shifted), axis=-1, keepdims=True)
-
-
-def softmax(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:
-    shifted, whole = softmax_parts(logits)
-    return jnp.exp(shifted) / whole
+    return Scores(labels, jnp.where(keep, scores, 0), scores, taken, name == "logits", batch)
 
 
 def log_odds_of_classes(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:

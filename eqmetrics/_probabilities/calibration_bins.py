@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, Float32, Int32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._decisions.decision import best
 from .._decisions.inputs import Inputs
-from .._decisions.scores import Scores, scores_of, softmax
+from .._decisions.scores import Scores, scores_of
+from .._decisions.softmax import softmax
 from .._decisions.task import AbstractTask, Multiclass, Multilabel
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractStatistic
@@ -23,7 +24,7 @@ def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
     x = s.scores
     if s.labels.ndim == 2:
         return jax.nn.sigmoid(x) if s.are_logits else x, s.labels, s.taken
-    p = softmax(x) if s.are_logits else x
+    p = softmax(s.given, s.taken) if s.are_logits else x
     if per_class:
         return p, *s.each()
     index, top, _ = best("logits", p)

@@ -7,7 +7,8 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from .._custom_types import Input, Labels, Mask, Weights
 from .._decisions.inputs import Inputs
-from .._decisions.scores import Scores, scores_of, softmax_parts
+from .._decisions.scores import Scores, scores_of
+from .._decisions.softmax import losses, softmax
 from .._decisions.task import AbstractTask, Multiclass
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
@@ -15,28 +16,27 @@ from .._onepass.sums import Sums
 from .._reduction.pair import Pair
 
 
-def _of_each(s: Scores) -> tuple[Array, Array]:
-    """The log loss and the squared error of a yes or no for each class."""
+def _log_loss(s: Scores) -> Float32[Array, "rows problems"]:
+    """Of a yes or no for each class, or of the probabilities of all classes, as a column."""
     x, yes = s.scores, s.labels
+    if s.labels.ndim == 1:
+        label = jnp.where(s.taken, s.labels, 0)
+        if s.are_logits:
+            return losses(s.given, label, s.taken)
+        return -jnp.log(jnp.take_along_axis(x, label[:, None], axis=-1))
     if s.are_logits:
         # -log sigmoid: no probability is formed, so none saturates
-        log_loss = jax.nn.softplus(jnp.where(yes, -x, x))
-        return log_loss, jax.nn.sigmoid(jnp.where(yes, -x, x)) ** 2
-    log_loss = -jnp.where(yes, jnp.log(jnp.where(yes, x, 1)), jnp.log1p(-jnp.where(yes, 0, x)))
-    return log_loss, jnp.where(yes, 1 - x, x) ** 2
+        return jax.nn.softplus(jnp.where(yes, -x, x))
+    return -jnp.where(yes, jnp.log(jnp.where(yes, x, 1)), jnp.log1p(-jnp.where(yes, 0, x)))
 
 
-def _of_one(s: Scores, yes: Bool[Array, "rows classes"]) -> tuple[Array, Array]:
-    """The log loss and the squared error of the probabilities of all classes, as a column."""
+def _squared_error(s: Scores, yes: Bool[Array, "rows classes"]) -> Float32[Array, "rows problems"]:
     x = s.scores
-    label = jnp.where(s.taken, s.labels, 0)[:, None]
-    if s.are_logits:
-        shifted, whole = softmax_parts(x)
-        log_loss = jnp.log(whole) - jnp.take_along_axis(shifted, label, axis=-1)
-        p = jnp.exp(shifted) / whole
-    else:
-        log_loss, p = -jnp.log(jnp.take_along_axis(x, label, axis=-1)), x
-    return log_loss, jnp.sum(jnp.where(yes, 1 - p, p) ** 2, axis=-1, keepdims=True)
+    if s.labels.ndim == 1:
+        p = softmax(s.given, s.taken) if s.are_logits else x
+        return jnp.sum(jnp.where(yes, 1 - p, p) ** 2, axis=-1, keepdims=True)
+    wrong = jax.nn.sigmoid(jnp.where(yes, -x, x)) if s.are_logits else jnp.where(yes, 1 - x, x)
+    return wrong**2
 
 
 class AbstractLosses(AbstractStatistic, AbstractExact):
@@ -66,18 +66,14 @@ class AbstractLosses(AbstractStatistic, AbstractExact):
         and `weights` have the shape of the rows."""
         s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
         yes, taken = s.each()
-        if isinstance(self.task, Multiclass):
-            losses, every = _of_one(s, yes), s.taken[:, None]
-        else:
-            losses, every = _of_each(s), taken
-        log_loss, squared_error = (jnp.where(every, loss, 0) for loss in losses)
+        every = s.taken[:, None] if s.labels.ndim == 1 else taken
         columns = {
-            "log_loss": log_loss,
-            "squared_error": squared_error,
-            "positives": yes & taken,
-            "weight": every,
+            "log_loss": lambda: jnp.where(every, _log_loss(s), 0),
+            "squared_error": lambda: jnp.where(every, _squared_error(s, yes), 0),
+            "positives": lambda: yes & taken,
+            "weight": lambda: every,
         }
-        return self.replace(sums=self.sums.add(s.batch, **{n: columns[n] for n in self.names}))
+        return self.replace(sums=self.sums.add(s.batch, **{n: columns[n]() for n in self.names}))
 
     def exact(self) -> dict[str, Pair]:
         return {name: self.sums.pair(name) for name in self.names}

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._custom_types import Labels, Mask, Values, Weights
-from .._decisions.scores import softmax
+from .._decisions.softmax import softmax
 from .._metric.checks import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
@@ -182,7 +182,7 @@ def _scores(
     first = best & (jnp.cumsum(best, axis=-1, dtype=jnp.int32) == 1)
     # Where all are impossible they share the probability, those alone that there are.
     none = jnp.max(x, axis=-1, keepdims=True) == -jnp.inf
-    p = softmax(jnp.where(exists & none, 0, x))
+    p = softmax(jnp.where(exists & none, 0, x), jnp.ones(x.shape[:1], bool))
     of_right = jnp.sum(jnp.where(right, p, 0), axis=-1)
     of_wrong = jnp.where(right, 0, p)
     # 1 - p of what is right is the sum of the rest, without a difference.

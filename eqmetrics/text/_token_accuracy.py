@@ -6,11 +6,12 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int32
 
 from .._custom_types import Input, Labels, Mask, Weights
+from .._decisions.softmax import largest, shifted, sum_of_exponentials
 from .._metric.checks import describe
 from .._rows.inner import split_mask
 from .._rows.row_mean import AbstractRowMean, Empty
 from .._rows.rows import narrow, rows
-from ._token_likelihoods import labels_of, shifted, sum_of_exponentials
+from ._token_likelihoods import labels_of
 
 
 def best_token(
@@ -24,7 +25,7 @@ def best_token(
     once it is multiplied by what is nearly the largest float.
     """
     size = logits.shape[-1]
-    top = jnp.max(logits, axis=-1, keepdims=True).astype(jnp.float32)
+    top = largest(logits)
     whole = sum_of_exponentials(logits, top)
     # One after the other, or else the two would share a difference: an array.
     logits, top, whole = lax.optimization_barrier((logits, top, whole))

@@ -3,12 +3,11 @@
 from typing import Any, ClassVar, final, Self
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, Bool, Float, Float32, Int32
+from jaxtyping import Array, Float, Float32
 
 from .._custom_types import Input, Labels, Mask, Values, Weights
+from .._decisions.softmax import finite_losses
 from .._metric.checks import describe
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
@@ -20,69 +19,6 @@ from .._rows.rows import flat, narrow, Rows, rows
 # No token is likelier than 1. The logarithm of 1 is 0 but for rounding, of bfloat16 a tenth at most
 # where a model is sure; what lies above is a loss that should have had its sign changed.
 MOST = 0.1
-
-
-# XLA's CPU fuses the largest logit, and the sum over the vocabulary, with what they add only in the
-# forms below. With another operation between, a `where`, or a maximum or a look-up of what was
-# bfloat16, it first writes an array of the size of the logits: 131 MB for 1024 tokens of 32 000
-# words, in three times the time. (A `minimum` it fuses, and loses NaN in it.) So what a masked row
-# and an infinite logit ask for is done to single numbers, and the slope is given by hand.
-
-
-def shifted(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows vocabulary"]:
-    """At most 0, but where the largest is infinite."""
-    most = float(jnp.finfo(jnp.float32).max)
-    return x.astype(jnp.float32) - jnp.clip(top, -most, most)
-
-
-def sum_of_exponentials(x: Array, top: Float32[Array, "*rows 1"]) -> Float32[Array, "*rows 1"]:
-    """Of logits less the largest. NaN if any is, infinite if any is infinity."""
-    return jnp.sum(jnp.exp(shifted(x, top)), axis=-1, keepdims=True)
-
-
-def _look_up(x: Array, labels: Array) -> Float32[Array, "*rows 1"]:
-    """Numbers of 16 bits as what they are on the wire: of them XLA's CPU makes no copy."""
-    places = labels[..., None]
-    if x.dtype.itemsize != 2:
-        return jnp.take_along_axis(x, places, axis=-1).astype(jnp.float32)
-    bits = jnp.take_along_axis(lax.bitcast_convert_type(x, jnp.uint16), places, axis=-1)
-    return lax.bitcast_convert_type(bits, x.dtype).astype(jnp.float32)
-
-
-def _parts(x: Array, labels: Array) -> tuple[Array, Array, Array]:
-    """The largest logit, that of the label less it, and the logarithm of the sum less it."""
-    top = jnp.max(x, axis=-1, keepdims=True).astype(jnp.float32)
-    own = _look_up(x, labels)
-    finite = jnp.abs(top) < jnp.inf
-    less = jnp.where(finite, own - jnp.where(finite, top, 0), 0)
-    whole = sum_of_exponentials(x, top)
-    # If all are minus infinity, they share the probability 1. Of infinity there is no softmax.
-    whole = jnp.where(top == -jnp.inf, jnp.float32(x.shape[-1]), whole)
-    return top, less, jnp.where(whole < jnp.inf, jnp.log(whole), jnp.nan)
-
-
-@jax.custom_jvp
-def losses_of(
-    logits: Float[Array, "*rows vocabulary"],
-    labels: Int32[Array, "*rows"],
-    taken: Bool[Array, "*rows"],
-) -> Float32[Array, "*rows"]:
-    """$-\\log$ softmax at the label, NaN if any logit is, or infinite. Of a row that isn't taken,
-    anything."""
-    _, less, whole = _parts(logits, labels)
-    return (whole - less)[..., 0]
-
-
-@losses_of.defjvp
-def _(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    x, labels, taken = primals
-    slope = tangents[0].astype(jnp.float32)
-    top, less, whole = _parts(x, labels)
-    # A row that isn't taken may hold NaN.
-    inside = taken[..., None] & (jnp.abs(top) < jnp.inf)
-    p = jnp.exp(jnp.where(inside, shifted(x, top) - whole, -jnp.inf))
-    own = jnp.where(inside, jnp.take_along_axis(slope, labels[..., None], axis=-1), 0)
-    return (whole - less)[..., 0], jnp.sum(p * slope, axis=-1) - own[..., 0]
 
 
 def labels_of(labels: Any, given: Array, name: str, axes: tuple[int, ...]) -> Array:
@@ -142,7 +78,8 @@ def token_losses(
         taken = good if batch.mask is None else good & batch.mask
         index = jnp.where(taken, batch.values, 0)
         # The logits keep their axes: of flattened ones of bfloat16 there would be a copy.
-        losses = flat(losses_of(logits, index.reshape(labels.shape), taken.reshape(labels.shape)))
+        index, taken = index.reshape(labels.shape), taken.reshape(labels.shape)
+        losses = flat(finite_losses(logits, index, taken))
         good &= ~jnp.isnan(losses)
     batch = batch.without(~good)
     assert batch.mask is not None
