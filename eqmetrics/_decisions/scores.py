@@ -1,5 +1,6 @@
 """Scores as they come: whose they are, which rows count, and what a logit is worth."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -44,7 +45,13 @@ class Scores(NamedTuple):
         return None if w is None else jnp.broadcast_to(w[:, None], self.scores.shape)
 
 
-def scores_of(task: AbstractTask, inputs: Inputs) -> Scores:
+def scores_of(
+    task: AbstractTask,
+    inputs: Inputs,
+    without_nan: Callable[[Array], Bool[Array, "rows"]] = without_nan,
+) -> Scores:
+    """What a metric of scores sees. Where it forms the softmax it may say how to find NaN among the
+    logits of a row, in a step of its own."""
     name, x = scores_given(inputs, PREDICTED[:2])
     labels = inputs.labels
     if jnp.issubdtype(labels.dtype, jnp.floating):

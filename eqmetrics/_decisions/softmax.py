@@ -40,65 +40,66 @@ def _look_up(x: Array, labels: Array) -> Float32[Array, "*rows 1"]:
     """Numbers of 16 bits as what they are on the wire: of them XLA's CPU makes no copy."""
     places = labels[..., None]
     if x.dtype.itemsize != 2:
-        return jnp.take_along_axis(x, places, axis=-1).astype(jnp.float32)
-    bits = jnp.take_along_axis(lax.bitcast_convert_type(x, jnp.uint16), places, axis=-1)
+        found = jnp.take_along_axis(x, places, axis=-1, mode="promise_in_bounds")
+        return found.astype(jnp.float32)
+    bits = lax.bitcast_convert_type(x, jnp.uint16)
+    bits = jnp.take_along_axis(bits, places, axis=-1, mode="promise_in_bounds")
     return lax.bitcast_convert_type(bits, x.dtype).astype(jnp.float32)
 
 
-def _parts(x: Array, labels: Array) -> tuple[Array, Array, Array]:
+def infinities(x: Array) -> Float32[Array, "*rows 1"]:
+    """How many logits of a row are infinity: they share the probability 1."""
+    some = jnp.sum(x == jnp.inf, axis=-1, keepdims=True, dtype=jnp.int32)
+    return lax.stop_gradient(some.astype(jnp.float32))
+
+
+def _log_whole(x: Array, top: Array, some: Array) -> Float32[Array, "*rows 1"]:
+    """The logarithm of the sum of exponentials less the largest."""
+    whole = jnp.where(some > 0, some, sum_of_exponentials(x, top))
+    # If all are minus infinity, they share the probability 1.
+    return jnp.log(jnp.where(whole == 0, jnp.float32(x.shape[-1]), whole))
+
+
+def has_losses(x: Array) -> Bool[Array, "*rows"]:
+    """As `without_nan`, where the losses of the rows are asked for. XLA's CPU computes a logarithm
+    of many numbers at once where it has two uses; in one, a reduction, it does so one by one."""
+    x = lax.stop_gradient(x)
+    return ~jnp.isnan(_log_whole(x, largest(x), infinities(x))[..., 0])
+
+
+def _parts(x: Array, labels: Array, some: Array) -> tuple[Array, Array, Array]:
     """The largest logit, that of the label less it, and the logarithm of the sum less it."""
     top = largest(x)
     own = _look_up(x, labels)
-    finite = jnp.abs(top) < jnp.inf
-    less = jnp.where(finite, own - jnp.where(finite, top, 0), 0)
-    whole = sum_of_exponentials(x, top)
-    # If all are minus infinity, they share the probability 1.
-    whole = jnp.where(whole == 0, jnp.float32(x.shape[-1]), whole)
-    return top, less, jnp.where(whole < jnp.inf, jnp.log(whole), jnp.nan)
+    less = jnp.where(own == top, 0, own - top)
+    whole = _log_whole(x, top, some)
+    return top, less, jnp.where(whole < jnp.inf, whole, jnp.nan)
 
 
 @jax.custom_jvp
-def finite_losses(
+def losses_of(
     logits: Float[Array, "*rows classes"],
     labels: Int32[Array, "*rows"],
     taken: Bool[Array, "*rows"],
+    some: Float32[Array, "..."],
 ) -> Float32[Array, "*rows"]:
-    """$-\\log$ softmax at the label, NaN if any logit is, or infinite. Of a row that isn't taken,
+    """$-\\log$ softmax at the label, NaN if any logit is. `some` are the `infinities` of the
+    logits; where they are said to be 0, a row that has one is NaN, too. Of a row that isn't taken,
     anything."""
-    _, less, whole = _parts(logits, labels)
+    _, less, whole = _parts(logits, labels, some)
     return (whole - less)[..., 0]
 
 
-@finite_losses.defjvp
+@losses_of.defjvp
 def _(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    x, labels, taken = primals
+    x, labels, taken, some = primals
     slope = tangents[0].astype(jnp.float32)
-    top, less, whole = _parts(x, labels)
-    # A row that isn't taken may hold NaN.
+    top, less, whole = _parts(x, labels, some)
+    # A row that isn't taken may hold NaN, and where the largest is infinite a step moves nothing.
     inside = taken[..., None] & (jnp.abs(top) < jnp.inf)
     p = jnp.exp(jnp.where(inside, shifted(x, top) - whole, -jnp.inf))
     own = jnp.where(inside, jnp.take_along_axis(slope, labels[..., None], axis=-1), 0)
     return (whole - less)[..., 0], jnp.sum(p * slope, axis=-1) - own[..., 0]
-
-
-# ---- where infinity is a logit, too: it shares the probability 1 with others of its row
-
-
-def _infinities(x: Array) -> Float32[Array, "*rows 1"]:
-    return jnp.sum(x == jnp.inf, axis=-1, keepdims=True, dtype=jnp.int32).astype(jnp.float32)
-
-
-def losses(
-    logits: Float32[Array, "rows classes"],
-    labels: Int32[Array, "rows"],
-    taken: Bool[Array, "rows"],
-) -> Float32[Array, "rows 1"]:
-    """As above, of logits that may be infinite."""
-    of_finite = finite_losses(logits, labels, taken)[:, None]
-    x = lax.stop_gradient(logits)
-    some = _infinities(x)
-    of_infinite = jnp.where(_look_up(x, labels) == jnp.inf, jnp.log(some), jnp.inf)
-    return jnp.where(some > 0, of_infinite, of_finite)
 
 
 @jax.custom_jvp
@@ -106,7 +107,7 @@ def softmax(
     logits: Float32[Array, "rows classes"], taken: Bool[Array, "rows"]
 ) -> Float32[Array, "rows classes"]:
     """The probabilities, and 0 in a row that isn't taken."""
-    top, some = largest(logits), _infinities(logits)
+    top, some = largest(logits), infinities(logits)
     whole = sum_of_exponentials(logits, top)
     parts = jnp.where(whole == 0, 1, jnp.exp(shifted(logits, top)))
     whole = jnp.where(whole == 0, jnp.float32(logits.shape[-1]), whole)
@@ -118,7 +119,6 @@ def softmax(
 def _(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     x, taken = primals
     p = softmax(x, taken)
-    # Where the largest is infinite, a step moves nothing.
     moved = jnp.where(jnp.abs(largest(x)) < jnp.inf, p, 0)
     slope = tangents[0]
     return p, moved * (slope - jnp.sum(moved * slope, axis=-1, keepdims=True))

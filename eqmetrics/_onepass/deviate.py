@@ -39,14 +39,15 @@ class Deviate(AbstractOperation):
             over(total, counts[id(each[0])] if each else jnp.float32(max(x.shape[0], 1)))
             for (_, (x, *each)), total in zip(many, totals, strict=True)
         ]
-        pivots, start, out = _pivot(joined(means)), 0, []
+        pivots, start, pivot = _pivot(joined(means)), 0, []
         for _, (x, *_) in many:
             size = math.prod(x.shape[1:])
-            pivot = pivots[start : start + size].reshape(x.shape[1:])
-            beside = jnp.broadcast_to(pivot, x.shape)
-            out.append((minus(x, beside), pivot, beside))
+            pivot.append(pivots[start : start + size].reshape(x.shape[1:]))
             start += size
-        return out
+        rows = [x for _, (x, *_) in many]
+        beside = [jnp.broadcast_to(p, x.shape) for p, x in zip(pivot, rows, strict=True)]
+        deviations = SideBySide(rows, beside).map(minus)
+        return list(zip(deviations, pivot, beside, strict=True))
 
     def by_group(self, groups, *operands):
         x, *weights = operands

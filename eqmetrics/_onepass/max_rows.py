@@ -38,15 +38,11 @@ class MaxRows(AbstractOperation):
 
     @classmethod
     def together(cls, many):
-        # What is joined is the rows as they are; what becomes of them is one step for all.
-        found: dict[int, Array] = {}
-        for op in {op for op, _ in many}:
-            which = [i for i, (each, _) in enumerate(many) if each is op]
-            rows = SideBySide([_only(*many[i][1][1:], none=-op.sign * jnp.inf) for i in which])
-            largest = rows.each(lambda x, axis, op=op: MAX.of_rows(op.compared(x), axis))
-            found.update(zip(which, largest, strict=True))
+        # One step for all signs: three kernels, where each had three of its own.
+        x = [op.compared(_only(*rows, none=-op.sign * jnp.inf)) for op, (_, *rows) in many]
+        largest = SideBySide(x).each(MAX.of_rows)
         olds = [old for _, (old, *_) in many]
-        news = joined([found[i] for i in range(len(many))])
+        news = joined(largest)
         (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
         start, out = 0, []
         for old in olds:

@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float32, Shaped
 
 from .._aggregate.joint import AbstractJointMoments, Joint
 from .._reduction.pair import add, Halves, is_wide, lift, multiply, Pair
 from .._rows.rows import as_column, Rows
 from .operation import AbstractOperation, register
-from .operations import Block, DEVIATE, max_rows, sum_rows
+from .operations import Block, DEVIATE, max_rows, multiply_rows, sum_rows
 from .sum_columns import joined
 from .sums import column, weight_column
 
@@ -32,7 +33,8 @@ def add_moments(
     weight, wide = weight_column(batch), any(is_wide(x) for x in variables)
     both = [DEVIATE(x, *weight) for x in variables]
     d, pivots = [x[0] for x in both], jnp.stack([x[1] for x in both])
-    columns = [*d, *(d[i] * d[j] for i, j in zip(*products.factors(len(d)), strict=True))]
+    left, right = (tuple(map(int, x)) for x in products.factors(len(d)))
+    columns = [*d, *multiply_rows(left, right)(*d)]
     n, sums = _sums(weight, columns, batch)
     sums = sums.reshape(2, len(columns), *pivots.shape[1:])
     none = jnp.full_like(ends, -jnp.inf)
@@ -71,7 +73,7 @@ def _of_constants(
     count, variables = told.shape[1], pivots.shape[0]
     equal = (told[0] == -told[1]) & jnp.isfinite(sums[0, :count])  # a NaN isn't among the ends
     pad = [(0, variables - count), *[(0, 0)] * (pivots.ndim - 1)]
-    equal, value = jnp.pad(equal, pad), jnp.pad(jax.lax.stop_gradient(told[0]), pad)
+    equal, value = jnp.pad(equal, pad), jnp.pad(lax.stop_gradient(told[0]), pad)
     i, j = products.factors(variables)
     sums = _zero_where(sums, jnp.concatenate([equal, equal[i] | equal[j]]))
     value = jnp.where(equal, value, 0)
@@ -222,15 +224,22 @@ def _cells(arrays: list[Array], lead: int) -> Array:
 
 
 def _at(x: Array, places: Any) -> Array:
-    """Entries of a vector at fixed places."""
+    """Entries of a vector at fixed places. A gather: of slices side by side, XLA's CPU would
+    compile all that leads to them once for each."""
     if len(places) == len(x) and np.array_equal(places, np.arange(len(x))):
         return x
-    runs, start = [], 0
-    for k in range(1, len(places) + 1):
-        if k == len(places) or places[k] != places[k - 1] + 1:
-            runs.append(x[int(places[start]) : int(places[k - 1]) + 1])
-            start = k
-    return runs[0] if len(runs) == 1 else jnp.concatenate(runs)
+    return lax.gather(
+        x,
+        np.asarray(places, np.int32)[:, None],
+        _ENTRIES,
+        (1,),
+        mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS,
+    )
+
+
+_ENTRIES = lax.GatherDimensionNumbers(
+    offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,)
+)
 
 
 @ft.cache

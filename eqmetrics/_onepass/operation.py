@@ -12,7 +12,7 @@ import abc
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from jax.extend.core import get_opaque_trace_state
@@ -37,7 +37,7 @@ class AbstractOperation(abc.ABC):
     the batch in each entry of their first axis."""
 
     operands: tuple[Level, ...]  # the last stands for all that follow
-    results: ClassVar[tuple[Level, ...]]
+    results: tuple[Level, ...]
     mark: Callable[..., Any]  # a function of the operands whose name says which operation it is
 
     def __call__(self, *operands: Array) -> tuple[Array, ...]:

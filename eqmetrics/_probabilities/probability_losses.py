@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Float32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._decisions.inputs import Inputs
 from .._decisions.scores import Scores, scores_of
-from .._decisions.softmax import losses, softmax
+from .._decisions.softmax import has_losses, infinities, losses_of, softmax
 from .._decisions.task import AbstractTask, Multiclass
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
@@ -22,7 +22,8 @@ def _log_loss(s: Scores) -> Float32[Array, "rows problems"]:
     if s.labels.ndim == 1:
         label = jnp.where(s.taken, s.labels, 0)
         if s.are_logits:
-            return losses(s.given, label, s.taken)
+            x = s.given
+            return losses_of(x, label, s.taken, infinities(x))[:, None]
         return -jnp.log(jnp.take_along_axis(x, label[:, None], axis=-1))
     if s.are_logits:
         # -log sigmoid: no probability is formed, so none saturates
@@ -64,7 +65,8 @@ class AbstractLosses(AbstractStatistic, AbstractExact):
     ) -> Self:
         """Takes exactly one of `logits` and `probabilities`; their shapes are the task's. `mask`
         and `weights` have the shape of the rows."""
-        s = scores_of(self.task, Inputs(labels, logits, probabilities, None, mask, weights))
+        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
+        s = scores_of(self.task, inputs, has_losses)
         yes, taken = s.each()
         every = s.taken[:, None] if s.labels.ndim == 1 else taken
         columns = {

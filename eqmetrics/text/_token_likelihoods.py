@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
 from .._custom_types import Input, Labels, Mask, Values, Weights
-from .._decisions.softmax import finite_losses
+from .._decisions.softmax import losses_of
 from .._metric.checks import describe
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
@@ -79,7 +79,7 @@ def token_losses(
         index = jnp.where(taken, batch.values, 0)
         # The logits keep their axes: of flattened ones of bfloat16 there would be a copy.
         index, taken = index.reshape(labels.shape), taken.reshape(labels.shape)
-        losses = flat(finite_losses(logits, index, taken))
+        losses = flat(losses_of(logits, index, taken, jnp.zeros((), jnp.float32)))
         good &= ~jnp.isnan(losses)
     batch = batch.without(~good)
     assert batch.mask is not None

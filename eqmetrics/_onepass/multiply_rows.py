@@ -1,0 +1,50 @@
+import functools as ft
+
+import jax.numpy as jnp
+
+from .operation import AbstractOperation, register
+from .sum_columns import SideBySide
+
+
+class MultiplyRows(AbstractOperation):
+    """`multiply_rows(left, right)(*columns)`: products of columns of rows, by their numbers. Each
+    alone would be a multiplication; those of many are one kernel, and not one for each."""
+
+    operands = ("rows",)
+
+    def __init__(self, left: tuple[int, ...], right: tuple[int, ...]):
+        self.left, self.right = left, right
+        self.results = ("rows",) * len(left)
+
+    def placeholder(self, *operands):
+        return tuple(operands[i] for i in self.left)
+
+    def alone(self, *operands):
+        return self.together([(self, list(operands))])[0]
+
+    @classmethod
+    def together(cls, many):
+        pairs = {}
+        for op, x in many:
+            for i, j in zip(op.left, op.right, strict=True):
+                pairs[id(x[i]), id(x[j])] = x[i], x[j]
+        products = SideBySide(*zip(*pairs.values(), strict=True)).map(jnp.multiply)
+        found = dict(zip(pairs, products, strict=True))
+        return [
+            tuple(found[id(x[i]), id(x[j])] for i, j in zip(op.left, op.right, strict=True))
+            for op, x in many
+        ]
+
+    def by_group(self, groups, *operands):
+        return self.alone(*operands)
+
+    def by_replicate(self, weights, *operands):
+        return self.alone(*operands)
+
+    def by_row(self, rows, *operands):
+        return self.alone(*operands)
+
+
+@ft.cache
+def multiply_rows(left: tuple[int, ...], right: tuple[int, ...]) -> MultiplyRows:
+    return register(MultiplyRows(left, right))
