@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 import eqmetrics as eqm
+from eqmetrics._collection.route import arguments_of
 
 from .oracle import batches, few, floats, fold, spread
 
@@ -51,3 +52,50 @@ def test_a_misspelt_or_missing_output_is_told():
         mean.update(mask=jnp.ones(2, bool))
     whole = eqm.Average().from_output("loss", mask=None)
     assert whole(loss=jnp.array([1.0, 3.0]), mask=jnp.array([True, False])) == 2.0
+
+
+X = jnp.array([1.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        eqm.Average().from_output("loss"),
+        eqm.Windowed(eqm.Average(), 2),
+        eqm.Decayed(eqm.Average(), 2.0),
+        eqm.Best(eqm.Average()),
+        eqm.Windowed(eqm.Decayed(eqm.Average(), 2.0), 2).from_output("loss"),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_what_the_metric_inside_takes_by_position_a_wrapper_takes_so(metric):
+    (name,) = [n for n in arguments_of(metric) if n in ("values", "loss")]
+    np.testing.assert_equal(metric(X), metric(**{name: X}))
+    by_name = metric.update(**{name: X}, mask=X > 2)
+    np.testing.assert_equal(metric.update(X, mask=X > 2).compute(), by_name.compute())
+    with pytest.raises(TypeError, match=f"got `{name}` twice"):
+        metric.update(X, **{name: X})
+    with pytest.raises(TypeError, match=f"2 given; it takes {name}. By name alone: mask, weights"):
+        metric.update(X, X)
+
+
+def test_a_readout_in_a_wrapper_and_groups_take_what_is_inside_by_position():
+    assert eqm.Windowed(eqm.Std(), 2)(X) == eqm.Std()(X)
+    assert eqm.StandardError()(X) == eqm.StandardError()(values=X)
+    groups = eqm.PerGroup(eqm.Average(), 2)(X, group=jnp.array([1, 0]))
+    assert groups.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        eqm.Windowed(eqm.Accuracy(), 2),
+        eqm.MetricDict(mean=eqm.Average()),
+        eqm.Average().from_fun(lambda loss: loss),
+        eqm.Compose(abs, eqm.Average()),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_what_has_names_alone_is_refused_by_position(metric):
+    with pytest.raises(TypeError, match="1 given; it takes none. By name alone: "):
+        metric.update(X)

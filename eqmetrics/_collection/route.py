@@ -4,6 +4,7 @@ Methods are called as `type(metric).update(metric, ...)` on the way from a colle
 members: Equinox makes every bound method a pytree, at 15 us each and 20 of them an update.
 """
 
+import dataclasses
 import functools as ft
 import inspect
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
     return routed
 
 
-def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any], positional: bool) -> None:
+def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any]) -> None:
     """What a wrapper is handed directly: as strict as in a collection."""
     takes, name = arguments_of(metric), type(metric).__qualname__
     for given in outputs:
@@ -83,35 +84,57 @@ def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any], positiona
                 f"`{name}.update` takes {', '.join(takes)}, not `{given}`.{nearest(given, takes)}"
             )
     missing = [a for a, required in takes.items() if required and a not in outputs]
-    if missing and not positional:
+    if missing:
         raise TypeError(
             f"`{name}.update` needs `{missing[0]}`, which was not passed; passed were "
             f"{', '.join(outputs) or 'no outputs'}."
         )
 
 
-def check_by_name(metric: AbstractWrapper, args: tuple[Any, ...]) -> None:
-    """A wrapper is handed outputs, and those have names."""
+def positional(metric: Metric) -> tuple[str, ...]:
+    """The names of what `update` takes by position, too: of a wrapper what the metric inside
+    takes so, under the name that the wrapper gives it."""
+    from .._wrap.from_fun import FromFun
+    from .._wrap.from_output import FromOutput
+
+    if not isinstance(metric, AbstractWrapper):
+        params = list(inspect.signature(type(metric).update).parameters.values())[1:]
+        return tuple(p.name for p in params if p.kind is p.POSITIONAL_OR_KEYWORD)
+    # A collection routes outputs by their names, and a function names what it takes.
+    if isinstance(metric, (AbstractCollection, FromFun)):
+        return ()
+    fields = (getattr(metric, field.name, None) for field in dataclasses.fields(metric))
+    each = [m for x in fields for m in (x if isinstance(x, tuple) else (x,))]
+    inner = [m for m in each if isinstance(m, Metric)]
+    if not inner:
+        return ()
+    names = positional(inner[0])
+    if isinstance(metric, FromOutput):
+        renames = dict(metric.renames)
+        return tuple(new for n in names if (new := renames.get(n, n)) is not None)
+    takes = arguments_of(metric)
+    return tuple(n for n in names if n in takes)
+
+
+def by_name(metric: AbstractWrapper, args: tuple[Any, ...], outputs: dict[str, Any]) -> Any:
+    """The arguments of a wrapper that hands them on, all by name."""
     params = list(inspect.signature(type(metric).update).parameters.values())[1:]
-    if args and all(p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in params):
-        takes = type(metric).arguments(metric)
-        named = [name for name, required in takes.items() if required] or list(takes)
+    if not args or any(p.kind is p.POSITIONAL_OR_KEYWORD for p in params):
+        return args, outputs
+    names, cls = positional(metric), type(metric).__qualname__
+    if len(args) > len(names):
+        rest = ", ".join(n for n in type(metric).arguments(metric) if n not in names)
         raise TypeError(
-            f"`{type(metric).__qualname__}.update` got {len(args)} positional argument(s), and "
-            f"takes outputs by name: `update({', '.join(f'{name}=...' for name in named)})`."
+            f"`{cls}.update`: too many positional arguments: {len(args)} given; it takes "
+            f"{', '.join(names) or 'none'}."
+            + (f" By name alone: {rest}." if rest else "")
         )
-
-
-def check_positional(metric: Metric, statistic: Metric, given: int) -> None:
-    """What a readout is handed by position, its statistic must take by position."""
-    params = list(inspect.signature(type(statistic).update).parameters.values())[1:]
-    places = [p.name for p in params if p.kind is p.POSITIONAL_OR_KEYWORD]
-    if given > len(places):
-        named = ", ".join(p.name for p in params if p.kind is p.KEYWORD_ONLY)
+    given = dict(zip(names, args, strict=False))
+    for name in given.keys() & outputs.keys():
         raise TypeError(
-            f"`{type(metric).__qualname__}.update`: too many positional arguments: {given} given; "
-            f"it takes {', '.join(places) or 'none'}. By name alone: {named}."
+            f"`{cls}.update` got `{name}` twice: by position and by name. Pass it once."
         )
+    return (), given | outputs
 
 
 def _refuses(metric: Metric, name: str) -> bool:

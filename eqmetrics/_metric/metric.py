@@ -38,13 +38,20 @@ from .wrapped import (
 )
 
 
-def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
-    if isinstance(metric, AbstractWrapper):  # a collection routes, and names its members
-        from .._collection.route import check_by_name, check_outputs
+def _by_name(metric: "Metric", args: Any, kwargs: Any) -> Any:
+    if not args or not isinstance(metric, AbstractWrapper):
+        return args, kwargs
+    from .._collection.route import by_name
 
-        check_by_name(metric, args)
-        if not isinstance(metric, AbstractCollection):
-            check_outputs(metric, kwargs, positional=bool(args))
+    return by_name(metric, args, kwargs)
+
+
+def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
+    # A collection routes, and names its members.
+    if isinstance(metric, AbstractWrapper) and not isinstance(metric, AbstractCollection):
+        from .._collection.route import check_outputs
+
+        check_outputs(metric, kwargs)
 
 
 def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
@@ -73,7 +80,7 @@ class Metric(Node):
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         if writes(cls, "update"):
             check_signature(cls, cls.__dict__["update"], issubclass(cls, AbstractWrapper))
-            wrap(cls, "update", finish_update, _check_update)
+            wrap(cls, "update", finish_update, _check_update, named=_by_name)
         if writes(cls, "compute"):
             wrap(cls, "compute", _finish_compute, around=telling_nan)
         if writes(cls, "bounds"):
@@ -310,7 +317,9 @@ class AbstractInvalid(Metric):
 
 
 class AbstractWrapper(Metric):
-    """A metric that hands its arguments on, and so takes `**outputs`."""
+    """A metric that hands its arguments on, and so takes `**outputs`. What the metric inside takes
+    by position, it takes so, too: `update` gets it by name. (Whoever wants type checkers to know
+    writes `update(self, *args, **outputs)`.)"""
 
     @abc.abstractmethod
     def arguments(self) -> dict[str, bool]:

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import equinox as eqx
 
-from .._collection.route import arguments_of, check_positional
+from .._collection.route import arguments_of, update_of
 from .metric import AbstractRelay, Metric
 from .node import rebuild
 
@@ -45,10 +45,9 @@ class AbstractReadout(AbstractRelay):
         return rebuild(self, {"statistic": update(self.statistic, outputs)})
 
     def update(self, *args: Any, **outputs: Any) -> Self:
-        """Updates the statistic; see there for the arguments."""
-        if args:
-            check_positional(self, self.statistic, len(args))
-        return self.relay(outputs, lambda m, own: type(m).update(m, *args, **own))
+        """Updates the statistic; see there for the arguments. Those by position have their names by
+        now."""
+        return self.relay(outputs, update_of)
 
     @abc.abstractmethod
     def compute(self) -> Any:

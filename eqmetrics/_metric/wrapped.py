@@ -75,9 +75,11 @@ def wrap(
     finish: Callable[..., Any],
     check: Callable[..., None] | None = None,
     around: Callable[[Any], contextlib.AbstractContextManager] | None = None,
+    named: Callable[..., tuple[Any, Any]] | None = None,
 ) -> None:
     """Checks the arguments of a method and its result, which goes through `finish`; `check` is
-    asked once for each set of shapes. The method runs inside of `around(metric)`."""
+    asked once for each set of shapes. The method runs inside of `around(metric)`, with the
+    arguments that `named` makes of those given."""
     fn = cls.__dict__[name]
     call = {"update": in_one_pass, "compute": in_one_program}.get(name, _call)
     made: dict[type, CheckedMethod] = {}
@@ -103,6 +105,8 @@ def wrap(
     @ft.wraps(fn)
     def method(self, /, *args, **kwargs):
         try:
+            if named is not None:
+                args, kwargs = named(self, args, kwargs)
             return run(self, *args, **kwargs)
         except Exception as e:
             leave_out_ours(e)

@@ -121,7 +121,7 @@ class Best(AbstractWrapper):
         counts = [jnp.sum(x).astype(jnp.float32) for _, _, x in invalid_counts(self.metric)]
         return add(self.invalid, lift(sum(counts, jnp.zeros((), jnp.float32))))
 
-    def update(self, **outputs: Any) -> Self:
+    def update(self, *args: Any, **outputs: Any) -> Self:
         top, step = self._reached()
         metric = update_of(self.metric.reset(), outputs)
         new = {"metric": metric, "top": top, "top_step": step, "invalid": self._left_out()}

@@ -175,7 +175,9 @@ class Bootstrap(AbstractWrapper):
     def arguments(self) -> dict[str, bool]:
         return taken_by("Bootstrap", self.metric, *(("ids",) if self.ids else ()))
 
-    def update(self, *, ids: Integer[Input, "..."] | None = None, **outputs: Any) -> Self:
+    def update(
+        self, *args: Any, ids: Integer[Input, "..."] | None = None, **outputs: Any
+    ) -> Self:
         changes: dict[str, Any] = {"metric": update_of(self.metric, outputs)}
         if self.stream is not None:
             real = _real(self.metric, outputs)

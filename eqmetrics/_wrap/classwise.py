@@ -52,7 +52,7 @@ class Classwise(AbstractRelay):
     def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
         return rebuild(self, {"metric": update(self.metric, outputs)})
 
-    def update(self, **outputs: Any) -> Self:
+    def update(self, *args: Any, **outputs: Any) -> Self:
         return self.relay(outputs, update_of)
 
     def compute(self) -> dict[str, Any]:

@@ -138,7 +138,9 @@ class Interval(AbstractWrapper):
         del takes["group"]
         return takes | {"cluster": True}
 
-    def update(self, *, cluster: Integer[Input, "..."] | None = None, **outputs: Any) -> Self:
+    def update(
+        self, *args: Any, cluster: Integer[Input, "..."] | None = None, **outputs: Any
+    ) -> Self:
         if self.clusters is not None:
             return rebuild(self, {"metric": update_of(self.metric, outputs | {"group": cluster})})
         metric = update_of(self.metric, outputs)

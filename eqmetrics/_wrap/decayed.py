@@ -125,7 +125,7 @@ class Decayed(AbstractWrapper):
         metric = _joined(self.metric, new, _power(updates, self.half_life))
         return rebuild(self, {"metric": metric, "updates": self.updates + updates})
 
-    def update(self, **outputs: Any) -> Self:
+    def update(self, *args: Any, **outputs: Any) -> Self:
         new = update_of(self.metric.reset(), outputs)
         return self._then(new, jnp.ones((), jnp.int32))
 

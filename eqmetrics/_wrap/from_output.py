@@ -72,7 +72,7 @@ class FromOutput(AbstractRelay):
                 own[name] = outputs[output]
         return rebuild(self, {"metric": update(self.metric, own)})
 
-    def update(self, **outputs: Any) -> Self:
+    def update(self, *args: Any, **outputs: Any) -> Self:
         return self.relay(outputs, update_of)
 
     def compute(self) -> Any:

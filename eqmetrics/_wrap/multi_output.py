@@ -67,7 +67,7 @@ class MultiOutput(AbstractWrapper):
     def arguments(self) -> dict[str, bool]:
         return arguments_of(self.metric)
 
-    def update(self, **outputs: Any) -> Self:
+    def update(self, *args: Any, **outputs: Any) -> Self:
         apart, shared = {}, {}
         for name, x in outputs.items():
             if name in self.shared:

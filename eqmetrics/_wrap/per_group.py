@@ -195,7 +195,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
         return taken_by("PerGroup", self.metric, "group")
 
     def update(
-        self, *, group: Integer[Input, "..."] | Bool[Input, "..."], **outputs: Any
+        self, *args: Any, group: Integer[Input, "..."] | Bool[Input, "..."], **outputs: Any
     ) -> Self:
         group = jnp.asarray(group)
         many = group.dtype == jnp.bool_

@@ -125,7 +125,7 @@ class Windowed(AbstractWrapper):
     def arguments(self) -> dict[str, bool]:
         return arguments_of(self.tree)
 
-    def update(self, **outputs: Any) -> Self:
+    def update(self, *args: Any, **outputs: Any) -> Self:
         batch = update_of(_at(self.tree, 0), outputs)
         leaf = self.nodes // 2 + self.updates % self.size
         tree = _with_leaf(self.tree, leaf, batch)
