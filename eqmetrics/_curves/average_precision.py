@@ -24,7 +24,9 @@ class AveragePrecision(AbstractRankScore, init=False):
     scikit-learn; trapezoids, as in other libraries, are too optimistic.
 
     In constant memory, for any number of rows and scores of any range. `compute()` gives the
-    value, `bounds()` an interval in which the exact value lies for certain.
+    value, `bounds()` an interval in which the exact value lies for certain. Where a cell holds
+    several scores the value is that of their mean order, which takes a weight of 1 for one row:
+    weights of another scale may move it within the bounds.
 
     **Arguments:**
 
