@@ -9,7 +9,8 @@ from jaxtyping import Array, Float32
 from .._metric.bounds import AbstractBounded
 from .._metric.readout import AbstractReadout
 from .._metric.wrapped import nan_where_left_out
-from .._reduction.pair import add, inlined, lift, multiply, Pair, sum_pairs, to_float
+from .._reduction.pair import add, inlined, lift, multiply, Pair, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.rows import undefined_as
 from .quantile_sketch import bracket, QuantileSketch
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float32
 
 from .._metric.field import layout
 from .._metric.node import AbstractParts, is_fresh, is_metric, mark_all_fresh, parts
-from .._onepass.sum_columns import joined
+from .._onepass.side_by_side import joined
 
 
 # An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.

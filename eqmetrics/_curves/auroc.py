@@ -9,17 +9,8 @@ from jaxtyping import Array, Bool
 
 from .._decisions.average import AverageKind, check_average
 from .._decisions.task import AbstractTask, Multiclass
-from .._reduction.pair import (
-    add,
-    divide,
-    inlined,
-    lift,
-    multiply,
-    Pair,
-    power_of,
-    sum_pairs,
-    to_float,
-)
+from .._reduction.pair import add, divide, inlined, lift, multiply, Pair, power_of, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.cells import cumulated
 from .rank_score import (
     AbstractRankScore,

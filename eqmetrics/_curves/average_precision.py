@@ -3,7 +3,8 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from .._reduction.pair import sum_rows, to_float
+from .._reduction.pair import to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.cells import cumulated
 from .._rows.quotient import over
 from .rank_score import AbstractRankScore, each_against_the_others, Interval

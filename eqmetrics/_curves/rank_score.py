@@ -14,7 +14,8 @@ from .._decisions.task import AbstractTask, Binary
 from .._metric.bounds import AbstractBounded
 from .._metric.readout import AbstractReadout
 from .._metric.wrapped import nan_where_left_out
-from .._reduction.pair import divide, inlined, lift, multiply, Pair, sum_pairs, to_float
+from .._reduction.pair import divide, inlined, lift, multiply, Pair, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.rows import undefined_as
 from .score_buffer import ScoreBuffer
 from .score_histogram import ScoreHistogram

@@ -13,7 +13,8 @@ from .._decisions.task import AbstractTask, Multiclass
 from .._metric.field import state
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, from_integer, inlined, lift, Pair, sum_rows
+from .._reduction.pair import add, from_integer, inlined, lift, Pair
+from .._reduction.pair_sums import sum_rows
 from .._rows.cells import cumulated
 from .._rows.rows import Rows
 from .._wrap.buffer import Buffer

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float32, Int32
 from .._metric.node import vary_like
 from .._reduction.base import AbstractReduction
 from .._reduction.limbs import exponent, from_limbs, to_limbs
-from .._reduction.pair import add, inlined, sum_pairs
+from .._reduction.pair import add, inlined
+from .._reduction.pair_sums import sum_pairs
 
 
 Keys = Int32[Array, "..."]

@@ -12,7 +12,8 @@ from .._decisions.task import AbstractTask, Binary, Multiclass
 from .._metric.field import state
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add, Pair, sum_pairs
+from .._reduction.pair import add, Pair
+from .._reduction.pair_sums import sum_pairs
 from .._rows.cells import add_rows, add_weights
 from .score_cells import (
     as_one_class,

@@ -7,7 +7,8 @@ from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._onepass.sums import Sums
-from .._reduction.pair import add, sum_pairs
+from .._reduction.pair import add
+from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .average import average_of, AverageKind, check_average

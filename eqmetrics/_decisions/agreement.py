@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, sum_pairs, to_float
+from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
 from .average import mean_of

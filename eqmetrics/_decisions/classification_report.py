@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Array
 
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import sum_rows, to_float
+from .._reduction.pair import to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .average import mean_of

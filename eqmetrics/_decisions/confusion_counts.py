@@ -7,7 +7,8 @@ from jaxtyping import Array, Float32
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import Sums
-from .._reduction.pair import Pair, sum_pairs
+from .._reduction.pair import Pair
+from .._reduction.pair_sums import sum_pairs
 from .decision import decide
 from .inputs import AbstractLabelled, Inputs
 from .task import Multiclass

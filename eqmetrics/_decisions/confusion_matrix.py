@@ -6,7 +6,8 @@ from jaxtyping import Array, Float32
 
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import Pair, sum_pairs, to_float
+from .._reduction.pair import Pair, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import ratio
 from .._rows.rows import undefined_as
 from .confusion_counts import ConfusionCounts

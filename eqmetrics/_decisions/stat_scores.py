@@ -7,7 +7,8 @@ from jaxtyping import Array, Float32
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic
 from .._onepass.sums import Sums
-from .._reduction.pair import add, Pair, sum_pairs, to_float
+from .._reduction.pair import add, Pair, to_float
+from .._reduction.pair_sums import sum_pairs
 from .confusion_counts import ConfusionCounts, MOST_CLASSES
 from .decision import decide
 from .inputs import AbstractLabelled, Inputs

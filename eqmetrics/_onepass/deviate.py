@@ -8,7 +8,7 @@ from .._reduction.pair import minus
 from .._rows.quotient import over
 from .._rows.rows import as_column
 from .operation import AbstractOperation, Groups, register
-from .sum_columns import joined, SideBySide
+from .side_by_side import joined, SideBySide
 
 
 class Deviate(AbstractOperation):

@@ -7,7 +7,7 @@ from jaxtyping import Array
 from .._reduction.base import MAX
 from .._rows.rows import as_column
 from .operation import AbstractOperation, of_each, register
-from .sum_columns import joined, SideBySide
+from .side_by_side import joined, SideBySide
 
 
 class MaxRows(AbstractOperation):

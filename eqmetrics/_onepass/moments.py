@@ -16,7 +16,7 @@ from .._reduction.pair import add, Halves, is_wide, lift, multiply, Pair
 from .._rows.rows import as_column, Rows
 from .operation import AbstractOperation, register
 from .operations import Block, DEVIATE, max_rows, multiply_rows, sum_rows
-from .sum_columns import joined
+from .side_by_side import joined
 from .sums import column, weight_column
 
 

@@ -3,7 +3,7 @@ import functools as ft
 import jax.numpy as jnp
 
 from .operation import AbstractOperation, register
-from .sum_columns import SideBySide
+from .side_by_side import SideBySide
 
 
 class MultiplyRows(AbstractOperation):

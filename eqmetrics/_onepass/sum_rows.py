@@ -7,8 +7,9 @@ from jaxtyping import Array, Float32, Shaped
 
 from .._reduction.pair import add, from_integer, Pair, two_sum
 from .operation import AbstractOperation, of_each, register
+from .side_by_side import joined
 from .sum_apart import sum_by_group, sum_by_replicate
-from .sum_columns import as_pairs, joined, sum_columns
+from .sum_columns import as_pairs, sum_columns
 
 
 Block = tuple[int, Literal["column", "rows", "nothing"]]

@@ -7,7 +7,8 @@ from jaxtyping import Array, Bool, Float32
 from .._decisions.average import mean_of
 from .._decisions.task import AbstractTask
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import add, sum_pairs, to_float
+from .._reduction.pair import add, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over, ratio, root
 from .._rows.rows import undefined_as
 from .calibration_bins import CalibrationBins

@@ -14,7 +14,8 @@ from .._metric.bounds import AbstractBounded
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._metric.wrapped import nan_where_left_out
 from .._onepass.sums import Sums
-from .._reduction.pair import add, lift, multiply, Pair, sum_pairs, sum_rows, to_float
+from .._reduction.pair import add, lift, multiply, Pair, to_float
+from .._reduction.pair_sums import sum_pairs, sum_rows
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .paired import errors_of, paired, unless

@@ -8,16 +8,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._aggregate.quantile_sketch import key_of
-from .._reduction.pair import (
-    add,
-    from_integer,
-    lift,
-    multiply,
-    Pair,
-    sum_pairs,
-    sum_rows,
-    to_float,
-)
+from .._reduction.pair import add, from_integer, lift, multiply, Pair, to_float
+from .._reduction.pair_sums import sum_pairs, sum_rows
 
 
 class Pairs(NamedTuple):

@@ -9,7 +9,8 @@ from .._metric.field import state
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
-from .._reduction.pair import as_pair, Pair, sum_rows, to_float
+from .._reduction.pair import as_pair, Pair, to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.rows import Rows
 from .._wrap.buffer import Buffer
 from .paired import paired

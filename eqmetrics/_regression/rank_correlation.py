@@ -10,7 +10,8 @@ from jaxtyping import Array, Float32
 from .._aggregate.joint import AbstractJointMoments, correlation
 from .._metric.readout import AbstractReadout
 from .._onepass.moments import add_moments
-from .._reduction.pair import add, multiply, sum_rows, to_float
+from .._reduction.pair import add, multiply, to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .._rows.rows import Rows, undefined_as
 from .ordered_pairs import (

@@ -9,7 +9,8 @@ from .._aggregate.quantile_sketch import accumulate, Cells, layouts, QuantileSke
 from .._custom_types import Mask, Values, Weights
 from .._metric.bounds import AbstractBounded
 from .._metric.wrapped import nan_where_left_out
-from .._reduction.pair import add, sum_pairs, sum_rows, to_float
+from .._reduction.pair import add, to_float
+from .._reduction.pair_sums import sum_pairs, sum_rows
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .paired import paired, unless

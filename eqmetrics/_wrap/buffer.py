@@ -11,7 +11,8 @@ from .._metric.checks import describe, to_array
 from .._metric.field import state
 from .._metric.metric import AbstractWrapper
 from .._metric.readout import AbstractStatistic
-from .._reduction.pair import add, add_count, from_integer, inlined, Pair
+from .._onepass.sums import plus_count
+from .._reduction.pair import add, from_integer, inlined, Pair
 from .._rows.rows import as_column, rows
 
 
@@ -49,7 +50,7 @@ def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str
             bad = jnp.any((stored.astype(x.dtype) != x).reshape(len(x), -1), axis=-1)
             bad = bad if mask is None else bad & mask
             mask = ~bad if mask is None else mask & ~bad
-            invalid = add_count(invalid, bad)
+            invalid = plus_count(invalid, bad)
     size, capacity = (len(next(iter(x.values()))) for x in (new, columns))
     if mask is None:
         # As a block, which is written in place. The last block that doesn't fit replaces

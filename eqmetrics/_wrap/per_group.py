@@ -15,9 +15,9 @@ from .._metric.metric import AbstractExact, AbstractRelay, AbstractWrapper, Metr
 from .._metric.node import rebuild, walk
 from .._onepass.apart import NotASum, update_groups
 from .._onepass.operations import Groups
-from .._onepass.sums import Sums
+from .._onepass.sums import plus_count, Sums
 from .._reduction import EXACT_SUM
-from .._reduction.pair import add_count, inlined, Pair
+from .._reduction.pair import inlined, Pair
 from .._reduction.reduce import reduce_one, stack
 from .._rows.rows import flat, narrow
 from .from_fun import FromFun
@@ -226,7 +226,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
         bad = [members[-1] for *_, members in seen.values()]
         shape = max((x.shape for x in bad), key=len)
         bad = ft.reduce(jnp.logical_or, (_expanded("group", x, shape) for x in bad))
-        return rebuild(self, {"metric": metric, "invalid": add_count(self.invalid, bad)})
+        return rebuild(self, {"metric": metric, "invalid": plus_count(self.invalid, bad.ravel())})
 
     def exact(self) -> Any:
         metric = self.metric

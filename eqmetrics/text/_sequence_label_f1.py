@@ -14,7 +14,8 @@ from .._metric.checks import describe
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._reduction.pair import add, Pair, sum_pairs, to_float
+from .._reduction.pair import add, Pair, to_float
+from .._reduction.pair_sums import sum_pairs
 from .._rows.inner import split_mask
 from .._rows.quotient import over
 from .._rows.rows import flat, narrow, rows, undefined_as
