@@ -1,0 +1,24 @@
+"""The rows of the table of laws for `eqm.segmentation`."""
+
+import numpy as np
+
+import eqmetrics as eqm
+
+from ..draws import drawn, SIZES
+
+
+def masks(*shape: int):
+    return lambda rng, n: rng.integers(0, 3, (n, *shape)).astype(np.int32)
+
+
+def labelled(*shape: int) -> list[dict]:
+    return drawn(SIZES, predicted_labels=masks(*shape), labels=masks(*shape))
+
+
+TASK = eqm.Multiclass(3)
+IMAGES = labelled(6, 5)
+ROWS = {
+    "segmentation.Dice": (eqm.segmentation.Dice(TASK), IMAGES),
+    "segmentation.MeanIoU": (eqm.segmentation.MeanIoU(TASK, per="pooled"), IMAGES),
+    "segmentation.GeneralizedDice": (eqm.segmentation.GeneralizedDice(TASK), IMAGES),
+}
