@@ -21,4 +21,21 @@ ROWS = {
     "segmentation.Dice": (eqm.segmentation.Dice(TASK), IMAGES),
     "segmentation.MeanIoU": (eqm.segmentation.MeanIoU(TASK, per="pooled"), IMAGES),
     "segmentation.GeneralizedDice": (eqm.segmentation.GeneralizedDice(TASK), IMAGES),
+    "segmentation.HausdorffDistance": (
+        eqm.segmentation.HausdorffDistance(TASK, percentile=90, spacing=(1.0, 0.5)),
+        IMAGES,
+    ),
+    "segmentation.SurfaceDistance": (eqm.segmentation.SurfaceDistance(TASK, missed=9.0), IMAGES),
+    "segmentation.SurfaceDice": (eqm.segmentation.SurfaceDice(TASK, tolerance=1.0), IMAGES),
+    "segmentation.BoundaryIoU": (eqm.segmentation.BoundaryIoU(TASK, width=1), IMAGES),
+    "segmentation.PanopticQuality": (
+        eqm.segmentation.PanopticQuality(3, 3),
+        drawn(
+            SIZES,
+            segments=masks(6, 5),
+            predicted_segments=masks(6, 5),
+            segment_labels=masks(3),
+            predicted_segment_labels=masks(3),
+        ),
+    ),
 }
