@@ -32,8 +32,8 @@ ROWS = {
         eqm.segmentation.PanopticQuality(3, 3),
         drawn(
             SIZES,
-            segments=masks(6, 5),
-            predicted_segments=masks(6, 5),
+            segments=masks(3, 8),
+            predicted_segments=masks(3, 8),
             segment_labels=masks(3),
             predicted_segment_labels=masks(3),
         ),
