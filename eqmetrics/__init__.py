@@ -216,6 +216,7 @@ if TYPE_CHECKING:
         image as image,
         plot as plot,
         ranking as ranking,
+        segmentation as segmentation,
         testing as testing,
         text as text,
     )

@@ -1,0 +1,100 @@
+"""Borders of masks, distances to them, and their quantiles: of masks `(masks, *space)`."""
+
+import math
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Bool, Float32
+
+from .._metric.node import vary_like
+
+
+FAR = 1e30  # the square of the distance to a mask without pixels
+
+
+def border(masks: Bool[Array, "masks ..."]) -> Bool[Array, "masks ..."]:
+    """The pixels of each mask with a neighbour, along an axis, that isn't in it. Nothing outside
+    of the image is."""
+    inner = masks
+    for axis in range(1, masks.ndim):
+        inner &= _window(masks, axis, 1)
+    return masks & ~inner
+
+
+def eroded(masks: Bool[Array, "masks ..."], width: int) -> Bool[Array, "masks ..."]:
+    """The pixels around which a square of `2 * width + 1` pixels lies in the mask."""
+    for axis in range(1, masks.ndim):
+        masks = _window(masks, axis, width)
+    return masks
+
+
+def _window(masks: Array, axis: int, width: int) -> Array:
+    """Whether all pixels up to `width` away along an axis are in the mask."""
+    size, n = 2 * width + 1, masks.shape[axis]
+    pads = [(width, width) if i == axis else (0, 0) for i in range(masks.ndim)]
+    x, seen = jnp.pad(masks, pads), 1
+    part = lambda x, start, stop: lax.slice_in_dim(x, start, stop, axis=axis)
+    while 2 * seen <= size:
+        length = x.shape[axis] - seen
+        x = part(x, 0, length) & part(x, seen, seen + length)
+        seen *= 2
+    return part(x, 0, n) & part(x, size - seen, size - seen + n)
+
+
+def squared_distances(
+    masks: Bool[Array, "masks ..."], spacing: Sequence[float]
+) -> Float32[Array, "masks ..."]:
+    """Of each pixel to the nearest one of the mask, exactly: Euclidean, with this distance between
+    neighbours along each axis. `FAR` where the mask is empty.
+
+    Along the last axis the nearest pixels are a running maximum and minimum of indices. Each other
+    axis is a minimum over parabolas, which XLA fuses: 0.75 of scipy's time for 128 x 128, and
+    it grows with the side times the number of pixels. Calls on equal masks in one program are
+    made once."""
+    n = masks.shape[-1]
+    at = jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), masks.shape)
+    none = 2 * n + 2
+    before = lax.cummax(jnp.where(masks, at, -none), axis=masks.ndim - 1)
+    after = lax.cummin(jnp.where(masks, at, 2 * none), axis=masks.ndim - 1, reverse=True)
+    steps = jnp.minimum(at - before, after - at)
+    lengths = steps.astype(jnp.float32) * jnp.float32(spacing[-1])
+    d = jnp.where(steps <= n, lengths * lengths, jnp.float32(FAR))
+    for axis in range(masks.ndim - 2, 0, -1):
+        n, before_it, after_it = d.shape[axis], d.shape[1:axis], d.shape[axis + 1 :]
+        steps = np.arange(n)[:, None] - np.arange(n)[None]
+        squares = jnp.asarray((steps * spacing[axis - 1]) ** 2, jnp.float32)
+        rows = d.reshape(d.shape[0], math.prod(before_it), 1, n, math.prod(after_it))
+        nearest = jnp.min(rows + squares.reshape(1, 1, n, n, 1), axis=3, initial=jnp.inf)
+        d = nearest.reshape(d.shape)
+    return jnp.minimum(d, jnp.float32(FAR))
+
+
+def root_of_quantile(
+    squares: Float32[Array, "masks pixels"], chosen: Bool[Array, "masks pixels"], q: float
+) -> Float32[Array, "masks"]:
+    """The quantile of the roots of the chosen squares, linear between two of them as NumPy's.
+
+    Floats that aren't negative are ordered as their bits. One bit after the other is found by
+    counting, in a tenth of the time of XLA's sort."""
+    bits = lax.bitcast_convert_type(squares, jnp.int32)
+    bits = jnp.where(chosen, bits, jnp.int32(2**31 - 1))
+    # As floats, whose sums XLA's CPU vectorises.
+    count = lambda which: jnp.sum(which.astype(jnp.float32), axis=1)
+    place = jnp.float32(q) * jnp.maximum(count(chosen) - 1, 0)
+    rank = jnp.floor(place)
+
+    def step(low, bit):
+        trial = low | bit
+        return jnp.where(count(bits < trial[:, None]) <= rank, trial, low), None
+
+    start = vary_like(jnp.zeros(bits.shape[0], jnp.int32), bits)
+    low, _ = lax.scan(step, start, jnp.asarray(2 ** np.arange(30, -1, -1), jnp.int32))
+    more = jnp.min(jnp.where(bits > low[:, None], bits, 2**31 - 1), axis=1, initial=2**31 - 1)
+    last = more == 2**31 - 1
+    high = jnp.where(last | (count(bits <= low[:, None]) > rank + 1), low, more)
+    as_root = lambda x: jnp.sqrt(lax.bitcast_convert_type(x, jnp.float32))
+    least, most = as_root(jnp.where(low < 2**31 - 1, low, 0)), as_root(high)
+    most = jnp.where(low < 2**31 - 1, most, 0)
+    return least + (most - least) * (place - rank)
