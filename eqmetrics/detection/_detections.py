@@ -31,7 +31,7 @@ LIMITS = 1, 10, 100
 RECALLS = 101
 
 Ranges = Mapping[str, tuple[float, float]]
-VALID = "labels in [0, {classes}), scores without NaN, areas >= 0, ids >= 0"
+VALID = "labels in [0, {self.classes}), scores without NaN, areas >= 0, ids >= 0"
 
 
 class Given(NamedTuple):

@@ -104,7 +104,7 @@ def test_what_is_wrong_is_told():
     x = jnp.zeros((2, 3, 4))
     with pytest.raises(ValueError, match="kind='l1': expected 'iou'"):
         box_iou(x, x, format="xyxy", kind="l1")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match="`boxes` is float32\\[2,3,5\\], expected boxes of four"):
+    with pytest.raises(TypeError, match="`boxes` is float32\\[2, 3, 5\\], expected boxes of four"):
         box_iou(x, jnp.zeros((2, 3, 5)), format="xyxy")
     with pytest.raises(TypeError, match="with the same leading axes"):
         box_iou(x, x[0], format="xyxy")

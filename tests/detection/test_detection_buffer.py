@@ -92,10 +92,10 @@ def test_images_with_a_bad_entry_are_left_out_and_counted():
 def test_what_is_wrong_is_told():
     tell = lambda match, **changed: pytest.raises(TypeError, match=match)
     for match, changed in {
-        "`scores` is float32\\[1,2\\]": {"scores": jnp.zeros((1, 2))},
-        "`labels` is int32\\[2,1\\]": {"labels": jnp.zeros((2, 1), jnp.int32)},
+        "`scores` is float32\\[1, 2\\]": {"scores": jnp.zeros((1, 2))},
+        "`labels` is int32\\[2, 1\\]": {"labels": jnp.zeros((2, 1), jnp.int32)},
         "expected boxes of four numbers": {"boxes": jnp.zeros((1, 1, 5))},
-        "`crowd` is bool\\[1,2\\]": {"crowd": jnp.zeros((1, 2), bool)},
+        "`crowd` is bool\\[1, 2\\]": {"crowd": jnp.zeros((1, 2), bool)},
         "`box_mask` is bool\\[1\\]": {"box_mask": jnp.zeros(1, bool)},
         "`ids` is int32\\[2\\].*one number for each image": {"ids": jnp.zeros(2, jnp.int32)},
     }.items():

@@ -23,12 +23,12 @@ fifty = settings(few, max_examples=50)
 @given(seed=seeds)
 def test_every_precision_is_that_of_pycocotools(seed):
     batch = images(seed)
-    precision, value, _ = at_once(batch)
+    precision, values = at_once(batch)
     oracle = pycocotools(batch)
     want = oracle.eval["precision"]
     want = np.where(want == -1, np.nan, want).astype(np.float32)
     np.testing.assert_array_equal(precision, want)
-    np.testing.assert_allclose(value, np.nanmean(want[..., 0, -1]), rtol=1e-6)
+    np.testing.assert_allclose(values["precision"], np.nanmean(want[..., 0, -1]), rtol=1e-6)
 
 
 VOC = {
