@@ -66,11 +66,17 @@ def _sorted(kept: dict[str, Array], mask: Bool[Array, "rows"], classes: int, mos
 def _area(rows: _Sorted, found: Int32[Array, "rows"], precision: Array) -> Array:
     """Of each class, the sum over the objects that were found of the largest precision from
     there on."""
-    join = lambda later, this: (
-        this[0],
-        jnp.where(later[0] == this[0], jnp.maximum(later[1], this[1]), this[1]),
-    )
-    _, best = lax.associative_scan(join, (rows.label, precision), reverse=True)
+    count = rows.label.shape[0]
+    place = jnp.arange(count, dtype=jnp.int32)
+
+    def further(i, best):
+        """Of twice as many places from each on; `lax.associative_scan` compiles for minutes."""
+        there = place + (1 << i)
+        at = jnp.minimum(there, count - 1)
+        known = (there < count) & (rows.label[at] == rows.label)
+        return jnp.where(known, jnp.maximum(best, best[at]), best)
+
+    best = lax.fori_loop(0, count.bit_length(), further, precision)
     same = rows.label[1:] == rows.label[:-1]
     before = jnp.pad(jnp.where(same, found[:-1], 0), (1, 0))
     sums = cumulated(lift((found - before).astype(jnp.float32) * best))
