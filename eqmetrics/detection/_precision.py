@@ -70,7 +70,7 @@ def _area(rows: _Sorted, found: Int32[Array, "rows"], precision: Array) -> Array
     place = jnp.arange(count, dtype=jnp.int32)
 
     def further(i, best):
-        """Of twice as many places from each on; `lax.associative_scan` compiles for minutes."""
+        """The largest of twice as many places from each on."""
         there = place + (1 << i)
         at = jnp.minimum(there, count - 1)
         known = (there < count) & (rows.label[at] == rows.label)

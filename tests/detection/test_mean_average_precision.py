@@ -32,7 +32,7 @@ def test_every_precision_is_that_of_pycocotools(seed):
 
 
 VOC = {
-    recalls: eqm.detection.MeanAveragePrecision(
+    str(recalls): eqm.detection.MeanAveragePrecision(
         3, XYXY, 600, recalls=recalls, threshold=0.5, average=None
     )
     for recalls in (11, "all")
@@ -44,7 +44,7 @@ def of_curve(hits, total, recalls):
     """VOC's development kit, of one class."""
     recall = np.cumsum(hits) / total
     precision = np.cumsum(hits) / (np.arange(len(hits)) + 1)
-    if recalls == 11:
+    if recalls == "11":
         at = np.linspace(0, 1, 11)
         return np.mean([max(precision[recall >= r], default=0) for r in at])
     recall = np.concatenate([[0], recall, [1]])
