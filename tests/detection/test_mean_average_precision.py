@@ -1,0 +1,189 @@
+"""`eqm.detection.MeanAveragePrecision`: every precision of pycocotools, and by hand."""
+
+import functools as ft
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import eqmetrics as eqm
+
+from ..oracle import few, seeds
+from .coco import at_once, IMAGES, images, PRECISION, pycocotools, STEPS
+from .table import XYXY
+
+
+fifty = settings(few, max_examples=50)
+
+
+@fifty
+@given(seed=seeds)
+def test_every_precision_is_that_of_pycocotools(seed):
+    batch = images(seed)
+    precision, values = at_once(batch)
+    oracle = pycocotools(batch)
+    want = oracle.eval["precision"]
+    want = np.where(want == -1, np.nan, want).astype(np.float32)
+    np.testing.assert_array_equal(precision, want)
+    np.testing.assert_allclose(values["precision"], np.nanmean(want[..., 0, -1]), rtol=1e-6)
+
+
+VOC = {
+    str(recalls): eqm.detection.MeanAveragePrecision(
+        3, XYXY, 600, recalls=recalls, threshold=0.5, average=None
+    )
+    for recalls in (11, "all")
+}
+voc = jax.jit(lambda batch: {k: m.update(**batch).compute() for k, m in VOC.items()})
+
+
+def of_curve(hits, total, recalls):
+    """VOC's development kit, of one class."""
+    recall = np.cumsum(hits) / total
+    precision = np.cumsum(hits) / (np.arange(len(hits)) + 1)
+    if recalls == "11":
+        at = np.linspace(0, 1, 11)
+        return np.mean([max(precision[recall >= r], default=0) for r in at])
+    recall = np.concatenate([[0], recall, [1]])
+    precision = np.concatenate([[0], precision, [0]])
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return np.sum(np.diff(recall) * precision[1:])
+
+
+@few
+@given(seed=seeds)
+def test_recalls_of_voc(seed):
+    batch = images(seed)
+    evaluation = pycocotools(batch)
+    got = voc(batch)
+    for label in range(3):
+        found = [
+            x
+            for x in evaluation.evalImgs
+            if x and x["category_id"] == label and x["aRng"] == [0, 1e10]
+        ]
+        total = sum(np.sum(np.array(x["gtIgnore"]) == 0) for x in found)
+        scores = np.concatenate([x["dtScores"] for x in found] or [[]])
+        hits = np.concatenate([x["dtMatches"][0] for x in found] or [[]]) > 0
+        ignored = np.concatenate([x["dtIgnore"][0] for x in found] or [[]]).astype(bool)
+        order = np.argsort(-scores, kind="stable")
+        order = order[~ignored[order]]
+        for recalls, values in got.items():
+            want = of_curve(hits[order], total, recalls) if total else np.nan
+            np.testing.assert_allclose(values[label], want, rtol=1e-5, atol=1e-6)
+
+
+@ft.partial(jax.jit, static_argnames="over_devices")
+def in_parts(batches, over_devices):
+    metric = type(PRECISION)(3, XYXY, 600, max_detections=(1, 3, 100))
+    if over_devices:
+        return jax.vmap(lambda b: metric.update(**b))(batches).reduce().precision()
+    step = lambda m, b: (m.update(**b), None)
+    return jax.lax.scan(step, metric, batches)[0].precision()
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_any_order_and_split_gives_the_same_bits(numbered):
+    for seed in range(5):
+        batch = images(seed)
+        whole = at_once(batch)[0] if numbered else None
+        for order in (np.arange(IMAGES), np.random.default_rng(seed).permutation(IMAGES)):
+            parts = {
+                k: x[order].reshape(STEPS, IMAGES // STEPS, *x.shape[1:])
+                for k, x in batch.items()
+                if numbered or k != "ids"
+            }
+            for over_devices in (True, False):
+                got = in_parts(parts, over_devices)
+                whole = got if whole is None else whole
+                np.testing.assert_array_equal(got, whole)
+
+
+def one_image(found, objects, scores=(0.9, 0.8), **more) -> dict[str, Any]:
+    """Boxes of one class: `far` ones find nothing."""
+    lay = lambda x: jnp.array([x], jnp.float32)
+    return {
+        "predicted_boxes": lay(found),
+        "scores": lay(scores[: len(found)]),
+        "predicted_labels": jnp.zeros((1, len(found)), jnp.int32),
+        "boxes": lay(objects).reshape(1, -1, 4),
+        "labels": jnp.zeros((1, len(objects)), jnp.int32),
+    } | more
+
+
+BOX, OTHER, FAR = [0, 0, 10, 10], [20, 20, 30, 30], [50, 50, 60, 60]
+
+
+def value(*batches, **kwargs):
+    metric = eqm.detection.MeanAveragePrecision(1, XYXY, 50, **kwargs)
+    for batch in batches:
+        metric = metric.update(**batch)
+    return float(metric.compute())
+
+
+def test_by_hand():
+    assert value(one_image([FAR, BOX], [BOX])) == 0.5
+    half = one_image([BOX], [BOX, OTHER])
+    np.testing.assert_allclose(value(half), 51 / 101, rtol=1e-6)
+    empty = one_image([FAR], [], scores=(0.95,))
+    np.testing.assert_allclose(value(half, empty), 51 / 202, rtol=1e-6)
+    assert np.isnan(value(empty)) and value(empty, undefined=0.0) == 0
+
+
+def test_equal_scores_without_ids_are_counted_at_once():
+    right, wrong = one_image([BOX], [BOX], scores=(0.5,)), one_image([FAR], [], scores=(0.5,))
+    assert value(right, wrong) == value(wrong, right) == 0.5
+    numbered = lambda a, b: value(right | {"ids": jnp.array([a])}, wrong | {"ids": jnp.array([b])})
+    assert numbered(0, 1) == 1 and numbered(1, 0) == 0.5
+
+
+def test_a_crowd_is_neither_right_nor_wrong():
+    crowd = jnp.array([[False, True]])
+    batch = one_image([OTHER, BOX], [BOX, [15, 15, 40, 40]], crowd=crowd)
+    assert value(batch) == 1 and value({k: x for k, x in batch.items() if k != "crowd"}) < 0.5
+
+
+def test_one_threshold_one_range_each_class():
+    shifted = one_image([[0, 0, 10, 6]], [BOX])
+    assert value(shifted, threshold=0.5) == 1 and value(shifted, threshold=0.65) == 0
+    assert value(shifted, threshold=0.6) == 1  # 60 / 100 in float32 too
+    np.testing.assert_allclose(value(shifted), 0.3, rtol=1e-6)
+    assert np.isnan(value(shifted, area="large"))
+    metric = eqm.detection.MeanAveragePrecision(2, XYXY, 5, average=None)
+    assert np.array_equal(metric(**one_image([BOX], [BOX])), [1, np.nan], equal_nan=True)
+
+
+def test_similarities_of_the_caller_are_those_of_boxes():
+    batch = images(4)
+    keep = batch["box_mask"][:, None] & batch["predicted_mask"][..., None]
+    iou = eqm.detection.box_iou(batch["predicted_boxes"], batch["boxes"], format="xyxy")
+    given = {k: x for k, x in batch.items() if "boxes" not in k and k != "crowd"}
+    low, high = np.split(batch["predicted_boxes"], 2, axis=-1)
+    given |= {
+        "similarity": jnp.where(keep, iou, jnp.nan),
+        "predicted_areas": np.prod(high - low, -1),
+    }
+    # An IoU in float32 is beside a threshold that it should reach: thresholds that none is at.
+    kwargs: dict[str, Any] = dict(capacity=200, thresholds=(0.437, 0.619, 0.803))
+    of_boxes = eqm.detection.MeanAveragePrecision(3, XYXY, **kwargs)
+    of_boxes = of_boxes.update(**{k: x for k, x in batch.items() if k != "crowd"})
+    of_given = eqm.detection.MeanAveragePrecision(3, None, **kwargs).update(**given)
+    assert 0.1 < of_boxes.compute() < 0.9
+    np.testing.assert_array_equal(of_given.precision(), of_boxes.precision())
+
+
+def test_what_is_wrong_is_told():
+    make: Any = ft.partial(eqm.detection.MeanAveragePrecision, 1, XYXY, 50)
+    with pytest.raises(ValueError, match="the `area_ranges` are all, small.* Did you mean `small`"):
+        make(area="smal")
+    with pytest.raises(ValueError, match="threshold=0.52: the `thresholds` are 0.5, 0.55"):
+        make(threshold=0.52)
+    with pytest.raises(ValueError, match="recalls=102: expected a number from 2 to 101"):
+        make(recalls=102)
+    with pytest.raises(ValueError, match="average='micro': expected 'macro'"):
+        make(average="micro")
+    with pytest.raises(TypeError, match="`boxes` is 'xyxy', expected what the four numbers"):
+        eqm.detection.MeanAveragePrecision(1, "xyxy", 50)  # pyright: ignore[reportArgumentType]
