@@ -117,7 +117,8 @@ class EpisodeStatistics(Metric):
     Ordered: `merge` joins consecutive parts of the stream. `reduce` and `all_reduce` join devices,
     each with environments of its own: what has ended is added, and what is in flight is dropped and
     counted. So keep a state for each device, as for the environments themselves, and reduce it to
-    read it.
+    read it. A [`eqmetrics.Windowed`][] of it would take for an episode what is left of one that
+    began before the window; [`forget`][eqmetrics.rl.EpisodeStatistics.forget] doesn't.
 
     **Arguments:**
 

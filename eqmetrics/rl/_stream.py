@@ -137,6 +137,8 @@ class Rules:
         self, part: Part, which: Array, rest: Halves, length: Array
     ) -> tuple[Halves, Array]:
         """An episode with the pending step before it, where `which` says so."""
+        if not self.reset_step:
+            return rest, length
         one = jnp.ones_like(length)
         whole = self._after(Halves(part.first, jnp.zeros_like(part.first)), one, rest)
         return whole.where(which, rest), length + which.astype(jnp.int32)
