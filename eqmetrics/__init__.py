@@ -202,6 +202,7 @@ from ._wrap.decayed import Decayed as Decayed
 from ._wrap.from_fun import FromFun as FromFun
 from ._wrap.from_output import FromOutput as FromOutput
 from ._wrap.multi_output import MultiOutput as MultiOutput
+from ._wrap.optional import Optional as Optional
 from ._wrap.per_group import PerGroup as PerGroup
 from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
@@ -218,8 +219,10 @@ if TYPE_CHECKING:
         plot as plot,
         ranking as ranking,
         segmentation as segmentation,
+        rl as rl,
         testing as testing,
         text as text,
+        training as training,
     )
 else:  # hidden, or else a misspelt name would have a type
 

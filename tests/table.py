@@ -353,6 +353,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.Compose(jnp.divide, eqm.MeanSquaredError(), eqm.MeanAbsoluteError()),
         _rows(SIZES, **PAIR),
     ),
+    "Optional": (eqm.Optional(eqm.MeanAbsoluteError()), _rows(SIZES, **PAIR)),
     "Classwise": (
         eqm.Classwise(eqm.Recall(MULTICLASS, average=None), list("abcde")),
         of_multiclass(),

@@ -77,3 +77,13 @@ def test_how_sure(tmp_path):
     page = (EXAMPLES.parent / "docs" / "how_sure.md").read_text()
     assert len(lines) == 14 and lines[0] in page and lines[10] in page
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_policy_gradient():
+    *curve, told = run("policy_gradient.py").splitlines()
+    assert len(curve) == 6 and curve[0].startswith("update  0  return")
+    of = lambda line, name: float(re.search(rf"{name} +([-\d.]+)", line)[1])  # pyright: ignore
+    # It learns to walk straight to the end: 8 steps, of which 7 cost 0.05.
+    assert of(curve[0], "length") > 12 and of(curve[-1], "length") < 8.5
+    assert abs(of(curve[-1], "return") - 0.65) < 0.03
+    assert all(name in told for name in ("'norm'", "'layers.0'", "'kl'", "'clipped'"))

@@ -47,6 +47,7 @@ SUMS = {
     "text.ByteLikelihoods",
     "text.WordLikelihoods",
     "text.SpanCounts",
+    "training.ActivationCounts",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2", "StandardError"}

@@ -165,7 +165,7 @@ class Bootstrap(AbstractWrapper):
             )
         taken_by("Bootstrap", metric, *(("ids",) if ids else ()))
         self.samples = samples
-        self.seed = _static(key)
+        self.seed = static_key("Bootstrap", key)
         self.ids = ids
         self.confidence = confidence
         self.metric = metric.reset()
@@ -186,7 +186,7 @@ class Bootstrap(AbstractWrapper):
             changes["stream"] = self.stream.update(real)
         assert ids is not None
         ids = jnp.asarray(ids)
-        key = jax.random.wrap_key_data(jnp.array(self.seed[1], jnp.uint32), impl=self.seed[0])
+        key = key_of(self.seed)
         weights = _poisson(key, ids, self.samples)
 
         def update(metric: Any, outputs: dict[str, Any]) -> Any:
@@ -231,15 +231,19 @@ def _spread(x: Float32[Array, "samples ..."]) -> Array:
     return jnp.where(some > 1, root(variance), jnp.nan)
 
 
-def _static(key: Any) -> tuple[str, tuple[int, ...]]:
+def static_key(wrapper: str, key: Any) -> tuple[str, tuple[int, ...]]:
     if isinstance(key, Tracer) or not isinstance(key, jax.Array):
         raise TypeError(
-            f"`Bootstrap` got key={key!r}: expected a `jax.random.key(0)`, made outside of `jit`."
+            f"`{wrapper}` got key={key!r}: expected a `jax.random.key(0)`, made outside of `jit`."
         )
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     data = jax.random.key_data(key) if typed else key
     name = str(jax.random.key_impl(key)) if typed else "threefry2x32"
     return name, tuple(np.asarray(data).tolist())
+
+
+def key_of(seed: tuple[str, tuple[int, ...]]) -> Array:
+    return jax.random.wrap_key_data(jnp.array(seed[1], jnp.uint32), impl=seed[0])
 
 
 def _real(metric: Metric, outputs: dict[str, Any]) -> Array:
