@@ -39,8 +39,7 @@ def check_ensembles(
     power: float = 1,
 ) -> None:
     """The metric beside the mean of `value(samples, target)`, over time and over devices. `atol` is
-    in units of
-    the `power` of the targets' scale."""
+    in units of the `power` of the targets' scale."""
     shapes = {"samples": (MEMBERS, *vector), "targets": vector}
     each = lambda samples, targets, members, mask: value(samples[members != 0], targets)
     for way, _ in WAYS:

@@ -43,9 +43,10 @@ def test_by_hand():
     # Of one edge it is the Brier score of the event.
     brier = eqm.Brier(eqm.Binary())(probabilities=jnp.array([0.75]), labels=jnp.array([0]))
     assert eqm.fields.RPS([1.0])(samples=x, targets=jnp.array([0.0])) == brier
-    # A fair score of the draws of what happens half of the time: 0 or 1 of two.
-    fair = eqm.fields.RPS([1.0], fair=True)
-    assert fair(samples=jnp.array([[0.0, 2.0]]), targets=jnp.array([0.0])) == -0.25
+    # All pairs of draws of what happens half of the time: on average the score of the half.
+    draws = jnp.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0]])
+    of = lambda fair: eqm.fields.RPS([1.0], fair=fair)(samples=draws, targets=jnp.zeros(4))
+    assert of(True) == 0.25 and of(False) == 0.375
     whole = np.array([[2**24, 2**24 + 1]], np.int32)
     assert eqm.fields.RPS([2**24 + 1])(samples=whole, targets=whole[:, 1]) == 0.25
 
