@@ -215,11 +215,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import (
         detection as detection,
+        fields as fields,
         image as image,
         plot as plot,
         ranking as ranking,
-        segmentation as segmentation,
         rl as rl,
+        segmentation as segmentation,
         testing as testing,
         text as text,
         training as training,

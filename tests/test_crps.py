@@ -14,9 +14,10 @@ import eqmetrics as eqm
 from .oracle import agree, few, fold, many, moved, pairs, real_rows, spread
 
 
-def ensemble(x, t):
+def ensemble(x, t, fair=False):
     """All pairs of members, as the definition has it."""
-    pairs = np.abs(x[:, :, None] - x[:, None, :]).mean(axis=(1, 2))
+    m = x.shape[1]
+    pairs = np.abs(x[:, :, None] - x[:, None, :]).sum(axis=(1, 2)) / (m * (m - fair))
     return np.abs(x - t[:, None]).mean(axis=1) - pairs / 2
 
 
@@ -55,22 +56,40 @@ def test_gaussian_is_the_integral_of_its_definition():
     agree(gaussian(1.0, 2.0, 2.0), want, rtol=1e-7)
 
 
-@pytest.mark.parametrize("way", [fold, spread])
+@pytest.mark.parametrize("way, fair", [(fold, False), (spread, False), (spread, True)])
 @few
 @given(batch=pairs(columns=(3,)), data=st.data())
-def test_members_that_are_not_there(way, batch, data):
+def test_members_that_are_not_there(way, fair, batch, data):
     batch["samples"] = batch.pop("predictions").copy()
     batch["targets"] = batch["targets"][..., 0]
     real = data.draw(arrays(np.bool_, batch["samples"].shape))
-    real[..., 1] |= ~real.any(-1)
+    real[..., 1] |= fair | ~real.any(-1)
+    real[..., 2] |= fair
     batch["samples"][~real] = data.draw(st.sampled_from([np.nan, np.inf, 0.0, -1e30]))
     batch["members"] = real
     rows = [x.reshape(-1, *x.shape[2:]) for x in (real, batch["samples"], batch["targets"])]
-    each = [ensemble(x[None, m], t[None])[0] for m, x, t in zip(*rows, strict=True)]
+    each = [ensemble(x[None, m], t[None], fair)[0] for m, x, t in zip(*rows, strict=True)]
     mask, weights = (np.ravel(batch.get(k, np.ones(len(each)))) for k in ("mask", "weights"))
     kept = (mask != 0) & (weights > 0)
     want = np.average(np.array(each)[kept], weights=weights[kept]) if kept.any() else np.nan
-    agree(way(eqm.CRPSEnsemble(), batch).compute(), want, rtol=1e-5, atol=1e-6)
+    agree(way(eqm.CRPSEnsemble(fair=fair), batch).compute(), want, rtol=1e-5, atol=1e-6)
+
+
+def test_fair():
+    x, t = jnp.array([[0.0, 2.0], [1.0, 5.0]]), jnp.array([1.0, 9.0])
+    fair = eqm.CRPSEnsemble(fair=True)
+    assert fair(samples=x[:1], targets=t[:1]) == 0 and fair(samples=x[1:], targets=t[1:]) == 4
+    one = jnp.array([[True, True], [True, False]])
+    with pytest.raises(eqm.InvalidDataError, match="1 invalid row.*two members in each row"):
+        fair.update(samples=x, targets=t, members=one).check()
+    with pytest.raises(TypeError, match=r"with 1 member\(s\), expected at least 2"):
+        fair(samples=x[:, :1], targets=t)
+    # The expected score of the distribution, from however few draws.
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(20_000, 32)), rng.normal(size=20_000)
+    x, t = x.astype(np.float32), t.astype(np.float32)
+    two, many = (fair(samples=x[:, :m], targets=t) for m in (2, 32))
+    assert abs(two - many) < 0.02 < eqm.CRPSEnsemble()(samples=x[:, :2], targets=t) - many
 
 
 def test_members_of_all_rows_and_of_none():

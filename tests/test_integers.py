@@ -158,8 +158,8 @@ NONE = {
     "Bootstrap of PerGroup", "Decayed of PerGroup", "PerGroup by masks",
     "PerGroup of a user's metric",
 }  # fmt: skip
-# Pictures, and the error of a value, which is a float of what rows add.
-NONE |= {name for name in ROWS if name.startswith("image.")}
+# Pictures and fields, and the error of a value, which is a float of what rows add.
+NONE |= {name for name in ROWS if name.startswith(("image.", "fields."))}
 NONE |= {"Interval of clusters", "Interval of moments", "PerGroup of Interval", "StandardError"}
 
 

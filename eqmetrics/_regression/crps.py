@@ -1,22 +1,22 @@
 import math
 from typing import Any, ClassVar, final, Self
 
+import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.stats import norm
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Input, Mask, Values, Weights
-from .._metric.checks import describe
-from .._reduction.pair import minus
-from .._rows.rows import flat, rows
+from .ensemble import ensemble
 from .mean_error import AbstractLossSums, Within
-from .paired import errors_of, paired, together
+from .paired import errors_of, paired
 
 
-def _score(x: Float32[Array, "rows members"], m: Any) -> Float32[Array, "rows"]:
+def _score(x: Float32[Array, "rows members"], m: Any, fair: bool) -> Float32[Array, "rows"]:
     """Of sorted members, less the target; zeros behind the `m` of them change nothing."""
-    rank = (2 * jnp.arange(x.shape[1], dtype=jnp.float32)[None] + (1 - m)) / m
+    rank = 2 * jnp.arange(x.shape[1], dtype=jnp.float32)[None] + (1 - m)
+    rank = rank / (m - 1 if fair else m)
     return jnp.sum((jnp.abs(x) - x * rank) / m, axis=1)
 
 
@@ -28,13 +28,20 @@ class CRPSEnsemble(AbstractLossSums):
     Of one member it is the absolute error. The members are sorted: $O(m \log m)$. Ensembles of
     different sizes are padded, and `members` says which are real.
 
+    So it is the score of the members as a distribution (properscoring, xskillscore), which few
+    members make too large. With `fair=True` it is the expected score of the distribution that they
+    are drawn from, whatever their number: $m (m - 1)$ in the place of $m^2$ (WeatherBench 2, the
+    training loss of ensemble models). It can be negative.
+
     **Arguments:**
 
+    - `fair`: whether the spread is that of the distribution behind the members.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 6 floats. Undefined when: the weights sum to 0. Rows without a member are invalid.
+    State: 6 floats. Undefined when: the weights sum to 0. Rows without a member, `fair` without
+    two, are invalid.
     Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
-    2007.
+    2007; Ferro, "Fair scores for ensemble forecasts", 2014.
 
     !!! example
 
@@ -42,15 +49,23 @@ class CRPSEnsemble(AbstractLossSums):
         import eqmetrics as eqm, jax.numpy as jnp
         crps = eqm.CRPSEnsemble()
         assert crps(samples=jnp.array([[0.0, 2.0]]), targets=jnp.array([1.0])) == 0.5
+        fair = eqm.CRPSEnsemble(fair=True)
+        assert fair(samples=jnp.array([[0.0, 2.0]]), targets=jnp.array([1.0])) == 0
         samples, members = jnp.array([[0.0, 2.0, 9.0]]), jnp.array([True, True, False])
         assert crps(samples=samples, targets=jnp.array([1.0]), members=members) == 0.5
         ```
     """
 
-    valid: ClassVar[str] = "a member in each row, weights >= 0 and finite"
+    valid: ClassVar[str] = "{self.least} in each row, weights >= 0 and finite"
+    fair: bool = eqx.field(static=True, kw_only=True)
 
-    def __init__(self, *, undefined: float | None = None):
+    def __init__(self, *, fair: bool = False, undefined: float | None = None):
+        self.fair = bool(fair)
         AbstractLossSums.__init__(self, undefined=undefined)
+
+    @property
+    def least(self) -> str:
+        return "two members" if self.fair else "a member"
 
     def update(
         self,
@@ -64,32 +79,14 @@ class CRPSEnsemble(AbstractLossSums):
         """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `rows`.
         `members`, of the shape of the samples or of their last axis, says which samples are
         real: the rest changes nothing, whatever it holds."""
-        s, t = jnp.asarray(samples), jnp.asarray(targets)
-        if s.ndim == 0 or s.shape[:-1] != t.shape or s.shape[-1] == 0:
-            raise TypeError(
-                f"`samples` is {describe(s)} and `targets` is {describe(t)}: the "
-                "samples must have the shape of the targets and one more axis, the members."
-            )
-        shape = s.shape
-        batch, _ = together(mask, weights, targets=t)
-        rows(s, None, None, shape[-1:], "samples")  # real numbers
-        # From the target, so that a large offset costs no digits.
-        x = flat(minus(s, jnp.broadcast_to(t[..., None], shape)), shape[-1:])
-        if members is None:
-            return self.plus(batch, _score(jnp.sort(x, axis=1), x.shape[1]))
-        members = jnp.asarray(members)
-        if members.shape not in (shape, shape[-1:]):
-            raise TypeError(
-                f"`members` is {describe(members)} and `samples` has the shape {shape}: "
-                "`members` has the shape of the samples, or that of their last axis."
-            )
-        real = jnp.broadcast_to(members, shape).reshape(x.shape)
-        count = jnp.sum(real, axis=1, keepdims=True, dtype=jnp.int32)
+        e = ensemble(samples, targets, members, mask, weights, least=1 + self.fair)
+        if e.real is None:
+            return self.plus(e.batch, _score(jnp.sort(e.x, axis=1), e.many, self.fair))
         # Those that aren't real come last, behind a NaN that is.
-        _, x = lax.sort((~real, x), dimension=1, num_keys=2)
-        x = jnp.where(jnp.arange(x.shape[1])[None] < count, x, 0)
-        score = _score(x, jnp.maximum(count, 1).astype(jnp.float32))
-        return self.plus(batch, Within(score, count[:, 0] > 0))
+        _, x = lax.sort((~e.real, e.x), dimension=1, num_keys=2)
+        there = jnp.arange(x.shape[1])[None] < jnp.asarray(e.many)[:, None]
+        score = _score(jnp.where(there, x, 0), jnp.asarray(e.many)[:, None], self.fair)
+        return self.plus(e.batch, Within(score, jnp.asarray(e.enough)))
 
     def compute(self) -> Float32[Array, ""]:
         return self.overall(self.mean())

@@ -1,0 +1,189 @@
+"""Scores of forecasts of events that the counts of classes don't have under another name."""
+
+import abc
+from typing import final
+
+import equinox as eqx
+from jaxtyping import Array, Float32
+
+from .._decisions.average import (
+    AbstractClassScore,
+    average_classes,
+    AverageKind,
+    check_average,
+)
+from .._decisions.stat_scores import Counts, StatScores
+from .._decisions.task import AbstractTask
+from .._metric.readout import AbstractReadout
+from .._rows.quotient import over
+
+
+@final
+class FalseAlarmRatio(AbstractClassScore, init=False):
+    r"""The share of the rows predicted as an event without one: $1 -$ precision, false alarms /
+    (hits + false alarms).
+
+    Not the false alarm *rate*, false alarms / (false alarms + correct negatives), which is
+    1 less [`eqmetrics.Specificity`][].
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is predicted as the
+    event. Source: Jolliffe and Stephenson, Forecast Verification, 2012.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        ratio = eqm.fields.FalseAlarmRatio(eqm.Binary())
+        said, seen = jnp.array([1, 1, 1, 1, 0]), jnp.array([1, 0, 1, 1, 1])
+        assert ratio(predicted_labels=said, labels=seen) == 0.25
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.fp, counts.tp + counts.fp
+
+
+@final
+class FrequencyBias(AbstractClassScore, init=False):
+    r"""How often an event is predicted, over how often it is there: (hits + false alarms) /
+    (hits + misses). Above 1 it is predicted too often.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
+        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
+        A binary task has one class, 1, and no need of it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the event.
+    Source: Jolliffe and Stephenson, Forecast Verification, 2012.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        bias = eqm.fields.FrequencyBias(eqm.Binary())
+        said, seen = jnp.array([1, 1, 1, 0]), jnp.array([1, 0, 1, 0])
+        assert bias(predicted_labels=said, labels=seen) == 1.5
+        ```
+    """
+
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
+        return counts.tp + counts.fp, counts.tp + counts.fn
+
+
+class _AbstractByChance(AbstractReadout):
+    """A score that compares the counts with those of a forecast by chance: a quotient of products
+    of counts, which has no micro average."""
+
+    task: AbstractTask = eqx.field(static=True)
+    average: AverageKind = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: StatScores
+
+    def __init__(
+        self,
+        task: AbstractTask,
+        *,
+        average: AverageKind = "macro",
+        undefined: float | None = None,
+    ):
+        check_average(average, micro=False)
+        self.task = task
+        self.average = average
+        self.undefined = undefined
+        self.statistic = StatScores(task)
+
+    @abc.abstractmethod
+    def score(self, beyond: Array, wrong: Array) -> tuple[Array, Array]:
+        """Numerator and denominator, from $ad - bc$ and the false alarms and misses, of counts
+        whose sum is 1."""
+
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
+        counts = self.statistic.counts().floats()
+        total = counts.tp + counts.fp + counts.fn + counts.tn
+        tp, fp, fn, tn = (over(x, total) for x in counts)
+        top, bottom = self.score(tp * tn - fp * fn, fp + fn)
+        defined = bottom != 0
+        support = counts.tp + counts.fn
+        return average_classes(
+            over(top, bottom), defined, support, self.task, self.average, self.undefined
+        )
+
+
+@final
+class EquitableThreat(_AbstractByChance, init=False):
+    r"""The equitable threat score, Gilbert's skill score: the threat score less what chance gives,
+    $(a - r) / (a + b + c - r)$ with hits $a$, false alarms $b$, misses $c$ and
+    $r = (a + b)(a + c) / n$. From $-1/3$ to 1; 0 by chance.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are of the event
+    and predicted as it, or none is.
+    Source: Gilbert, "Finley's tornado predictions", 1884; Jolliffe and Stephenson, Forecast
+    Verification, 2012.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        ets = eqm.fields.EquitableThreat(eqm.Binary())
+        said, seen = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 0])
+        assert ets(predicted_labels=said, labels=seen) == jnp.float32(1 / 3)
+        ```
+    """
+
+    def score(self, beyond: Array, wrong: Array) -> tuple[Array, Array]:
+        return beyond, beyond + wrong
+
+
+@final
+class HeidkeSkill(_AbstractByChance, init=False):
+    r"""The Heidke skill score of an event: the share of right forecasts beyond those of chance,
+    $2 (ad - bc) / ((a + c)(c + d) + (a + b)(b + d))$. From -1 to 1; 0 by chance.
+
+    Of a binary task it is [`eqmetrics.CohenKappa`][]; here each label, such as of several
+    thresholds, has its own. That of several classes at once is `CohenKappa`, too.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are of the event
+    and predicted as it, or none is.
+    Source: Heidke, "Berechnung des Erfolges und der Güte der Windstärkevorhersagen im
+    Sturmwarnungsdienst", 1926.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        skill = eqm.fields.HeidkeSkill(eqm.Binary())
+        said, seen = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 0])
+        assert skill(predicted_labels=said, labels=seen) == 0.5
+        ```
+    """
+
+    def score(self, beyond: Array, wrong: Array) -> tuple[Array, Array]:
+        return 2 * beyond, 2 * beyond + wrong

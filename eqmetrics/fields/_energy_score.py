@@ -1,0 +1,81 @@
+from typing import final, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float32
+
+from .._custom_types import Input, Mask, Values, Weights
+from .._regression.ensemble import ensemble
+from .._rows.quotient import root
+from .._rows.row_mean import AbstractRowMean
+
+
+def _lengths(x: Float32[Array, "... vector"]) -> Float32[Array, "..."]:
+    return root(jnp.sum(x * x, axis=-1))
+
+
+@final
+class EnergyScore(AbstractRowMean):
+    r"""The mean energy score of ensembles of vectors, the form of the CRPS for several variables
+    at once:
+    $\frac1m \sum_j \lVert x_j - t \rVert - \frac1{2 m^2} \sum_{jk} \lVert x_j - x_k \rVert$.
+
+    As [`eqmetrics.CRPSEnsemble`][], it is by default the score of the members as a distribution
+    (scoringrules' `es_ensemble`), and with `fair=True`, $m (m - 1)$ in the place of $m^2$, what the
+    distribution behind them is expected to score (its `estimator="fair"`).
+
+    Variables of other units count by their size: scale them first. It takes $O(m^2 d)$ operations
+    a row.
+
+    **Arguments:**
+
+    - `fair`: whether the spread is that of the distribution behind the members.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is that of the value; of a distance of 0 it is 0.
+    State: 6 floats. Undefined when: no row was seen. Rows without a member, `fair` without two, are
+    invalid.
+    Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
+    2007; Ferro, "Fair scores for ensemble forecasts", 2014.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        x, t = jnp.array([[[0.0, 0.0], [2.0, 0.0]]]), jnp.array([[1.0, 0.0]])
+        assert eqm.fields.EnergyScore()(samples=x, targets=t) == 0.5
+        assert eqm.fields.EnergyScore(fair=True)(samples=x, targets=t) == 0
+        ```
+    """
+
+    fair: bool = eqx.field(static=True)
+
+    def __init__(self, *, fair: bool = False, undefined: float | None = None):
+        self.fair = bool(fair)
+        enough = "two members" if fair else "a member"
+        valid = f"{enough} in each row, weights >= 0 and finite"
+        AbstractRowMean.__init__(self, valid, undefined=undefined)
+
+    def update(
+        self,
+        *,
+        samples: Values,
+        targets: Values,
+        members: Bool[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """`samples` is real, of shape `(*rows, members, variables)`, and `targets` of shape
+        `(*rows, variables)`. `members`, of shape `(*rows, members)` or `(members,)`, says which
+        are there. `mask` and `weights` have the shape of the rows."""
+        e = ensemble(samples, targets, members, mask, weights, least=1 + self.fair, vectors=True)
+        # By the largest of the row, so that squares stay in range.
+        top = lax.stop_gradient(jnp.max(jnp.abs(e.x), axis=(1, 2), initial=0))
+        x = e.x / jnp.where(top == 0, 1, top)[:, None, None]
+        between = _lengths(x[:, :, None] - x[:, None, :])
+        if e.real is not None:
+            between = jnp.where(e.real[:, :, None] & e.real[:, None, :], between, 0)
+        pairs = e.many * (e.many - 1 if self.fair else e.many)
+        score = e.of_members(_lengths(x)) - jnp.sum(between, axis=(1, 2)) / (2 * pairs)
+        return self.plus(e.valid(), top * score)
