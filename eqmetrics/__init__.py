@@ -213,6 +213,7 @@ __version__ = "0.1.0"
 # The shelves: public folders beside this file, imported at first use. A line here gives one a type.
 if TYPE_CHECKING:
     from . import (
+        generative as generative,
         image as image,
         plot as plot,
         ranking as ranking,
