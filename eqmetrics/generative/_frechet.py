@@ -57,13 +57,13 @@ def _between_jvp(primals, tangents):
     # to the other. Eigenvectors, whose derivatives are infinite where values are equal, have none.
     a, b, *_ = primals
     near = _nearest(a, b)
-    change = jnp.zeros(())
+    change = jnp.zeros((), jnp.float32)
     # |a - b q| = |a q.T - b|, and `a q.T` is that nearest to `b`.
     for root, other, tangent in ((a, near, tangents[2]), (b, None, tangents[3])):
         if tangent is None:
             continue
         other = _nearest(b, a) if other is None else other
-        slope = jnp.eye(a.shape[0]) - _dot(other, _inverse(root))
+        slope = jnp.eye(a.shape[0], dtype=jnp.float32) - _dot(other, _inverse(root))
         change = change + jnp.sum((slope + slope.T) / 2 * tangent)
     return between(*primals), change
 
