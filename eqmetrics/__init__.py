@@ -216,6 +216,7 @@ if TYPE_CHECKING:
     from . import (
         detection as detection,
         fields as fields,
+        generative as generative,
         image as image,
         plot as plot,
         ranking as ranking,

@@ -48,10 +48,15 @@ SUMS = {
     "text.WordLikelihoods",
     "text.SpanCounts",
     "training.ActivationCounts",
+    "generative.FeatureBuffer",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2", "StandardError"}
 COUNTED |= {"Interval", "Interval of moments", "PerGroup of Interval"}
+COUNTED |= {"generative.FeatureMoments", "generative.FrechetDistance"}
+COUNTED |= {"generative.FrechetDistance of a reference", "generative.KernelDistance"}
+COUNTED |= {"generative.MaximumMeanDiscrepancy", "generative.GenerativePrecision"}
+COUNTED |= {"generative.GenerativeRecall", "generative.Density", "generative.Coverage"}
 SCALES = 2.0**-60, 1e-20, 1e-6, 1e6, 1e16, 2.0**60
 
 

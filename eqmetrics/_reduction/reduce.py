@@ -276,7 +276,7 @@ def _constants(metric: Metric) -> list[bool]:
         own = own or _has_own_merge(m)
         states = [name for _, names in mine.groups for name in names]
         changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for n in states}
-        changes |= {n: not own for n in mine.constants}
+        changes |= {n: jax.tree.map(lambda _: not own, getattr(m, n)) for n in mine.constants}
         for n in (*mine.nested, *mine.stacked):
             each, close = parts(getattr(m, n))
             changes[n] = close([mark(x, own) if is_metric(x) else x for _, x in each])
