@@ -6,10 +6,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Bool, Float32
 
 from .base import on_one_device
-from .pair import inlined, Pair, renormalise, two_sum
+from .pair import from_integer, inlined, Pair, renormalise, two_sum
 
 
 def _add_row(a, b):
@@ -95,3 +95,8 @@ def sum_rows(x: Float32[Array, "rows ..."]) -> Pair:
 def sum_pairs(x: Float32[Array, "2 rows ..."]) -> Pair:
     """The sum over the first axis of a state, an array of pairs: every device has it whole."""
     return sum_joining(x[0], x[1], len)
+
+
+@inlined
+def count_rows(x: Bool[Array, "rows ..."]) -> Pair:
+    return from_integer(jnp.sum(x, axis=0, dtype=jnp.int32))

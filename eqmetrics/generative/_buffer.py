@@ -10,7 +10,8 @@ from .._metric.field import state
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
-from .._reduction.pair import sum_rows, to_float
+from .._reduction.pair import to_float
+from .._reduction.pair_sums import sum_rows
 from .._wrap.buffer import Buffer
 from ._features import check_dim, clean, SIDES, sides_of, VALID
 

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float32
 
 from .._metric.field import constant
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import add, sum_rows, to_float
+from .._reduction.pair import add, to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.rows import undefined_as
 from ._moments import FeatureMoments
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import add, divide, lift, multiply, Pair, sum_rows, to_float
+from .._reduction.pair import add, divide, lift, multiply, Pair, to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.rows import undefined_as
 from ._buffer import FeatureBuffer
 from ._pairs import by_blocks, centred, products, squared_distances

@@ -15,7 +15,8 @@ from .._metric.readout import AbstractStatistic
 from .._onepass.operations import DEVIATE
 from .._onepass.sums import plus_invalid, weight_column
 from .._reduction import EXACT_SUM
-from .._reduction.pair import count_rows, lift, Pair, sum_rows, to_float, two_sum
+from .._reduction.pair import lift, Pair, to_float, two_sum
+from .._reduction.pair_sums import count_rows, sum_rows
 from .._rows.quotient import over
 from .._rows.rows import Rows
 from ._features import check_dim, sides_of, VALID

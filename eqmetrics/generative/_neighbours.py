@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import sum_rows, to_float
+from .._reduction.pair import to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from ._buffer import FeatureBuffer
