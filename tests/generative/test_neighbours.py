@@ -16,12 +16,11 @@ NAMES = "GenerativePrecision", "GenerativeRecall", "Density", "Coverage"
 
 
 def of(capacity, dim=DIM, **options):
-    space = eqm.generative
     return eqm.MetricDict(
-        GenerativePrecision=space.GenerativePrecision(dim, capacity=capacity, **options),
-        GenerativeRecall=space.GenerativeRecall(dim, capacity=capacity, **options),
-        Density=space.Density(dim, capacity=capacity, **options),
-        Coverage=space.Coverage(dim, capacity=capacity, **options),
+        GenerativePrecision=eqm.generative.GenerativePrecision(dim, capacity=capacity, **options),
+        GenerativeRecall=eqm.generative.GenerativeRecall(dim, capacity=capacity, **options),
+        Density=eqm.generative.Density(dim, capacity=capacity, **options),
+        Coverage=eqm.generative.Coverage(dim, capacity=capacity, **options),
     )
 
 
