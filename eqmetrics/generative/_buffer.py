@@ -3,7 +3,7 @@ from typing import final, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
 from .._metric.field import state
@@ -28,7 +28,7 @@ class FeatureBuffer(AbstractStatistic):
     - `dim`: how many features a row has.
     - `capacity`: how many rows there is room for on each side, on all devices together.
 
-    The gradient is that of the weights, and so 0.
+    The gradient is 0: the weights of the rows don't depend on their features.
     State: `2 * capacity * (dim + 1) + 14` numbers. Undefined when: a side had more rows than that.
     A feature that is NaN or infinite is invalid.
 
@@ -83,10 +83,6 @@ class FeatureBuffer(AbstractStatistic):
         columns, mask = self.kept[side].rows()
         features = jnp.where(mask[:, None], columns["features"], 0)
         return features, jnp.where(mask, columns["weights"], 0)
-
-    def has(self, side: str) -> Bool[Array, "{self.capacity}"]:
-        """Which places hold a row."""
-        return self.kept[side].rows()[1]
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """The weight of each side."""

@@ -37,3 +37,9 @@ def sides(batch: Batch, case: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     keep = keep & (weights > 0)
     real, generated = (batch[f"{k}_features"][case][keep] for k in ("real", "generated"))
     return real.astype(np.float64), generated.astype(np.float64), weights[keep].astype(np.float64)
+
+
+def moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the covariance, of rows that the weights count."""
+    mean = np.average(x, axis=0, weights=w)
+    return mean, (x - mean).T @ ((x - mean) * w[:, None]) / (w.sum() - 1)

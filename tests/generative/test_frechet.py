@@ -10,7 +10,7 @@ from hypothesis import given
 import eqmetrics as eqm
 
 from ..oracle import at_once, fold, seeds, spread, values_of
-from .oracle import CASES, DIM, features, sides
+from .oracle import CASES, DIM, features, moments, sides
 
 
 FrechetDistance = eqm.generative.FrechetDistance
@@ -25,11 +25,6 @@ def gaussians(m, s, n, t):
     if np.linalg.matrix_rank(s) == len(s) == np.linalg.matrix_rank(t):
         np.testing.assert_allclose(np.trace(scipy.linalg.sqrtm(s @ t)).real, inner, rtol=1e-6)
     return np.sum((m - n) ** 2) + np.trace(s) + np.trace(t) - 2 * inner
-
-
-def moments(x, w):
-    mean = np.average(x, axis=0, weights=w)
-    return mean, (x - mean).T @ ((x - mean) * w[:, None]) / (w.sum() - 1)
 
 
 def truth(batch, case):
@@ -47,25 +42,6 @@ def test_scipys(way, seed):
     assert np.isfinite(want).sum() > 15
     # Of fewer rows than features, too. What a float leaves of the larger covariance is not known.
     np.testing.assert_allclose(got, want, rtol=2e-5, atol=1e-6)
-
-
-@at_once
-@given(seed=seeds)
-def test_moments_are_numpys(seed):
-    batch = features(seed)
-    got = values_of(fold, eqm.generative.FeatureMoments(DIM), batch)
-    for i in range(CASES):
-        real, generated, w = sides(batch, i)
-        for name, x in (("real", real), ("generated", generated)):
-            found = {k: np.asarray(v)[i] for k, v in got[name].items()}
-            np.testing.assert_allclose(found["weight"], w.sum(), rtol=1e-6)
-            if w.sum() <= 1:
-                assert np.isnan(found["covariance"]).all()
-                continue
-            mean, covariance = moments(x, w)
-            np.testing.assert_allclose(found["mean"], mean, rtol=1e-5, atol=1e-6)
-            size = np.abs(covariance).max()
-            np.testing.assert_allclose(found["covariance"], covariance, 1e-5, 1e-5 * size)
 
 
 def test_by_hand():
