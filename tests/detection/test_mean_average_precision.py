@@ -146,6 +146,23 @@ def test_equal_scores_without_ids_are_counted_at_once():
     assert numbered(0, 1) == 1 and numbered(1, 0) == 0.5
 
 
+def test_an_overlap_just_below_a_threshold_is_none():
+    at = lambda width, height: value(
+        one_image([[0, 0, 2896, 2897]], [[0, 0, width, height]]), threshold=0.5
+    )
+    # 8389712 of 16779424, and of 16779425: that is no float32, and rounded the same.
+    assert at(2896, 5794) == 1 and at(3037, 5525) == 0
+
+
+def test_of_equal_overlaps_the_last_is_taken():
+    """So the second box, which overlaps the last one, finds none."""
+    objects = [[-2, 0, 8, 10], [2, 0, 12, 10]]
+    found = one_image([BOX, [4, 0, 14, 10]], objects)
+    np.testing.assert_allclose(value(found, threshold=0.5), 51 / 101, rtol=1e-6)
+    other = one_image([BOX, [-4, 0, 6, 10]], objects)
+    assert value(other, threshold=0.5) == 1
+
+
 def test_a_crowd_is_neither_right_nor_wrong():
     crowd = jnp.array([[False, True]])
     many = one_image([OTHER, BOX], [BOX, [15, 15, 40, 40]])
