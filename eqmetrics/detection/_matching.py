@@ -78,9 +78,8 @@ def similar_boxes(
     crowd: Bool[Array, "images objects"],
     thresholds: tuple[float, ...],
 ) -> tuple[Similar, Pair, Pair]:
-    """Also the areas of both. Two boxes of whole numbers often overlap by 1/2 or 3/5 exactly, and
-    thresholds are such numbers: as COCO's float64 does, this finds them to be reached. In float32
-    alone they are or aren't by chance."""
+    """Also the areas of both. Thresholds are compared in pairs, as COCO does in float64: a float32
+    doesn't tell an IoU that is a threshold, as 3/5 of whole numbers, from one just below."""
     low, high = boxes.edges(predicted[:, :, None])
     low_of_true, high_of_true = boxes.edges(true[:, None])
     sides = add(high, -low), add(high_of_true, -low_of_true)

@@ -78,6 +78,6 @@ def test_what_is_wrong_is_told():
     with pytest.raises(TypeError, match=r"expected a similarity of shape \(6, 5, 4\)"):
         metric.update(**batch | {"similarity": batch["similarity"][:, :, :3]})
     nan = batch | {"similarity": batch["similarity"].at[2].set(jnp.nan)}
-    kept = eqm.detection.SimilarityBuffer(2, 50, area_ranges={"all": (0, 1)}).update(**nan)
+    kept = jax.jit(lambda batch: METRIC.update(**batch))(nan)
     with pytest.raises(eqm.InvalidDataError, match="1 invalid row.*similarities without NaN"):
         kept.check()
