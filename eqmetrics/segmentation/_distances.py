@@ -82,8 +82,13 @@ def root_of_quantile(
     bits = jnp.where(chosen, bits, jnp.int32(2**31 - 1))
     # As floats, whose sums XLA's CPU vectorises.
     count = lambda which: jnp.sum(which.astype(jnp.float32), axis=1)
-    place = jnp.float32(q) * jnp.maximum(count(chosen) - 1, 0)
-    rank = jnp.floor(place)
+    # The place `q * last`: of `q` 7 bits in integers, exactly, and the small rest in floats.
+    last = jnp.maximum(count(chosen) - 1, 0)
+    part = round(q * 128)
+    whole = last.astype(jnp.int32) * jnp.int32(part)
+    place = (whole % 128).astype(jnp.float32) / 128 + jnp.float32(q - part / 128) * last
+    rank = (whole // 128).astype(jnp.float32) + jnp.floor(place)
+    beyond = place - jnp.floor(place)
 
     def step(low, bit):
         trial = low | bit
@@ -92,9 +97,9 @@ def root_of_quantile(
     start = vary_like(jnp.zeros(bits.shape[0], jnp.int32), bits)
     low, _ = lax.scan(step, start, jnp.asarray(2 ** np.arange(30, -1, -1), jnp.int32))
     more = jnp.min(jnp.where(bits > low[:, None], bits, 2**31 - 1), axis=1, initial=2**31 - 1)
-    last = more == 2**31 - 1
-    high = jnp.where(last | (count(bits <= low[:, None]) > rank + 1), low, more)
+    none = more == 2**31 - 1
+    high = jnp.where(none | (count(bits <= low[:, None]) > rank + 1), low, more)
     as_root = lambda x: jnp.sqrt(lax.bitcast_convert_type(x, jnp.float32))
     least, most = as_root(jnp.where(low < 2**31 - 1, low, 0)), as_root(high)
     most = jnp.where(low < 2**31 - 1, most, 0)
-    return least + (most - least) * (place - rank)
+    return least + (most - least) * beyond

@@ -53,7 +53,7 @@ quantiles = jax.jit(lambda x, on: [root_of_quantile(x, on, q) for q in QUANTILES
 @given(seed=seeds)
 def test_numpy_agrees(seed):
     rng = np.random.default_rng(seed)
-    values = rng.choice([0.0, 1.0, 4.0, 1e-20, 1e20, 2.25], (8, 30))
+    values = rng.choice([0.0, 1.0, 4.0, 1e-20, 1e4, 2.25], (8, 30))
     values = np.where(rng.random((8, 30)) < 0.5, values, rng.gamma(1.0, size=(8, 30)))
     on = rng.random((8, 30)) < rng.choice([0.0, 0.05, 0.5, 1.0], (8, 1))
     got = quantiles(values.astype(np.float32), on)
