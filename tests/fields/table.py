@@ -14,7 +14,7 @@ def grid(*shape: int):
 AREA = np.arange(12, dtype=np.float64).reshape(4, 3)
 PAIR = drawn(SIZES, predictions=grid(2, 4, 3), targets=grid(2, 4, 3))
 ENSEMBLES = drawn(SIZES, samples=vectors, targets=values)
-OF_VECTORS = drawn(SIZES, samples=grid(4, 3), targets=grid(3))
+OF_VECTORS = drawn(SIZES, samples=grid(3, 3), targets=grid(3))
 SERIES = drawn(SIZES, **PAIRS)
 
 ROWS = {
