@@ -103,8 +103,8 @@ class DeadUnits(_AbstractShare, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
-    State: `2 * num_units + 4` floats, shared with `ActivationSparsity` in a `MetricDict`. Undefined
-    when: no row was seen. Rows with NaN are invalid.
+    State: `2 * num_units + 4` floats, shared with `ActivationSparsity` in a `MetricDict`.
+    Undefined when: no row was seen. Rows with NaN are invalid.
 
     !!! example
 

@@ -108,7 +108,7 @@ def test_every_cut_is_the_loop(autoreset, discount, seed):
         jax.tree.map(close, got, want)
 
 
-@pytest.mark.parametrize("autoreset", ["same_step", "next_step"])
+@pytest.mark.parametrize("autoreset", ["next_step"])
 def test_every_number_of_steps_in_an_update(autoreset):
     given = {k: v[:1] for k, v in streams(3, autoreset == "next_step").items()}
     one = {k: v[0] for k, v in given.items()}
@@ -158,7 +158,7 @@ def test_a_step_that_resets_is_no_step_of_an_episode():
     assert after["return"]["max"] == 2 and after["length"]["max"] == 2
 
 
-@pytest.mark.parametrize("autoreset", ["same_step", "next_step"])
+@pytest.mark.parametrize("autoreset", ["next_step"])
 def test_devices_have_environments_of_their_own(autoreset):
     given = streams(7, autoreset == "next_step")
     metric = eqm.rl.EpisodeStatistics(ENVS, autoreset=autoreset)
