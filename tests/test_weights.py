@@ -50,7 +50,7 @@ SUMS = {
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2", "StandardError"}
-COUNTED |= {"Interval", "Interval of moments", "PerGroup of Interval"}
+COUNTED |= {"Interval", "Interval of moments", "PerGroup of Interval", "ranking.LinkHits"}
 SCALES = 2.0**-60, 1e-20, 1e-6, 1e6, 1e16, 2.0**60
 
 
