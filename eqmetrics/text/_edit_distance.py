@@ -25,7 +25,7 @@ class EditDistance(AbstractRowMean):
     - `normalize`: what the distance of a row is divided by: `"length"` is that of its reference,
         `"max"` that of the longer of both; `None`: nothing.
     - `substitution_cost`: what a substitution costs, where an insertion and a deletion cost 1. From
-        2 on none is worth it. Whole numbers are as quick as 1; others take some thirty times as
+        2 on none is worth it. Whole numbers are as quick as 1; others take some twenty times as
         long.
     - `empty`: what a row counts as where that length is 0: `"skip"` leaves it out, `"zero"` and
         `"one"` count it.
