@@ -67,6 +67,19 @@ def test_character_model():
     assert choice["accuracy"] > 0.4 > 1 / 4 and choice["probability"] > 0.4
 
 
+def test_digit_retrieval():
+    lines = run("digit_retrieval.py").splitlines()
+    told = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    assert lines[:2] == ["1197 queries, 600 documents", f"{'':<14}pixels  learned"]
+    for line in lines[2:]:
+        there = re.search(rf"^{re.escape(line[:8])}.*$", told, re.M)
+        assert there
+        numbers = [[float(x) for x in re.findall(r" (\d\.\d+)", x)] for x in (line, there[0])]
+        assert len(numbers[0]) >= 2
+        assert np.allclose(*numbers, atol=0.02)  # another XLA may round otherwise
+    assert len(lines) == 8 and lines[-1].startswith("MAP is 0.2")
+
+
 def test_every_example_has_a_test():
     assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= globals().keys()
 

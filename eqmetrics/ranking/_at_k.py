@@ -14,6 +14,11 @@ from ._ranks import as_float, inside, Places, Ties, total
 DivideBy = Literal["k", "documents"]
 
 
+def check_divide_by(divide_by: str) -> None:
+    if divide_by not in get_args(DivideBy):
+        raise ValueError(f"`divide_by` is {divide_by!r}, expected 'k' or 'documents'.")
+
+
 @jax.jit
 def _hits(at: Places, k: Int32[Array, "rows"]) -> Float32[Array, "rows"]:
     share = as_float(inside(at, k)) / as_float(at.tied)
@@ -75,8 +80,7 @@ class PrecisionAtK(AbstractRanking):
         empty: Empty = "skip",
         undefined: float | None = None,
     ):
-        if divide_by not in get_args(DivideBy):
-            raise ValueError(f"`divide_by` is {divide_by!r}, expected 'k' or 'documents'.")
+        check_divide_by(divide_by)
         self.divide_by = divide_by
         check_given(k)
         AbstractRanking.__init__(self, k, ties=ties, empty=empty, undefined=undefined)

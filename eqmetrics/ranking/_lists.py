@@ -76,7 +76,7 @@ def check_given(k: Any) -> None:
         raise ValueError("k=None: this score needs a `k`, as `k=10`, or several.")
 
 
-def _cuts_of(k: Any) -> tuple[int, ...]:
+def cuts_of(k: Any) -> tuple[int, ...]:
     """`k` as a tuple, checked."""
     ks = tuple(k) if isinstance(k, Sequence) else () if k is None else (k,)
     whole = all(isinstance(x, int) and not isinstance(x, bool) and x >= 1 for x in ks)
@@ -109,7 +109,7 @@ class AbstractRanking(AbstractRowMean):
         undefined: float | None = None,
         valid: str = VALID,
     ):
-        ks = _cuts_of(k)
+        ks = cuts_of(k)
         check_ties(ties)
         several = isinstance(k, Sequence)
         self.k = ks if several else ks[0] if ks else None

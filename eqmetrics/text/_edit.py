@@ -5,7 +5,7 @@ which the processor works."""
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Int32, UInt32
+from jaxtyping import Array, Float32, Int32, UInt32
 
 from ._tokens import Sequences
 
@@ -135,6 +135,32 @@ def longest_common(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
     words, full = _ones(pattern, text)
     left = _along(_common, full, pattern, text)
     return _count(~left & _low_bits(pattern.lengths, words))
+
+
+def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array, "rows"]:
+    """The least that makes one of the other, if a substitution costs this, and an insertion or a
+    deletion 1."""
+    if cost == 0:
+        return jnp.abs(a.lengths - b.lengths).astype(jnp.float32)
+    if cost == 1:
+        return edit_distance(a, b).astype(jnp.float32)
+    every = (a.lengths + b.lengths).astype(jnp.float32)
+    if cost >= 2 or _empty(a, b):  # a deletion and an insertion are as cheap
+        return every - 2 * longest_common(a, b).astype(jnp.float32)
+    # What a pair of tokens saves, beside a deletion and an insertion: only maxima are needed then.
+    none = every * 0
+
+    def step(saved, x):
+        number, token = x
+        pair = jnp.where(a.ids == token[None], jnp.float32(2), jnp.float32(2 - cost))
+        new = jnp.maximum(saved[1:], saved[:-1] + pair)
+        new = lax.cummax(jnp.concatenate([none[None], new]), axis=0)
+        return jnp.where((number < b.lengths)[None], new, saved), None
+
+    start = jnp.broadcast_to(none, (a.ids.shape[0] + 1, *none.shape))
+    numbers = jnp.arange(b.ids.shape[0], dtype=jnp.int32)
+    saved = lax.scan(step, start, (numbers, b.ids))[0]
+    return every - jnp.take_along_axis(saved, a.lengths[None], axis=0)[0]
 
 
 def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"]]:

@@ -1,3 +1,4 @@
+import math
 from typing import final, get_args, Literal, Self
 
 import equinox as eqx
@@ -6,7 +7,7 @@ import jax.numpy as jnp
 from .._custom_types import Mask, Weights
 from .._rows.quotient import ratio
 from .._rows.row_mean import AbstractRowMean, Empty
-from ._edit import edit_distance
+from ._edit import weighted_distance
 from ._tokens import Ids, token_rows, Tokens, VALID
 
 
@@ -23,6 +24,9 @@ class EditDistance(AbstractRowMean):
     - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
     - `normalize`: what the distance of a row is divided by: `"length"` is that of its reference,
         `"max"` that of the longer of both; `None`: nothing.
+    - `substitution_cost`: what a substitution costs, where an insertion and a deletion cost 1. From
+        2 on none is worth it. Whole numbers are as quick as 1; others take some twenty times as
+        long.
     - `empty`: what a row counts as where that length is 0: `"skip"` leaves it out, `"zero"` and
         `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -48,19 +52,27 @@ class EditDistance(AbstractRowMean):
 
     tokens: Tokens = eqx.field(static=True)
     normalize: Normalize | None = eqx.field(static=True)
+    substitution_cost: float = eqx.field(static=True)
 
     def __init__(
         self,
         tokens: Tokens = Tokens(),  # noqa: B008 - frozen
         *,
         normalize: Normalize | None = None,
+        substitution_cost: float = 1.0,
         empty: Empty = "skip",
         undefined: float | None = None,
     ):
         if normalize is not None and normalize not in get_args(Normalize):
             raise ValueError(f"`normalize` is {normalize!r}, expected 'length', 'max' or None.")
+        if not 0 <= substitution_cost < math.inf:
+            raise ValueError(
+                f"substitution_cost={substitution_cost}: expected a number from 0 on; a deletion "
+                "and an insertion cost 1 each."
+            )
         self.tokens = tokens
         self.normalize = normalize
+        self.substitution_cost = substitution_cost
         AbstractRowMean.__init__(self, VALID, empty=empty, undefined=undefined)
 
     def update(
@@ -76,7 +88,7 @@ class EditDistance(AbstractRowMean):
         `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
         `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
-        edits = edit_distance(t.predicted, t.references).astype(jnp.float32)
+        edits = weighted_distance(t.predicted, t.references, self.substitution_cost)
         if self.normalize is None:
             return self.plus(t.batch, edits)
         length = t.references.lengths

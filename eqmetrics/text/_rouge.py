@@ -11,10 +11,13 @@ from .._rows.quotient import over, ratio
 from .._rows.rows import undefined_as
 from ._edit import longest_common
 from ._ngrams import matched_ngrams, ngrams_of
+from ._summary import summary_counts
 from ._tokens import given_references, Ids, pairs_of, reference_rows, Sequences, Tokens, VALID
 
 
 Score = Literal["f1", "precision", "recall"]
+Order = int | Literal["L", "Lsum"]
+Accumulate = Literal["best", "mean"]
 
 
 @final
@@ -24,8 +27,12 @@ class RougeScores(AbstractStatistic):
 
     **Arguments:**
 
-    - `order`: 1 to 9 for n-grams of this order, `"L"` for the longest common subsequence.
+    - `order`: 1 to 9 for n-grams of this order, `"L"` for the longest common subsequence, `"Lsum"`
+        for those of all pairs of sentences.
     - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `accumulate`: of several references, `"best"` takes the one of the best $F_1$, `"mean"` the
+        mean over them.
+    - `separator`: for `"Lsum"`, the id that stands between sentences.
 
     State: 10 floats. Undefined when: no row was seen. The gradient is 0: ids have none.
 
@@ -42,17 +49,39 @@ class RougeScores(AbstractStatistic):
 
     order: int | str = eqx.field(static=True)
     tokens: Tokens = eqx.field(static=True)
+    accumulate: Accumulate = eqx.field(static=True)
+    separator: int | None = eqx.field(static=True)
     sums: Sums
 
-    def __init__(self, order: int | Literal["L"], tokens: Tokens = Tokens()):  # noqa: B008
-        if order != "L" and order not in range(1, 10):
-            raise ValueError(f"`order` is {order!r}, expected 1 to 9, or 'L'.")
+    def __init__(
+        self,
+        order: Order,
+        tokens: Tokens = Tokens(),  # noqa: B008 - frozen
+        *,
+        accumulate: Accumulate = "best",
+        separator: int | None = None,
+    ):
+        if order not in ("L", "Lsum") and order not in range(1, 10):
+            raise ValueError(f"`order` is {order!r}, expected 1 to 9, or 'L', or 'Lsum'.")
+        if accumulate not in get_args(Accumulate):
+            raise ValueError(f"`accumulate` is {accumulate!r}, expected 'best' or 'mean'.")
+        if (order == "Lsum") != (separator is not None):
+            raise ValueError(
+                f"order={order!r}, separator={separator}: 'Lsum' alone, which compares sentences, "
+                "needs the id that stands between them: `Rouge('Lsum', separator=0)`."
+            )
+        if separator is not None and separator in (tokens.padding, tokens.stop):
+            raise ValueError(f"separator={separator}: that is the padding or the stop of {tokens}.")
         self.order = order
         self.tokens = tokens
+        self.accumulate = accumulate
+        self.separator = separator
         self.sums = Sums(VALID, precision=(), recall=(), f1=(), weight=())
 
     def _counts(self, said: Sequences, meant: Sequences) -> tuple[Array, Array, Array]:
         """Of pairs: what both have, and what each has."""
+        if self.separator is not None:
+            return summary_counts(said, meant, self.separator)
         if isinstance(self.order, str):
             return longest_common(said, meant), said.lengths, meant.lengths
         orders = range(self.order, self.order + 1)
@@ -82,12 +111,20 @@ class RougeScores(AbstractStatistic):
             x.astype(jnp.float32).reshape(t.references.lengths.shape)
             for x in self._counts(*pairs_of(t.predicted, t.references))
         )
-        # The reference of the best F1, and of those the first.
-        f1 = jnp.where(given_references(t.references), ratio(2 * both, said + meant), -1)
-        best = jnp.argmax(f1, axis=1)[:, None]
-        of_best = lambda x: jnp.take_along_axis(x, best, axis=1)[:, 0]
-        scores = {"precision": ratio(both, said), "recall": ratio(both, meant), "f1": f1}
-        each = {name: of_best(x) for name, x in scores.items()}
+        scores = {
+            "precision": ratio(both, said),
+            "recall": ratio(both, meant),
+            "f1": ratio(2 * both, said + meant),
+        }
+        real = given_references(t.references)
+        if self.accumulate == "mean":
+            count = jnp.sum(real.astype(jnp.float32), axis=1)
+            each = {n: ratio(jnp.sum(jnp.where(real, x, 0), 1), count) for n, x in scores.items()}
+        else:
+            # The reference of the best F1, and of those the first.
+            best = jnp.argmax(jnp.where(real, scores["f1"], -1), axis=1)[:, None]
+            of_best = lambda x: jnp.take_along_axis(x, best, axis=1)[:, 0]
+            each = {name: of_best(x) for name, x in scores.items()}
         return self.replace(sums=self.sums.add(t.batch, **each, weight=1))
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
@@ -99,18 +136,23 @@ class RougeScores(AbstractStatistic):
 
 @final
 class Rouge(AbstractReadout):
-    r"""ROUGE-N or ROUGE-L: the n-grams, or the longest common subsequence, that prediction and
-    reference share, over those that they have, on average over the rows.
+    r"""ROUGE-N, ROUGE-L or ROUGE-Lsum: the n-grams, or the longest common subsequence, that
+    prediction and reference share, over those that they have, on average over the rows.
 
     With $m$ shared of $p$ in the prediction and $r$ in the reference, precision is $m / p$, recall
-    $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. Of several references the
-    one of the best $F_1$ counts. All is as in rouge-score, but for its stemmer, which is work for
-    the host. ROUGE-Lsum needs sentences, and is left to [`eqmetrics.Collect`][].
+    $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum is of texts of
+    several sentences: a word of the reference is shared if it stands in the longest common
+    subsequence of its sentence and any one of the prediction. All is as in rouge-score, but for
+    its stemmer, which is work for the host.
 
     **Arguments:**
 
-    - `order`: 1 to 9 for n-grams of this order, `"L"` for the longest common subsequence.
+    - `order`: 1 to 9 for n-grams of this order, `"L"` for the longest common subsequence, `"Lsum"`
+        for those of all pairs of sentences.
     - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `accumulate`: of several references, `"best"` takes the one of the best $F_1$, `"mean"` the
+        mean over them.
+    - `separator`: for `"Lsum"`, the id that stands between sentences.
     - `score`: `"f1"`, `"precision"` or `"recall"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -135,17 +177,19 @@ class Rouge(AbstractReadout):
 
     def __init__(
         self,
-        order: int | Literal["L"],
+        order: Order,
         tokens: Tokens = Tokens(),  # noqa: B008 - frozen
         *,
         score: Score = "f1",
+        accumulate: Accumulate = "best",
+        separator: int | None = None,
         undefined: float | None = None,
     ):
         if score not in get_args(Score):
             raise ValueError(f"`score` is {score!r}, expected 'f1', 'precision' or 'recall'.")
         self.score = score
         self.undefined = undefined
-        self.statistic = RougeScores(order, tokens)
+        self.statistic = RougeScores(order, tokens, accumulate=accumulate, separator=separator)
 
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""

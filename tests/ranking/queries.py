@@ -154,3 +154,26 @@ def average_precision(x: np.ndarray, k: int, normalize: str = "relevant") -> flo
 
 exponential = ft.partial(ndcg, gain="exponential")
 reachable = ft.partial(average_precision, normalize="reachable")
+
+
+def auroc(x: np.ndarray, k: int, max_fpr: float = 1.0) -> float:
+    """By the relevant documents before each irrelevant one, up to a share of these."""
+    before, relevant = np.cumsum(x > 0)[x == 0], int(np.sum(x > 0))
+    if not relevant or not len(before):
+        return math.nan
+    counted = np.clip(max_fpr * len(before) - np.arange(len(before)), 0, 1)
+    area, least = float(before @ counted) / (relevant * len(before)), max_fpr**2 / 2
+    return 0.5 * (1 + (area - least) / (max_fpr - least))
+
+
+def biased(x: np.ndarray, k: int, p: float) -> float:
+    return _unless(len(x) > 0, (1 - p) * float(np.sum(x * p ** np.arange(len(x)))))
+
+
+def residual(x: np.ndarray, k: int, p: float) -> float:
+    return _unless(len(x) > 0, p ** len(x))
+
+
+def precision_of_curve(x: np.ndarray, k: int, divide_by: str = "k") -> float:
+    some = bool(np.any(x > 0))
+    return _unless(some, (precision if divide_by == "k" else precision_of_documents)(x, k))

@@ -26,6 +26,9 @@ ALL = eqm.MetricDict(
     recall=ranking.RecallAtK(2),
     r_precision=ranking.RPrecision(),
     fall_out=ranking.FallOut(2),
+    auroc=ranking.RetrievalAUROC(),
+    early=ranking.RetrievalAUROC(max_fpr=0.4),
+    curve=ranking.RetrievalPrecisionRecallCurve(4),
 )
 
 
@@ -39,17 +42,20 @@ def same(got, want):
     jax.tree.map(np.testing.assert_array_equal, got, want)
 
 
-def test_ties_are_the_mean_over_all_permutations():
-    scores = np.array([1, 1, 1, 0, 0, 0], np.float32)
+@pytest.mark.parametrize("scores", [(1, 1, 1, 0, 0, 0), (2, 1, 1, 1, 1, 0), (0,) * 6])
+def test_ties_are_the_mean_over_all_permutations(scores):
     relevance = np.array([1, 0, 2, 0, 1, 0], np.float32)
-    orders = [[*a, *b] for a in itertools.permutations(range(3))
-              for b in itertools.permutations(range(3, 6))]  # fmt: skip
-    apart = np.arange(6, 0, -1, dtype=np.float32)
+    falls = lambda order: all(scores[i] >= scores[j] for i, j in itertools.pairwise(order))
+    orders = np.array([x for x in itertools.permutations(range(6)) if falls(x)])
+    orders = np.tile(orders, (720 // len(orders), 1))  # in one shape
+    apart = np.tile(np.arange(6, 0, -1, dtype=np.float32), (720, 1))
+    given = np.array([scores], np.float32)
     first = eqm.MetricDict({k: m for k, m in ALL.items() if k != "ndcg_10"})
-    each = {"scores": np.tile(apart, (len(orders), 1)), "relevance": relevance[np.array(orders)]}
-    want = first(**each)
-    got = first(scores=scores[None], relevance=relevance[None])
-    jax.tree.map(lambda x, y: agree(x, y, 1e-6), got, want)
+    biased = ranking.RankBiasedPrecision(0.7)
+    for metric, grades in ((first, relevance), (biased, relevance / 2)):
+        want = metric(scores=apart, relevance=grades[orders])
+        got = metric(scores=given, relevance=grades[None])
+        jax.tree.map(lambda x, y: agree(x, y, 2e-6), got, want)
 
 
 def test_scores_of_any_sign_are_ranked_as_they_are():
@@ -107,7 +113,7 @@ def test_invalid_queries_are_counted():
     scores[0, 1], relevance[1, 2], relevance[2, 0], relevance[3, 0] = np.nan, -1, np.nan, np.inf
     for name, metric in ALL.items():
         new = metric.update(scores=scores, relevance=relevance)
-        assert jnp.isnan(new.compute()).all(), name
+        assert all(jnp.isnan(x).all() for x in jax.tree.leaves(new.compute())), name
         with pytest.raises(eqm.InvalidDataError, match="4 rows?.*|.*relevance >= 0"):
             new.check()
     mask = np.ones((5, 3), bool)

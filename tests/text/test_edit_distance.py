@@ -1,5 +1,7 @@
 """`EditDistance` beside rapidfuzz, and by hand."""
 
+from fractions import Fraction
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -35,6 +37,49 @@ def test_rapidfuzz_agrees(way, normalize):
             np.testing.assert_allclose(way(metric, batch).compute(), want, rtol=1e-6)
 
     check()
+
+
+def least(said, meant, cost):
+    """By the table of all prefixes, in fractions."""
+    costs = [[Fraction(i + j) for j in range(len(meant) + 1)] for i in range(len(said) + 1)]
+    for i, a in enumerate(said):
+        for j, b in enumerate(meant):
+            other = 0 if a == b else Fraction(cost)
+            above, left, before = costs[i][j + 1], costs[i + 1][j], costs[i][j]
+            costs[i + 1][j + 1] = min(above + 1, left + 1, before + other)
+    return costs[-1][-1]
+
+
+@pytest.mark.parametrize("way", [fold, spread])
+def test_costs_of_a_substitution(way):
+    metrics = eqm.MetricDict(
+        {str(x): eqm.text.EditDistance(substitution_cost=x) for x in (0, 0.5, 1, 1.75, 2, 3)}
+    )
+
+    @at_once
+    @given(seed=seeds)
+    def check(seed):
+        for i in range(15):
+            batch = one_batch(seed + i)
+            rows = taken(batch)
+            weight = sum(w for *_, w in rows)
+            got = way(metrics, batch).compute()
+            for cost, x in got.items():
+                total = sum(least(a, b, float(cost)) * Fraction(w) for a, b, w in rows)
+                want = float(total / Fraction(weight)) if weight else np.nan
+                np.testing.assert_allclose(x, want, rtol=1e-6)
+                if float(cost) in (0, 2, 3):
+                    weights = 1, 1, int(cost)
+                    for a, b, _ in rows[:3]:
+                        assert Levenshtein.distance(a, b, weights=weights) == least(a, b, cost)
+
+    check()
+
+
+def test_what_is_no_cost():
+    for cost in (-1, np.inf, np.nan):
+        with pytest.raises(ValueError, match="expected a number from 0 on"):
+            eqm.text.EditDistance(substitution_cost=cost)
 
 
 def word(x, length=8):

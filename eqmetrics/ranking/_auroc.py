@@ -1,0 +1,94 @@
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Int32
+
+from .._rows.quotient import ratio
+from .._rows.row_mean import Empty
+from ._lists import AbstractRanking, Lists
+from ._ranks import as_float, Places, Ties, total
+
+
+@jax.jit
+def _lost(
+    at: Places,
+    documents: Int32[Array, "rows"],
+    relevant: Int32[Array, "rows"],
+    most: Float32[Array, "rows"],
+) -> Float32[Array, "rows"]:
+    """Over the first `most` irrelevant documents, where the last one may count in part, the sum of
+    the relevant ones that stand behind each, expected over the orders of tied documents.
+
+    In a tie of `r` relevant and `s` irrelevant documents, `i r / (s + 1)` relevant ones are
+    expected before the `i`-th irrelevant one.
+    """
+    irrelevant = (at.relevance == 0) & (at.above < documents[:, None])
+    r, s = at.hits_tied, at.tied - at.hits_tied
+    size = as_float(jnp.maximum(s, 1))
+    counted = jnp.clip(most[:, None] - as_float(at.above - at.hits_above), 0, size)
+    whole = jnp.floor(counted)
+    steps = whole * (whole + 1) / 2 + (counted - whole) * (whole + 1)
+    behind = as_float(relevant[:, None] - at.hits_above) * counted
+    behind = behind - as_float(r) * (steps / (size + 1))
+    return total(jnp.where(irrelevant, behind / size, 0))
+
+
+@final
+class RetrievalAUROC(AbstractRanking):
+    r"""How often a relevant document stands before an irrelevant one of the same query, on average
+    over the queries: the area under the ROC curve of each.
+
+    **Arguments:**
+
+    - `max_fpr`: the area up to this share of the irrelevant documents alone, rescaled so that
+        chance is 0.5 and 1 perfect, as in scikit-learn's `roc_auc_score(max_fpr=...)`. The whole
+        one if not given.
+    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders
+        (a tied pair is half right), `"worst"` the less relevant first, `"first"` the order in which
+        they are given. (Where a tie crosses `max_fpr`, scikit-learn draws a straight line, which
+        isn't the mean over the orders.)
+    - `empty`: what a query without a relevant, or without an irrelevant document counts as:
+        `"skip"` leaves it out, `"zero"` and `"one"` count it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is constant but for jumps.
+    State: 6 floats. Undefined when: no query has documents of both kinds.
+    Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve", 1982; McClish, "Analyzing a portion of the ROC curve", 1989.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        scores = jnp.array([[3.0, 2.0, 2.0]])
+        value = eqm.ranking.RetrievalAUROC()(scores=scores, relevance=jnp.array([[0, 1, 0]]))
+        assert value == 0.25
+        ```
+    """
+
+    max_fpr: float | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        max_fpr: float | None = None,
+        ties: Ties = "expected",
+        empty: Empty = "skip",
+        undefined: float | None = None,
+    ):
+        if max_fpr is not None and not 0 < max_fpr <= 1:
+            raise ValueError(f"max_fpr={max_fpr}: expected a rate above 0 and at most 1, or None.")
+        self.max_fpr = max_fpr
+        AbstractRanking.__init__(self, ties=ties, empty=empty, undefined=undefined)
+
+    def of_lists(self, lists: Lists) -> tuple[Float32[Array, "rows cuts"], Bool[Array, "rows"]]:
+        documents, relevant = lists.documents, lists.relevant
+        irrelevant = documents - relevant
+        share = 1.0 if self.max_fpr is None else self.max_fpr
+        pairs = as_float(relevant) * as_float(irrelevant)
+        lost = _lost(lists.places(self.ties), documents, relevant, share * as_float(irrelevant))
+        # Of a perfect order exactly 1.
+        area = 1 - ratio(lost, pairs * (2 * share - share**2))
+        return area[:, None], (relevant > 0) & (irrelevant > 0)

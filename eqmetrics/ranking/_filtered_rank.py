@@ -1,0 +1,179 @@
+from collections.abc import Sequence
+from typing import Any, final, NamedTuple, Self
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float32, Int32
+
+from .._custom_types import Labels, Mask, Values, Weights
+from .._metric.checks import describe
+from .._metric.metric import Metric
+from .._onepass.sums import Sums
+from .._reduction.pair import add, to_float
+from .._rows.inner import split_mask
+from .._rows.quotient import over
+from .._rows.rows import flat, narrow, Rows, rows, undefined_as
+from ._lists import check_given, check_ties, cuts_of
+from ._ranks import as_float, Ties
+
+
+_VALID = (
+    "scores without NaN, labels in [0, candidates), a mask that leaves the candidate of the "
+    "label, weights >= 0 and finite"
+)
+_NEAR = 8  # so many terms of the harmonic series are added one by one
+
+
+class _Standing(NamedTuple):
+    """The places of the true candidate of each row: those from `above` on, `tied` in number, it
+    shares with those of its score."""
+
+    batch: Rows
+    above: Int32[Array, "rows"]
+    tied: Int32[Array, "rows"]
+    others: Int32[Array, "rows"]  # candidates but itself
+
+
+def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> _Standing:
+    """By two counts, without a sort."""
+    if scores.ndim == 0 or scores.shape[-1] == 0 or labels.shape != scores.shape[:-1]:
+        raise TypeError(
+            f"`scores` is {describe(scores)} and `labels` is {describe(labels)}: expected scores "
+            "of shape (*rows, candidates), and labels of shape (*rows,): of each row the number "
+            "of its true candidate."
+        )
+    row_mask, real = split_mask(mask, scores, 1, "scores")
+    batch = rows(scores, row_mask, weights, scores.shape[-1:], "scores")
+    x, label = batch.values, narrow(flat(labels))
+    place = lax.broadcasted_iota(jnp.int32, x.shape, 1)
+    own = place == label[:, None]
+    # A row without a candidate only fills up a batch.
+    batch = batch.only(jnp.any(real, axis=1))
+    batch = batch.without(jnp.any(jnp.isnan(x) & real, axis=1) | ~jnp.any(own & real, axis=1))
+    where = jnp.clip(label, 0, x.shape[1] - 1)[:, None]
+    target = jnp.take_along_axis(x, where, axis=1)
+    before, equal = x > target, (x == target) & ~own
+    if ties == "worst":
+        before = before | equal
+    elif ties == "first":
+        before = before | (equal & (place < label[:, None]))
+    count = lambda which: jnp.sum(which & real, axis=1, dtype=jnp.int32)
+    tied = count(equal) + 1 if ties == "expected" else jnp.ones_like(label)
+    return _Standing(batch, count(before), tied, count(~own))
+
+
+def _mean_reciprocal(above: Int32[Array, "rows"], tied: Int32[Array, "rows"]) -> Array:
+    """The mean of `1 / rank` over the places. Harmonic numbers by the formula of Euler and
+    Maclaurin from the 8th on, and differences of them by a logarithm of what is near 1: that of
+    two sums would cancel."""
+    end = above + tied
+    low = jnp.maximum(above, _NEAR)
+    a = as_float(low) + 0.5
+    b = as_float(jnp.maximum(end, low)) + 0.5
+    bend = lambda n: (1 / 24 - 7 / 960 / (n * n)) / (n * n)
+    found = jnp.log1p((b - a) / a) + (bend(b) - bend(a))
+    for place in range(_NEAR):
+        inside = (above <= place) & (place < end)
+        found = found + jnp.where(inside, jnp.float32(1 / (place + 1)), 0)
+    return jnp.where(tied == 1, 1 / as_float(end), found / as_float(tied))
+
+
+@final
+class FilteredRank(Metric):
+    r"""How far up the true candidate of each row stands: link prediction in knowledge graphs, and
+    retrieval of one item among many. `mean_rank`, `adjusted_mean_rank_index`,
+    `mean_reciprocal_rank` and `hits`, from one pass over the scores, without a sort.
+
+    The adjusted index is $1 - \sum (r - 1) \,/\, \sum (n - 1) / 2$ of ranks $r$ among $n$
+    candidates: 1 is perfect and 0 is chance, however many candidates there are.
+
+    Other candidates that are known to be true are filtered by the `mask`: those of the training
+    and of the validation triples too, else a good model is blamed for what it knows.
+
+    **Arguments:**
+
+    - `k`: `hits` is the share of rows whose candidate is among the first `k`. Of several it has the
+        shape `(len(k),)`.
+    - `ties`: of candidates with equal scores, `"expected"` takes the mean over all their orders,
+        `"worst"` puts the true one last (the pessimistic rank), `"first"` keeps the order given.
+        (The expected rank is the "realistic" one of PyKEEN, whose reciprocal rank is that of the
+        mean rank, and not the mean over the orders.)
+    - `undefined`: what replaces undefined values; NaN if not given.
+
+    The gradient is 0: the values are constant but for jumps.
+    State: 2 floats for each `k`, and 10. Undefined when: no row was seen; the adjusted index also
+    where no row has a second candidate.
+    Source: Bordes et al., "Translating embeddings for modeling multi-relational data", 2013;
+    Berrendorf et al., "On the ambiguity of rank-based evaluation of entity alignment or link
+    prediction methods", 2020.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        rank = eqm.ranking.FilteredRank((1, 3))
+        scores, labels = jnp.array([[3.0, 2.0, 2.0, 1.0]]), jnp.array([1])
+        assert rank(scores=scores, labels=labels)["mean_rank"] == 2.5
+        known = jnp.array([[True, False, False, False]])
+        values = rank(scores=scores, labels=labels, mask=~known)
+        assert values["mean_rank"] == 1.5 and values["hits"].tolist() == [0.5, 1.0]
+        ```
+    """
+
+    k: int | tuple[int, ...] = eqx.field(static=True)
+    ties: Ties = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    sums: Sums
+
+    def __init__(
+        self,
+        k: int | Sequence[int] = (1, 3, 10),
+        *,
+        ties: Ties = "expected",
+        undefined: float | None = None,
+    ):
+        check_given(k)
+        check_ties(ties)
+        ks = cuts_of(k)
+        self.k = ks if isinstance(k, Sequence) else ks[0]
+        self.ties = ties
+        self.undefined = undefined
+        self.sums = Sums(_VALID, above=(), others=(), reciprocal=(), hits=len(ks), weight=())
+
+    def update(
+        self, *, scores: Values, labels: Labels, mask: Mask = None, weights: Weights = None
+    ) -> Self:
+        """`scores` is of shape `(*rows, candidates)`, higher is better; `labels` of shape
+        `(*rows)`, the number of the true candidate. A `mask` of the shape of the scores is false
+        where there is no candidate, or one that is filtered; a row without any is left out.
+        A `mask` of the rows removes rows; `weights` have their shape."""
+        at = _standing(scores, labels, mask, weights, self.ties)
+        ks = jnp.asarray(cuts_of(self.k), jnp.int32)[None]
+        inside = jnp.clip(ks - at.above[:, None], 0, at.tied[:, None])
+        new = self.sums.add(
+            at.batch,
+            above=as_float(at.above) + 0.5 * as_float(at.tied - 1),
+            others=as_float(at.others),
+            reciprocal=_mean_reciprocal(at.above, at.tied),
+            hits=as_float(inside) / as_float(at.tied)[:, None],
+            weight=1,
+        )
+        return self.replace(sums=new)
+
+    def compute(self) -> dict[str, Float32[Array, "..."]]:
+        """`mean_rank`, `adjusted_mean_rank_index`, `mean_reciprocal_rank`: scalars; `hits`: a
+        scalar, or of shape `(len(k),)`."""
+        above, others, number = (self.sums.pair(x) for x in ("above", "others", "weight"))
+        reciprocal, hits, weight = self.sums.read("reciprocal", "hits", "weight")
+        every = to_float(others)
+        # 1 less what is near 1 would cancel.
+        index = over(to_float(add(others, -2 * above)), every)
+        means = {
+            "mean_rank": over(to_float(add(above, number)), weight),
+            "mean_reciprocal_rank": over(reciprocal, weight),
+            "hits": over(hits if isinstance(self.k, tuple) else hits[0], weight),
+        }
+        found = {x: undefined_as(y, weight == 0, self.undefined) for x, y in means.items()}
+        alone = undefined_as(index, every == 0, self.undefined)
+        return found | {"adjusted_mean_rank_index": alone}

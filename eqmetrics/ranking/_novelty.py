@@ -1,0 +1,64 @@
+from typing import Any, final, Self
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32
+
+from .._custom_types import Mask, Values, Weights
+from .._metric.field import constant
+from .._rows.quotient import over
+from .._rows.row_mean import AbstractRowMean, Empty
+from ._items import items_of, valid_items
+
+
+@final
+class Novelty(AbstractRowMean):
+    r"""How little known the recommended items are: the mean of $-\log_2 p$ over the items of a
+    user, for the share $p$ of users who know an item, and over the users. In bits.
+
+    **Arguments:**
+
+    - `popularity`: the share of each item, from 0 to 1, as interactions in the training data over
+        users. A value of 0 makes the value infinite where that item is recommended: add a count
+        to each item first.
+    - `empty`: what a user without an item counts as: `"skip"` leaves it out, `"zero"` and `"one"`
+        count it.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: numbers of items have none.
+    State: 6 floats, and a constant of one for each item. Undefined when: no user has an item.
+    Source: Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems",
+    2010.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        novelty = eqm.ranking.Novelty([0.5, 0.25, 0.125])
+        assert novelty(recommended=jnp.array([[0, 1], [2, 2]])) == 2.25
+        ```
+    """
+
+    information: Float32[Array, "items"] = constant()
+
+    def __init__(
+        self, popularity: Any, *, empty: Empty = "skip", undefined: float | None = None
+    ):
+        shares = np.asarray(popularity, np.float64)
+        if shares.ndim != 1 or shares.size == 0 or not np.all((shares >= 0) & (shares <= 1)):
+            raise ValueError(
+                "`popularity`: expected of each item the share of users who know it, from 0 to 1, "
+                "of shape (items,). Of counts it is `counts / users`."
+            )
+        with np.errstate(divide="ignore"):
+            self.information = jnp.asarray(-np.log2(shares) + 0, jnp.float32)
+        AbstractRowMean.__init__(self, valid_items(shares.size), empty=empty, undefined=undefined)
+
+    def update(self, *, recommended: Values, mask: Mask = None, weights: Weights = None) -> Self:
+        """`recommended` are numbers of items, of shape `(*users, k)`. `mask` has the shape of the
+        users, or of the items, which it removes then. `weights` have that of the users."""
+        items = items_of(recommended, mask, weights, len(self.information))
+        each = jnp.where(items.real, jnp.take(self.information, items.numbers, mode="clip"), 0)
+        count = jnp.sum(items.real, axis=1, dtype=jnp.int32)
+        mean = over(jnp.sum(each, axis=1), count.astype(jnp.float32))
+        return self.plus(items.batch, mean, count > 0)

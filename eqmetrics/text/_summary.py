@@ -1,0 +1,81 @@
+"""The longest common subsequences of all sentences of two texts, from one table of both texts."""
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Int32
+
+from ._ngrams import matched_ngrams
+from ._tokens import compact, Sequences
+
+
+def _words(text: Sequences, separator: int) -> Bool[Array, "length rows"]:
+    place = jnp.arange(text.ids.shape[0], dtype=jnp.int32)[:, None]
+    return (place < text.lengths[None]) & (text.ids != separator)
+
+
+def _last(words: Bool[Array, "length rows"]) -> Bool[Array, "length rows"]:
+    """Which words end a sentence."""
+    return words & ~jnp.concatenate([words[1:], jnp.zeros_like(words[:1])])
+
+
+def _before(x: Array) -> Array:
+    """Of each place what stands at the place before, and nothing at the first."""
+    return jnp.concatenate([jnp.zeros_like(x[:1]), x[:-1]])
+
+
+def _after(x: Array) -> Array:
+    return jnp.concatenate([x[1:], jnp.zeros_like(x[:1])])
+
+
+def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array, "length rows"]:
+    """Which words of `meant` stand in the longest common subsequence of their sentence with some
+    sentence of `said`. Of several such subsequences it is the one that rouge-score goes back
+    along: left in its table only where that is longer than up."""
+    mine, theirs = _words(meant, separator), _words(said, separator)
+    count, rows = theirs.shape
+    place = jnp.arange(count, dtype=jnp.int32)[:, None]
+    # Sums that start anew at each separator: a word of a later sentence has so much more.
+    sentence = jnp.cumsum(~theirs, axis=0, dtype=jnp.int32) * (meant.ids.shape[0] + 1)
+
+    def down(above, x):
+        token, word = x
+        equal = (said.ids == token[None]) & theirs & word[None]
+        longest = jnp.where(equal, _before(above) + 1, above)
+        longest = jnp.where(theirs & word[None], longest, 0)
+        longest = lax.cummax(longest + sentence, axis=0) - sentence
+        left = ~equal & (_before(longest) > above) & theirs & word[None]
+        return jnp.where(word[None], longest, 0), (equal, left)
+
+    def up(going, x):
+        equal, left, word, last = x
+        # Where the way back through the sentence begins, or has come from the word below.
+        here = (going | (last[None] & ends)) & theirs & word[None]
+        # To the left as far as nothing says otherwise.
+        source = lax.cummin(jnp.where(here, place, count + 1), axis=0, reverse=True)
+        stop = lax.cummin(jnp.where(left, count + 1, place), axis=0, reverse=True)
+        stop = jnp.concatenate([stop[1:], jnp.full_like(stop[:1], count + 1)])
+        here = source < stop
+        found = here & equal
+        return _after(found) | (here & ~equal & ~left), jnp.any(found, axis=0)
+
+    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    none = jnp.broadcast_to((said.lengths + meant.lengths)[None] * 0, (count, rows))
+    ends = _last(theirs)
+    _, (equal, left) = lax.scan(down, none, (meant.ids, mine))
+    start = none > 0
+    return lax.scan(up, start, (equal, left, mine, _last(mine)), reverse=True)[1]
+
+
+def summary_counts(
+    said: Sequences, meant: Sequences, separator: int
+) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"], Int32[Array, "rows"]]:
+    """Of pairs of texts: the words of `meant` that stand in common subsequences, none more often
+    than it stands in `said`, and how many words each has."""
+    own, others = (_words(x, separator) for x in (said, meant))
+    number = lambda words: jnp.sum(words, axis=0, dtype=jnp.int32)
+    if 0 in (*said.ids.shape, *meant.ids.shape):
+        return jnp.zeros_like(said.lengths), number(own), number(others)
+    found = compact(meant.ids, _in_common(said, meant, separator))
+    reference = Sequences(found.ids[:, :, None], found.lengths[:, None])
+    both = matched_ngrams(compact(said.ids, own), reference, range(1, 2))[:, 0]
+    return both, number(own), number(others)
