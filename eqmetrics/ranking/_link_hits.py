@@ -10,7 +10,8 @@ from .._curves.rank_score import scores_of_all
 from .._curves.score_statistic import AbstractScores
 from .._decisions.task import Binary
 from .._metric.readout import AbstractReadout
-from .._reduction.pair import add, lift, sum_rows, to_float
+from .._reduction.pair import add, lift, to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import ratio
 from .._rows.rows import undefined_as
 from ._lists import check_given, cuts_of
