@@ -19,8 +19,9 @@ from ._moments import SideMoments
 
 def _entropy_of(values: Array, power: float) -> tuple[Array, Array, Array]:
     """The entropy of the shares of some eigenvalues to a power, the shares, and the sum."""
-    # Where nothing varies there are values of some 3e-8 of the largest, whose roots would count.
-    some = values > jnp.max(values) * 2.0**-23
+    # Where nothing varies there are values that are rounding, up to 4e-7 of the largest, whose
+    # roots would count.
+    some = values > jnp.max(values) * 2.0**-21
     each = jnp.where(some, jnp.where(some, values, 1) ** power, 0)
     total = jnp.sum(each)
     shares = over(each, total[None])
@@ -61,7 +62,7 @@ class EffectiveRank(Metric):
     $s_j = \sigma_j / \sum_k \sigma_k$ of the singular values of the matrix of all rows. From 1 to
     `dim`; it falls when representations collapse.
 
-    The features are not centred, as in RankMe. A singular value is known to about 3e-4 of the
+    The features are not centred, as in RankMe. A singular value is known to about 7e-4 of the
     largest: smaller ones, and there may be many, count as 0.
 
     **Arguments:**
