@@ -233,7 +233,8 @@ class EnergySpectrum(Metric):
         none = weight == 0
         each = {"predictions": _mean(p, weight), "targets": _mean(t, weight)}
         lost = (p == 0) | (t == 0)
-        decibels = 10 * (jnp.log10(jnp.where(lost, 1, p)) - jnp.log10(jnp.where(lost, 1, t)))
+        # The quotient first: a scale of the weights would cost the logarithms digits.
+        decibels = 10 * jnp.log10(jnp.where(lost, 1, p) / jnp.where(lost, 1, t))
         away = root(jnp.mean(decibels[1:] ** 2))
         empty = none | jnp.any(lost[1:])
         return {
