@@ -18,6 +18,8 @@ from .table import ROWS
 ZERO = "The gradient is 0"
 # Sums in narrow cells: a larger step moves values to others.
 STEPS = {"ConfidenceHistogram": 2.0**-13, "CRPSEnsemble": 2.0**-13}
+# Distances of members that nearly meet bend within a larger one.
+STEPS["fields.EnergyScore"] = 2.0**-11
 
 
 def says_zero(name: str) -> bool:

@@ -102,7 +102,7 @@ class FractionsSkillScore(Metric):
             nan = jnp.isnan(view.points(x))
             batch = batch.without(jnp.any(nan, axis=1))
             yes = view.points(reaches(x, self.threshold))
-            events.append(yes.reshape(-1, *grid))
+            events.append(yes.reshape(yes.shape[0], *grid))
         p, t = (jnp.stack([_fractions(x, n) for n in self.windows], axis=1) for x in events)
         apart, whole = jnp.sum((p - t) ** 2, axis=(2, 3)), jnp.sum(p**2 + t**2, axis=(2, 3))
         return self.replace(sums=self.sums.add(batch, apart=apart, whole=whole))

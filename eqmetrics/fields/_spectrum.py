@@ -37,12 +37,12 @@ def _energies(
 ) -> Float32[Array, "rows cells"]:
     """The mean square of each field that is in the cells, of which the coefficients are members:
     they sum to the mean square of the field."""
+    _, twice = _shells(grid)
     # By the largest, so that one square alone may leave the range of float32, and is told.
     top = lax.stop_gradient(jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0))
-    scaled = (x / jnp.where(top == 0, 1, top)).reshape(-1, *grid)
+    scaled = (x / jnp.where(top == 0, 1, top)).reshape(x.shape[0], *grid)
     coefficients = jnp.fft.rfftn(scaled, axes=range(-len(grid), 0), norm="forward")
-    power = (coefficients.real**2 + coefficients.imag**2).reshape(x.shape[0], -1)
-    _, twice = _shells(grid)
+    power = (coefficients.real**2 + coefficients.imag**2).reshape(x.shape[0], twice.size)
     cells = [
         jnp.sum(power[:, at] * jnp.asarray(twice.ravel()[at], jnp.float32)[None], axis=1)
         for at in (np.flatnonzero(cell) for cell in members.reshape(len(members), -1))
@@ -233,7 +233,8 @@ class EnergySpectrum(Metric):
         none = weight == 0
         each = {"predictions": _mean(p, weight), "targets": _mean(t, weight)}
         lost = (p == 0) | (t == 0)
-        decibels = 10 * (jnp.log10(jnp.where(lost, 1, p)) - jnp.log10(jnp.where(lost, 1, t)))
+        # The quotient first: a scale of the weights would cost the logarithms digits.
+        decibels = 10 * jnp.log10(jnp.where(lost, 1, p) / jnp.where(lost, 1, t))
         away = root(jnp.mean(decibels[1:] ** 2))
         empty = none | jnp.any(lost[1:])
         return {

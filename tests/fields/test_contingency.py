@@ -35,10 +35,10 @@ def heidke(a, b, c, d):
 
 
 SCORES = {
-    "FalseAlarmRatio": far,
-    "FrequencyBias": bias,
-    "EquitableThreat": ets,
-    "HeidkeSkill": heidke,
+    eqm.fields.FalseAlarmRatio: far,
+    eqm.fields.FrequencyBias: bias,
+    eqm.fields.EquitableThreat: ets,
+    eqm.fields.HeidkeSkill: heidke,
 }
 
 
@@ -64,13 +64,14 @@ def test_float64_agrees(seed):
     for way, _ in WAYS:
         batch = batch_of(seed)
         task = eqm.Multilabel(LABELS)
-        scores = {n: getattr(eqm.fields, n)(task, average=None) for n in SCORES}
+        scores = {make.__name__: make(task, average=None) for make in SCORES}
         got = way(eqm.MetricDict(scores), batch).compute()
         with np.errstate(invalid="ignore", divide="ignore"):
-            for name, of in SCORES.items():
+            for make, of in SCORES.items():
                 top, bottom = of(*counts_of(batch))
                 some = bottom > 1e-9 * sum(counts_of(batch))
                 want = np.where(some, top / bottom, np.nan)
+                name = make.__name__
                 np.testing.assert_allclose(got[name], want, 1e-5, 1e-6, err_msg=name)
 
 
@@ -79,22 +80,15 @@ def test_by_hand():
     counts = jnp.array([28.0, 72.0, 23.0, 2680.0])
     said, seen = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 1, 0])
     of = lambda metric: float(metric(predicted_labels=said, labels=seen, weights=counts))
-    table = {
-        "FalseAlarmRatio": 0.72,
-        "FrequencyBias": 100 / 51,
-        "EquitableThreat": 0.216,
-        "HeidkeSkill": 0.355,
-    }
-    for name, want in table.items():
-        assert abs(of(getattr(eqm.fields, name)(BINARY)) - want) < 5e-4, name
+    for make, want in zip(SCORES, (0.72, 100 / 51, 0.216, 0.355), strict=True):
+        assert abs(of(make(BINARY)) - want) < 5e-4, make
     kappa, heidke = of(eqm.CohenKappa(BINARY)), of(eqm.fields.HeidkeSkill(BINARY))
     np.testing.assert_allclose(heidke, kappa, rtol=1e-6)
     np.testing.assert_allclose(of(eqm.Recall(BINARY)), 28 / 51, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", SCORES)
-def test_undefined(name):
-    make = getattr(eqm.fields, name)
+@pytest.mark.parametrize("make", SCORES)
+def test_undefined(make):
     none = jnp.zeros(3, jnp.int32)
     assert jnp.isnan(make(BINARY).compute())
     assert jnp.isnan(make(BINARY)(predicted_labels=none, labels=none))
@@ -102,6 +96,6 @@ def test_undefined(name):
 
 
 def test_a_score_beside_chance_has_no_micro_average():
-    for name in ("EquitableThreat", "HeidkeSkill"):
+    for make in (eqm.fields.EquitableThreat, eqm.fields.HeidkeSkill):
         with pytest.raises(ValueError, match="average='micro'"):
-            getattr(eqm.fields, name)(eqm.Multilabel(2), average="micro")
+            make(eqm.Multilabel(2), average="micro")
