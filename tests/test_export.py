@@ -11,8 +11,8 @@ import eqmetrics as eqm
 from . import table
 
 
-# They keep the rows themselves, draw a weight for each, or scatter floats, which needs to know
-# how many there may be.
+# They keep the rows themselves, draw a weight for each, go through them in a loop, or scatter
+# floats, which needs to know how many there may be.
 OF_KNOWN_ROWS = {
     "ScoreBuffer",
     "exact AUROC",
@@ -25,6 +25,15 @@ OF_KNOWN_ROWS = {
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",
     "PerGroup of Interval",
+    "ranking.LinkHits",
+    "rl.EpisodeStatistics",
+    "rl.IQM",
+    "rl.MedianOfMeans",
+    "rl.OptimalityGap",
+    "rl.PerformanceProfile",
+    "rl.ProbabilityOfImprovement",
+    "rl.RunScores",
+    "rl.StratifiedBootstrap",
 }
 
 

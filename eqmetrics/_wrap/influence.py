@@ -7,7 +7,7 @@ and `products + n d d'`, where `d` is its mean less the centre. All that a row a
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -57,11 +57,11 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
     sums, moments = [], []
     for path, node, axes in walk(numbered):
         mine = layout(type(node))
-        joint = any(isinstance(r, AbstractJointMoments) for r, _ in mine.groups)
+        joint = any(_is_joint(r) for r, _ in mine.groups)
         for reduction, names in mine.groups:
             names = tuple(n for n in names if n not in mine.validity)
             numbers = tuple(getattr(node, n) for n in names)
-            if isinstance(reduction, AbstractJointMoments):
+            if _is_joint(reduction):
                 places = np.ndindex(*axes)
                 moments += [Moments(numbers, tuple(place), reduction) for place in places]
                 continue
@@ -78,6 +78,11 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
     if not sums and not moments:
         raise TypeError(f"`{wrapper}`: `{type(metric).__qualname__}` holds no sums over rows.")
     return Parts(tuple(sums), tuple(moments))
+
+
+def _is_joint(reduction: Any) -> TypeGuard[AbstractJointMoments]:
+    """Moments with a product for each pair of variables: of a whole matrix there are too many."""
+    return isinstance(reduction, AbstractJointMoments) and np.ndim(reduction.factors(2)[0]) == 1
 
 
 def _not_sums(wrapper: str, what: str, dtype: Any, reduction: Any) -> TypeError:
