@@ -150,13 +150,14 @@ CASES = {
 OTHERS = {
     "CentredMoments", "CrossMoments", "PairMoments", "QuantileSketch", "PairBuffer", "Covariance",
     "Correlation", "D2Pinball", "D2AbsoluteError", "Wasserstein1D", "Reservoir", "Buffer",
+    "training.PopulationStability",
 }  # fmt: skip
 # No numbers of any offset: probabilities, counts, directions, durations.
 NONE = {
     "Count", "LastValue", "Throughput", "PoissonNLL", "CosineSimilarity", "KLDivergence",
     "JensenShannon", "MultiOutput", "Compose", "Windowed", "Decayed", "Best", "Bootstrap",
     "Bootstrap of PerGroup", "Decayed of PerGroup", "PerGroup by masks",
-    "PerGroup of a user's metric",
+    "PerGroup of a user's metric", "Optional",
 }  # fmt: skip
 # Pictures and fields, and the error of a value, which is a float of what rows add.
 NONE |= {name for name in ROWS if name.startswith(("image.", "fields."))}
