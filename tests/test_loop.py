@@ -93,6 +93,16 @@ def test_over_a_mesh(data, kind, shape):
     assert len(traces) == 1
 
 
+def test_arguments_may_be_of_numpy_over_a_mesh():
+    def step(metrics, batch, mask, table):
+        return metrics.update(values=batch * table[1], mask=mask)
+
+    table, mesh = np.array([1.0, 5.0], np.float32), jax.make_mesh((8,), ("a",))
+    rows = np.array([0, 1, 1, 0, 1], np.int32)
+    got = eqm.evaluate(step, eqm.Average(), [rows], args=(table,), mesh=mesh, progress=False)
+    assert eqm.to_host(got) == 3
+
+
 def test_a_failure_leaves_what_was_seen_readable(data):
     model, x, y = data
     step, _ = make_step()

@@ -144,9 +144,8 @@ class _Placement:
         """Placed on every device, unless it is spread over several already."""
 
         def put(x):
-            if self.everywhere is None or len(x.sharding.device_set) > 1:
-                return x
-            return jax.device_put(x, self.everywhere)
+            spread = isinstance(x, jax.Array) and len(x.sharding.device_set) > 1
+            return x if self.everywhere is None or spread else jax.device_put(x, self.everywhere)
 
         return jax.tree.map(put, tree)
 
