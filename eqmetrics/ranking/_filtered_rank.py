@@ -46,21 +46,24 @@ def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> 
     row_mask, real = split_mask(mask, scores, 1, "scores")
     batch = rows(scores, row_mask, weights, scores.shape[-1:], "scores")
     x, label = batch.values, narrow(flat(labels))
-    place = lax.broadcasted_iota(jnp.int32, x.shape, 1)
-    own = place == label[:, None]
-    # A row without a candidate only fills up a batch.
-    batch = batch.only(jnp.any(real, axis=1))
-    batch = batch.without(jnp.any(jnp.isnan(x) & real, axis=1) | ~jnp.any(own & real, axis=1))
+    # Sums of integers: XLA's CPU adds them in vectors, and goes through an `any` one by one.
+    count = lambda which: jnp.sum(which & real, axis=1, dtype=jnp.int32)
     where = jnp.clip(label, 0, x.shape[1] - 1)[:, None]
     target = jnp.take_along_axis(x, where, axis=1)
-    before, equal = x > target, (x == target) & ~own
-    if ties == "worst":
-        before = before | equal
-    elif ties == "first":
-        before = before | (equal & (place < label[:, None]))
-    count = lambda which: jnp.sum(which & real, axis=1, dtype=jnp.int32)
-    tied = count(equal) + 1 if ties == "expected" else jnp.ones_like(label)
-    return _Standing(batch, count(before), tied, count(~own))
+    there = jnp.take_along_axis(real, where, axis=1)[:, 0] & (label == where[:, 0])
+    candidates = count(jnp.ones_like(real))
+    # A row without a candidate only fills up a batch.
+    batch = batch.only(candidates > 0).without((count(jnp.isnan(x)) > 0) | ~there)
+    own = there.astype(jnp.int32)
+    above, tied = count(x > target), jnp.ones_like(label)
+    if ties == "expected":
+        tied = count(x == target) - own + 1
+    elif ties == "worst":
+        above = count(x >= target) - own
+    else:
+        place = lax.broadcasted_iota(jnp.int32, x.shape, 1)
+        above = above + count((x == target) & (place < label[:, None]))
+    return _Standing(batch, above, tied, candidates - own)
 
 
 def _mean_reciprocal(above: Int32[Array, "rows"], tied: Int32[Array, "rows"]) -> Array:
