@@ -40,7 +40,12 @@ def placed(batch, kind, axes):
         if columns == 0:
             return None, None
         mesh, spec = mesh_of((8 // columns, columns), ("a", "b"), axes), P("a", "b")
-    put = lambda x: jax.device_put(x, NamedSharding(mesh, P(*spec[: x.ndim])))
+
+    def put(x):
+        # Of arrays with fewer columns, as of two experts chosen among five, the rows alone.
+        apart = x.ndim > 1 and x.shape[1] % mesh.shape.get("b", 1) == 0
+        return jax.device_put(x, NamedSharding(mesh, P(*spec[: x.ndim if apart else 1])))
+
     return mesh, {k: put(x) for k, x in batch.items()}
 
 
