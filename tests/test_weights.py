@@ -48,6 +48,7 @@ SUMS = {
     "text.WordLikelihoods",
     "text.SpanCounts",
     "training.ActivationCounts",
+    "fields.RankHistogram",
     "generative.FeatureBuffer",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.

@@ -123,11 +123,13 @@ def by_name(metric: AbstractWrapper, args: tuple[Any, ...], outputs: dict[str, A
         return args, outputs
     names, cls = positional(metric), type(metric).__qualname__
     if len(args) > len(names):
-        rest = ", ".join(n for n in type(metric).arguments(metric) if n not in names)
+        takes = type(metric).arguments(metric)
+        first = [name for name, required in takes.items() if required] or list(takes)
+        call = f"outputs by name: `update({', '.join(f'{name}=...' for name in first)})`"
+        rest = ", ".join(n for n in takes if n not in names)
         raise TypeError(
             f"`{cls}.update`: too many positional arguments: {len(args)} given; it takes "
-            f"{', '.join(names) or 'none'}."
-            + (f" By name alone: {rest}." if rest else "")
+            f"{', '.join(names) or call}." + (f" By name alone: {rest}." if rest else "")
         )
     given = dict(zip(names, args, strict=False))
     for name in given.keys() & outputs.keys():

@@ -52,7 +52,7 @@ ROWS = {
     ),
     "training.CodebookUsage": (eqm.training.CodebookUsage(8), drawn(SIZES, codes=codes)),
     "training.PopulationStability": (
-        eqm.training.PopulationStability([-0.3, 0.3]),
+        eqm.training.PopulationStability([-1.0, 1.0]),
         drawn(SIZES, values=values, reference=yes),
     ),
 }
