@@ -3,7 +3,7 @@ k-th neighbour on its own side stand for a distribution."""
 
 import abc
 import functools as ft
-from typing import final, Literal, NamedTuple
+from typing import ClassVar, final, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -138,7 +138,7 @@ class GenerativePrecision(_AbstractNeighbours, init=False):
         ```
     """
 
-    centre = "real"
+    centre: ClassVar[Literal["real", "generated"]] = "real"
 
     def of_reach(self, reach: _Reach, w: Array, v: Array) -> Float32[Array, ""]:
         return _share(reach.reached, v)[0]
@@ -176,7 +176,7 @@ class GenerativeRecall(_AbstractNeighbours, init=False):
         ```
     """
 
-    centre = "generated"
+    centre: ClassVar[Literal["real", "generated"]] = "generated"
 
     def of_reach(self, reach: _Reach, w: Array, v: Array) -> Float32[Array, ""]:
         return _share(reach.reached, v)[0]
@@ -213,7 +213,7 @@ class Density(_AbstractNeighbours, init=False):
         ```
     """
 
-    centre = "real"
+    centre: ClassVar[Literal["real", "generated"]] = "real"
 
     def of_reach(self, reach: _Reach, w: Array, v: Array) -> Float32[Array, ""]:
         return over(to_float(sum_rows(reach.times * v)), to_float(sum_rows(v))) / self.k
@@ -251,7 +251,7 @@ class Coverage(_AbstractNeighbours, init=False):
         ```
     """
 
-    centre = "real"
+    centre: ClassVar[Literal["real", "generated"]] = "real"
 
     def of_reach(self, reach: _Reach, w: Array, v: Array) -> Float32[Array, ""]:
         return _share(reach.reaches, w)[0]

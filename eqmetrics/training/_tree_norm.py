@@ -3,7 +3,7 @@ from typing import Any, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, PyTree
+from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Weights
 from .._metric.field import state
@@ -76,7 +76,7 @@ class TreeNorm(Metric):
         self.sums = Sums(total=size, steps=size, not_finite=size)
         self.largest = jnp.full(size, -jnp.inf, jnp.float32)
 
-    def update(self, *, gradients: PyTree, mask: Mask = None, weights: Weights = None) -> Self:
+    def update(self, *, gradients: Any, mask: Mask = None, weights: Weights = None) -> Self:
         """One step with its gradients, a pytree; with `axes`, several. `mask` and `weights` have
         the shape of the steps: a scalar for one."""
         norms = norms_of(gradients, self.groups, self.axes, "gradients")

@@ -3,7 +3,6 @@ from typing import Any, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import PyTree
 
 from .._custom_types import Mask, Weights
 from .._metric.metric import Metric
@@ -63,7 +62,7 @@ class UpdateRatio(Metric):
         self.sums = Sums(total=size, steps=size, not_finite=size)
 
     def update(
-        self, *, updates: PyTree, params: PyTree, mask: Mask = None, weights: Weights = None
+        self, *, updates: Any, params: Any, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """One step; with `axes`, several. `mask` and `weights` have the shape of the steps."""
         moved = norms_of(updates, self.groups, self.axes, "updates")
