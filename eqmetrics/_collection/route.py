@@ -25,6 +25,13 @@ def parameters(fn: Any, skip: int = 0) -> dict[str, bool]:
     }
 
 
+@ft.cache
+def _places(fn: Any) -> tuple[str, ...]:
+    """The parameters of a method that may come by position."""
+    params = list(inspect.signature(fn).parameters.values())[1:]
+    return tuple(p.name for p in params if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+
 def arguments_of(metric: Metric) -> dict[str, bool]:
     if isinstance(metric, AbstractWrapper):
         return type(metric).arguments(metric)
@@ -98,8 +105,7 @@ def positional(metric: Metric) -> tuple[str, ...]:
     from .._wrap.from_output import FromOutput
 
     if not isinstance(metric, AbstractWrapper):
-        params = list(inspect.signature(type(metric).update).parameters.values())[1:]
-        return tuple(p.name for p in params if p.kind is p.POSITIONAL_OR_KEYWORD)
+        return _places(type(metric).update)
     # A collection routes outputs by their names, and a function names what it takes.
     if isinstance(metric, (AbstractCollection, FromFun)):
         return ()
@@ -118,8 +124,7 @@ def positional(metric: Metric) -> tuple[str, ...]:
 
 def by_name(metric: AbstractWrapper, args: tuple[Any, ...], outputs: dict[str, Any]) -> Any:
     """The arguments of a wrapper that hands them on, all by name."""
-    params = list(inspect.signature(type(metric).update).parameters.values())[1:]
-    if not args or any(p.kind is p.POSITIONAL_OR_KEYWORD for p in params):
+    if not args or _places(type(metric).update):
         return args, outputs
     names, cls = positional(metric), type(metric).__qualname__
     if len(args) > len(names):

@@ -25,7 +25,7 @@ def _segments(points: Points, low: float, high: float) -> tuple[Array, ...]:
     return start, end, y0 + slope * (start - x0), y1 + slope * (end - x1), slope
 
 
-def sum_joining(x: Array) -> Float32[Array, "classes"]:
+def _sum(x: Array) -> Float32[Array, "classes"]:
     return to_float(sum_rows(x.T))
 
 
@@ -95,8 +95,8 @@ class PartialAUROC(AbstractPointScore):
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
         # What a perfect order has more, which is exactly 0 if that is what there is.
-        lost = sum_joining((end - start) * 0.5 * ((1 - at_start) + (1 - at_end)))
-        area = sum_joining((end - start) * 0.5 * (at_start + at_end))
+        lost = _sum((end - start) * 0.5 * ((1 - at_start) + (1 - at_end)))
+        area = _sum((end - start) * 0.5 * (at_start + at_end))
         if not self.standardized:
             return jnp.where(area <= lost, area, self.max_fpr - lost)
         least, most = self.max_fpr**2 / 2, self.max_fpr
@@ -173,7 +173,7 @@ class LogAUC(AbstractPointScore):
         start, end, at_start, _, slope = _segments(points, self.min_fpr, self.max_fpr)
         log = jnp.log1p((end - start) / start)
         rise = slope * ((end - start) - start * log)
-        area, lost = sum_joining(at_start * log + rise), sum_joining((1 - at_start) * log - rise)
+        area, lost = _sum(at_start * log + rise), _sum((1 - at_start) * log - rise)
         # of the range as it is in float32: a narrow one is moved by more than its length
         low, high = float(np.float32(self.min_fpr)), float(np.float32(self.max_fpr))
         length = math.log1p((high - low) / low)
