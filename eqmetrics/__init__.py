@@ -18,7 +18,8 @@ from ._aggregate.reservoir import Reservoir as Reservoir, Sample as Sample
 from ._aggregate.std import Std as Std, Variance as Variance
 from ._aggregate.sum import Count as Count, Sum as Sum
 from ._aggregate.throughput import Throughput as Throughput
-from ._collection.collection import Collection as Collection, MetricDict as MetricDict
+from ._collection.collection import Collection as Collection
+from ._collection.metric_dict import MetricDict as MetricDict
 from ._curves.auroc import AUROC as AUROC
 from ._curves.average_precision import AveragePrecision as AveragePrecision
 from ._curves.gini import Gini as Gini

@@ -1,5 +1,6 @@
 """A file of another configuration doesn't load, and says why."""
 
+import errno
 import io
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from jaxtyping import Array
 
 import eqmetrics as eqm
+from eqmetrics._host.checked_file import CheckedFile
 
 
 class State(eqx.Module):
@@ -121,36 +123,54 @@ def test_files_that_are_not_its_own():
     with pytest.raises(ValueError, match="wasn't written by `eqm.save`"):
         eqm.load(other, eqm.Average())
     whole = saved(eqm.Average()).getvalue()
-    with pytest.raises(ValueError, match="the file is cut off or damaged"):
-        eqm.load(io.BytesIO(whole[:-3]), eqm.Average())
     with pytest.raises(ValueError, match="goes on after the last array"):
         eqm.load(io.BytesIO(whole + b"x"), eqm.Average())
-    newer = whole.replace(b"format 1\n", b"format 2\n", 1)
-    with pytest.raises(ValueError, match="has format 2, and this version .* up to 1: update it"):
-        eqm.load(io.BytesIO(newer), eqm.Average())
+    for n, told in ((9, "reads format 2: update it"), (1, "reads format 2: an older one wrote it")):
+        other = whole.replace(b"format 2 ", b"format %d " % n, 1)
+        with pytest.raises(ValueError, match=told):
+            eqm.load(io.BytesIO(other), eqm.Average())
 
 
-def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
+def test_a_file_that_is_cut_anywhere():
+    whole = saved(eqm.Average()).getvalue()
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match="is cut off or damaged|wasn't written by `eqm.save`"):
+            eqm.load(io.BytesIO(whole[:length]), eqm.Average())
+
+
+def test_one_flipped_bit():
+    whole = saved(eqm.Average()).getvalue()
+    for at in range(8 * len(whole)):
+        bytes_ = bytearray(whole)
+        bytes_[at // 8] ^= 1 << at % 8
+        with pytest.raises(ValueError, match="damaged|wasn't written by|reads format 2"):
+            eqm.load(io.BytesIO(bytes_), eqm.Average())
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    def write(self, data):
+        raise RuntimeError("no bytes")
+
     path = tmp_path / "state.eqx"
     eqm.save(path, eqm.Average())
     old = path.read_bytes()
-    with pytest.raises(RuntimeError, match="bad"):
-        eqm.save(path, {"metric": eqm.Average(), "bad": Unwritable()})
+    monkeypatch.setattr(CheckedFile, "write", write)
+    with pytest.raises(RuntimeError, match="pairs"):
+        eqm.save(path, eqm.Average())
     assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
 
 
-class Unwritable(np.ndarray):
-    def __new__(cls):
-        return np.zeros(2).view(cls)
-
-    def __array_finalize__(self, obj):
-        pass
-
-    def tofile(self, *_, **__):
-        raise OSError("no bytes")
-
-    def tobytes(self, *_, **__):
-        raise OSError("no bytes")
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "state.eqx"
+    eqm.save(path, eqm.Average())
+    old = path.read_bytes()
+    # A file for whose bytes there is no room, as Linux gives it.
+    room = open
+    monkeypatch.setattr("builtins.open", lambda path, mode: room("/dev/full", mode))
+    with pytest.raises(OSError, match="the disk is full, and `.*state.eqx` is as it was") as told:
+        eqm.save(path, {"many": np.zeros(100_000)})
+    assert told.value.errno == errno.ENOSPC
+    assert path.read_bytes() == old
 
 
 def test_another_process_reads_it(tmp_path):

@@ -142,3 +142,33 @@ def test_the_order_of_the_arrays_is_that_of_the_members():
     shapes = [np.shape(x) for state in metrics.states for x in jax.tree.leaves(state)]
     assert shapes == [(2, 2), (2,), (2, 3), (2,)]
     assert eqx.tree_equal(jax.tree.unflatten(*jax.tree.flatten(metrics)[::-1]), metrics)
+
+
+def test_a_notebook_shows_tables():
+    shown = new().update(**outputs())._repr_html_()
+    assert shown.count("<tr>") == 8 and "<td>head.top</td><td>0.75" in shown
+    assert "<td>seen</td><td>4 of &quot;loss&quot;</td>" in shown
+    # Without values the classes are shown, as in text.
+    traced = []
+    jax.eval_shape(lambda m: traced.append(m._repr_html_()), new())
+    assert "<td>accuracy</td><td>Accuracy</td>" in traced[0]
+
+
+def test_a_notebook_shows_a_report_and_matrices_of_labels():
+    report = eqm.ClassificationReport(eqm.Multiclass(2), names=("<cat>", "dog"))
+    labels = jnp.array([0, 0, 1])
+    shown = report(predicted_labels=jnp.array([0, 1, 1]), labels=labels)._repr_html_()
+    assert "<td>&lt;cat&gt;</td><td>1.00</td><td>0.50</td><td>0.67</td><td>2</td>" in shown
+    assert "<td>accuracy</td><td></td><td></td><td>0.67</td><td>3</td>" in shown
+
+
+def test_a_notebook_shows_matrices():
+    predicted, labels = jnp.array([0, 1, 1]), jnp.array([0, 0, 1])
+    one = eqm.ConfusionMatrix(eqm.Multiclass(2)).update(predicted_labels=predicted, labels=labels)
+    shown = one._repr_html_()
+    assert shown is not None and "<tr><td>0</td><td>1</td><td>1</td></tr>" in shown
+    many = eqm.ConfusionMatrix(eqm.Multilabel(2))._repr_html_()
+    assert many is not None and many.count("<table") == 2
+    traced = []
+    jax.eval_shape(lambda m: traced.append(m._repr_html_()), one)
+    assert traced == [None]

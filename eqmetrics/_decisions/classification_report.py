@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._metric.html import table
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_rows
@@ -16,6 +17,7 @@ from .task import AbstractTask, Binary, Multilabel
 
 
 COLUMNS = "precision", "recall", "f1", "support"
+_HEAD = "precision", "recall", "f1-score", "support"
 
 
 @final
@@ -32,32 +34,43 @@ class Report(eqx.Module):
     names: tuple[str | None, ...] = eqx.field(static=True)
     """The names of the classes; `None` where a class is ignored."""
 
+    def _lines(self, digits: int) -> tuple[list[list[str]], list[list[str]]]:
+        """The cells of each class, and those of the averages."""
+
+        def cells(name: str, x: dict[str, Any], at: Any = ()) -> list[str]:
+            *scores, support = (float(np.asarray(x[c])[at]) for c in COLUMNS)
+            return [name, *(f"{score:.{digits}f}" for score in scores), _number(support)]
+
+        each = [cells(n, self.classes, i) for i, n in enumerate(self.names) if n is not None]
+        kinds = [kind for kind in ("micro", "macro", "weighted") if kind in self.averages]
+        averages = [cells(f"{kind} avg", self.averages[kind]) for kind in kinds]
+        if self.accuracy is not None:
+            support = _number(float(self.averages["macro"]["support"]))
+            right = f"{float(self.accuracy):.{digits}f}"
+            averages.insert(0, ["accuracy", "", "", right, support])
+        return each, averages
+
     def table(self, digits: int = 2) -> str:
         """The report as text. Host only."""
-        shown = [(i, name) for i, name in enumerate(self.names) if name is not None]
-        width = max(len("weighted avg"), digits, *(len(name) for _, name in shown))
+        each, averages = self._lines(digits)
+        width = max(len("weighted avg"), digits, *(len(name) for name, *_ in each))
 
-        def line(name: str, values: list[Any], support: Any) -> str:
-            cells = [f"{x:>9.{digits}f}" if x != "" else " " * 9 for x in values]
-            support = float(support)
-            number = f"{int(support) if support.is_integer() else support:>9}"
-            return f"{name:>{width}}  " + " ".join([*cells, number]) + "\n"
+        def line(name: str, *cells: str) -> str:
+            return f"{name:>{width}}  " + " ".join(f"{x:>9}" for x in cells) + "\n"
 
-        def row(name: str, x: dict[str, Any], at: Any = ()) -> str:
-            found = [np.asarray(x[c])[at] for c in COLUMNS]
-            return line(name, found[:3], found[3])
-
-        head = " ".join(f"{h:>9}" for h in ("precision", "recall", "f1-score", "support"))
-        text = f"{'':>{width}}  {head}\n\n"
-        text += "".join(row(name, self.classes, i) for i, name in shown) + "\n"
-        if self.accuracy is not None:
-            support = self.averages["macro"]["support"]
-            text += line("accuracy", ["", "", np.asarray(self.accuracy)], np.asarray(support))
-        kinds = [kind for kind in ("micro", "macro", "weighted") if kind in self.averages]
-        return text + "".join(row(f"{kind} avg", self.averages[kind]) for kind in kinds)
+        groups = [line("", *_HEAD)], [line(*x) for x in each], [line(*x) for x in averages]
+        return "\n".join("".join(group) for group in groups)
 
     def __str__(self) -> str:
         return self.table()
+
+    def _repr_html_(self) -> str:
+        each, averages = self._lines(2)
+        return table(["", *_HEAD], each + averages)
+
+
+def _number(support: float) -> str:
+    return str(int(support) if support.is_integer() else support)
 
 
 def _with_both(counts: Counts) -> Counts:

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._metric.html import html_of_matrices
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import Pair, to_float
@@ -90,3 +91,6 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
             pairs = jnp.expand_dims(sum_pairs(jnp.moveaxis(pairs, axis, 1)), axis)
         total = to_float(pairs)
         return undefined_as(ratio(counts, total), total == 0, self.undefined)
+
+    def _repr_html_(self) -> str | None:
+        return html_of_matrices(self)

@@ -1,30 +1,33 @@
 """Files that know what they hold: a line that says so, a line of JSON with the configuration and
-the shapes of the tree, and then its arrays as `eqx.tree_serialise_leaves` writes them."""
+the shapes of the tree, its arrays as `eqx.tree_serialise_leaves` writes them, and their sum."""
 
 import contextlib
+import errno
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
+from zlib import crc32
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._collection.collection import MetricDict
+from .._collection.metric_dict import MetricDict
 from .._collection.route import parameters
 from .._collection.states import closed, opened
 from .._metric.checks import describe
 from .._metric.field import layout
 from .._metric.node import is_metric
+from .checked_file import CheckedFile
 from .to_host import local
 
 
 _T = TypeVar("_T")
-_FORMAT = 1
+_FORMAT = 2
 _MAGIC = b"eqmetrics format "
 _MOST_TOLD = 6
 
@@ -140,9 +143,14 @@ def save(path: str | Path | BinaryIO, tree: Any) -> None:
     tree = local(tree)
     header = {"eqmetrics": __version__, "structure": _structure(tree)}
 
-    def write(file: Any) -> None:
-        file.write(_MAGIC + f"{_FORMAT}\n{json.dumps(header)}\n".encode())
-        eqx.tree_serialise_leaves(file, jax.tree.map(_data, opened(tree)))
+    line = json.dumps(header).encode() + b"\n"
+    first = b"%s%d %s\n" % (_MAGIC, _FORMAT, _sum_of(line))
+
+    def write(file: BinaryIO) -> None:
+        file.write(first + line)
+        arrays = CheckedFile(file)
+        eqx.tree_serialise_leaves(arrays, jax.tree.map(_data, opened(tree)))
+        file.write(_last(arrays))
 
     if not isinstance(path, (str, Path)):
         return write(path)
@@ -151,17 +159,42 @@ def save(path: str | Path | BinaryIO, tree: Any) -> None:
     try:
         with open(new, "wb") as file:
             write(file)
+            # The new bytes are on the disk before the old ones go.
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(new, path)
+    except Exception as e:
+        if not _disk_is_full(e):
+            raise
+        raise OSError(
+            errno.ENOSPC, f"`eqm.save`: the disk is full, and `{path}` is as it was"
+        ) from e
     finally:
         new.unlink(missing_ok=True)
+
+
+def _sum_of(line: bytes) -> bytes:
+    return b"%08x" % crc32(line)
+
+
+def _last(arrays: CheckedFile) -> bytes:
+    return b"crc32 %08x\n" % arrays.sum
+
+
+def _disk_is_full(e: BaseException | None) -> bool:
+    """Equinox raises what an array raised as another error."""
+    while e is not None and not (isinstance(e, OSError) and e.errno == errno.ENOSPC):
+        e = e.__cause__
+    return e is not None
 
 
 def load(path: str | Path | BinaryIO, like: _T) -> _T:
     """Reads what [`eqmetrics.save`][] wrote.
 
     Raises a `ValueError` that names what differs if the file is of another configuration than
-    `like`: another `average` or task, other members, other shapes. A function is known by its
-    name and its parameters; its code isn't saved.
+    `like`: another `average` or task, other members, other shapes; or if one bit of the file
+    isn't as it was written. A function is known by its name and its parameters; its code isn't
+    saved.
 
     **Arguments:**
 
@@ -195,21 +228,36 @@ def _load(file: Any, like: _T, name: str) -> _T:
             f"`eqm.load`: {name} wasn't written by `eqm.save`. What "
             "`eqx.tree_serialise_leaves` wrote, `eqx.tree_deserialise_leaves` reads."
         )
-    number = int(file.readline())
-    if number > _FORMAT:
-        raise ValueError(
-            f"`eqm.load`: {name} has format {number}, and this version of eqmetrics reads formats "
-            f"up to {_FORMAT}: update it."
-        )
-    header = json.loads(file.readline())
-    _check(header["structure"], _structure(like), name, header["eqmetrics"])
     try:
-        tree = eqx.tree_deserialise_leaves(file, jax.tree.map(_data, opened(like)))
+        number, told = file.readline()[:-1].split(b" ")
+        number = int(number)
+    except ValueError as e:
+        _damaged(name, "its first line isn't whole", e)
+    if number != _FORMAT:
+        raise ValueError(
+            f"`eqm.load`: {name} has format {number}, and this version of eqmetrics reads format "
+            f"{_FORMAT}: {'update it' if number > _FORMAT else 'an older one wrote it'}."
+        )
+    line = file.readline()
+    if _sum_of(line) != told:
+        _damaged(name, "what it says of its arrays isn't what was written")
+    header = json.loads(line)
+    _check(header["structure"], _structure(like), name, header["eqmetrics"])
+    arrays = CheckedFile(file)
+    try:
+        tree = eqx.tree_deserialise_leaves(arrays, jax.tree.map(_data, opened(like)))
     except Exception as e:
-        raise ValueError(f"`eqm.load`: {name} is cut off or damaged.") from e
+        _damaged(name, "its arrays can't be read", e)
+    last = _last(arrays)
+    if file.read(len(last)) != last:
+        _damaged(name, "its arrays aren't those that were written")
     if file.read(1):
-        raise ValueError(f"`eqm.load`: {name} is damaged: it goes on after the last array.")
+        _damaged(name, "it goes on after the last array")
     return closed(like, jax.tree.map(_as_in, opened(like), tree))
+
+
+def _damaged(name: str, why: str, e: Exception | None = None) -> NoReturn:
+    raise ValueError(f"`eqm.load`: {name} is cut off or damaged: {why}.") from e
 
 
 def _difference(where: str, there: str | None, here: str | None) -> str:

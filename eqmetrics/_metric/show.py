@@ -1,7 +1,8 @@
 """What `print` says of a collection: its members by name, their values, and what they read."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from .metric import AbstractCollection, Metric
 from .node import walk
 
 
+_T = TypeVar("_T")
 _FEW = 4  # entries of an array that are written out
 # An error of a `compute` may be told with the metric as text, and the text would compute again.
 _showing: ContextVar[bool] = ContextVar("showing", default=False)
@@ -24,9 +26,9 @@ def doc_of(metric: AbstractCollection, **kwargs: Any) -> Any:
     import wadler_lindig as wl  # it is wadler_lindig that calls this
 
     docs = []
-    for name, member in _members(metric).items():
+    for name, member in members_of(metric).items():
         inner = wl.pdoc(member, **kwargs) if isinstance(member, AbstractCollection) else None
-        docs.append(wl.TextDoc(f"{name}=") + (inner or wl.TextDoc(_line(member))))
+        docs.append(wl.TextDoc(f"{name}=") + (inner or wl.TextDoc(line_of(member))))
     return wl.bracketed(
         begin=wl.TextDoc(f"{type(metric).__name__}("),
         docs=docs,
@@ -36,8 +38,8 @@ def doc_of(metric: AbstractCollection, **kwargs: Any) -> Any:
     )
 
 
-def _members(metric: AbstractCollection) -> dict[str, Metric]:
-    from .._collection.collection import MetricDict
+def members_of(metric: AbstractCollection) -> dict[str, Metric]:
+    from .._collection.metric_dict import MetricDict
 
     if isinstance(metric, MetricDict):
         # Where there is no value to be shown, nothing is read from a statistic that is shared:
@@ -48,10 +50,10 @@ def _members(metric: AbstractCollection) -> dict[str, Metric]:
     return metric.members()
 
 
-def _line(member: Metric) -> str:
+def line_of(member: Metric) -> str:
     reads = _reads(member)
     of = f" of {' and '.join(reads)}" if reads else ""
-    return f"{_value(member) or _what(member)}{of}"
+    return f"{value_of(member, _text) or _what(member)}{of}"
 
 
 def _reads(member: Metric) -> list[str]:
@@ -105,7 +107,8 @@ def _what(member: Metric) -> str:
     return f"{' x '.join(map(str, axes))} stacked {_name(member)}" if axes else _name(member)
 
 
-def _value(member: Metric) -> str | None:
+def value_of(member: Metric, fn: Callable[[Any], _T]) -> _T | str | None:
+    """`fn` of the value on the host; `None` where there is none to be shown."""
     from .._host.to_host import to_host
     from .invalid import InvalidDataError
 
@@ -113,7 +116,7 @@ def _value(member: Metric) -> str | None:
         return None
     token = _showing.set(True)
     try:
-        return _text(to_host(member))
+        return fn(to_host(member))
     except InvalidDataError:
         return "nan (invalid rows)"
     except Exception:  # text for people never raises: what is wrong, `compute` says

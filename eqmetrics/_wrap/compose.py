@@ -3,7 +3,7 @@ from typing import Any, final, Self
 
 import equinox as eqx
 
-from .._collection.collection import MetricDict
+from .._collection.metric_dict import MetricDict
 from .._collection.route import arguments_of, update_of
 from .._metric.metric import AbstractRelay, Metric
 from .._metric.node import is_metric, rebuild

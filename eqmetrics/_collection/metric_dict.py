@@ -1,0 +1,136 @@
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast, final, Self
+
+import equinox as eqx
+
+from .._metric.html import html_of
+from .._metric.metric import AbstractCollection, Metric
+from .._metric.node import is_fresh, is_metric, mark_all_fresh, rebuild
+from .._metric.show import doc_of
+from .members import computed, naming, refuse_class
+from .route import route, union, update_of
+from .sharing import innermost, read, share, slot_of, with_innermost
+from .states import refuse_tree_at, States
+
+
+def _merged(name: str, left: Metric, right: Metric) -> Metric:
+    with naming(name, left):
+        return left.merge(right)
+
+
+@final
+class MetricDict(AbstractCollection, Mapping[str, Metric]):
+    """Metrics by name: a mapping, and itself a metric.
+
+    `update(**outputs)` gives each member the arguments that its `update` names. A missing
+    output, one that no member takes, and a `mask` or `weights` that a member would not see
+    are errors. Freshly built members that read the same statistic keep it once.
+
+    **Arguments:** a mapping of metrics, keyword arguments, or both; the order is kept.
+
+    State: its members', a shared statistic once. Undefined when: each member says so.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm
+        metrics = eqm.MetricDict(
+            accuracy=eqm.Accuracy(), loss=eqm.Average().from_output("loss")
+        )
+        ```
+    """
+
+    names: tuple[str, ...] = eqx.field(static=True)
+    shells: tuple[Any, ...] = eqx.field(static=True)
+    states: States
+
+    def __init__(self, metrics: Mapping[str, Metric] | None = None, /, **named: Metric):
+        joined = dict(metrics or {}) | named
+        for name, member in joined.items():
+            if not is_metric(member):
+                refuse_class("MetricDict", name, member)
+                raise TypeError(
+                    f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
+                )
+        self.names = tuple(map(str, joined))  # NumPy has strings of its own
+        self.shells, self.states = share(joined)
+
+    def __getitem__(self, name: str) -> Metric:
+        if name not in self.names:
+            raise KeyError(f"No metric `{name}`; there are {', '.join(self.names) or 'none'}.")
+        refuse_tree_at(name, self.states)
+        return self._member(self.shells[self.names.index(name)], self.states, {})
+
+    def _member(self, shell: Any, states: Any, known: dict[Any, Any]) -> Metric:
+        slot = slot_of(shell)
+        member = with_innermost(shell, read(states, slot.index, slot.reads, known))
+        if is_fresh(self):
+            mark_all_fresh(member)
+        return member
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __or__(self, other: Mapping[str, Metric]) -> "MetricDict":
+        return MetricDict(dict(self) | dict(other))
+
+    def members(self) -> dict[str, Metric]:
+        known: dict[Any, Any] = {}
+        shells, states = zip(self.names, self.shells, strict=True), self.states.all()
+        return {name: self._member(shell, states, known) for name, shell in shells}
+
+    def owners(self) -> dict[str, Metric]:
+        """The members with the states that are kept in the place of their own: enough to tell
+        what they take, and to update those whose own it is."""
+        shells, states = zip(self.names, self.shells, strict=True), self.states.all()
+        return {name: with_innermost(shell, states[slot_of(shell).index]) for name, shell in shells}
+
+    def arguments(self) -> dict[str, bool]:
+        return union(self.owners())
+
+    def replace_members(self, **members: Metric) -> "MetricDict":
+        """A copy with other metrics under some names; those no longer share."""
+        for name in members:
+            self[name]
+        return MetricDict(dict(self) | members)
+
+    def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
+        members = self.owners()
+        routed = route(members, outputs)
+        states: dict[int, Any] = {}
+        for name, shell in zip(self.names, self.shells, strict=True):
+            slot = slot_of(shell)
+            if not slot.reads and slot.index not in states:
+                with naming(name, members[name]):
+                    states[slot.index] = innermost(update(members[name], routed[name]))
+        new = self.states.replaced([states[i] for i in range(len(states))])
+        return rebuild(self, {"states": new})
+
+    def update(self, **outputs: Any) -> Self:
+        return self.relay(outputs, update_of)
+
+    def merge(self, other: Any) -> Self:
+        """Merges by name; dicts that share their statistics differently still merge."""
+        if not isinstance(other, MetricDict) or set(self.names) != set(other.names):
+            raise ValueError(
+                f"Cannot merge a `MetricDict` of {', '.join(self.names)} with "
+                f"{type(other).__name__} of {', '.join(getattr(other, 'names', ()))}."
+            )
+        if self.names == other.names and self.shells == other.shells:
+            names, pairs = self.states.names, zip(self.states, other.states, strict=True)
+            states = [_merged(name, x, y) for name, (x, y) in zip(names, pairs, strict=True)]
+            return rebuild(self, {"states": self.states.replaced(states)})
+        merged = {name: _merged(name, self[name], other[name]) for name in self.names}
+        return cast(Self, MetricDict(merged))
+
+    def compute(self) -> dict[str, Any]:
+        return computed(self.members())
+
+    def __pdoc__(self, **kwargs: Any) -> Any:
+        return doc_of(self, **kwargs)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
