@@ -22,6 +22,7 @@ class MaxRows(AbstractOperation):
 
     operands = "state", "rows"
     results = ("state",)
+    last = True
 
     def __init__(self, sign: int, nan: bool):
         self.sign, self.nan = sign, nan

@@ -12,7 +12,7 @@ import abc
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 from jax.extend.core import get_opaque_trace_state
@@ -36,6 +36,7 @@ class AbstractOperation(abc.ABC):
     """One operation. `state` operands and results belong to the metric, the others have a row of
     the batch in each entry of their first axis."""
 
+    last: ClassVar[bool] = False  # whether it waits until no other can be done
     operands: tuple[Level, ...]  # the last stands for all that follow
     results: tuple[Level, ...]
     mark: Callable[..., Any]  # a function of the operands whose name says which operation it is

@@ -31,6 +31,7 @@ class SumRows(AbstractOperation):
     """
 
     results = ("state",)
+    last = True
 
     def __init__(self, blocks: tuple[Block, ...], rows: int, onto: bool):
         self.blocks, self.rows, self.onto = blocks, rows, onto

@@ -125,10 +125,14 @@ def evaluate(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
                 blocked.update(eqn.outvars)
             else:
                 env.update(zip(eqn.outvars, _results(eqn, env, known), strict=True))
-        for kind, each in waiting.items():
+        first = {kind: each for kind, each in waiting.items() if not kind.last}
+        for kind, each in (first or waiting).items():
             operands = [(op, [read(v, env) for v in eqn.invars]) for op, eqn in each]
             for (_, eqn), results in zip(each, kind.together(operands), strict=True):
                 env.update(zip(eqn.outvars, as_said(eqn, results), strict=True))
+        if first:
+            last = [eqn for kind, each in waiting.items() if kind.last for _, eqn in each]
+            later = last + later
         eqns = later
     return [read(v, env) for v in jaxpr.outvars]
 
