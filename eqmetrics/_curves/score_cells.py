@@ -33,6 +33,16 @@ def keys_of(scores: Float32[Array, "..."]) -> Keys:
     return jnp.where(bits < 0, bits ^ _SIGN, bits)
 
 
+def once(x: Int32[Array, "..."]) -> Int32[Array, "..."]:
+    """The same integers, computed once. XLA's CPU computes what leads to an array anew in each
+    kernel that reads it, and drops an `optimization_barrier` before it decides so; a sum over
+    windows, here of one entry and a hole, it leaves alone. (AUROC of ten classes, 256 rows: 360 us
+    to 240 us.)"""
+    ones, none = (1,) * x.ndim, ((0, 0),) * x.ndim
+    zero = jnp.zeros((), x.dtype)
+    return lax.reduce_window(x[None], zero, lax.add, (2, *ones), (1, *ones), ((0, 1), *none))[0]
+
+
 def scores_of_keys(keys: Keys) -> Float32[Array, "..."]:
     return lax.bitcast_convert_type(jnp.where(keys < 0, keys ^ _SIGN, keys), jnp.float32)
 

@@ -24,6 +24,7 @@ from .score_cells import (
     keys_of,
     line_index,
     NONE,
+    once,
     SCORE_CELLS,
     State,
     widened,
@@ -74,7 +75,7 @@ def _updated(
     x, weights = s.scores, s.weights()
     if s.are_logits and s.labels.ndim == 1:
         x = log_odds_of_classes(x)
-    key, cells = keys_of(x), old["line_counts"].shape[-1]
+    key, cells = once(keys_of(x)), old["line_counts"].shape[-1]
     bits = bit_index(key, s.are_logits, cells)
     bit_counts, bit_keys = _counted(
         old["bit_counts"], old["bit_keys"], bits, key, group, taken, weights
