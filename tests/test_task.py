@@ -21,7 +21,7 @@ def test_tasks_are_values():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: eqm.Multiclass(0), "num_classes=0: expected a whole number of at least 1"),
+        (lambda: eqm.Multiclass(0), "num_classes=0: expected a whole number from 1 on"),
         (lambda: eqm.Multiclass(3.5), "num_classes=3.5"),  # pyright: ignore[reportArgumentType]
         (lambda: eqm.Multiclass(3, top_k=0), "top_k=0"),
         (lambda: eqm.Multilabel(-1), "num_labels=-1"),

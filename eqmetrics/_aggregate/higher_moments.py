@@ -7,6 +7,7 @@ from jaxtyping import Array, Float32, Int32
 from .._custom_types import Mask, Values, Weights
 from .._metric.field import state
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.moments import ends_of_rows
 from .._onepass.operations import DEVIATE
 from .._onepass.sums import Sums, weight_column
@@ -137,6 +138,7 @@ class Moments(Metric):
     invalid: Float32[Array, "2"] = state(valid="weights >= 0 and finite")
 
     def __init__(self, *, ddof: int = 1, undefined: float | None = None):
+        check_whole("ddof", ddof, 0)
         self.ddof = ddof
         self.undefined = undefined
         empty = _empty()

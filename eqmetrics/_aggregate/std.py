@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
@@ -46,6 +47,7 @@ class Variance(AbstractReadout):
     statistic: CentredMoments
 
     def __init__(self, *, ddof: int = 0, undefined: float | None = None):
+        check_whole("ddof", ddof, 0)
         self.ddof = ddof
         self.undefined = undefined
         self.statistic = CentredMoments()
@@ -80,6 +82,7 @@ class Std(AbstractReadout):
     statistic: CentredMoments
 
     def __init__(self, *, ddof: int = 0, undefined: float | None = None):
+        check_whole("ddof", ddof, 0)
         self.ddof = ddof
         self.undefined = undefined
         self.statistic = CentredMoments()

@@ -2,16 +2,19 @@
 
 import abc
 import dataclasses
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
-from .._metric.numbers import plain_numbers
+from .._metric.numbers import check_whole, plain_numbers
 
 
 class AbstractTask(abc.ABC):
     """A classification task: hashable configuration, no arrays."""
 
+    built_as: ClassVar[str] = (
+        "a task: eqm.Binary(), eqm.Multiclass(num_classes) or eqm.Multilabel(num_labels)"
+    )
     ignore_index: int | None
 
     @property
@@ -35,11 +38,6 @@ def _check_threshold(threshold: float) -> None:
             f"threshold={threshold}: it is a probability, between 0 and 1. Logits are "
             "compared with its log-odds."
         )
-
-
-def _check_size(name: str, size: int, least: int) -> None:
-    if not isinstance(size, (int, np.integer)) or size < least:
-        raise ValueError(f"{name}={size!r}: expected a whole number of at least {least}.")
 
 
 def _scores(ignore_index: int | None) -> str:
@@ -106,8 +104,8 @@ class Multiclass(AbstractTask):
     ignore_index: int | None = None
 
     def __post_init__(self) -> None:
-        _check_size("num_classes", self.num_classes, 1)
-        _check_size("top_k", self.top_k, 1)
+        check_whole("num_classes", self.num_classes, 1)
+        check_whole("top_k", self.top_k, 1)
 
     @property
     def classes(self) -> int:
@@ -142,7 +140,7 @@ class Multilabel(AbstractTask):
     ignore_index: int | None = None
 
     def __post_init__(self) -> None:
-        _check_size("num_labels", self.num_labels, 1)
+        check_whole("num_labels", self.num_labels, 1)
         _check_threshold(self.threshold)
 
     @property

@@ -13,10 +13,11 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from .hints import annotations_of, resolved
+from .hints import annotations_of, has_self, is_array_hint, resolved
 
 
 _C = TypeVar("_C", bound=type)
+_MOST = 60  # letters of a value in an error
 _SCALARS = bool, int, float, str
 
 
@@ -63,6 +64,16 @@ def _as_scalar(kinds: tuple[Any, ...], x: Any) -> Any:
     return str(item) if isinstance(item, str) and str in kinds else x
 
 
+def check_whole(name: str, x: Any, least: int = 1) -> None:
+    if not isinstance(x, (int, np.integer)) or isinstance(x, bool) or x < least:
+        raise ValueError(f"{name}={x!r}: expected a whole number from {least} on.")
+
+
+def short(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}..."
+
+
 def as_written(hint: Any, x: Any) -> Any:
     """The value as its annotation says, where it is one of another kind that fits: `2` for a
     float, `np.int64(3)` or `3.0` for an integer, a list for a tuple. All else unchanged: what
@@ -85,42 +96,83 @@ def _fits(hint: Any, x: Any) -> bool:
         element = _element(kind)
         if element is not None and isinstance(x, tuple):
             return all(_fits(element, y) for y in x)
-        if element is None and (not isinstance(kind, type) or isinstance(x, kind)):
+        if element is None and _may_be(kind, x):
             return True
     return False
 
 
-def _converting(cls: type, init: Callable[..., None]) -> Callable[..., None]:
-    names = list(inspect.signature(init).parameters)
+def _may_be(kind: Any, x: Any) -> bool:
+    try:
+        return not isinstance(kind, type) or isinstance(x, kind)
+    except TypeError:  # `Any`, or a protocol
+        return True
+
+
+def _built_as(hint: Any) -> str:
+    """What a class says of how it is built, where its name says little."""
+    return " or ".join(filter(None, (getattr(c, "built_as", "") for c in _choices(hint))))
+
+
+def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+    signature = inspect.signature(init)
+    names = list(signature.parameters)
 
     @ft.cache
     def hints() -> dict[str, Any]:  # at the first call: annotations may name later classes
         known = getattr(init, "__globals__", {}), {cls.__name__: cls}
         found = resolved(annotations_of(init), *known)
-        return {name: hint for name, hint in found.items() if _is_plain(hint)}
+        return {name: h for name, h in found.items() if not (is_array_hint(h) or has_self(h))}
+
+    @ft.cache
+    def plain() -> set[str]:
+        return {name for name, hint in hints().items() if _is_plain(hint)}
 
     def convert(name: str, x: Any) -> Any:
-        return as_written(hints()[name], x) if name in hints() else x
+        return as_written(hints()[name], x) if name in plain() else x
+
+    def check(name: str, given: dict[str, Any], whether: Callable[[Any], Any]) -> None:
+        for argument, x in given.items():
+            hint = hints().get(argument, Any)
+            if whether(hint) and not _fits(hint, x):
+                expected = _built_as(hint) or inspect.formatannotation(hint)
+                raise TypeError(f"`{name}({argument}={short(x)})`: expected {expected}.")
 
     @ft.wraps(init)
     def __init__(*args: Any, **kwargs: Any) -> None:
         converted = [convert(n, x) for n, x in zip(names, args, strict=False)]
         named = {n: convert(n, x) for n, x in kwargs.items()}
+        name, given = type(args[0]).__name__, dict(zip(names[1:], converted[1:], strict=False))
+        given |= named
+        check(name, given, _built_as)
         try:
             init(*converted, *args[len(names) :], **named)
-        except TypeError as e:
-            for name, x in {**dict(zip(names, converted, strict=False)), **named}.items():
-                if name in hints() and not _fits(hints()[name], x):
-                    hint = inspect.formatannotation(hints()[name])
-                    raise TypeError(f"`{cls.__name__}({name}={x!r})`: expected {hint}.") from e
+        except Exception as e:
+            _bind(signature, name, args, kwargs)
+            told = str(e)
+            if f"`{name}`" not in told and not any(
+                f"{n}=" in told or f"`{n}`" in told for n in given
+            ):
+                check(name, given, lambda hint: True)
+                each = ", ".join(f"{n}={short(x)}" for n, x in given.items())
+                e.add_note(f"While `{name}({each})` was built.")
             raise
+        check(name, given, lambda hint: True)
 
     return __init__
 
 
+def _bind(signature: inspect.Signature, name: str, args: Any, kwargs: Any) -> None:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as e:
+        takes = ", ".join(list(signature.parameters)[1:]) or "nothing"
+        raise TypeError(f"`{name}`: {e}; it takes {takes}.") from None
+
+
 def plain_numbers(cls: _C) -> _C:
-    """Lets the `__init__` that a class has of its own take numbers as people write them."""
+    """Lets the `__init__` that a class has of its own take numbers as people write them, and
+    compares what it is given with its annotations: an error names the argument."""
     init = cls.__dict__.get("__init__")
     if init is not None:
-        setattr(cls, "__init__", _converting(cls, init))  # noqa: B010
+        setattr(cls, "__init__", _checking(cls, init))  # noqa: B010
     return cls

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float32, Int32
 
 from .._curves.score_cells import bit_index, keys_of
 from .._decisions.task import AbstractTask, Multiclass
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractReadout
 from .._onepass.sums import Sums
 from .._reduction.pair import add, inlined, to_float
@@ -148,8 +149,7 @@ class AdaptiveCalibrationError(AbstractReadout):
     ):
         check_norm(norm)
         check_label_average(average)
-        if not isinstance(bins, int) or bins < 1:
-            raise ValueError(f"bins={bins!r}: expected a whole number of at least 1.")
+        check_whole("bins", bins, 1)
         self.task = task
         self.norm = norm
         self.bins = bins

@@ -14,6 +14,7 @@ from .._decisions.scores import Scores, scores_of
 from .._decisions.softmax import softmax
 from .._decisions.task import AbstractTask, Multiclass, Multilabel
 from .._metric.metric import AbstractExact
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import Sums
 from .._reduction.pair import Pair, to_float
@@ -137,8 +138,7 @@ class CalibrationBins(AbstractConfidenceSums):
     sums: Sums
 
     def __init__(self, task: AbstractTask, *, bins: int = 15, per_class: bool = False):
-        if not isinstance(bins, int) or bins < 1:
-            raise ValueError(f"bins={bins!r}: expected a whole number of at least 1.")
+        check_whole("bins", bins, 1)
         if per_class and not isinstance(task, Multiclass):
             raise ValueError("`per_class` is for multiclass tasks: others are so already.")
         self.task = task

@@ -85,7 +85,10 @@ def as_column(x: Array, like: Array) -> Array:
 
 def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
     """A shape as NumPy takes it: one number is one axis."""
-    return (shape,) if isinstance(shape, int) else tuple(shape)
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"A shape of {sizes}: expected whole numbers of at least 0.")
+    return sizes
 
 
 def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
@@ -110,9 +113,7 @@ def rows(
         )
     leading = values.ndim - len(shape)
     if leading < 0 or values.shape[leading:] != shape:
-        raise TypeError(
-            f"`{name}` is {describe(values)}, expected the trailing shape {shape}."
-        )
+        raise TypeError(f"`{name}` is {describe(values)}, expected the trailing shape {shape}.")
     axes = values.shape[:leading]
     if mask is not None:
         mask = flat(_expand("mask", mask, name, values, axes))

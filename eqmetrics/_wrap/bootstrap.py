@@ -16,6 +16,7 @@ from .._metric.checks import describe, to_array
 from .._metric.field import stacked, state
 from .._metric.metric import AbstractRelay, AbstractWrapper, Metric
 from .._metric.node import rebuild
+from .._metric.numbers import check_whole
 from .._onepass.apart import NotASum, update_replicates
 from .._reduction import AbstractReduction
 from .._reduction.base import zeros
@@ -81,6 +82,8 @@ def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..
 
 # So many entries at once.
 _AT_ONCE = 2**22
+
+
 @inlined
 def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
     """A stack of metrics, each with these rows under weights of its own."""
@@ -153,8 +156,7 @@ class Bootstrap(AbstractWrapper):
         ids: bool = False,
         confidence: float = 0.95,
     ):
-        if not isinstance(samples, int) or samples < 2:
-            raise ValueError(f"samples={samples!r}: expected a whole number from 2 on.")
+        check_whole("samples", samples, 2)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence={confidence!r}: expected a share between 0 and 1.")
         of_fixed_size("Bootstrap", metric)
@@ -175,9 +177,7 @@ class Bootstrap(AbstractWrapper):
     def arguments(self) -> dict[str, bool]:
         return taken_by("Bootstrap", self.metric, *(("ids",) if self.ids else ()))
 
-    def update(
-        self, *args: Any, ids: Integer[Input, "..."] | None = None, **outputs: Any
-    ) -> Self:
+    def update(self, *args: Any, ids: Integer[Input, "..."] | None = None, **outputs: Any) -> Self:
         changes: dict[str, Any] = {"metric": update_of(self.metric, outputs)}
         if self.stream is not None:
             real = _real(self.metric, outputs)

@@ -13,6 +13,7 @@ from .._custom_types import Input
 from .._metric.checks import to_array
 from .._metric.metric import AbstractRelay, AbstractWrapper, Metric
 from .._metric.node import rebuild
+from .._metric.numbers import check_whole
 from .._onepass.apart import NotASum, update_rows
 from .._reduction.pair import inlined, to_float
 from .._reduction.reduce import reduce_one, stack
@@ -103,8 +104,8 @@ class Interval(AbstractWrapper):
             raise ValueError(f"level={level!r}: expected a share between 0 and 1.")
         if method not in ("normal", "t", "wilson"):
             raise ValueError(f"method={method!r}: expected 'normal', 't' or 'wilson'.")
-        if clusters is not None and (not isinstance(clusters, int) or clusters < 2):
-            raise ValueError(f"clusters={clusters!r}: expected a whole number from 2 on.")
+        if clusters is not None:
+            check_whole("clusters", clusters, 2)
         of_fixed_size("Interval", metric)
         if is_ordered(metric):
             raise TypeError(

@@ -11,6 +11,7 @@ from .._metric.checks import describe, nearest
 from .._metric.field import stacked
 from .._metric.metric import AbstractWrapper, Metric
 from .._metric.node import rebuild
+from .._metric.numbers import check_whole
 from .._reduction.pair import inlined
 from .._reduction.reduce import stack
 from .inside import of_fixed_size, values_of
@@ -50,8 +51,7 @@ class MultiOutput(AbstractWrapper):
     def __init__(
         self, metric: Metric, num_outputs: int, *, shared: Sequence[str] = ("mask", "weights")
     ):
-        if not isinstance(num_outputs, int) or num_outputs < 1:
-            raise ValueError(f"num_outputs={num_outputs!r}: expected a whole number from 1 on.")
+        check_whole("num_outputs", num_outputs, 1)
         of_fixed_size("MultiOutput", metric)
         self.num_outputs = num_outputs
         self.shared = tuple(shared)

@@ -13,6 +13,7 @@ from .._metric.checks import describe
 from .._metric.field import layout, stacked, state
 from .._metric.metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
 from .._metric.node import rebuild, walk
+from .._metric.numbers import check_whole
 from .._onepass.apart import NotASum, update_groups
 from .._onepass.operations import Groups
 from .._onepass.sums import plus_count, Sums
@@ -170,15 +171,12 @@ class PerGroup(AbstractExact, AbstractWrapper):
     num_groups: int = eqx.field(static=True)
     worst: Literal["min", "max"] | None = eqx.field(static=True)
     metric: Metric = stacked("num_groups")
-    invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="groups in [0, {self.num_groups})"
-    )
+    invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="groups in [0, {self.num_groups})")
 
     def __init__(
         self, metric: Metric, num_groups: int, *, worst: Literal["min", "max"] | None = None
     ):
-        if not isinstance(num_groups, int) or num_groups < 1:
-            raise ValueError(f"num_groups={num_groups!r}: expected a whole number from 1 on.")
+        check_whole("num_groups", num_groups, 1)
         if worst not in (None, "min", "max"):
             raise ValueError(f"worst={worst!r}: expected 'min' or 'max', or None.")
         of_fixed_size("PerGroup", metric)

@@ -9,6 +9,7 @@ from .._collection.route import arguments_of, update_of
 from .._metric.field import stacked, state
 from .._metric.metric import AbstractWrapper, Metric
 from .._metric.node import rebuild
+from .._metric.numbers import check_whole
 from .._reduction.base import CLOCK
 from .._reduction.pair import inlined
 from .._reduction.reduce import stack
@@ -114,8 +115,7 @@ class Windowed(AbstractWrapper):
     updates: Int32[Array, ""] = state(reduce=CLOCK)
 
     def __init__(self, metric: Metric, size: int):
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"size={size!r}: expected a whole number from 1 on.")
+        check_whole("size", size, 1)
         of_fixed_size("Windowed", metric)
         self.size = size
         self.nodes = 2 << (size - 1).bit_length()

@@ -6,6 +6,7 @@ from jaxtyping import Array
 
 from .._custom_types import Mask, Values, Weights
 from .._metric.checks import describe
+from .._metric.numbers import check_whole
 from .._rows.quotient import root
 from .._rows.row_mean import AbstractRowMean
 from .._rows.rows import flat
@@ -45,6 +46,7 @@ class Alignment(AbstractRowMean):
     alpha: float = eqx.field(static=True)
 
     def __init__(self, dim: int, *, alpha: float = 2.0, undefined: float | None = None):
+        check_whole("dim", dim)
         if not alpha > 0:
             raise ValueError(f"alpha={alpha}: expected a power above 0.")
         self.dim = dim

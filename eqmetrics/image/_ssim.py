@@ -85,7 +85,7 @@ class SSIM(AbstractPooled):
         undefined: float | None = None,
     ):
         image.range_for("SSIM")
-        check_window(window, sigma)
+        check_window(window, sigma, k1=k1, k2=k2)
         self.image = image
         self.window = window
         self.sigma = sigma
@@ -186,7 +186,7 @@ class MultiScaleSSIM(Metric):
         undefined: float | None = None,
     ):
         image.range_for("MultiScaleSSIM")
-        check_window(window, sigma)
+        check_window(window, sigma, k1=k1, k2=k2)
         check_per(per)
         if len(weights) == 0 or not all(w > 0 for w in weights):
             raise ValueError(f"weights={weights}: expected a power above 0 for each scale.")

@@ -4,6 +4,7 @@ XLA's CPU takes 7.6 times scikit-image's time for a convolution of this kind, an
 for these sums: slices of an axis, of which the last holds width and channels, are whole vectors.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -25,11 +26,14 @@ def gaussian(size: int, sigma: float) -> tuple[float, ...]:
     return tuple(float(w) for w in weights / weights.sum())
 
 
-def check_window(size: int, sigma: float = 1.0) -> None:
+def check_window(size: int, sigma: float = 1.0, **constants: float) -> None:
     if size < 2:
         raise ValueError(f"window={size}: expected a side of at least 2 pixels.")
     if not sigma > 0:
         raise ValueError(f"sigma={sigma}: expected a number above 0.")
+    for name, x in constants.items():
+        if not 0 <= x < math.inf:
+            raise ValueError(f"{name}={x}: expected a number from 0 on.")
 
 
 def check_fits(view: Planes, like: Any, image: Image, size: int, what: str) -> None:
@@ -69,8 +73,7 @@ def joined(x: Array) -> Array:
 def _along(x: Array, weights: Sequence[float], axis: int, step: int) -> Array:
     left = x.shape[axis] - step * (len(weights) - 1)
     parts = (
-        w * lax.slice_in_dim(x, i * step, i * step + left, axis=axis)
-        for i, w in enumerate(weights)
+        w * lax.slice_in_dim(x, i * step, i * step + left, axis=axis) for i, w in enumerate(weights)
     )
     total = next(parts)
     for part in parts:

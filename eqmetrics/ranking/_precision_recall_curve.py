@@ -8,6 +8,7 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import Sums
 from .._rows.quotient import over
@@ -81,8 +82,7 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
         check_divide_by(divide_by)
         check_ties(ties)
         check_empty(empty)
-        if not isinstance(max_k, int) or isinstance(max_k, bool) or max_k < 1:
-            raise ValueError(f"max_k={max_k!r}: expected a whole number from 1 on.")
+        check_whole("max_k", max_k, 1)
         self.max_k = max_k
         self.divide_by = divide_by
         self.ties = ties

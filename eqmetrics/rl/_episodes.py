@@ -10,6 +10,7 @@ from .._custom_types import Input, Mask, Values
 from .._metric.checks import describe
 from .._metric.field import state
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.moments import add_moments
 from .._reduction import AbstractReduction
 from .._reduction.base import MAX, zeros
@@ -180,8 +181,7 @@ class EpisodeStatistics(Metric):
         autoreset: Autoreset = "same_step",
         undefined: float | None = None,
     ):
-        if not isinstance(num_envs, int) or num_envs < 1:
-            raise ValueError(f"num_envs={num_envs!r}: expected a whole number from 1 on.")
+        check_whole("num_envs", num_envs, 1)
         if not 0 <= discount <= 1:
             raise ValueError(f"discount={discount!r}: expected a number in [0, 1].")
         if autoreset not in get_args(Autoreset):

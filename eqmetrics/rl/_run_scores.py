@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float32, Int32
 
 from .._custom_types import Mask, Values
 from .._metric.field import state
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
@@ -29,11 +30,6 @@ class Table(NamedTuple):
         """The mean over the runs of a number of each score, by task."""
         number = jnp.maximum(self.runs, 1).astype(jnp.float32)
         return jnp.sum(jnp.where(self.there(), each, 0), axis=0) / number
-
-
-def check_size(name: str, size: int) -> None:
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"{name}={size!r}: expected a whole number from 1 on.")
 
 
 @final
@@ -65,7 +61,7 @@ class RunScores(AbstractStatistic):
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="scores without NaN")
 
     def __init__(self, num_tasks: int, capacity: int):
-        check_size("num_tasks", num_tasks)
+        check_whole("num_tasks", num_tasks)
         self.num_tasks = num_tasks
         self.capacity = capacity
         self.kept = Buffer(capacity, scores=jax.ShapeDtypeStruct((num_tasks,), jnp.float32))

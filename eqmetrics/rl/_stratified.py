@@ -9,6 +9,7 @@ from jaxtyping import Array
 from .._collection.route import arguments_of, update_of
 from .._metric.metric import AbstractRelay
 from .._metric.node import rebuild
+from .._metric.numbers import check_whole
 from .._wrap.bootstrap import key_of, static_key
 from ._improvement import ProbabilityOfImprovement
 from ._run_scores import AbstractRunScore, Table
@@ -72,8 +73,7 @@ class StratifiedBootstrap(AbstractRelay):
                 f"`StratifiedBootstrap` got {type(metric).__qualname__}, expected a score of runs "
                 "on tasks, such as `eqm.rl.IQM`. Of rows, `eqm.Bootstrap` gives intervals."
             )
-        if not isinstance(samples, int) or samples < 2:
-            raise ValueError(f"samples={samples!r}: expected a whole number from 2 on.")
+        check_whole("samples", samples, 2)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence={confidence!r}: expected a share between 0 and 1.")
         self.samples = samples

@@ -5,12 +5,12 @@ from typing import Any, final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._custom_types import Labels, Mask, Weights
 from .._metric.checks import describe
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
 from .._rows.quotient import over
@@ -80,12 +80,8 @@ class PanopticQuality(Metric):
         dimensions: int = 2,
         undefined: float | None = None,
     ):
-        for name, size, least in (
-            ("num_classes", num_classes, 1),
-            ("max_segments", max_segments, 2),
-        ):
-            if not isinstance(size, (int, np.integer)) or size < least:
-                raise ValueError(f"{name}={size!r}: expected a whole number of at least {least}.")
+        check_whole("num_classes", num_classes)
+        check_whole("max_segments", max_segments, 2)
         if average not in ("macro", None):
             raise ValueError(f"average={average!r}: expected 'macro', or None.")
         check_dimensions(dimensions)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
 from .._rows.quotient import over
@@ -42,8 +43,7 @@ class ActivationCounts(AbstractStatistic):
     sums: Sums
 
     def __init__(self, num_units: int, *, threshold: float = 0.0):
-        if not isinstance(num_units, int) or num_units < 1:
-            raise ValueError(f"num_units={num_units!r}: expected a whole number from 1 on.")
+        check_whole("num_units", num_units, 1)
         if not 0 <= threshold < math.inf:
             raise ValueError(f"threshold={threshold!r}: expected a number from 0 on.")
         self.num_units = num_units
@@ -52,9 +52,7 @@ class ActivationCounts(AbstractStatistic):
             "activations without NaN, weights >= 0 and finite", active=num_units, rows=()
         )
 
-    def update(
-        self, *, activations: Values, mask: Mask = None, weights: Weights = None
-    ) -> Self:
+    def update(self, *, activations: Values, mask: Mask = None, weights: Weights = None) -> Self:
         """`activations` of shape `(*rows, num_units)`; `mask` and `weights` have the leading axes
         of the rows."""
         batch = rows(activations, mask, weights, (self.num_units,), "activations")

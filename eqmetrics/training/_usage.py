@@ -9,15 +9,11 @@ from jaxtyping import Array, Bool, Float32, Int32
 from .._custom_types import Labels, Mask, Values, Weights
 from .._metric.checks import describe
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
 from .._rows.quotient import over, xlogy
 from .._rows.rows import flat, narrow, Rows, rows, undefined_as
-
-
-def _check_size(name: str, size: int) -> None:
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"{name}={size!r}: expected a whole number from 1 on.")
 
 
 def _assigned(
@@ -98,7 +94,7 @@ class ExpertLoad(Metric):
     sums: Sums
 
     def __init__(self, num_experts: int, *, undefined: float | None = None):
-        _check_size("num_experts", num_experts)
+        check_whole("num_experts", num_experts)
         self.num_experts = num_experts
         self.undefined = undefined
         valid = f"experts in [0, {num_experts}), weights >= 0 and finite"
@@ -177,7 +173,7 @@ class BalanceLoss(Metric):
     sums: Sums
 
     def __init__(self, num_experts: int, *, undefined: float | None = None):
-        _check_size("num_experts", num_experts)
+        check_whole("num_experts", num_experts)
         self.num_experts = num_experts
         self.undefined = undefined
         self.sums = Sums(
@@ -243,7 +239,7 @@ class CodebookUsage(Metric):
     sums: Sums
 
     def __init__(self, size: int, *, undefined: float | None = None):
-        _check_size("size", size)
+        check_whole("size", size)
         self.size = size
         self.undefined = undefined
         self.sums = Sums(f"codes in [0, {size}), weights >= 0 and finite", counts=size)
