@@ -48,7 +48,7 @@ def groups_of(tree: Any, depth: int | None = None) -> tuple[str, ...]:
 
 def check_groups(groups: Sequence[str]) -> tuple[str, ...]:
     if isinstance(groups, str):  # a sequence too, of letters
-        raise TypeError(f"groups={groups!r}")  # what is expected, `Metric` says of its hint
+        raise TypeError(f"groups={groups!r}: expected a Sequence of names, ({groups!r},).")
     return tuple(groups)
 
 
