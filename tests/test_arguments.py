@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -101,3 +103,38 @@ def test_a_note_says_what_was_built():
     with pytest.raises(ValueError, match="capacity=-1") as error:
         eqm.AUROC(eqm.Binary(), exact=-1)
     assert "exact=-1" in error.value.__notes__[-1]
+
+
+# ---- of `update`
+
+# Parameters of a model may be complex.
+COMPLEX = {"training.TreeNorm", "training.UpdateRatio"}
+
+
+def spoiled(x: np.ndarray) -> dict[str, Any]:
+    """What an output may be by mistake, of which shapes and types tell that it is one."""
+    found = {"a word": "nonsense", "an object": object(), "words": np.array(["a", "b"])}
+    if x.dtype.kind in "fiub":
+        found["complex"] = x.astype(np.complex64)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ROWS)
+def test_an_error_of_update_names_an_output(name):
+    metric, (batch, *_) = ROWS[name]
+    own = not isinstance(metric, eqm.AbstractWrapper)  # which may rename them
+    for argument, x in batch.items():
+        if not isinstance(x, np.ndarray | jax.Array):
+            continue  # a tree of arrays
+        for what, bad in spoiled(np.asarray(x)).items():
+            others = jax.tree.map(jnp.asarray, {k: y for k, y in batch.items() if k != argument})
+
+            def update(others, argument=argument, bad=bad):
+                return metric.update(**others, **{argument: bad})
+
+            text = told(lambda: jax.eval_shape(update, others))
+            if what == "complex" and name in COMPLEX:
+                continue
+            assert text is not None, (argument, what)
+            assert not own or any(other in text for other in batch), (argument, what, text)

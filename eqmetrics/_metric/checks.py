@@ -72,6 +72,17 @@ def to_array(name: str, x: Any) -> Any:
     return jnp.asarray(array)
 
 
+def not_real(name: str, x: Any) -> TypeError:
+    return TypeError(
+        f"`{name}` is {describe(x)}, expected real numbers: give the real part, the imaginary part "
+        "or the absolute value."
+    )
+
+
+def _no_complex(hint: Any) -> bool:
+    return "Complex" not in str(hint)
+
+
 # ---- the shapes that a state was built with
 
 
@@ -233,6 +244,8 @@ class CheckedMethod:
         self.signature = signature
         self.names = [p.name for p in params[1:]]
         self.arrays = {p.name for p in params if is_array_hint(p.annotation)}
+        # Numbers of any kind are asked for, but for complex ones, which only a cast would take.
+        self.real = {p.name for p in params if p.name in self.arrays and _no_complex(p.annotation)}
 
         def call(*args, **kwargs):
             return fn(*args, **kwargs)
@@ -267,10 +280,16 @@ class CheckedMethod:
             key = None
         verify(metric, args, kwargs)
         self._bind(metric, args, kwargs)
+        self._refuse_complex(args, kwargs)
         out = (self.fn if off else self.checked)(metric, *args, **kwargs)
         if key is not None:
             _remember(self.memo, key)
         return out
+
+    def _refuse_complex(self, args, kwargs):
+        for name, x in [*zip(self.names, args, strict=False), *kwargs.items()]:
+            if name in self.real and jnp.issubdtype(getattr(x, "dtype", None), jnp.complexfloating):
+                raise not_real(name, x)
 
     def _bind(self, metric, args, kwargs):
         try:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._metric.checks import describe
+from .._metric.checks import describe, not_real
 
 
 def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
@@ -107,10 +107,7 @@ def rows(
     """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens. What an
     `update` was given are arrays when its body runs, whatever its annotations allow."""
     if jnp.issubdtype(values.dtype, jnp.complexfloating):
-        raise TypeError(
-            f"`{name}` is {describe(values)}, expected real numbers: give the real part, the "
-            "imaginary part or the absolute value."
-        )
+        raise not_real(name, values)
     leading = values.ndim - len(shape)
     if leading < 0 or values.shape[leading:] != shape:
         raise TypeError(f"`{name}` is {describe(values)}, expected the trailing shape {shape}.")

@@ -184,7 +184,8 @@ class Bootstrap(AbstractWrapper):
             place = jnp.cumsum(real.ravel(), dtype=jnp.uint32).reshape(real.shape) - 1
             ids = self.stream.rows + place
             changes["stream"] = self.stream.update(real)
-        assert ids is not None
+        if ids is None:
+            raise TypeError("`Bootstrap`: `ids` is None, expected an integer for each row.")
         ids = jnp.asarray(ids)
         key = key_of(self.seed)
         weights = _poisson(key, ids, self.samples)

@@ -164,6 +164,8 @@ class Buffer(AbstractWrapper, AbstractStatistic):
         flat_mask = None
         for name, shape, dtype in self.specs:
             x = given[name]
+            if not eqx.is_array(x):
+                raise TypeError(f"`{name}` is {describe(x)}, expected an array of rows.")
             keeps = jnp.issubdtype(dtype, jnp.floating) or x.dtype == jnp.bool_
             if not keeps and not (_is_integer(x) and jnp.issubdtype(dtype, jnp.integer)):
                 raise TypeError(
