@@ -288,7 +288,7 @@ class CheckedMethod:
 
     def _refuse_complex(self, args, kwargs):
         for name, x in [*zip(self.names, args, strict=False), *kwargs.items()]:
-            if name in self.real and jnp.issubdtype(getattr(x, "dtype", None), jnp.complexfloating):
+            if name in self.real and jnp.issubdtype(getattr(x, "dtype", jnp.float32), jnp.complexfloating):
                 raise not_real(name, x)
 
     def _bind(self, metric, args, kwargs):
