@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, final, Self
+from typing import Any, final, overload, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -182,6 +182,10 @@ class Sums(AbstractAccumulator):
                 return self.pairs[:, start:end].reshape(2, *shape)
         raise AssertionError(name)
 
+    @overload
+    def read(self, name: str, /) -> Array: ...
+    @overload
+    def read(self, name: str, other: str, /, *names: str) -> tuple[Array, ...]: ...
     def read(self, *names: str) -> Any:
         """The float32 nearest to each sum: one array, or a tuple of several."""
         found = tuple(to_float(self.pair(name)) for name in names)
