@@ -59,6 +59,13 @@ def rare(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """A million updates of fifty metrics in one process, and ten kills: half an hour."""
+    install(session, "test")
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session(default=False)
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that pyproject.toml allows."""
     install(session, "test")
