@@ -10,7 +10,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float32
 
 from .._reduction.pair import add, lift, multiply, Pair, to_float
-from .._rows.quotient import over
+from .._rows.quotient import over, root
 from ._deviance import deviance, Information
 from ._information import Average, check_average, mean_of
 from ._table import AbstractTableScore, Counts, counts_of, per, Table, total_of
@@ -19,18 +19,21 @@ from ._table import AbstractTableScore, Counts, counts_of, per, Table, total_of
 # Points of each cell's distribution. Where it has more, every so-maniest is taken: with four or
 # more of them a standard deviation, the sum of a smooth function is that of all.
 _POINTS = 128
+_FEW = 8.0  # below, the series of the logarithm of a factorial has too few digits
 _AT_ONCE = 2**19
 
 
-def _correction(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    r"""$\log x! - (x \log x - x)$, which is $\frac12 \log 2 \pi x$ and less; 0 at 0."""
-    s = jnp.maximum(x, 8.0)
+def _rarity(d: Float32[Array, "..."], m: Float32[Array, "..."]) -> Float32[Array, "..."]:
+    r"""$\log x! - x \log m + m$ of $x = m + d$. Of all four cells it is, but for its sign and a
+    constant, the logarithm of a probability; and it is small where that is large."""
+    x = m + d
+    s = jnp.maximum(x, _FEW)
     r = 1 / (s * s)
     tail = (1 / 12 - (1 / 360 - (1 / 1260) * r) * r) / s
-    few = jnp.where((x > 0) & (x < 8), x, 1)
-    small = gammaln(few + 1) - (few * jnp.log(few) - few)
-    large = jnp.float32(0.5 * math.log(2 * math.pi)) + 0.5 * jnp.log(s) + tail
-    return jnp.where(x >= 8, large, jnp.where(x > 0, small, 0))
+    large = deviance(jnp.where(x < _FEW, 0, d), m) + (0.5 * jnp.log(2 * math.pi * s) + tail)
+    few = jnp.clip(x, -0.5, _FEW)
+    small = gammaln(few + 1) - few * jnp.log(jnp.where(m > 0, m, 1)) + m
+    return jnp.where(x < _FEW, small, large)
 
 
 def _expected_of(a: Pair, clusters: Pair, n: Pair) -> Float32[Array, "clusters"]:
@@ -43,24 +46,22 @@ def _expected_of(a: Pair, clusters: Pair, n: Pair) -> Float32[Array, "clusters"]
     means = [multiply(x, share) for x in (a, rest_a) for share in shares]
     m = [to_float(x) for x in means]
     total = to_float(n)
-    spread = jnp.sqrt(jnp.maximum(over(m[0] * m[3], jnp.maximum(total - 1, 1)[None]), 0))
+    spread = root(over(m[0] * m[3], jnp.maximum(total - 1, 1)[None]))
     # Offsets from the whole number below the mean, which a float may not hold.
     floor = jnp.floor(means[0][0])
     start = to_float(add(lift(floor), -means[0]))
     width = jnp.ceil(8 * spread + 6)
-    # The ends are whole numbers of rows, which the means have rounded.
-    low = jnp.maximum(-width, jnp.ceil(jnp.maximum(-m[0], -m[3]) - start - 0.01))
-    high = jnp.minimum(width, jnp.floor(jnp.minimum(m[1], m[2]) - start + 0.01))
+    # The ends are whole numbers of rows.
+    low = jnp.maximum(-width, jnp.round(jnp.maximum(-m[0], -m[3]) - start))
+    high = jnp.minimum(width, jnp.round(jnp.minimum(m[1], m[2]) - start))
     step = jnp.maximum(1, jnp.ceil((high - low) / (_POINTS - 1)))
     k = low[:, None] + step[:, None] * jnp.arange(_POINTS, dtype=jnp.float32)[None, :]
     inside = k <= high[:, None]
     d = jnp.where(inside, k, low[:, None]) + start[:, None]
-    log, own = jnp.zeros_like(d), jnp.zeros_like(d)
-    for mean, sign in zip(m, (1, -1, -1, 1), strict=True):
-        each = jnp.maximum(sign * d, -mean[:, None])
-        apart = deviance(each, jnp.broadcast_to(mean[:, None], each.shape))
-        own = apart if mean is m[0] else own
-        log = log - apart - _correction(mean[:, None] + each)
+    wide = [jnp.broadcast_to(x[:, None], d.shape) for x in m]
+    own = deviance(d, wide[0])
+    signs = (1, -1, -1, 1)
+    log = -sum(_rarity(sign * d, mean) for mean, sign in zip(wide, signs, strict=True))
     log = jnp.where(inside, log, -jnp.inf)
     top = jnp.max(log, axis=1)
     p = jnp.where(inside, jnp.exp(log - jnp.where(jnp.isfinite(top), top, 0)[:, None]), 0)

@@ -76,3 +76,18 @@ ROWS = {f"clustering.{name}": (getattr(eqm.clustering, name)(*SIZE), BOTH) for n
     "clustering.Silhouette": (eqm.clustering.Silhouette(CLUSTERS, DIM, capacity=80), POINTS),
     "clustering.SquaredSilhouette": (eqm.clustering.SquaredSilhouette(NEAR), POINTS),
 }
+# Readouts of a statistic that has a row of its own, and whose programs take long to compile.
+SLOW = {
+    f"clustering.{name}"
+    for name in (
+        "AdjustedMutualInformation",
+        "AdjustedRandScore",
+        "Completeness",
+        "DaviesBouldin",
+        "FowlkesMallows",
+        "TheilsU",
+        "TschuprowsT",
+        "VMeasure",
+        "VariationOfInformation",
+    )
+}
