@@ -253,8 +253,10 @@ class ClusterBuffer(AbstractStatistic):
         columns, mask = self.kept.rows()
         x, w = columns["features"], jnp.where(mask, columns["weights"], 0)
         # About their mean, or squares of an offset would take the digits of all distances.
-        total = over(jnp.sum(jnp.where(mask[:, None], x, 0), axis=0), jnp.sum(mask, dtype=jnp.float32))
-        x = jnp.where(mask[:, None], x - jax.lax.stop_gradient(total)[None], 0)
+        total = jnp.sum(jnp.where(mask[:, None], x, 0), axis=0)
+        count = jnp.sum(mask, dtype=jnp.float32)
+        mean = jax.lax.stop_gradient(over(total, count))
+        x = jnp.where(mask[:, None], x - mean[None], 0)
         cluster = columns["cluster"]
         place = jnp.arange(self.num_clusters, dtype=jnp.int32)
         own = (cluster[:, None] == place[None]) & mask[:, None]
