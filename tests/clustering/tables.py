@@ -14,6 +14,7 @@ from ..oracle import CASES, fold, ROWS, STEPS, values_of
 
 CLASSES, CLUSTERS = 3, 4
 AVERAGES = "arithmetic", "geometric", "min", "max"
+ADJUSTED = "arithmetic", "min"  # a program of each takes long to compile
 SIZE = (CLASSES, CLUSTERS)
 SCORES = eqm.clustering
 METRICS = eqm.MetricDict(
@@ -41,7 +42,7 @@ METRICS = eqm.MetricDict(
         "lambda": SCORES.GoodmanKruskalLambda(*SIZE),
     }
     | {f"nmi {a}": SCORES.NormalizedMutualInformation(*SIZE, average=a) for a in AVERAGES}
-    | {f"ami {a}": SCORES.AdjustedMutualInformation(*SIZE, average=a) for a in AVERAGES}
+    | {f"ami {a}": SCORES.AdjustedMutualInformation(*SIZE, average=a) for a in ADJUSTED}
 )
 assert len(METRICS.states.all()) == 1
 
