@@ -65,11 +65,11 @@ def test_many_rows():
 
 
 def test_by_hand():
-    names = "CramersV", "TschuprowsT"
+    names = {"v": eqm.clustering.CramersV, "t": eqm.clustering.TschuprowsT}
     scores = eqm.MetricDict(
-        {name: getattr(eqm.clustering, name)(3) for name in names}
-        | {f"{n} corrected": getattr(eqm.clustering, n)(3, bias_correction=True) for n in names}
-        | {f"{n} or 0": getattr(eqm.clustering, n)(3, undefined=0.0) for n in names},
+        {name: cls(3) for name, cls in names.items()}
+        | {f"{name} corrected": cls(3, bias_correction=True) for name, cls in names.items()}
+        | {f"{name} or 0": cls(3, undefined=0.0) for name, cls in names.items()},
         pearson=eqm.clustering.ContingencyCoefficient(3),
         theil=eqm.clustering.TheilsU(3),
         told=eqm.clustering.GoodmanKruskalLambda(3),

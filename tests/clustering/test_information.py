@@ -42,7 +42,10 @@ def test_by_hand():
         "NormalizedMutualInformation": 0.343711,
     }
     scores = eqm.MetricDict({name: getattr(eqm.clustering, name)(2) for name in want})
-    scores |= eqm.MetricDict(told=eqm.clustering.Completeness(2, undefined=1.0))
+    scores |= eqm.MetricDict(
+        told=eqm.clustering.Completeness(2, undefined=1.0),
+        nothing=eqm.clustering.Homogeneity(2, undefined=1.0),
+    )
     y, none = jnp.array([0, 0, 1, 1]), jnp.zeros(4, jnp.int32)
     clusters = jnp.stack([jnp.array([0, 0, 0, 1]), 1 - y, none, none])
     got = at_each(scores, jnp.stack([y, y, y, none]), clusters)
@@ -53,7 +56,7 @@ def test_by_hand():
     # All in one cluster; and of one class, too.
     assert got["Homogeneity"][2] == got["VMeasure"][2] == 0
     assert jnp.isnan(got["Completeness"][2]) and jnp.isnan(got["VMeasure"][3])
-    assert got["MutualInformation"][3] == 0 and got["told"][2] == 1
+    assert got["MutualInformation"][3] == 0 and got["told"][2] == got["nothing"][3] == 1
 
 
 @pytest.mark.parametrize("alike", [0.0, 1.0, 0.999])

@@ -46,6 +46,7 @@ def test_by_hand():
         purity=eqm.clustering.Purity(3),
         accuracy=eqm.clustering.ClusterAccuracy(3),
         told=eqm.clustering.ClusterAccuracy(3, undefined=0.0),
+        cubed=eqm.clustering.BCubed(3),
     )
     # In the second both clusters are mostly of class 0, and one of them has another name.
     y = np.array([[0, 0, 0, 1, 1], [0, 0, 1, 0, 0], [0, 1, 2, 0, 0]])
@@ -55,4 +56,6 @@ def test_by_hand():
     np.testing.assert_array_equal(got["purity"], np.array([3 / 4, 4 / 5, 2 / 3], np.float32))
     # More classes than clusters: one is always wrong.
     np.testing.assert_array_equal(got["accuracy"], np.array([3 / 4, 3 / 5, 2 / 3], np.float32))
+    # Clusters of three and one, of which two and one are of one class.
+    np.testing.assert_allclose(got["cubed"]["precision"][0], (2 * 2 / 3 + 1 / 3 + 1) / 4, rtol=1e-6)
     assert at_each(scores, y, p, 0 * weights)["told"].tolist() == [0, 0, 0]
