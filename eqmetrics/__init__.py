@@ -215,6 +215,7 @@ __version__ = "0.1.0"
 # The shelves: public folders beside this file, imported at first use. A line here gives one a type.
 if TYPE_CHECKING:
     from . import (
+        clustering as clustering,
         detection as detection,
         fields as fields,
         generative as generative,

@@ -50,6 +50,11 @@ SUMS = {
     "training.ActivationCounts",
     "fields.RankHistogram",
     "generative.FeatureBuffer",
+    "clustering.ContingencyCounts",
+    "clustering.ContingencyMatrix",
+    "clustering.Coincidences",
+    "clustering.ClusterMoments",
+    "clustering.ClusterBuffer",
 }
 # Of these a number of rows is part of the definition, and their docstrings say so.
 COUNTED = {"Variance", "Moments", "Covariance", "R2", "StandardError"}
@@ -58,6 +63,9 @@ COUNTED |= {"generative.FrechetDistance of a reference", "generative.KernelDista
 COUNTED |= {"generative.MaximumMeanDiscrepancy", "generative.GenerativePrecision"}
 COUNTED |= {"generative.GenerativeRecall", "generative.Density", "generative.Coverage"}
 COUNTED |= {"Interval", "Interval of moments", "PerGroup of Interval", "ranking.LinkHits"}
+COUNTED |= {"clustering.AdjustedMutualInformation", "clustering.AdjustedRandScore"}
+COUNTED |= {"clustering.RandScore", "clustering.FowlkesMallows", "clustering.PairConfusion"}
+COUNTED |= {"clustering.KrippendorffAlpha", "clustering.CalinskiHarabasz", "clustering.Silhouette"}
 SCALES = 2.0**-60, 1e-20, 1e-6, 1e6, 1e16, 2.0**60
 
 

@@ -1,0 +1,150 @@
+"""Mutual information beyond what chance gives."""
+
+import math
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float32
+
+from .._reduction.pair import add, lift, multiply, Pair, to_float
+from .._rows.quotient import over, root
+from ._deviance import deviance, Information
+from ._information import Average, check_average, mean_of
+from ._table import AbstractTableScore, Counts, counts_of, per, Table, total_of
+
+
+# Points of each cell's distribution. Where it has more, every so-maniest is taken: with four or
+# more of them a standard deviation, the sum of a smooth function is that of all.
+_POINTS = 128
+_FEW = 8.0  # below, the series of the logarithm of a factorial has too few digits
+_AT_ONCE = 2**19
+
+
+def _rarity(d: Float32[Array, "..."], m: Float32[Array, "..."]) -> Float32[Array, "..."]:
+    r"""$\log x! - x \log m + m$ of $x = m + d$. Of all four cells it is, but for its sign and a
+    constant, the logarithm of a probability; and it is small where that is large."""
+    x = m + d
+    s = jnp.maximum(x, _FEW)
+    r = 1 / (s * s)
+    tail = (1 / 12 - (1 / 360 - (1 / 1260) * r) * r) / s
+    large = deviance(jnp.where(x < _FEW, 0, d), m) + (0.5 * jnp.log(2 * math.pi * s) + tail)
+    few = jnp.clip(x, -0.5, _FEW)
+    small = gammaln(few + 1) - few * jnp.log(jnp.where(m > 0, m, 1)) + m
+    return jnp.where(x < _FEW, small, large)
+
+
+def _expected_of(a: Pair, clusters: Pair, n: Pair) -> Float32[Array, "clusters"]:
+    """What the cells of one class, of `a` rows, add to the expected information, if the rows are
+    dealt to the clusters at random: a hypergeometric distribution of each cell."""
+    a = jnp.broadcast_to(a[:, None], clusters.shape)
+    rest_a, rest_b = (add(jnp.broadcast_to(n[:, None], x.shape), -x) for x in (a, clusters))
+    # The means of the four cells of this class, this cluster, and all others.
+    shares = [per(clusters, n), per(rest_b, n)]
+    means = [multiply(x, share) for x in (a, rest_a) for share in shares]
+    m = [to_float(x) for x in means]
+    total = to_float(n)
+    spread = root(over(m[0] * m[3], jnp.maximum(total - 1, 1)[None]))
+    # Offsets from the whole number below the mean, which a float may not hold.
+    floor = jnp.floor(means[0][0])
+    start = to_float(add(lift(floor), -means[0]))
+    width = jnp.ceil(8 * spread + 6)
+    # The ends are whole numbers of rows.
+    low = jnp.maximum(-width, jnp.round(jnp.maximum(-m[0], -m[3]) - start))
+    high = jnp.minimum(width, jnp.round(jnp.minimum(m[1], m[2]) - start))
+    step = jnp.maximum(1, jnp.ceil((high - low) / (_POINTS - 1)))
+    k = low[:, None] + step[:, None] * jnp.arange(_POINTS, dtype=jnp.float32)[None, :]
+    inside = k <= high[:, None]
+    d = jnp.where(inside, k, low[:, None]) + start[:, None]
+    wide = [jnp.broadcast_to(x[:, None], d.shape) for x in m]
+    own = deviance(d, wide[0])
+    signs = (1, -1, -1, 1)
+    log = -sum(_rarity(sign * d, mean) for mean, sign in zip(wide, signs, strict=True))
+    log = jnp.where(inside, log, -jnp.inf)
+    top = jnp.max(log, axis=1)
+    p = jnp.where(inside, jnp.exp(log - jnp.where(jnp.isfinite(top), top, 0)[:, None]), 0)
+    return over(jnp.sum(p * own, axis=1), jnp.sum(p, axis=1))
+
+
+def expected_information(table: Table) -> Float32[Array, ""]:
+    """The mutual information, times the total of the table, that partitions with these numbers of
+    rows have on average."""
+    one = 1 / table.unit
+    classes, clusters, n = (x * one for x in (table.classes, table.clusters, table.total))
+    size = max(1, min(classes.shape[1], _AT_ONCE // (_POINTS * clusters.shape[1])))
+    each = jax.lax.map(lambda a: _expected_of(a, clusters, n), classes.T, batch_size=size)
+    return total_of(each) * table.unit
+
+
+@final
+class AdjustedMutualInformation(AbstractTableScore):
+    r"""The mutual information less what chance gives, over its most: $(I - E) / (m - E)$, with $m$
+    a mean of the entropies of labels and clusters, and $E$ what $I$ is on average if the rows are
+    dealt at random to clusters of these sizes. 0 by chance, 1 where both are the same.
+
+    $E$ takes a time that doesn't depend on the number of rows. A weight stands for so many rows:
+    the scale of the weights matters.
+
+    **Arguments:**
+
+    - `num_classes`: `labels` are below it.
+    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
+    - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
+
+    The gradient is 0: the value is constant but for jumps.
+    State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there is
+    nothing between $E$ and $m$: both sides have one group alone, or one for each row; with
+    `"geometric"` one side has one group, with `"min"` one side is either.
+    Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison",
+    2010.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        score = eqm.clustering.AdjustedMutualInformation(2)
+        value = score(predicted_labels=jnp.array([0, 0, 0, 1]), labels=jnp.array([0, 0, 1, 1]))
+        assert abs(value) < 1e-6
+        ```
+    """
+
+    average: Average = eqx.field(static=True)
+    undefined: float | None = eqx.field(static=True)
+    statistic: Counts
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_clusters: int | None = None,
+        *,
+        average: Average = "arithmetic",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        self.average = average
+        self.undefined = undefined
+        self.statistic = counts_of(num_classes, num_clusters)
+
+    def of(self, table: Table) -> tuple[Array, Array]:
+        i = Information.of(table)
+        chance = expected_information(table)
+        most = mean_of(*i.entropies, self.average)
+        # By counts, not by the difference, which is rounded.
+        single, alone = [], []
+        for groups in (table.classes, table.clusters):
+            single.append(jnp.sum(groups[0] > 0, dtype=jnp.int32) <= 1)
+            alone.append(jnp.max(groups[0]) <= table.unit)
+        none = {
+            "arithmetic": (single[0] & single[1]) | (alone[0] & alone[1]),
+            "max": (single[0] & single[1]) | (alone[0] & alone[1]),
+            "geometric": single[0] | single[1] | (alone[0] & alone[1]),
+            "min": single[0] | single[1] | alone[0] | alone[1],
+        }[self.average]
+        defined = table.some & ~none
+        # Where one side has one group, or one for each row, chance gives all that there is.
+        certain = single[0] | single[1] | alone[0] | alone[1]
+        beyond = jnp.where(certain, 0, i.mutual - chance)
+        return over(beyond, jnp.where(defined, most - chance, 1)), defined

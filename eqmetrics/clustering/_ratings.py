@@ -1,0 +1,39 @@
+"""Rows that several raters gave a category each, and some raters none."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int32
+
+from .._metric.checks import describe
+from .._rows.inner import split_mask
+from .._rows.rows import narrow, Rows, rows
+
+
+def check_categories(num_classes: Any) -> None:
+    if not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
+        raise ValueError(f"num_classes={num_classes!r}: expected a whole number from 1 on.")
+
+
+class Ratings(NamedTuple):
+    """Rows with two ratings or more; `category` is 0 where `there` is false."""
+
+    batch: Rows
+    category: Int32[Array, "rows raters"]
+    there: Bool[Array, "rows raters"]
+    raters: Int32[Array, "rows"]  # how many of them there are
+
+
+def ratings_of(ratings: Any, num_classes: int, mask: Any, weights: Any) -> Ratings:
+    if ratings.ndim == 0:
+        raise TypeError(f"`ratings` is {describe(ratings)}, expected the shape `(*rows, raters)`.")
+    of_rows, there = split_mask(mask, ratings, 1, "ratings")
+    batch = rows(narrow(ratings), of_rows, weights, ratings.shape[-1:], "ratings")
+    inside = (batch.values >= 0) & (batch.values < num_classes)
+    bad = jnp.any(there & ~inside, axis=1)
+    there = there & inside
+    count = jnp.sum(there, axis=1, dtype=jnp.int32)
+    # What is invalid is told of a row with too few ratings, too.
+    batch = batch.without(bad).only((count > 1) | bad)
+    return Ratings(batch, jnp.where(there, batch.values, 0), there, count)
