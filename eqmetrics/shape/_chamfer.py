@@ -29,7 +29,7 @@ class ChamferDistance(AbstractRowMean):
     that has some; a target without points has no value, and is left out. NaN in a coordinate
     propagates.
 
-    The gradient is that of the value.
+    The gradient is that of the value. An update holds the n times m distances of each pair.
     State: 6 floats. Undefined when: no target has a point.
     Source: Fan, Su and Guibas, "A point set generation network for 3D object reconstruction from a
     single image", 2017.
