@@ -43,8 +43,8 @@ def spectra(x: Samples, view: Signals, at: Resolution) -> Spectra:
     """Of windows around each `hop`-th sample of the signals, which are reflected at both ends.
     Signals have what a mask leaves out at their end."""
     frames = 1 + x.shape[-1] // at.hop
-    middle = np.arange(frames)[:, None] * at.hop
-    place = middle + np.arange(at.fft)[None, :] - at.fft // 2
+    middle = np.arange(frames, dtype=np.int32)[:, None] * np.int32(at.hop)
+    place = middle + np.arange(at.fft, dtype=np.int32)[None, :] - np.int32(at.fft // 2)
     if view.keep is None:
         windows = x[:, _reflected(np, place, x.shape[-1])]
         keep = jnp.ones((1, frames), bool)

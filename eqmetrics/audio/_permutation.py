@@ -41,7 +41,7 @@ def _best(values: Float32[Array, "rows sources sources"]) -> Int32[Array, "rows 
     """Of each target the prediction, so that the sum of values of predictions (first axis) of
     targets is largest. A pair without a value counts as 0: a silent target has none at all."""
     table = _permutations(values.shape[-1])
-    each = values[:, table, np.arange(values.shape[-1])[None, :]]
+    each = values[:, table, np.arange(values.shape[-1], dtype=np.int32)[None, :]]
     infinite = jnp.isinf(each)
     # First those of most infinities, beside which no other value can be seen.
     most = jnp.sum(jnp.where(infinite, jnp.sign(each), 0), axis=-1)
