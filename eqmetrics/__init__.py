@@ -215,15 +215,18 @@ __version__ = "0.1.0"
 # The shelves: public folders beside this file, imported at first use. A line here gives one a type.
 if TYPE_CHECKING:
     from . import (
+        audio as audio,
         clustering as clustering,
         detection as detection,
         fields as fields,
         generative as generative,
         image as image,
+        pairwise as pairwise,
         plot as plot,
         ranking as ranking,
         rl as rl,
         segmentation as segmentation,
+        shape as shape,
         testing as testing,
         text as text,
         training as training,

@@ -12,10 +12,10 @@ from typing import Any
 _ELEMENTWISE = frozenset(
     """
     abs acos acosh add and asin asinh atan atan2 atanh bessel_i0e bessel_i1e bitcast_convert_type
-    cbrt ceil clamp convert_element_type copy cos cosh digamma div eq erf erf_inv erfc exp exp2
-    expm1 floor ge gt igamma igammac integer_pow is_finite le lgamma log log1p logistic lt max min
-    mul ne neg nextafter not optimization_barrier or pcast population_count pow pvary
-    random_unwrap real reduce_precision rem reshard round rsqrt select_n shift_left
+    cbrt ceil clamp complex conj convert_element_type copy cos cosh digamma div eq erf erf_inv erfc
+    exp exp2 expm1 floor ge gt igamma igammac imag integer_pow is_finite le lgamma log log1p
+    logistic lt max min mul ne neg nextafter not optimization_barrier or pcast population_count pow
+    pvary random_unwrap real reduce_precision rem reshard round rsqrt select_n shift_left
     shift_right_arithmetic shift_right_logical sign sin sinh sqrt square stop_gradient sub tan tanh
     xor eq_to le_to lt_to
     """.split()
@@ -23,6 +23,8 @@ _ELEMENTWISE = frozenset(
 _ALONG_AXES = frozenset(
     "argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum".split()
 )
+# Of matrices, which are the last two axes.
+_OF_MATRICES = frozenset("cholesky eigh lu qr svd triangular_solve".split())
 _ALONG_AXIS = frozenset("cumlogsumexp cummax cummin cumprod cumsum".split())
 
 
@@ -52,6 +54,11 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
         return all(a >= lead for a in params["axes"])
     if name in _ALONG_AXIS:
         return params["axis"] >= lead
+    if name in _OF_MATRICES:
+        # A matrix of each row: none that all share, and none of which the rows are an axis.
+        return all(given) and all(len(s) >= lead + 2 for s in shapes)
+    if name == "fft":
+        return len(first) - len(params["fft_lengths"]) >= lead
     if name == "sort":
         return params["dimension"] >= lead
     if name == "top_k":

@@ -17,6 +17,7 @@ PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap intervals reductions loop sums
     compile eager readout imports peers text clustering
+    compile eager readout imports peers text audio
 """.split()
 HEAD = """# Benchmarks
 

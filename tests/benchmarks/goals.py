@@ -101,6 +101,11 @@ TEXT = [
     Goal("BLEU of 2000 sentences: within 0.25x of sacrebleu, CPU time", "text",
          "0.13x, on a busy machine", "met"),
 ]
+AUDIO = [
+    Goal("SDR of 512 taps: within 1.0x of mir_eval, CPU time", "audio", "", "open"),
+    Goal("SDR of 512 taps in float32: to 1e-3 dB at 60 dB", "tests/audio/test_sdr.py",
+         "below 1e-3 dB", "met"),
+]
 WHOLE = [
     Goal("`update` of 20 metrics: below 1.5x of the bare form's compile time", "compile",
          "7.5x (9.8 s against 1.3, on a busy machine)", "missed",
@@ -110,4 +115,4 @@ WHOLE = [
          "where the bare form has one histogram of 200 bins. The ten scores of counts, which "
          "share one statistic, are at 1.5x."),
 ]
-GOALS = [*CORE, *DEVICES, *COUNTS, *SCORES, *REGRESSION, *WRAPPERS, *TEXT, *WHOLE]
+GOALS = [*CORE, *DEVICES, *COUNTS, *SCORES, *REGRESSION, *WRAPPERS, *TEXT, *AUDIO, *WHOLE]
