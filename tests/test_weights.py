@@ -58,6 +58,7 @@ COUNTED |= {"generative.FrechetDistance of a reference", "generative.KernelDista
 COUNTED |= {"generative.MaximumMeanDiscrepancy", "generative.GenerativePrecision"}
 COUNTED |= {"generative.GenerativeRecall", "generative.Density", "generative.Coverage"}
 COUNTED |= {"Interval", "Interval of moments", "PerGroup of Interval", "ranking.LinkHits"}
+COUNTED |= {"uncertainty.ConformalQuantile"}
 SCALES = 2.0**-60, 1e-20, 1e-6, 1e6, 1e16, 2.0**60
 
 

@@ -5,6 +5,11 @@ from ._chains import EffectiveSampleSize as EffectiveSampleSize, RHat as RHat
 from ._conformal_coverage import ConformalCoverage as ConformalCoverage
 from ._conformal_quantile import ConformalQuantile as ConformalQuantile
 from ._credible_coverage import CredibleCoverage as CredibleCoverage
+from ._ranked_chains import (
+    BulkSampleSize as BulkSampleSize,
+    ChainBuffer as ChainBuffer,
+    RankRHat as RankRHat,
+)
 from ._sbc_ranks import SBCRanks as SBCRanks
 from ._selective import (
     AURC as AURC,

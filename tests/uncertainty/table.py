@@ -51,6 +51,9 @@ ROWS = {
     "uncertainty.SelectiveRisk": (u.SelectiveRisk((0.3, 1.0), capacity=80), SELECTIVE),
     "uncertainty.RHat": (u.RHat(6), CHAINS),
     "uncertainty.EffectiveSampleSize": (u.EffectiveSampleSize(16), LONG),
+    "uncertainty.ChainBuffer": (u.ChainBuffer(6, capacity=80), CHAINS),
+    "uncertainty.RankRHat": (u.RankRHat(6, capacity=80), CHAINS),
+    "uncertainty.BulkSampleSize": (u.BulkSampleSize(6, capacity=80), CHAINS),
     "uncertainty.BradleyTerry": (
         u.BradleyTerry(4),
         drawn(SIZES, first=player, second=opponent, outcomes=lambda rng, n: rng.integers(-1, 2, n)),

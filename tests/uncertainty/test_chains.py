@@ -117,6 +117,16 @@ def test_by_hand():
     assert u.EffectiveSampleSize(4, undefined=0.0)(samples=still[:1]) == 0
 
 
+def test_at_any_offset():
+    x = np.random.default_rng(0).integers(0, 9, (4, 30)).astype(np.int32)
+    for metric in (u.RHat(30), u.EffectiveSampleSize(30)):
+        want = metric(samples=x)
+        for far in (x + 1_764_000_000, (x + 1e6).astype(np.float32)):
+            # Three batches, each with a pivot of its own.
+            one, two = metric.update(samples=far[:1]), metric.update(samples=far[1:2])
+            agree(one.merge(two).update(samples=far[2:]).compute(), want, rtol=1e-5)
+
+
 def test_several_parameters():
     rng = np.random.default_rng(0)
     x = (rng.normal(size=(4, 50, 3)) + np.arange(4)[:, None, None] * [0, 0, 5]).astype(np.float32)
