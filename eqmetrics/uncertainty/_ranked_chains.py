@@ -14,7 +14,7 @@ from .._metric.field import state
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM
-from .._reduction.pair import is_wide
+from .._reduction.pair import add, is_wide, lift, Pair
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
 from .._wrap.buffer import Buffer
@@ -45,28 +45,36 @@ class Normal(NamedTuple):
         return self.z - means[:, None], jnp.where(few, 0, between)
 
 
-def _normal(x: Array, mask: Array) -> Normal:
+def _normal(x: Pair, mask: Array) -> Normal:
     """The mean rank of equal draws, as Blom's quantile."""
-    keep = jnp.broadcast_to(mask[:, None], x.shape)
-    flat = jnp.sort(jnp.where(keep, x, jnp.inf).ravel())
-    below, upto = (
-        jnp.searchsorted(flat, x.ravel(), side=side).astype(jnp.int32) for side in ("left", "right")
-    )
+    keep = jnp.broadcast_to(mask[:, None], x.shape[1:])
+    high, low = jnp.where(keep, x[0], jnp.inf).ravel(), jnp.where(keep, x[1], 0).ravel()
+    place = jnp.arange(high.size, dtype=jnp.int32)
+    high, low, draw = lax.sort((high, low, place), num_keys=2)
+    changes, edge = (high[1:] != high[:-1]) | (low[1:] != low[:-1]), jnp.ones(1, bool)
+    starts, ends = jnp.concatenate([edge, changes]), jnp.concatenate([changes, edge])
+    first = lax.cummax(jnp.where(starts, place, 0))
+    last = lax.cummin(jnp.where(ends, place, high.size), reverse=True)
     count = jnp.maximum(jnp.sum(keep, dtype=jnp.int32), 1)
     # Twice the rank, from the nearer end: of 1 less a small number a float keeps few digits.
-    twice = jnp.clip(below + upto + 1, 2, 2 * count)
+    twice = jnp.clip(first + last + 2, 2, 2 * count)
     near = jnp.minimum(twice, 2 * (count + 1) - twice).astype(jnp.float32)
     share = (near / 2 - 0.375) / (count.astype(jnp.float32) + 0.25)
     z = jnp.where(twice == count + 1, 0, ndtri(share))
-    z = jnp.where(twice > count + 1, -z, z).reshape(x.shape)
+    z = jnp.where(twice > count + 1, -z, z)
+    z = jnp.zeros_like(z).at[draw].set(z).reshape(keep.shape)
     return Normal(jnp.where(keep, z, 0), mask)
 
 
-def _median(x: Array, mask: Array) -> Array:
-    """Of an even number of draws, as halves have."""
+def _from_median(x: Array, mask: Array) -> Pair:
+    """The distances from the median of the draws, of which halves have an even number. As pairs:
+    of a large median small draws are as far but for what a float leaves."""
     flat = jnp.sort(jnp.where(mask[:, None], x, jnp.inf).ravel())
     middle = jnp.maximum(jnp.sum(mask, dtype=jnp.int32) * x.shape[1] // 2, 1)
-    return jnp.where(jnp.any(mask), flat[middle - 1] / 2 + flat[middle] / 2, 0)
+    ends = jnp.where(jnp.any(mask), jnp.stack([flat[middle - 1], flat[middle]]), 0) / 2
+    median = add(lift(ends[0]), lift(ends[1]))
+    apart = add(lift(x), -jnp.broadcast_to(median[:, None, None], (2, *x.shape)))
+    return jnp.where(apart[0] < 0, -apart, apart)
 
 
 @final
@@ -137,7 +145,7 @@ class ChainBuffer(AbstractStatistic):
 def _r_hat(x: Array, mask: Array) -> tuple[Array, Array]:
     """The larger one of the draws and of their distances from the median; whether it is none."""
     found, size = [], x.shape[1]
-    for y in (x, jnp.abs(x - _median(x, mask))):
+    for y in (lift(x), _from_median(x, mask)):
         ranks = _normal(y, mask)
         d, between = ranks.deviations()
         within = ranks.mean(jnp.sum(d * d, axis=1) / (size - 1))
@@ -196,7 +204,7 @@ class RankRHat(AbstractReadout):
 
 @jax.jit
 def _bulk_size(x: Array, mask: Array) -> tuple[Array, Array]:
-    ranks = _normal(x, mask)
+    ranks = _normal(lift(x), mask)
     d, between = ranks.deviations()
     acov = ranks.mean(autocovariance(d))
     none = ~jnp.any(mask) | ((acov[0] == 0) & (between == 0))
