@@ -114,7 +114,7 @@ def test_the_gradient_is_that_of_the_solution():
     games = {"first": jnp.array([0, 0]), "second": jnp.array([1, 1]),
              "outcomes": jnp.array([1, -1])}  # fmt: skip
     gap = lambda w: jnp.diff(u.BradleyTerry(2)(**games, weights=w))[0]
-    slope = jax.grad(gap)(jnp.array([3.0, 1.0]))
+    slope = jax.jit(jax.grad(gap))(jnp.array([3.0, 1.0]))
     np.testing.assert_allclose(slope * NATURAL, [-1 / 3, 1], rtol=1e-5)
 
 
