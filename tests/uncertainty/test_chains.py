@@ -1,6 +1,7 @@
 """`eqm.uncertainty.RHat` and `EffectiveSampleSize` beside their definitions as ArviZ 0.23 has
 them, in float64, and by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
