@@ -1,5 +1,5 @@
-"""`eqm.uncertainty.RHat` and `EffectiveSampleSize` beside their definitions as ArviZ 0.23 has
-them, in float64, and by hand."""
+"""`eqm.uncertainty.RHat` and `eqm.uncertainty.EffectiveSampleSize` beside their definitions as
+ArviZ 0.23 has them, in float64, and by hand."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,5 @@
-"""`eqm.uncertainty.RankRHat` and `BulkSampleSize` beside ArviZ, and by hand."""
+"""`eqm.uncertainty.RankRHat` and `eqm.uncertainty.BulkSampleSize`, read from an
+`eqm.uncertainty.ChainBuffer`, beside ArviZ, and by hand."""
 
 import jax.numpy as jnp
 import numpy as np

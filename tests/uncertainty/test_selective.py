@@ -1,4 +1,6 @@
-"""Risk and coverage beside the mean over the orders of tied rows, in float64, and by hand."""
+"""`eqm.uncertainty.AURC` and `eqm.uncertainty.SelectiveRisk`, read from an
+`eqm.uncertainty.ConfidenceBuffer`, beside the mean over the orders of tied rows, in float64, and by
+hand."""
 
 from itertools import permutations
 

@@ -1,5 +1,6 @@
-"""Scores of survival curves beside the definitions of scikit-survival 0.28, in float64, and by
-hand."""
+"""`eqm.uncertainty.IPCWBrier`, `eqm.uncertainty.IntegratedBrier` and
+`eqm.uncertainty.TimeDependentAUC`, read from an `eqm.uncertainty.SurvivalBuffer`, beside the
+definitions of scikit-survival 0.28, in float64, and by hand."""
 
 import jax.numpy as jnp
 import numpy as np
