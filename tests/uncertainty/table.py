@@ -14,11 +14,13 @@ VALUES = drawn(SIZES, values=values)
 
 
 
-def chains(draws):
-    return lambda rng, n: np.cumsum(rng.normal(size=(n, draws)), axis=1).astype(np.float32)
+def chains(*shape):
+    return lambda rng, n: np.cumsum(rng.normal(size=(n, *shape)), axis=-1).astype(np.float32)
 
 
-CHAINS, LONG = (drawn(SIZES, samples=chains(draws)) for draws in (6, 16))
+CHAINS = drawn(SIZES, samples=chains(6))
+# On an axis of its own: the meshes of the tests have as many devices as there are columns.
+LONG = drawn(SIZES, samples=chains(1, 16))
 TIMES = 0.5, 1.0
 
 
