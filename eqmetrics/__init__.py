@@ -230,6 +230,7 @@ if TYPE_CHECKING:
         testing as testing,
         text as text,
         training as training,
+        uncertainty as uncertainty,
     )
 else:  # hidden, or else a misspelt name would have a type
 

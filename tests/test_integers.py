@@ -48,6 +48,20 @@ def index(p, t, died):
     return np.mean(np.sign(p[second] - p[first]) / 2 + 0.5)
 
 
+def ranks(samples, t):
+    counts = np.zeros(4)
+    for x, y in zip(samples, t, strict=True):
+        lowest, highest = np.sum(x < y), np.sum(x <= y)
+        counts[lowest : highest + 1] += 1 / (highest - lowest + 1)
+    test = stats.chisquare(counts)
+    return {"counts": counts, "chi_square": test.statistic, "p_value": test.pvalue}
+
+
+def r_hat(x):
+    within, between = x.var(1, ddof=1).mean(), x.mean(1).var(ddof=1)
+    return np.sqrt(between / within + 1 - 1 / x.shape[1])
+
+
 LOWER, UPPER, DIED = np.minimum(P, 40), np.minimum(P, 40) + 30, np.arange(ROWS_OF) % 3 > 0
 SAMPLES = np.stack([P, T, (P + 2 * T) // 3], axis=1)
 SHIFTED = {
@@ -145,12 +159,23 @@ CASES = {
     "Min": (eqm.Min(), P.min() + SIZE),
     "Median": (eqm.Median(), np.median(P) + SIZE),
     "Quantile": (eqm.Quantile(0.9), np.quantile(P, 0.9) + SIZE),
+    "uncertainty.CredibleCoverage": (
+        eqm.uncertainty.CredibleCoverage((0.5,)),
+        [np.mean((np.quantile(SAMPLES, 0.25, 1) <= T) & (T <= np.quantile(SAMPLES, 0.75, 1)))],
+    ),
+    "uncertainty.ConformalQuantile of a buffer": (
+        eqm.uncertainty.ConformalQuantile(0.1, exact=50),
+        np.sort(P)[36] + SIZE,
+    ),
+    "uncertainty.SBCRanks": (eqm.uncertainty.SBCRanks(3), ranks(SAMPLES, T)),
+    "uncertainty.RHat": (eqm.uncertainty.RHat(3, split=False), r_hat(SAMPLES)),
 }
 # Read through a statistic whose other readouts are above, or with a test of their own below.
 OTHERS = {
     "CentredMoments", "CrossMoments", "PairMoments", "QuantileSketch", "PairBuffer", "Covariance",
     "Correlation", "D2Pinball", "D2AbsoluteError", "Wasserstein1D", "Reservoir", "Buffer",
-    "training.PopulationStability",
+    "training.PopulationStability", "uncertainty.ConformalQuantile", "uncertainty.ValueBuffer",
+    "uncertainty.EffectiveSampleSize",
 }  # fmt: skip
 # No numbers of any offset: probabilities, counts, directions, durations.
 NONE = {
@@ -161,6 +186,10 @@ NONE = {
 }  # fmt: skip
 # Pictures and fields, and the error of a value, which is a float of what rows add.
 NONE |= {name for name in ROWS if name.startswith(("image.", "fields."))}
+# Probabilities to live; and ranks of draws, which refuse integers that no float holds.
+NONE |= {f"uncertainty.{name}" for name in ("IPCWBrier", "IntegratedBrier", "TimeDependentAUC")}
+NONE |= {f"uncertainty.{name}" for name in ("SurvivalBuffer", "ChainBuffer", "RankRHat")}
+NONE |= {"uncertainty.BulkSampleSize"}
 NONE |= {"Interval of clusters", "Interval of moments", "PerGroup of Interval", "StandardError"}
 
 

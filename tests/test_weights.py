@@ -66,6 +66,7 @@ COUNTED |= {"Interval", "Interval of moments", "PerGroup of Interval", "ranking.
 COUNTED |= {"clustering.AdjustedMutualInformation", "clustering.AdjustedRandScore"}
 COUNTED |= {"clustering.RandScore", "clustering.FowlkesMallows", "clustering.PairConfusion"}
 COUNTED |= {"clustering.KrippendorffAlpha", "clustering.CalinskiHarabasz", "clustering.Silhouette"}
+COUNTED |= {"uncertainty.ConformalQuantile"}
 SCALES = 2.0**-60, 1e-20, 1e-6, 1e6, 1e16, 2.0**60
 
 
