@@ -32,12 +32,14 @@ def check_window(size: int, sigma: float = 1.0) -> None:
         raise ValueError(f"sigma={sigma}: expected a number above 0.")
 
 
-def check_fits(view: Planes, like: Any, image: Image, size: int, what: str) -> None:
+def check_fits(
+    view: Planes, like: Any, image: Image, size: int, what: str, name: str = "predictions"
+) -> None:
     """Images too small for a window are an error of shapes, told when they are traced."""
     height, width = view.arrays[0].shape[2:4]
     if min(height, width) < size:
         raise TypeError(
-            f"`predictions` is {describe(like)}: images of height {height} and width {width}, "
+            f"`{name}` is {describe(like)}: images of height {height} and width {width}, "
             f"expected at least {size} of both, for {what}. The axes are read as "
             f"(*rows, {image.axes}); others are said by `eqm.image.Image(channel_axis=...)`."
         )
