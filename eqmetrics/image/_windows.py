@@ -2,6 +2,7 @@
 
 XLA's CPU takes 7.6 times scikit-image's time for a convolution of this kind, and 0.3 to 0.6 of it
 for these sums: slices of an axis, of which the last holds width and channels, are whole vectors.
+On an accelerator they are the same; no other form was measured on one.
 """
 
 from collections.abc import Sequence

@@ -9,9 +9,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._decisions.task import AbstractTask
+from .._rows.pooled import Per
 from ._distances import root_of_quantile
 from ._surface_score import AbstractSurfaceScore, Average, Surfaces
 
+
+Quotient = tuple[Float32[Array, "masks"], Float32[Array, "masks"]]
 
 @final
 class HausdorffDistance(AbstractSurfaceScore):
@@ -35,7 +38,8 @@ class HausdorffDistance(AbstractSurfaceScore):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A missed object is never left out, or the distance would shrink as a model finds less.
-    `objects()` says how many there were.
+    `objects()` says how many there were. There is no form that pools the pixels of all images: the
+    largest distance of all is that of one image, and a percentile would need every distance.
     The gradient is 0: the value is constant but for jumps.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`); an update needs
     room for four floats a pixel and class. Undefined when: no image has an object, true or
@@ -74,7 +78,7 @@ class HausdorffDistance(AbstractSurfaceScore):
         self.percentile = percentile
         AbstractSurfaceScore.__init__(self, task, spacing, average, include, missed, undefined)
 
-    def of_surfaces(self, surfaces: Surfaces) -> Float32[Array, "masks"]:
+    def of_surfaces(self, surfaces: Surfaces) -> Quotient:
         x = surfaces
         sides = ((x.to_labels, x.on_predicted), (x.to_predicted, x.on_labels))
         if self.percentile is None:
@@ -84,7 +88,8 @@ class HausdorffDistance(AbstractSurfaceScore):
             ]
         else:
             each = [root_of_quantile(d, on, self.percentile / 100) for d, on in sides]
-        return jnp.maximum(*each)
+        largest = jnp.maximum(*each)
+        return largest, jnp.ones_like(largest)
 
 
 @final
@@ -101,7 +106,8 @@ class SurfaceDistance(AbstractSurfaceScore):
         [`eqmetrics.segmentation.HausdorffDistance`][].
 
     A missed object is never left out: the value is infinite, or `missed` its distance, and
-    `objects()` says how many there were.
+    `objects()` says how many there were. There is no form that pools the pixels of all images: an
+    object that was missed has a distance, but no number of pixels that have it.
     The gradient is 0: the value is constant but for jumps.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`). Undefined when: no
     image has an object, true or predicted; images that have none are skipped.
@@ -132,15 +138,15 @@ class SurfaceDistance(AbstractSurfaceScore):
     ):
         AbstractSurfaceScore.__init__(self, task, spacing, average, include, missed, undefined)
 
-    def of_surfaces(self, surfaces: Surfaces) -> Float32[Array, "masks"]:
-        return surfaces.mean(jnp.sqrt)
+    def of_surfaces(self, surfaces: Surfaces) -> Quotient:
+        return surfaces.over_borders(jnp.sqrt)
 
 
 @final
 class SurfaceDice(AbstractSurfaceScore):
-    r"""The normalised surface Dice, of each image, then the mean over the images: the share of the
-    border pixels of labels and prediction, together, that are at most `tolerance` away from the
-    border of the other.
+    r"""The normalised surface Dice, of each image, then the mean over the images (`per="row"`), or
+    of all images together (`per="pooled"`): the share of the border pixels of labels and
+    prediction, together, that are at most `tolerance` away from the border of the other.
 
     As MONAI's, which counts pixels; DeepMind's `surface-distance` weighs the elements of a surface
     between them.
@@ -150,12 +156,13 @@ class SurfaceDice(AbstractSurfaceScore):
     - `task`, `spacing`, `average`, `include`, `undefined`: as of
         [`eqmetrics.segmentation.HausdorffDistance`][].
     - `tolerance`: in the unit of `spacing`.
+    - `per`: `"row"` or `"pooled"`, where large objects count for more than small ones.
 
-    A missed object, and one that is predicted where there is none, have a surface Dice of 0;
-    `objects()` says how many there were.
+    A missed object, and one that is predicted where there is none, have a surface Dice of 0: no
+    pixel of their border is near. `objects()` says how many there were.
     The gradient is 0: the value is constant but for jumps.
-    State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`). Undefined when: no
-    image has an object, true or predicted; images that have none are skipped.
+    State: `6 * classes + 6` floats (`10 * classes + 2` pooled, or if `average` is `None`).
+    Undefined when: no image has an object, true or predicted; images that have none are skipped.
     Source: Nikolov et al., "Deep learning to achieve clinically applicable segmentation of head and
     neck anatomy for radiotherapy", 2018.
 
@@ -177,6 +184,7 @@ class SurfaceDice(AbstractSurfaceScore):
         task: AbstractTask,
         *,
         tolerance: float,
+        per: Per = "row",
         spacing: Sequence[float] = (1.0, 1.0),
         average: Average = "macro",
         include: Sequence[int] | None = None,
@@ -185,9 +193,9 @@ class SurfaceDice(AbstractSurfaceScore):
         if not tolerance >= 0:
             raise ValueError(f"tolerance={tolerance}: expected a distance of at least 0.")
         self.tolerance = tolerance
-        AbstractSurfaceScore.__init__(self, task, spacing, average, include, 0.0, undefined)
+        AbstractSurfaceScore.__init__(self, task, spacing, average, include, 0.0, undefined, per)
 
-    def of_surfaces(self, surfaces: Surfaces) -> Float32[Array, "masks"]:
+    def of_surfaces(self, surfaces: Surfaces) -> Quotient:
         # Three steps of 0.1 are as far as 0.3, whatever their squares are rounded to.
         most = jnp.float32(self.tolerance**2 * (1 + 1e-5))
-        return surfaces.mean(lambda d: (d <= most).astype(jnp.float32))
+        return surfaces.over_borders(lambda d: (d <= most).astype(jnp.float32))

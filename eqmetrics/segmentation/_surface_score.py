@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float32
 from .._decisions.inputs import AbstractLabelled, Inputs
 from .._decisions.task import AbstractTask, Binary, Multiclass
 from .._onepass.sums import Sums
+from .._rows.pooled import check_per, Per
 from .._rows.quotient import over, ratio
 from .._rows.rows import undefined_as
 from ._distances import border, squared_distances
@@ -56,13 +57,13 @@ class Surfaces(NamedTuple):
     to_labels: Float32[Array, "masks pixels"]
     to_predicted: Float32[Array, "masks pixels"]
 
-    def mean(self, of: Any) -> Float32[Array, "masks"]:
-        """The mean over the pixels of both borders of a function of their squared distance to
-        the other."""
+    def over_borders(self, of: Any) -> tuple[Float32[Array, "masks"], Float32[Array, "masks"]]:
+        """The sum over the pixels of both borders of a function of their squared distance to
+        the other, and how many pixels there are."""
         sides = ((self.on_labels, self.to_predicted), (self.on_predicted, self.to_labels))
         total = sum(jnp.sum(jnp.where(on, of(d), 0), axis=1) for on, d in sides)
         count = sum(jnp.sum(on.astype(jnp.float32), axis=1) for on, _ in sides)
-        return ratio(jnp.asarray(total), jnp.asarray(count))
+        return jnp.asarray(total), jnp.asarray(count)
 
 
 def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Surfaces:
@@ -74,10 +75,12 @@ def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Su
 
 class AbstractSurfaceScore(AbstractLabelled):
     """The mean over the images of a score of the surfaces of each class, averaged over the classes
-    that are there: in the labels, or predicted. A subclass writes `of_surfaces`."""
+    that are there: in the labels, or predicted; or, with `per="pooled"`, of the surfaces of all
+    images together. A subclass writes `of_surfaces`."""
 
     task: AbstractTask = eqx.field(static=True)
     spacing: tuple[float, ...] = eqx.field(static=True)
+    per: Per = eqx.field(static=True)
     average: Average = eqx.field(static=True)
     include: tuple[int, ...] = eqx.field(static=True)
     missed_as: float = eqx.field(static=True)
@@ -92,47 +95,55 @@ class AbstractSurfaceScore(AbstractLabelled):
         include: Sequence[int] | None,
         missed: float,
         undefined: float | None,
+        per: Per = "row",
     ):
+        check_per(per)
         if average not in ("macro", None):
             raise ValueError(f"average={average!r}: expected 'macro', or None.")
         if not missed >= 0:
             raise ValueError(f"missed={missed}: expected a number of at least 0, or infinity.")
         self.task = task
         self.spacing = check_spacing(spacing)
+        self.per = per
         self.average = average
         self.include = included(task, include)
         self.missed_as = missed
         self.undefined = undefined
         each = len(self.include)
-        shape = each if average is None else ()
+        shape = each if average is None or per == "pooled" else ()
         self.sums = Sums(
             f"images of {task.valid}",
             total=shape, weight=shape, found=each, missed=each, spurious=each,
         )  # fmt: skip
 
     @abc.abstractmethod
-    def of_surfaces(self, surfaces: Surfaces) -> Float32[Array, "masks"]:
-        """The score of each mask that is in the labels and in the predictions."""
+    def of_surfaces(
+        self, surfaces: Surfaces
+    ) -> tuple[Float32[Array, "masks"], Float32[Array, "masks"]]:
+        """The score of each mask, as a quotient, of which both parts are summed to pool. Where an
+        object is missed, `missed` stands for it unless scores are pooled."""
 
     def see(self, inputs: Inputs) -> Self:
         images = images_of(self.task, inputs, len(self.spacing))
         labels, predicted = masks_of(self.task, self.include, images)
-        scores = self.of_surfaces(_surfaces(labels, predicted, self.spacing))
         shape = images.labels.shape[0], len(self.include)
+        top, bottom = self.of_surfaces(_surfaces(labels, predicted, self.spacing))
+        top, bottom = top.reshape(shape), bottom.reshape(shape)
         some = lambda x: jnp.any(x, axis=tuple(range(1, x.ndim))).reshape(shape)
         true, said = some(labels), some(predicted)
         found, missed, spurious = true & said, true & ~said, said & ~true
+        objects = {"found": found, "missed": missed, "spurious": spurious}
+        if self.per == "pooled":
+            sums = self.sums.add(images.batch, total=top, weight=bottom, **objects)
+            return self.replace(sums=sums)
         # What is infinite is counted, and not summed: a sum would hide how often.
         instead = jnp.float32(0 if self.missed_as == math.inf else self.missed_as)
         there = true | said
-        scores = jnp.where(found, scores.reshape(shape), jnp.where(there, instead, 0))
+        scores = jnp.where(found, ratio(top, bottom), jnp.where(there, instead, 0))
         if self.average is not None:
             count = jnp.sum(there.astype(jnp.float32), axis=1)
             scores, there = ratio(jnp.sum(scores, axis=1), count), count > 0
-        sums = self.sums.add(
-            images.batch,
-            total=scores, weight=there, found=found, missed=missed, spurious=spurious,
-        )  # fmt: skip
+        sums = self.sums.add(images.batch, total=scores, weight=there, **objects)
         return self.replace(sums=sums)
 
     def _of_classes(self, x: Float32[Array, "included"]) -> Float32[Array, "..."]:
@@ -156,5 +167,8 @@ class AbstractSurfaceScore(AbstractLabelled):
             lost = missed + spurious
             lost = lost if self.average is None else jnp.sum(lost)
             value = jnp.where(lost > 0, jnp.inf, value)
+        if self.per == "pooled" and self.average is not None:
+            weight = jnp.sum((weight > 0).astype(jnp.float32))
+            value = over(jnp.sum(value), weight)
         value = undefined_as(value, weight == 0, self.undefined)
         return self._of_classes(value) if self.average is None else value
