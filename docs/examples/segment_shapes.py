@@ -26,7 +26,7 @@ import eqmetrics.plot
 
 
 NAMES = "disc", "square", "triangle"
-SIDE, BATCH, STEPS = 40, 32, 140
+SIDE, BATCH, STEPS = 40, 32, 210
 optimizer = optax.adam(optax.cosine_decay_schedule(1e-2, STEPS))
 Rows = dict[str, np.ndarray]
 

@@ -72,7 +72,7 @@ def average_precision(metric: Any, *, label: int | None = None, ax: "Axes | None
         name = f"IoU {threshold:g}: AP {line.mean():.3f}"
         axes.plot(recalls, line, color=(shade, 0.35, 1 - shade), lw=1.5, label=name)
     axes.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.legend(loc="lower left", fontsize="small")
+    axes.legend(loc="best", fontsize="small")
     return axes
 
 
