@@ -80,6 +80,19 @@ def test_digit_retrieval():
     assert len(lines) == 8 and lines[-1].startswith("MAP is 0.2")
 
 
+def test_segment_shapes(tmp_path):
+    picture = tmp_path / "shapes.png"
+    lines = run("segment_shapes.py", str(picture)).splitlines()
+    told = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    assert lines[0] == "300 pictures on 8 devices" and len(lines) == 6
+    for line in lines[1:5]:
+        there = re.search(rf"^{line[:8]}.*$", told, re.M)
+        assert there
+        numbers = [[float(x) for x in re.findall(r" (\d+\.\d+)", x)] for x in (line, there[0])]
+        assert np.allclose(*numbers, rtol=0.1, atol=0.05)  # another XLA may round otherwise
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_every_example_has_a_test():
     assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= globals().keys()
 

@@ -14,7 +14,7 @@ from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from ._distances import eroded, squared_distances
 from ._images import check_dimensions, images_of, included, mean_of_classes
-from ._surface import Average, check_spacing, masks_of
+from ._surface_score import Average, check_spacing, masks_of
 
 
 @final

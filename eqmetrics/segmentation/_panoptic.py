@@ -16,7 +16,7 @@ from .._rows.inner import split_mask
 from .._rows.quotient import over
 from .._rows.rows import flat, narrow, Rows, rows, undefined_as
 from ._images import check_dimensions
-from ._surface import Average
+from ._surface_score import Average
 
 
 def _check(name: str, x: Any, shape: tuple[int, ...], why: str) -> None:

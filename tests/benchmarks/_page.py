@@ -18,6 +18,7 @@ NAMES = """
     updates classification regression curves groups bootstrap intervals reductions loop sums
     compile eager readout imports peers text clustering
     compile eager readout imports peers text audio
+    compile eager readout imports peers text pictures
 """.split()
 HEAD = """# Benchmarks
 

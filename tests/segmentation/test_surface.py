@@ -28,6 +28,8 @@ METRICS = eqm.MetricDict(
     infinite_each=HausdorffDistance(TASK, **OF, percentile=50, average=None),
     mean=SurfaceDistance(TASK, **OF, missed=20.0),
     dice=SurfaceDice(TASK, **OF, tolerance=1.5),
+    pooled=SurfaceDice(TASK, **OF, tolerance=1.5, per="pooled"),
+    pooled_each=SurfaceDice(TASK, **OF, tolerance=1.5, per="pooled", average=None),
 )
 VOLUMES = eqm.MetricDict(
     largest=HausdorffDistance(ONE, spacing=DEEP, missed=20.0),
@@ -85,6 +87,18 @@ def want(name, score, spacing, classes, each, batch):
     return mean_of_images(batch, value)
 
 
+def pooled_dice(batch):
+    """Of each class the border pixels that are near, and all; nothing is near to no border."""
+    near, borders = np.zeros(3), np.zeros(3)
+    for labels, predicted, taken, w in images(batch):
+        for i, c in enumerate(INCLUDE):
+            y, p = ((x == c) & taken for x in (labels, predicted))
+            borders[i] += w * (edge(y).sum() + edge(p).sum())
+            if y.any() and p.any():
+                near[i] += w * np.sum(np.concatenate(distances(y, p, FLAT)) <= 1.5 + 1e-9)
+    return near, borders
+
+
 @pytest.mark.parametrize("way, pixels", [(fold, True), (spread, False)])
 @few
 @given(seed=seeds)
@@ -97,6 +111,11 @@ def test_scipy_agrees(way, pixels, seed):
         truth = want(name, score, FLAT, INCLUDE, each, batch)
         truth = np.concatenate([[np.nan], np.broadcast_to(truth, 3)]) if each else truth
         np.testing.assert_allclose(got[name], truth, 1e-5, err_msg=name)
+    near, borders = pooled_dice(batch)
+    each = np.divide(near, borders, where=borders > 0, out=np.full(3, np.nan))
+    np.testing.assert_allclose(got["pooled_each"][1:], each, 1e-5)
+    mean = np.mean(each[borders > 0]) if borders.any() else np.nan
+    np.testing.assert_allclose(got["pooled"], mean, 1e-5)
     counted = np.zeros((3, 3))
     for labels, predicted, taken, w in images(batch):
         for i, c in enumerate(INCLUDE):
@@ -171,6 +190,11 @@ def test_a_missed_object_is_never_left_out():
         assert SurfaceDice(one, tolerance=1)(**both) == 0
     neither = seen.update(labels=empty, predicted_labels=empty)
     assert neither.compute() == 5
+    # Pooled, its border does.
+    pooled = SurfaceDice(one, tolerance=1, per="pooled")
+    both = jnp.concatenate([square(2, 2), square(2, 2, 4)])
+    found = jnp.concatenate([square(2, 2), empty])
+    assert pooled(labels=both, predicted_labels=found) == 8 / (8 + 12)
     # An object counts where its row does.
     masked = seen.update(labels=square(2, 2), predicted_labels=empty, weights=jnp.zeros(1))
     assert masked.compute() == 5
