@@ -5,14 +5,14 @@ from typing import final, get_args, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
-from .average import mean_of
+from .average import each_problem
 from .confusion_counts import ConfusionCounts, margins
 from .stat_scores import StatScores
 from .task import AbstractTask, Multiclass
@@ -49,12 +49,6 @@ def _dot(x: Pair, y: Pair) -> Pair:
 
 def _one() -> Pair:
     return lift(jnp.ones((), jnp.float32))[:, None]
-
-
-def _over_problems(
-    value: Array, defined: Bool[Array, "problems"], undefined: float | None
-) -> Array:
-    return mean_of(value, defined.astype(jnp.float32), undefined)
 
 
 @final
@@ -112,7 +106,8 @@ class CohenKappa(AbstractReadout):
         else:  # between two classes all mistakes cost the same
             self.statistic = StatScores(task)
 
-    def compute(self) -> Float32[Array, ""]:
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
         if isinstance(self.statistic, ConfusionCounts):
             return self._weighted(self.statistic)
         t, p, right = _margins(self.statistic)
@@ -121,7 +116,7 @@ class CohenKappa(AbstractReadout):
         value = over(to_float(add(right, -chance)), rest)
         # without rows all shares are 0
         defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
-        return _over_problems(value, defined, self.undefined)
+        return each_problem(value, defined, self.task, self.undefined)
 
     def _weighted(self, statistic: ConfusionCounts) -> Array:
         place = jnp.arange(statistic.task.num_classes, dtype=jnp.float32)
@@ -181,7 +176,8 @@ class MatthewsCorrelation(AbstractReadout):
         self.undefined = undefined
         self.statistic = StatScores(task)
 
-    def compute(self) -> Float32[Array, ""]:
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
         t, p, right = _margins(self.statistic)
         top = to_float(add(right, -_dot(t, p)))
         spread_t, spread_p = (to_float(add(_one(), -_dot(x, x))) for x in (t, p))
@@ -189,4 +185,4 @@ class MatthewsCorrelation(AbstractReadout):
         # One root of the product, so that equal spreads give 1 and not the float after it. Each
         # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
         value = over(top, root(spread_t * spread_p))
-        return _over_problems(value, several[0] & several[1], self.undefined)
+        return each_problem(value, several[0] & several[1], self.task, self.undefined)

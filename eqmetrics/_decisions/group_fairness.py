@@ -10,7 +10,7 @@ from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .._wrap.per_group import PerGroup
 from .stat_scores import StatScores
-from .task import Binary
+from .task import Binary, one_threshold
 
 
 def _ends(rates: Float32[Array, "groups"]) -> tuple[Array, Array]:
@@ -73,6 +73,7 @@ class GroupFairness(AbstractReadout):
         task = Binary() if task is None else task
         if not isinstance(task, Binary):
             raise TypeError(f"`GroupFairness` got {describe(task)}, expected `eqm.Binary()`.")
+        one_threshold("GroupFairness", task)
         self.task = task
         self.undefined = undefined
         self.statistic = PerGroup(StatScores(task), num_groups)
