@@ -39,6 +39,10 @@ from ._curves.roc_scores import (
 )
 from ._curves.score_buffer import ScoreBuffer as ScoreBuffer
 from ._curves.score_histogram import ScoreHistogram as ScoreHistogram
+from ._curves.threshold_curve import (
+    BestThreshold as BestThreshold,
+    ThresholdCurve as ThresholdCurve,
+)
 from ._decisions.accuracy import Accuracy as Accuracy, Hits as Hits
 from ._decisions.agreement import (
     CohenKappa as CohenKappa,
@@ -204,6 +208,7 @@ from ._wrap.from_output import FromOutput as FromOutput
 from ._wrap.multi_output import MultiOutput as MultiOutput
 from ._wrap.optional import Optional as Optional
 from ._wrap.per_group import PerGroup as PerGroup
+from ._wrap.row_mean import RowMean as RowMean
 from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
 

@@ -252,6 +252,14 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.SpecificityAtSensitivity(eqm.Binary(), min_sensitivity=0.3, resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
     ),
+    "ThresholdCurve": (
+        eqm.ThresholdCurve(eqm.Binary(), eqm.F1(eqm.Binary()), points=20, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "BestThreshold": (
+        eqm.BestThreshold(eqm.Binary(), eqm.F1(eqm.Binary()), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
     "EqualErrorRate": (
         eqm.EqualErrorRate(eqm.Binary(), resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
@@ -354,6 +362,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows(SIZES, **PAIR),
     ),
     "Optional": (eqm.Optional(eqm.MeanAbsoluteError()), _rows(SIZES, **PAIR)),
+    "RowMean": (eqm.RowMean(eqm.Jaccard(MULTILABEL, average="micro")), of_multilabel()),
     "Classwise": (
         eqm.Classwise(eqm.Recall(MULTICLASS, average=None), list("abcde")),
         of_multiclass(),
@@ -366,6 +375,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
 SLOW = {
+    "ThresholdCurve",
+    "BestThreshold",
     "AUROC of pairs",
     "AveragePrecision",
     "Gini",

@@ -1,10 +1,12 @@
 """Scores of the whole table: agreement beyond chance. Their numerators are differences of
 nearly equal products, so the arithmetic is in pairs."""
 
-from typing import final, get_args, Literal
+from collections.abc import Sequence
+from typing import Any, final, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
@@ -18,7 +20,26 @@ from .stat_scores import StatScores
 from .task import AbstractTask, Multiclass
 
 
-KappaWeights = Literal["linear", "quadratic"] | None
+KappaWeights = Literal["linear", "quadratic"] | Sequence[Sequence[float]] | None
+
+
+def _costs(weights: Any, task: AbstractTask) -> Any:
+    """Costs of one's own as tuples, and the names as they are."""
+    if weights is None or isinstance(weights, str):
+        if weights not in (None, "linear", "quadratic"):
+            raise ValueError(
+                f"weights={weights!r}: expected one of ('linear', 'quadratic'), costs, or None."
+            )
+        return weights
+    costs = np.asarray(weights, np.float32)
+    if not isinstance(task, Multiclass) or costs.shape != (task.num_classes,) * 2:
+        raise ValueError(
+            f"`weights` has the shape {costs.shape}, and the task is {task}: costs are those of "
+            "each true class, down, predicted as each, across, of a multiclass task."
+        )
+    if not np.isfinite(costs).all() or (costs < 0).any() or np.diagonal(costs).any():
+        raise ValueError("`weights`: costs are finite, at least 0, and 0 for what is right.")
+    return tuple(tuple(row) for row in costs.tolist())
 
 
 def _margins(statistic: StatScores) -> tuple[Pair, Pair, Pair]:
@@ -57,13 +78,14 @@ class CohenKappa(AbstractReadout):
     rows and $p_e = \sum_k t_k p_k$ what it would be if labels and predictions were independent.
 
     With `weights`, $1 - \sum w_{ij} c_{ij} / \sum w_{ij} t_i p_j$, where $w_{ij}$ is
-    $|i - j|$ or $(i - j)^2$: for classes that have an order.
+    $|i - j|$ or $(i - j)^2$, for classes that have an order, or what a mistake costs you.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
         [`eqmetrics.Multilabel`][]: the mean over the labels.
-    - `weights`: `None`, `"linear"` or `"quadratic"`; the cost of a mistake.
+    - `weights`: `None`, `"linear"` or `"quadratic"`; or costs of your own, a matrix with the true
+        classes down and the predicted ones across, and 0 on its diagonal.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -95,11 +117,8 @@ class CohenKappa(AbstractReadout):
         weights: KappaWeights = None,
         undefined: float | None = None,
     ):
-        kinds = get_args(get_args(KappaWeights)[0])
-        if weights is not None and weights not in kinds:
-            raise ValueError(f"weights={weights!r}: expected one of {kinds}, or None.")
         self.task = task
-        self.weights = weights
+        self.weights = _costs(weights, task)
         self.undefined = undefined
         if weights is not None and isinstance(task, Multiclass):
             self.statistic = ConfusionCounts(task)
@@ -119,10 +138,13 @@ class CohenKappa(AbstractReadout):
         return each_problem(value, defined, self.task, self.undefined)
 
     def _weighted(self, statistic: ConfusionCounts) -> Array:
-        place = jnp.arange(statistic.task.num_classes, dtype=jnp.float32)
-        cost = jnp.abs(place[:, None] - place[None, :])
-        if self.weights == "quadratic":
-            cost = cost * cost
+        if isinstance(self.weights, tuple):
+            cost = jnp.asarray(np.array(self.weights, np.float32))
+        else:
+            place = jnp.arange(statistic.task.num_classes, dtype=jnp.float32)
+            cost = jnp.abs(place[:, None] - place[None, :])
+            if self.weights == "quadratic":
+                cost = cost * cost
         # Squares of the weight of all rows would leave the range of a float.
         cells = statistic.sums.pair("cells")
         cells = cells * power_of(sum_pairs(cells.reshape(2, -1)))
