@@ -114,6 +114,7 @@ from ._probabilities.calibration_error import (
     CalibrationError as CalibrationError,
     ReliabilityDiagram as ReliabilityDiagram,
 )
+from ._probabilities.cross_entropy import CrossEntropy as CrossEntropy
 from ._probabilities.probability_losses import (
     BrierLosses as BrierLosses,
     LogLosses as LogLosses,

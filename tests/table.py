@@ -138,6 +138,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "LogLosses": (eqm.LogLosses(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
     "BrierLosses": (eqm.BrierLosses(eqm.Multilabel(5)), _rows(SIZES, logits=logits, labels=some)),
     "LogLoss": (eqm.LogLoss(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
+    "CrossEntropy": (
+        eqm.CrossEntropy(eqm.Multiclass(5), smoothing=0.1),
+        _rows(SIZES, logits=logits, targets=shares),
+    ),
     "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
     "NormalizedEntropy": (
         eqm.NormalizedEntropy(eqm.Binary()),

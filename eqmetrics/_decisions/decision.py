@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
 from .._metric.checks import describe
 from .._rows.rows import flat, narrow, Rows, rows
-from .inputs import check_shape, Inputs, says_something, scores_of
+from .inputs import check_shape, Inputs, says_something, scores_of, split_entries
 from .task import AbstractTask, Binary, has_thresholds, Multiclass, Multilabel, Threshold
 
 
@@ -175,7 +175,8 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
         raise TypeError(f"`labels` is {describe(labels)}, expected 0 and 1, or booleans.")
     check_shape(name, scores, labels.shape, labels, "that of `labels`: one score a label")
     shape = () if isinstance(task, Binary) else (task.num_labels,)
-    batch = rows(narrow(labels), inputs.mask, inputs.weights, shape, name="labels")
+    mask, entries = split_entries(inputs, isinstance(task, Multilabel))
+    batch = rows(narrow(labels), mask, inputs.weights, shape, name="labels")
     labels = batch.values.reshape(-1, task.classes)
     scores = flat(scores, shape).reshape(-1, task.classes)
     positive, known = _positive(task, name, scores)
@@ -183,6 +184,9 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
     taken = jnp.ones(labels.shape, bool)
     if task.ignore_index is not None:
         taken = labels != task.ignore_index
+    if entries is not None:
+        taken &= entries
+    if task.ignore_index is not None or entries is not None:
         batch = batch.only(jnp.any(taken, axis=-1))
     batch = batch.without(jnp.any(taken & ~known, axis=-1))
     assert batch.mask is not None

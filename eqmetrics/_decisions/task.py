@@ -157,7 +157,8 @@ class Multilabel(AbstractTask):
     """Any number of labels a row, each a yes or no of its own.
 
     `labels`, and `logits`, `probabilities` or `predicted_labels`, have the shape
-    `(*rows, num_labels)`; `labels` are 0 or 1 (or booleans).
+    `(*rows, num_labels)`; `labels` are 0 or 1 (or booleans). A `mask` has the shape of the rows, or
+    that of `labels`, and removes single ones.
 
     **Arguments:**
 
