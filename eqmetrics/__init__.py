@@ -29,6 +29,7 @@ from ._curves.operating_points import (
     SpecificityAtSensitivity as SpecificityAtSensitivity,
 )
 from ._curves.partial_area import LogAUC as LogAUC, PartialAUROC as PartialAUROC
+from ._curves.precision_gain import PrecisionRecallGain as PrecisionRecallGain
 from ._curves.precision_recall_curve import (
     PrecisionRecallCurve as PrecisionRecallCurve,
 )
@@ -109,6 +110,7 @@ from ._probabilities.adaptive_calibration import (
     AdaptiveCalibrationError as AdaptiveCalibrationError,
     ConfidenceHistogram as ConfidenceHistogram,
 )
+from ._probabilities.brier_decomposition import BrierDecomposition as BrierDecomposition
 from ._probabilities.calibration_bins import CalibrationBins as CalibrationBins
 from ._probabilities.calibration_error import (
     CalibrationError as CalibrationError,

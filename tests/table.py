@@ -143,6 +143,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows(SIZES, logits=logits, targets=shares),
     ),
     "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
+    "BrierDecomposition": (
+        eqm.BrierDecomposition(eqm.Binary(), exact=100),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
     "NormalizedEntropy": (
         eqm.NormalizedEntropy(eqm.Binary()),
         _rows(SIZES, probabilities=share, labels=yes),
@@ -276,6 +280,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.PartialAUROC(eqm.Binary(), max_fpr=0.5, resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
     ),
+    "PrecisionRecallGain": (
+        eqm.PrecisionRecallGain(eqm.Binary(), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
     "LogAUC": (
         eqm.LogAUC(eqm.Binary(), min_fpr=0.1, max_fpr=0.5, resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
@@ -379,6 +387,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
 SLOW = {
+    "BrierDecomposition",
+    "PrecisionRecallGain",
     "ThresholdCurve",
     "BestThreshold",
     "AUROC of pairs",

@@ -17,12 +17,9 @@ def every(task):
     return eqm.MetricDict(
         f1=eqm.F1(task),
         match=eqm.ExactMatch(task),
-        accuracy=eqm.Accuracy(task),
-        area=eqm.AUROC(task, exact=24, average="micro"),
-        loss=eqm.LogLoss(task),
-        hinge=eqm.Hinge(task, average=None),
+        loss=eqm.LogLoss(task, average=None),
         ranking=eqm.LabelRankingLoss(task),
-        bins=eqm.CalibrationError(task, bins=3),
+        scores=eqm.ScoreBuffer(task, 24),
     )
 
 
