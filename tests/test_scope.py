@@ -146,6 +146,8 @@ def test_one_class_is_kerass_class_id():
     np.testing.assert_array_equal(each, [np.nan, np.float32(1 / 3), np.nan])
     assert value(eqm.Accuracy(task, include=(0, 1))) == jnp.float32(2 / 3)
     assert value(eqm.FBeta(task, beta=1.0, include=(2,))) == 0
+    both = value(eqm.InformednessMarkedness(task, include=(2,)))
+    assert both["informedness"] == 0 and jnp.isnan(both["markedness"])
     # never predicted: left out, or 0, or 1
     assert value(eqm.Precision(task, include=(0, 2))) == 1
     assert value(eqm.Precision(task, include=(0, 2), empty="zero")) == 0.5
