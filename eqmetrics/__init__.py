@@ -30,6 +30,7 @@ from ._curves.operating_points import (
     SpecificityAtSensitivity as SpecificityAtSensitivity,
 )
 from ._curves.partial_area import LogAUC as LogAUC, PartialAUROC as PartialAUROC
+from ._curves.precision_gain import PrecisionRecallGain as PrecisionRecallGain
 from ._curves.precision_recall_curve import (
     PrecisionRecallCurve as PrecisionRecallCurve,
 )
@@ -40,6 +41,10 @@ from ._curves.roc_scores import (
 )
 from ._curves.score_buffer import ScoreBuffer as ScoreBuffer
 from ._curves.score_histogram import ScoreHistogram as ScoreHistogram
+from ._curves.threshold_curve import (
+    BestThreshold as BestThreshold,
+    ThresholdCurve as ThresholdCurve,
+)
 from ._decisions.accuracy import Accuracy as Accuracy, Hits as Hits
 from ._decisions.agreement import (
     CohenKappa as CohenKappa,
@@ -106,11 +111,13 @@ from ._probabilities.adaptive_calibration import (
     AdaptiveCalibrationError as AdaptiveCalibrationError,
     ConfidenceHistogram as ConfidenceHistogram,
 )
+from ._probabilities.brier_decomposition import BrierDecomposition as BrierDecomposition
 from ._probabilities.calibration_bins import CalibrationBins as CalibrationBins
 from ._probabilities.calibration_error import (
     CalibrationError as CalibrationError,
     ReliabilityDiagram as ReliabilityDiagram,
 )
+from ._probabilities.cross_entropy import CrossEntropy as CrossEntropy
 from ._probabilities.probability_losses import (
     BrierLosses as BrierLosses,
     LogLosses as LogLosses,
@@ -205,6 +212,7 @@ from ._wrap.from_output import FromOutput as FromOutput
 from ._wrap.multi_output import MultiOutput as MultiOutput
 from ._wrap.optional import Optional as Optional
 from ._wrap.per_group import PerGroup as PerGroup
+from ._wrap.row_mean import RowMean as RowMean
 from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
 

@@ -138,7 +138,15 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "LogLosses": (eqm.LogLosses(eqm.Binary()), _rows(SIZES, logits=logit, labels=yes)),
     "BrierLosses": (eqm.BrierLosses(eqm.Multilabel(5)), _rows(SIZES, logits=logits, labels=some)),
     "LogLoss": (eqm.LogLoss(eqm.Multiclass(5)), _rows(SIZES, logits=logits, labels=labels)),
+    "CrossEntropy": (
+        eqm.CrossEntropy(eqm.Multiclass(5), smoothing=0.1),
+        _rows(SIZES, logits=logits, targets=shares),
+    ),
     "Brier": (eqm.Brier(eqm.Multiclass(5)), _rows(SIZES, probabilities=shares, labels=labels)),
+    "BrierDecomposition": (
+        eqm.BrierDecomposition(eqm.Binary(), exact=100),
+        _rows(SIZES, probabilities=share, labels=yes),
+    ),
     "NormalizedEntropy": (
         eqm.NormalizedEntropy(eqm.Binary()),
         _rows(SIZES, probabilities=share, labels=yes),
@@ -252,6 +260,14 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         eqm.SpecificityAtSensitivity(eqm.Binary(), min_sensitivity=0.3, resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
     ),
+    "ThresholdCurve": (
+        eqm.ThresholdCurve(eqm.Binary(), eqm.F1(eqm.Binary()), points=20, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "BestThreshold": (
+        eqm.BestThreshold(eqm.Binary(), eqm.F1(eqm.Binary()), resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
     "EqualErrorRate": (
         eqm.EqualErrorRate(eqm.Binary(), resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
@@ -262,6 +278,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     ),
     "PartialAUROC": (
         eqm.PartialAUROC(eqm.Binary(), max_fpr=0.5, resolution=9),
+        _rows(SIZES, logits=logit, labels=yes),
+    ),
+    "PrecisionRecallGain": (
+        eqm.PrecisionRecallGain(eqm.Binary(), resolution=9),
         _rows(SIZES, logits=logit, labels=yes),
     ),
     "LogAUC": (
@@ -354,6 +374,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows(SIZES, **PAIR),
     ),
     "Optional": (eqm.Optional(eqm.MeanAbsoluteError()), _rows(SIZES, **PAIR)),
+    "RowMean": (eqm.RowMean(eqm.Jaccard(MULTILABEL, average="micro")), of_multilabel()),
     "Classwise": (
         eqm.Classwise(eqm.Recall(MULTICLASS, average=None), list("abcde")),
         of_multiclass(),
@@ -366,6 +387,10 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
 # Readouts of a statistic that has a row of its own, and whose programs take long to compile:
 # their rows run in the session `slow`.
 SLOW = {
+    "BrierDecomposition",
+    "PrecisionRecallGain",
+    "ThresholdCurve",
+    "BestThreshold",
     "AUROC of pairs",
     "AveragePrecision",
     "Gini",

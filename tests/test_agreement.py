@@ -60,6 +60,32 @@ def test_is_scikit_learns(name):
     check()
 
 
+def test_costs_of_ones_own():
+    task, costs = TASKS["multiclass"], np.arange(25.0).reshape(5, 5) * (1 - np.eye(5))
+    metrics = eqm.MetricDict(
+        own=eqm.CohenKappa(task, weights=costs.tolist()),
+        linear=eqm.CohenKappa(task, weights=abs(np.arange(5) - np.arange(5)[:, None]).tolist()),
+    )
+
+    @few
+    @given(batch=batches(task))
+    def check(batch):
+        got = fold(metrics, batch).compute()
+        y, p, w = kept(task, batch)
+        table = np.bincount(5 * y + p, weights=w, minlength=25).reshape(5, 5)
+        chance = table.sum(1)[:, None] * table.sum(0)[None]
+        bottom = (costs * chance).sum()
+        want = 1 - (costs * table).sum() * table.sum() / bottom if bottom else NAN
+        close(got["own"], want, 1e-5)
+        close(got["linear"], kappa(y, p, w, "linear", 5) if len(y) else NAN, 1e-5)
+
+    check()
+    with pytest.raises(ValueError, match=r"`weights` has the shape \(2, 2\)"):
+        eqm.CohenKappa(task, weights=[[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="0 for what is right"):
+        eqm.CohenKappa(eqm.Multiclass(2), weights=[[1, 1], [1, 0]])
+
+
 def test_rare_classes_keep_their_digits():
     """1 in 1000 is positive: p_o and p_e are both near 1, and float32 would keep three digits
     of their difference."""

@@ -11,7 +11,14 @@ import eqmetrics as eqm
 from .oracle import agree, few, fold, masks, ROWS, spread, STEPS, weights
 
 
-NAMES = "demographic_parity", "demographic_parity_ratio", "equal_opportunity", "equalized_odds"
+NAMES = (
+    "demographic_parity",
+    "demographic_parity_ratio",
+    "equal_opportunity",
+    "equal_opportunity_ratio",
+    "equalized_odds",
+    "equalized_odds_ratio",
+)
 
 
 def rates(labels, said, group, w, groups: int) -> np.ndarray:
@@ -26,13 +33,15 @@ def rates(labels, said, group, w, groups: int) -> np.ndarray:
 
 def truth(*data, groups: int) -> list[float]:
     """As fairlearn defines them, for groups that have the rates: the difference and the ratio of
-    the selection rates, the difference of the true positive rates, and the larger of that and of
-    the difference of the false positive rates."""
+    the selection rates, both of the true positive rates, and the larger and the smaller of these
+    and of those of the false positive rates."""
     found = [x[~np.isnan(x)] for x in rates(*data, groups=groups)]
     low, high = ([f(x) if x.size > 1 else np.nan for x in found] for f in (np.min, np.max))
     gaps = np.subtract(high, low)
-    ratio = low[0] / high[0] if high[0] else np.nan
-    return [gaps[0], ratio, gaps[1], np.maximum(gaps[1], gaps[2])]
+    with np.errstate(all="ignore"):
+        ratios = np.divide(low, high)
+    odds = np.maximum(gaps[1], gaps[2]), np.minimum(ratios[1], ratios[2])
+    return [gaps[0], ratios[0], gaps[1], ratios[1], *odds]
 
 
 @st.composite
@@ -70,7 +79,9 @@ def test_by_hand():
         "demographic_parity": 0,
         "demographic_parity_ratio": 1,
         "equal_opportunity": 2 / 3 - 1 / 2,
+        "equal_opportunity_ratio": 3 / 4,
         "equalized_odds": 1 / 2,
+        "equalized_odds_ratio": 0,
     }
     for name in NAMES:
         agree(value[name], want[name], 1e-6)

@@ -48,6 +48,39 @@ def test_by_hand():
     assert each(logits=rows, labels=jnp.array([[1, 0, 0], [1, 1, 1]])).tolist() == [0.5, 1.25, 0.5]
 
 
+def test_squared_and_one_against_all():
+    task = eqm.Multiclass(4, ignore_index=3)
+    metrics = eqm.MetricDict(
+        squared=eqm.Hinge(task, squared=True),
+        ovr=eqm.Hinge(task, multi_class="ovr"),
+        each=eqm.Hinge(task, multi_class="ovr", squared=True, average=None),
+        plain=eqm.Hinge(task),
+    )
+
+    @few
+    @given(batch=scored("logits", classes=4, elements=floats(100)))
+    def check(batch):
+        got = fold(metrics, batch).compute()
+        x, y, w = kept(batch, "logits")
+        x, y, w = x[y < 3], y[y < 3], w[y < 3]
+        if not len(y):
+            assert all(np.isnan(v).all() for v in got.values())
+            return
+        yes = np.eye(4)[y] > 0
+        each = np.maximum(1 - np.where(yes, x, -x), 0)
+        rest = np.where(yes, -np.inf, x).max(-1)
+        whole = np.maximum(1 - (x[yes] - rest), 0)
+        mean = lambda losses: w @ losses / w.sum()
+        np.testing.assert_allclose(got["plain"], mean(whole), rtol=1e-5)
+        np.testing.assert_allclose(got["squared"], mean(whole**2), rtol=1e-5)
+        np.testing.assert_allclose(got["ovr"], mean(each)[:3].mean(), rtol=1e-5)
+        np.testing.assert_allclose(got["each"], [*mean(each**2)[:3], np.nan], rtol=1e-5)
+
+    check()
+    with pytest.raises(ValueError, match="'ovr' is for a multiclass task"):
+        eqm.Hinge(eqm.Binary(), multi_class="ovr")
+
+
 def test_infinite_logits():
     hinge = eqm.Hinge(eqm.Multiclass(2))
     rows = jnp.array([[jnp.inf, 0.0], [jnp.inf, -jnp.inf]])

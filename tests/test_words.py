@@ -104,11 +104,14 @@ def test_rows_and_a_number_of_the_step_in_one_call(name):
 )
 def test_a_mask_for_each_label_of_a_row(make):
     labels, mask = jnp.array([[0, 1, 1]] * N), jnp.array([[True, True, False]] * N)
+    value = make(eqm.Multilabel(3))(logits=LOGITS, labels=labels, mask=mask)
+    marked = make(eqm.Multilabel(3, ignore_index=-1))
+    same = marked(logits=LOGITS, labels=jnp.where(mask, labels, -1))
+    np.testing.assert_array_equal(value, same)
     raises(
-        TypeError, lambda: make(eqm.Multilabel(3))(logits=LOGITS, labels=labels, mask=mask),
-        "eqm.Multilabel(3, ignore_index=-1)", "jnp.where(mask, labels, -1)",
+        TypeError, lambda: marked(logits=LOGITS, labels=labels, mask=mask[:2]),
+        "a mask has the shape (4,) of the rows, which it removes, or the shape (4, 3)",
     )  # fmt: skip
-    make(eqm.Multilabel(3, ignore_index=-1))(logits=LOGITS, labels=jnp.where(mask, labels, -1))
 
 
 def test_a_mask_for_each_column():

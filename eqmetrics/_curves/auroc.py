@@ -1,4 +1,5 @@
 import functools as ft
+from collections.abc import Sequence
 from typing import ClassVar, final, get_args, Literal
 
 import equinox as eqx
@@ -7,11 +8,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool
 
-from .._decisions.average import AverageKind, check_average
+from .._decisions.average import AverageKind, check_average, Scope, scope_of
 from .._decisions.task import AbstractTask, Multiclass
 from .._reduction.pair import add, divide, inlined, lift, multiply, Pair, power_of, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.cells import cumulated
+from .._rows.row_mean import Empty
+from .._rows.rows import undefined_as
 from .rank_score import (
     AbstractRankScore,
     each_against_the_others,
@@ -56,9 +59,14 @@ class AUROC(AbstractRankScore):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their positives; `"micro"`, of the scores of all classes as if they were of
         one; `None`, of each class.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `multi_class`: `"ovr"`, each class against all others, or `"ovo"`, against each other class:
         the mean over the pairs of classes with rows, `"macro"`, or that weighted by their rows,
-        `"weighted"`. Rows of a pair are scored by the one class and by the other.
+        `"weighted"`; or each pair, `None`: of shape `(classes, classes)`. Rows of a pair are scored
+        by the one class and by the other.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -85,6 +93,7 @@ class AUROC(AbstractRankScore):
     task: AbstractTask = eqx.field(static=True)
     least: ClassVar[float] = 0.0
     average: AverageKind = eqx.field(static=True)
+    scope: Scope = eqx.field(static=True)
     multi_class: MultiClass = eqx.field(static=True)
     statistic: AbstractScores
 
@@ -93,6 +102,8 @@ class AUROC(AbstractRankScore):
         task: AbstractTask,
         *,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         multi_class: MultiClass = "ovr",
         resolution: int | None = None,
         exact: int | None = None,
@@ -101,14 +112,20 @@ class AUROC(AbstractRankScore):
         if multi_class not in get_args(MultiClass):
             raise ValueError(f"multi_class={multi_class!r}: expected 'ovr' or 'ovo'.")
         ovo = multi_class == "ovo"
-        if ovo and (not isinstance(task, Multiclass) or average not in ("macro", "weighted")):
-            raise ValueError(
-                f"multi_class='ovo' is for a multiclass task and the averages 'macro' and "
-                f"'weighted', not for {task} and average={average!r}."
-            )
         check_average(average)
+        if ovo and (not isinstance(task, Multiclass) or average == "micro"):
+            raise ValueError(
+                f"multi_class='ovo' is for a multiclass task and the averages 'macro', "
+                f"'weighted' and None, not for {task} and average={average!r}."
+            )
+        if ovo and empty != "skip":
+            raise ValueError(
+                f"empty={empty!r} and multi_class='ovo': a pair of which one class has no rows is "
+                "no pair, and left out. Each class against all others is multi_class='ovr'."
+            )
         self.task = task
         self.average = average
+        self.scope = scope_of(task, include, empty)
         self.multi_class = multi_class
         self.undefined = undefined
         self.statistic = scores_of_all(task, resolution, exact, pairs=ovo)
@@ -117,10 +134,15 @@ class AUROC(AbstractRankScore):
         if self.multi_class == "ovr":
             return each_against_the_others(self)
         found, weights = _of_pairs(self.statistic)
-        part = self.task.takes_part()
-        defined = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
+        part = self.scope.part(self.task)
+        pairs = jnp.asarray(part[:, None] & part & ~np.eye(len(part), dtype=bool))
         some = weights[0] > 0
-        defined &= some[:, None] & some[None, :]
+        defined = pairs & some[:, None] & some[None, :]
+        if self.average is None:
+            low, value, high = (0.5 * x + 0.5 * x.T for x in found)  # by the one class, the other
+            low, high = jnp.maximum(low - ROUNDING, 0), jnp.minimum(high + ROUNDING, 1)
+            replaced = (undefined_as(x, ~defined, self.undefined) for x in (low, value, high))
+            return Interval(*(jnp.where(pairs, x, jnp.nan) for x in replaced))
         rows = lift(jnp.ones(defined.shape, jnp.float32))
         if self.average == "weighted":
             both = weights[:, :, None], weights[:, None]

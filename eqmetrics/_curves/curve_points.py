@@ -94,10 +94,12 @@ def _finer(bits: Cells, line: Cells) -> Cells:
     return Cells(*(jnp.where(better, x, y) for x, y in zip(wide, line, strict=True)))
 
 
-@ft.partial(inlined, static_argnames=("number", "micro"))
-def points_of(statistic: AbstractScores, number: int | None = None, micro: bool = False) -> Points:
+@ft.partial(inlined, static_argnames=("number", "joined"))
+def points_of(
+    statistic: AbstractScores, number: int | None = None, joined: tuple[int, ...] | None = None
+) -> Points:
     """All points, or a number of them that are evenly spread along the ROC curve."""
-    cells = ft.reduce(_finer, statistic.layouts(micro))
+    cells = ft.reduce(_finer, statistic.layouts(joined))
     fp, tp = (cumulated(jnp.flip(x, -1)) for x in (cells.negatives, cells.positives))
     fp, tp = (jnp.where(statistic.mixed(), jnp.nan, x) for x in (fp, tp))
     tn, fn = (add(jnp.broadcast_to(x[..., -1:], x.shape), -x) for x in (fp, tp))
@@ -144,7 +146,7 @@ class AbstractPointScore(AbstractClassCurve, init=False):
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        points = points_of(self.statistic, micro=self.micro)
+        points = points_of(self.statistic, joined=self.joined)
         positives, negatives = (to_float(x)[:, 0] for x in (points.positives, points.negatives))
         defined = (positives > 0) & (negatives > 0)
         return self.averaged(self.of_points(points), defined, positives)

@@ -21,6 +21,10 @@ class Gini(AbstractRankScore, init=False):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their positives; `"micro"`, of the scores of all classes as if they were of
         one; `None`, of each class.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
@@ -11,6 +12,7 @@ from .._decisions.task import AbstractTask
 from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
+from .._rows.row_mean import Empty
 from .curve_points import AbstractPointScore, Points
 
 
@@ -46,6 +48,10 @@ class PartialAUROC(AbstractPointScore):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their positives; `"micro"`, of the scores of all classes as if they were of
         one; `None`, of each class.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -75,6 +81,8 @@ class PartialAUROC(AbstractPointScore):
         max_fpr: float,
         standardized: bool = True,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         resolution: int | None = None,
         exact: int | None = None,
         undefined: float | None = None,
@@ -87,6 +95,8 @@ class PartialAUROC(AbstractPointScore):
             self,
             task,
             average=average,
+            include=include,
+            empty=empty,
             resolution=resolution,
             exact=exact,
             undefined=undefined,
@@ -120,6 +130,10 @@ class LogAUC(AbstractPointScore):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their positives; `"micro"`, of the scores of all classes as if they were of
         one; `None`, of each class.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
     - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -150,6 +164,8 @@ class LogAUC(AbstractPointScore):
         min_fpr: float = 0.001,
         max_fpr: float = 0.1,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         resolution: int | None = None,
         exact: int | None = None,
         undefined: float | None = None,
@@ -164,6 +180,8 @@ class LogAUC(AbstractPointScore):
             self,
             task,
             average=average,
+            include=include,
+            empty=empty,
             resolution=resolution,
             exact=exact,
             undefined=undefined,

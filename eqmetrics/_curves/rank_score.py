@@ -2,20 +2,28 @@
 
 import abc
 import functools as ft
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple, Self
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float32
 
-from .._decisions.average import average_classes, AverageKind, check_average
+from .._decisions.average import (
+    average_classes,
+    AverageKind,
+    check_average,
+    Scope,
+    scope_of,
+)
 from .._decisions.task import AbstractTask, Binary
 from .._metric.bounds import AbstractBounded
 from .._metric.readout import AbstractReadout
 from .._metric.wrapped import nan_where_left_out
 from .._reduction.pair import divide, inlined, lift, multiply, Pair, to_float
 from .._reduction.pair_sums import sum_pairs
+from .._rows.row_mean import Empty
 from .._rows.rows import undefined_as
 from .score_buffer import ScoreBuffer
 from .score_histogram import ScoreHistogram
@@ -38,6 +46,7 @@ class AbstractClassCurve(AbstractReadout):
 
     task: AbstractTask = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
+    scope: Scope = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     statistic: AbstractScores
 
@@ -46,6 +55,8 @@ class AbstractClassCurve(AbstractReadout):
         task: AbstractTask,
         *,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         resolution: int | None = None,
         exact: int | None = None,
         undefined: float | None = None,
@@ -53,17 +64,23 @@ class AbstractClassCurve(AbstractReadout):
         check_average(average)
         self.task = task
         self.average = average
+        self.scope = scope_of(task, include, empty)
         self.undefined = undefined
         self.statistic = scores_of_all(task, resolution, exact)
 
     @property
-    def micro(self) -> bool:
-        return self.average == "micro"
+    def joined(self) -> tuple[int, ...] | None:
+        """The classes whose scores a micro average takes as if they were of one."""
+        if self.average != "micro":
+            return None
+        return tuple(np.flatnonzero(self.scope.part(self.task)).tolist())
 
     def averaged(
         self, values: Array, defined: Bool[Array, "classes"], positives: Array
     ) -> Float32[Array, "..."]:
-        return average_classes(values, defined, positives, self.task, self.average, self.undefined)
+        return average_classes(
+            values, defined, positives, self.task, self.average, self.undefined, self.scope
+        )
 
 
 class Interval(NamedTuple):
@@ -101,14 +118,16 @@ def mean_between(
     return Interval(*(undefined_as(x, nothing, undefined) for x in (low, value, high)))
 
 
-@ft.partial(inlined, static_argnames=("interval", "micro"))
+@ft.partial(inlined, static_argnames=("interval", "joined"))
 def _read(
-    statistic: AbstractScores, interval: Callable[[Cells], Interval], micro: bool
+    statistic: AbstractScores,
+    interval: Callable[[Cells], Interval],
+    joined: tuple[int, ...] | None,
 ) -> tuple[Interval, Pair, Pair]:
-    layouts = statistic.layouts(micro)
+    layouts = statistic.layouts(joined)
     both = ft.reduce(Interval.meet, map(interval, layouts))
     mixed = statistic.mixed()
-    if micro:
+    if joined is not None:
         pairs = (sum_pairs(jnp.moveaxis(x, -1, 1)) for x in layouts[0][:2])
     else:
         pairs = statistic.totals()
@@ -149,11 +168,15 @@ class AbstractRankScore(AbstractClassCurve, AbstractBounded, init=False):
 
 def each_against_the_others(score: AbstractRankScore) -> Interval:
     found, negatives, positives = _read(
-        score.statistic, interval=type(score).interval, micro=score.micro
+        score.statistic, interval=type(score).interval, joined=score.joined
     )
     defined = score.defined(to_float(negatives), to_float(positives))
     if isinstance(score.task, Binary) or score.average in ("micro", None):
         return Interval(*(score.averaged(x, defined, to_float(positives)) for x in found))
-    defined &= jnp.asarray(score.task.takes_part())
+    part = jnp.asarray(score.scope.part(score.task))
     weights = positives if score.average == "weighted" else lift(jnp.ones_like(positives[0]))
+    if score.scope.empty != "skip":
+        instead = 1.0 if score.scope.empty == "one" else 0.0
+        found, defined = Interval(*(jnp.where(defined, x, instead) for x in found)), part
+    defined &= part
     return mean_between(found, jnp.where(defined, weights, 0), score.undefined, least=score.least)

@@ -169,10 +169,10 @@ class ScoreBuffer(AbstractScores):
         rest = -w if other is None else jnp.where(label[None] == other, -w, 0)
         return jnp.where(own, w, rest)
 
-    def layouts(self, micro: bool = False) -> tuple[Cells, ...]:
+    def layouts(self, joined: tuple[int, ...] | None = None) -> tuple[Cells, ...]:
         key, signed = self.rows.rows()[0]["key"].T, self._signed()
-        if micro:
-            part = np.flatnonzero(self.task.takes_part())
+        if joined is not None:
+            part = np.array(joined)
             key, signed = (x[part].reshape(1, -1) for x in (key, signed))
         return (cells_of_rows(key, signed),)
 

@@ -2,7 +2,6 @@ from typing import final, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
@@ -215,14 +214,13 @@ class ScoreHistogram(AbstractScores):
         classes = jnp.arange(self.task.classes, dtype=jnp.int32).reshape(1, 1, -1, 1)
         return jnp.take_along_axis(counts, classes, axis=1)[:, 0]
 
-    def layouts(self, micro: bool = False) -> tuple[Cells, ...]:
+    def layouts(self, joined: tuple[int, ...] | None = None) -> tuple[Cells, ...]:
         """The bits, and the line between cells of minus and plus infinity."""
         extremes, bits, bit_keys, line, line_keys = (getattr(self, name) for name in CELLS)
         bits, line = (jnp.stack(self._sides(x), axis=1) for x in (bits, line))
         arrays = extremes, bits, bit_keys, line, line_keys
-        if micro:
-            part = np.flatnonzero(self.task.takes_part()).tolist()
-            arrays = as_one_class(arrays, classes=tuple(part))
+        if joined is not None:
+            arrays = as_one_class(arrays, classes=joined)
         return _cells(arrays, self.kinds[0])
 
     def against(self, other: Int32[Array, ""]) -> tuple[Cells, ...]:

@@ -54,9 +54,9 @@ class AbstractScores(AbstractStatistic, AbstractExact):
         """The statistic that has also seen these rows."""
 
     @abc.abstractmethod
-    def layouts(self, micro: bool = False) -> tuple[Cells, ...]:
-        """The rows of each class against all others; or, as one class, of all classes that take
-        part. Each layout alone holds all rows."""
+    def layouts(self, joined: tuple[int, ...] | None = None) -> tuple[Cells, ...]:
+        """The rows of each class against all others; or, as one class, of the classes that are
+        joined. Each layout alone holds all rows."""
 
     @abc.abstractmethod
     def against(self, other: Int32[Array, ""]) -> tuple[Cells, ...]:

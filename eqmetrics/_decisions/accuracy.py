@@ -1,4 +1,5 @@
 import functools as ft
+from collections.abc import Sequence
 from typing import final, Self
 
 import equinox as eqx
@@ -10,12 +11,13 @@ from .._onepass.sums import Sums
 from .._reduction.pair import add
 from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over
+from .._rows.row_mean import Empty
 from .._rows.rows import undefined_as
-from .average import average_of, AverageKind, check_average
+from .average import ALL, average_of, AverageKind, check_average, Scope, scope_of
 from .decision import hits
 from .inputs import AbstractLabelled, Inputs
 from .stat_scores import Counts, StatScores
-from .task import AbstractTask, Multiclass
+from .task import AbstractTask, has_thresholds, Multiclass, one_threshold
 
 
 @final
@@ -44,6 +46,7 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
     sums: Sums
 
     def __init__(self, task: AbstractTask | None = None):
+        one_threshold("Hits", task)
         self.task = task
         scores = "scores without NaN, probabilities in [0, 1]"
         any_classes = f"labels in [0, classes), {scores}, weights >= 0 and finite"
@@ -100,6 +103,10 @@ class Accuracy(AbstractReadout):
     - `task`: a task; `None` as said above.
     - `average`: `"micro"` over all decisions alike, `"macro"`, `"weighted"` by the support of
         the classes, or `None` for each class. Micro here, unlike in the rest of the family.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -117,6 +124,7 @@ class Accuracy(AbstractReadout):
 
     task: AbstractTask | None = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
+    scope: Scope = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     statistic: Hits | StatScores
 
@@ -125,23 +133,28 @@ class Accuracy(AbstractReadout):
         task: AbstractTask | None = None,
         *,
         average: AverageKind = "micro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         undefined: float | None = None,
     ):
         check_average(average)
-        if task is None and average != "micro":
+        if task is None and (average != "micro" or include is not None):
             raise ValueError(
-                f"`Accuracy(average={average!r})` needs to know the classes: "
+                f"`Accuracy(average={average!r}, include={include!r})` needs to know the classes: "
                 f"`eqm.Accuracy(eqm.Multiclass(num_classes), average={average!r})`."
             )
         self.task = task
         self.average = average
+        self.scope = ALL if task is None else scope_of(task, include, empty)
         self.undefined = undefined
-        self.statistic = Hits(task) if task is None or average == "micro" else StatScores(task)
+        whole = average == "micro" and include is None and not has_thresholds(task)
+        self.statistic = Hits(task) if task is None or whole else StatScores(task)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None`."""
+        """A scalar; of shape `(classes,)` if `average` is `None`, and `(thresholds,)` of a binary
+        task that has several."""
         if isinstance(self.statistic, Hits):
             right, every = self.statistic.compute()
             return undefined_as(over(right, every), every == 0, self.undefined)
         ratio = ft.partial(_accuracy, multiclass=isinstance(self.task, Multiclass))
-        return average_of(ratio, self.statistic, self.average, self.undefined)
+        return average_of(ratio, self.statistic, self.average, self.undefined, self.scope)

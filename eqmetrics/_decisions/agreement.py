@@ -1,24 +1,45 @@
 """Scores of the whole table: agreement beyond chance. Their numerators are differences of
 nearly equal products, so the arithmetic is in pairs."""
 
-from typing import final, get_args, Literal
+from collections.abc import Sequence
+from typing import Any, final, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+import numpy as np
+from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
-from .average import mean_of
+from .average import each_problem
 from .confusion_counts import ConfusionCounts, margins
 from .stat_scores import StatScores
 from .task import AbstractTask, Multiclass
 
 
-KappaWeights = Literal["linear", "quadratic"] | None
+KappaWeights = Literal["linear", "quadratic"] | Sequence[Sequence[float]] | None
+
+
+def _costs(weights: Any, task: AbstractTask) -> Any:
+    """Costs of one's own as tuples, and the names as they are."""
+    if weights is None or isinstance(weights, str):
+        if weights not in (None, "linear", "quadratic"):
+            raise ValueError(
+                f"weights={weights!r}: expected one of ('linear', 'quadratic'), costs, or None."
+            )
+        return weights
+    costs = np.asarray(weights, np.float32)
+    if not isinstance(task, Multiclass) or costs.shape != (task.num_classes,) * 2:
+        raise ValueError(
+            f"`weights` has the shape {costs.shape}, and the task is {task}: costs are those of "
+            "each true class, down, predicted as each, across, of a multiclass task."
+        )
+    if not np.isfinite(costs).all() or (costs < 0).any() or np.diagonal(costs).any():
+        raise ValueError("`weights`: costs are finite, at least 0, and 0 for what is right.")
+    return tuple(tuple(row) for row in costs.tolist())
 
 
 def _margins(statistic: StatScores) -> tuple[Pair, Pair, Pair]:
@@ -51,25 +72,20 @@ def _one() -> Pair:
     return lift(jnp.ones((), jnp.float32))[:, None]
 
 
-def _over_problems(
-    value: Array, defined: Bool[Array, "problems"], undefined: float | None
-) -> Array:
-    return mean_of(value, defined.astype(jnp.float32), undefined)
-
-
 @final
 class CohenKappa(AbstractReadout):
     r"""Agreement beyond chance: $(p_o - p_e) / (1 - p_e)$, where $p_o$ is the share of right
     rows and $p_e = \sum_k t_k p_k$ what it would be if labels and predictions were independent.
 
     With `weights`, $1 - \sum w_{ij} c_{ij} / \sum w_{ij} t_i p_j$, where $w_{ij}$ is
-    $|i - j|$ or $(i - j)^2$: for classes that have an order.
+    $|i - j|$ or $(i - j)^2$, for classes that have an order, or what a mistake costs you.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
         [`eqmetrics.Multilabel`][]: the mean over the labels.
-    - `weights`: `None`, `"linear"` or `"quadratic"`; the cost of a mistake.
+    - `weights`: `None`, `"linear"` or `"quadratic"`; or costs of your own, a matrix with the true
+        classes down and the predicted ones across, and 0 on its diagonal.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -101,18 +117,16 @@ class CohenKappa(AbstractReadout):
         weights: KappaWeights = None,
         undefined: float | None = None,
     ):
-        kinds = get_args(get_args(KappaWeights)[0])
-        if weights is not None and weights not in kinds:
-            raise ValueError(f"weights={weights!r}: expected one of {kinds}, or None.")
         self.task = task
-        self.weights = weights
+        self.weights = _costs(weights, task)
         self.undefined = undefined
         if weights is not None and isinstance(task, Multiclass):
             self.statistic = ConfusionCounts(task)
         else:  # between two classes all mistakes cost the same
             self.statistic = StatScores(task)
 
-    def compute(self) -> Float32[Array, ""]:
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
         if isinstance(self.statistic, ConfusionCounts):
             return self._weighted(self.statistic)
         t, p, right = _margins(self.statistic)
@@ -121,13 +135,16 @@ class CohenKappa(AbstractReadout):
         value = over(to_float(add(right, -chance)), rest)
         # without rows all shares are 0
         defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
-        return _over_problems(value, defined, self.undefined)
+        return each_problem(value, defined, self.task, self.undefined)
 
     def _weighted(self, statistic: ConfusionCounts) -> Array:
-        place = jnp.arange(statistic.task.num_classes, dtype=jnp.float32)
-        cost = jnp.abs(place[:, None] - place[None, :])
-        if self.weights == "quadratic":
-            cost = cost * cost
+        if isinstance(self.weights, tuple):
+            cost = jnp.asarray(np.array(self.weights, np.float32))
+        else:
+            place = jnp.arange(statistic.task.num_classes, dtype=jnp.float32)
+            cost = jnp.abs(place[:, None] - place[None, :])
+            if self.weights == "quadratic":
+                cost = cost * cost
         # Squares of the weight of all rows would leave the range of a float.
         cells = statistic.sums.pair("cells")
         cells = cells * power_of(sum_pairs(cells.reshape(2, -1)))
@@ -181,7 +198,8 @@ class MatthewsCorrelation(AbstractReadout):
         self.undefined = undefined
         self.statistic = StatScores(task)
 
-    def compute(self) -> Float32[Array, ""]:
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
         t, p, right = _margins(self.statistic)
         top = to_float(add(right, -_dot(t, p)))
         spread_t, spread_p = (to_float(add(_one(), -_dot(x, x))) for x in (t, p))
@@ -189,4 +207,4 @@ class MatthewsCorrelation(AbstractReadout):
         # One root of the product, so that equal spreads give 1 and not the float after it. Each
         # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
         value = over(top, root(spread_t * spread_p))
-        return _over_problems(value, several[0] & several[1], self.undefined)
+        return each_problem(value, several[0] & several[1], self.task, self.undefined)

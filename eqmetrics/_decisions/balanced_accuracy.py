@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
-from .average import mean_of
+from .average import each_problem
 from .stat_scores import StatScores
 from .task import AbstractTask, Multiclass
 
@@ -53,7 +53,8 @@ class BalancedAccuracy(AbstractReadout):
         self.undefined = undefined
         self.statistic = StatScores(task)
 
-    def compute(self) -> Float32[Array, ""]:
+    def compute(self) -> Float32[Array, "..."]:
+        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
         counts = self.statistic.counts().floats()
         part = jnp.asarray(self.task.takes_part())
         if isinstance(self.task, Multiclass):
@@ -70,4 +71,4 @@ class BalancedAccuracy(AbstractReadout):
             defined = number > 1
             chance = 1 / jnp.where(defined, number, 2)
             mean = (mean - chance) / (1 - chance)
-        return mean_of(mean, defined.astype(jnp.float32), self.undefined)
+        return each_problem(mean, defined, self.task, self.undefined)

@@ -13,7 +13,7 @@ from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .average import mean_of
 from .stat_scores import Counts, StatScores
-from .task import AbstractTask, Binary, Multilabel
+from .task import AbstractTask, Binary, Multilabel, one_threshold
 
 
 COLUMNS = "precision", "recall", "f1", "support"
@@ -156,6 +156,7 @@ class ClassificationReport(AbstractReadout):
         classes = 2 if isinstance(task, Binary) else task.classes
         if names is not None and len(names) != classes:
             raise ValueError(f"`names` has {len(names)} names, and the task {classes} classes.")
+        one_threshold("ClassificationReport", task)
         self.task = task
         self.names = tuple(map(str, range(classes) if names is None else names))
         self.undefined = undefined

@@ -13,7 +13,7 @@ from .._rows.quotient import ratio
 from .._rows.rows import undefined_as
 from .confusion_counts import ConfusionCounts
 from .stat_scores import StatScores
-from .task import AbstractTask, Binary, Multiclass
+from .task import AbstractTask, Binary, Multiclass, one_threshold
 
 
 Normalize = Literal["true", "pred", "all"] | None
@@ -72,6 +72,7 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         kinds = get_args(get_args(Normalize)[0])
         if normalize is not None and normalize not in kinds:
             raise ValueError(f"normalize={normalize!r}: expected one of {kinds}, or None.")
+        one_threshold("ConfusionMatrix", task)
         self.task = task
         self.normalize = normalize
         self.undefined = undefined

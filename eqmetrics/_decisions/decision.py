@@ -4,12 +4,14 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
 from .._metric.checks import describe
 from .._rows.rows import flat, narrow, Rows, rows
-from .inputs import check_shape, Inputs, says_something, scores_of
-from .task import AbstractTask, Binary, Multiclass, Multilabel
+from .inputs import check_shape, Inputs, says_something, scores_of, split_entries
+from .task import AbstractTask, Binary, has_thresholds, Multiclass, Multilabel, Threshold
 
 
 class Decisions(NamedTuple):
@@ -173,31 +175,65 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
         raise TypeError(f"`labels` is {describe(labels)}, expected 0 and 1, or booleans.")
     check_shape(name, scores, labels.shape, labels, "that of `labels`: one score a label")
     shape = () if isinstance(task, Binary) else (task.num_labels,)
-    batch = rows(narrow(labels), inputs.mask, inputs.weights, shape, name="labels")
+    mask, entries = split_entries(inputs, isinstance(task, Multilabel))
+    batch = rows(narrow(labels), mask, inputs.weights, shape, name="labels")
     labels = batch.values.reshape(-1, task.classes)
     scores = flat(scores, shape).reshape(-1, task.classes)
-    positive, known = _positive(task.threshold, name, scores)
+    positive, known = _positive(task, name, scores)
     known &= (labels == 0) | (labels == 1)
     taken = jnp.ones(labels.shape, bool)
     if task.ignore_index is not None:
         taken = labels != task.ignore_index
+    if entries is not None:
+        taken &= entries
+    if task.ignore_index is not None or entries is not None:
         batch = batch.only(jnp.any(taken, axis=-1))
     batch = batch.without(jnp.any(taken & ~known, axis=-1))
     assert batch.mask is not None
-    return Decisions(labels == 1, positive, taken & batch.mask[:, None], batch)
+    if isinstance(task, Multilabel) and task.top_k is not None:
+        positive = _highest(scores, taken, task.top_k)
+    yes, taken = labels == 1, taken & batch.mask[:, None]
+    if has_thresholds(task):  # a decision for each
+        yes, taken = (jnp.broadcast_to(x, positive.shape) for x in (yes, taken))
+    return Decisions(yes, positive, taken, batch)
 
 
-def _positive(threshold: float, name: str, scores: Array) -> tuple[Array, Array]:
+def _positive(task: Binary | Multilabel, name: str, scores: Array) -> tuple[Array, Array]:
     """Which scores say yes, and which say anything."""
+    threshold = task.threshold
     if name == "predicted_labels":
+        if has_thresholds(task) or (isinstance(task, Multilabel) and task.top_k is not None):
+            raise TypeError(
+                f"`predicted_labels` was passed, and the task is {task}: hard decisions are made, "
+                "and no threshold or rank is asked. Pass `logits` or `probabilities`."
+            )
         scores = narrow(scores)
         return scores == 1, (scores == 0) | (scores == 1)
     scores = scores.astype(jnp.float32)
     least = threshold if name == "probabilities" else log_odds(threshold)
+    if isinstance(least, tuple):
+        least = jnp.asarray(np.array(least, np.float32))[None, :]
     return scores > least, says_something(name, scores)
 
 
-def log_odds(probability: float) -> float:
+def _highest(
+    scores: Array, taken: Bool[Array, "rows labels"], k: int
+) -> Bool[Array, "rows labels"]:
+    """The `k` highest scores of each row, of those that are taken; the earlier of equals."""
+    # 0.0 and -0.0 are one score, and minus infinity comes before what isn't taken
+    x = jnp.maximum(scores.astype(jnp.float32) + 0.0, -float(jnp.finfo(jnp.float32).max))
+    _, places = lax.top_k(jnp.where(taken, x, -jnp.inf), min(k, x.shape[1]))
+    row = jnp.arange(x.shape[0], dtype=jnp.int32)[:, None]
+    return jnp.zeros(x.shape, bool).at[row, places].set(True) & taken
+
+
+def log_odds(probability: Threshold) -> Threshold:
+    if isinstance(probability, tuple):
+        return tuple(_log_odds(x) for x in probability)
+    return _log_odds(probability)
+
+
+def _log_odds(probability: float) -> float:
     if probability in (0, 1):
         return math.copysign(math.inf, probability - 0.5)
     return math.log(probability / (1 - probability))

@@ -1,4 +1,4 @@
-from typing import final, Self
+from typing import final, get_args, Literal, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,14 +13,32 @@ from .inputs import AbstractLabelled, Inputs
 from .task import Multilabel
 
 
+Criterion = Literal["equal", "overlap", "contain", "belong"]
+
+
+def _meets(criterion: Criterion, labels: Array, predicted: Array, taken: Array) -> Array:
+    """Whether the labels predicted in each row are what the criterion asks."""
+    if criterion == "overlap":
+        some = jnp.any((labels | predicted) & taken, axis=-1)
+        return jnp.any(labels & predicted & taken, axis=-1) | ~some
+    if criterion == "equal":
+        return jnp.all((labels == predicted) | ~taken, axis=-1)
+    wrong = labels & ~predicted if criterion == "contain" else predicted & ~labels
+    return ~jnp.any(wrong & taken, axis=-1)
+
+
 @final
 class ExactMatch(AbstractLabelled):
-    """The share of rows of which every label is right; subset accuracy.
+    """The share of rows of which every label is right; subset accuracy. Or the share of those that
+    meet a weaker criterion.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Multilabel`][]. Ignored labels may be anything; a row of which all
         are ignored doesn't count (torchmetrics: a row with an ignored label never matches).
+    - `criterion`: what the labels that are predicted in a row must do to those that are true:
+        `"equal"` them, `"overlap"` with them (also where there are none of either), `"contain"`
+        all of them, or `"belong"` to them.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -37,22 +55,32 @@ class ExactMatch(AbstractLabelled):
     """
 
     task: Multilabel = eqx.field(static=True)
+    criterion: Criterion = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     sums: Sums
 
-    def __init__(self, task: Multilabel, *, undefined: float | None = None):
+    def __init__(
+        self,
+        task: Multilabel,
+        *,
+        criterion: Criterion = "equal",
+        undefined: float | None = None,
+    ):
+        if criterion not in get_args(Criterion):
+            raise ValueError(f"criterion={criterion!r}: expected one of {get_args(Criterion)}.")
         if not isinstance(task, Multilabel):
             raise TypeError(
                 f"`ExactMatch` got {describe(task)}, expected a multilabel task. Where a row is "
                 "one decision, it is `eqm.Accuracy(task)`."
             )
         self.task = task
+        self.criterion = criterion
         self.undefined = undefined
         self.sums = Sums(task.valid, right=(), rows=())
 
     def see(self, inputs: Inputs) -> Self:
         d = decide(self.task, inputs)
-        right = jnp.all((d.labels == d.predicted) | ~d.taken, axis=-1)
+        right = _meets(self.criterion, d.labels, d.predicted, d.taken)
         return self.replace(sums=self.sums.add(d.batch, right=right, rows=1))
 
     def compute(self) -> Float32[Array, ""]:

@@ -1,11 +1,12 @@
+from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
-from jaxtyping import Array, Float32
+from jaxtyping import Array
 
-from .._metric.readout import AbstractReadout
-from .average import AbstractClassScore, average_of, AverageKind, check_average
-from .stat_scores import Counts, StatScores
+from .._rows.row_mean import Empty
+from .average import AbstractClassScore, AverageKind
+from .stat_scores import Counts
 from .task import AbstractTask
 
 
@@ -21,6 +22,10 @@ class F1(AbstractClassScore, init=False):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their support; `"micro"`, of all counts together; `None`, of each class.
         A binary task has one class, 1, and no need of it.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -44,7 +49,7 @@ class F1(AbstractClassScore, init=False):
 
 
 @final
-class FBeta(AbstractReadout):
+class FBeta(AbstractClassScore):
     r"""The weighted harmonic mean of precision and recall, in which recall counts
     $\beta$ times as much.
 
@@ -57,6 +62,10 @@ class FBeta(AbstractReadout):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their support; `"micro"`, of all counts together; `None`, of each class.
         A binary task has one class, 1, and no need of it.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -74,11 +83,7 @@ class FBeta(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
     beta: float = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
 
     def __init__(
         self,
@@ -86,23 +91,19 @@ class FBeta(AbstractReadout):
         *,
         beta: float,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         undefined: float | None = None,
     ):
-        check_average(average)
         if not 0 <= beta:
             raise ValueError(f"beta={beta}: expected a number of at least 0.")
-        self.task = task
+        AbstractClassScore.__init__(
+            self, task, average=average, include=include, empty=empty, undefined=undefined
+        )
         self.beta = beta
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
 
-    def _ratio(self, counts: Counts) -> tuple[Array, Array]:
+    def ratio(self, counts: Counts) -> tuple[Array, Array]:
         # In units of the larger of 1 and beta^2: neither leaves the range of float32.
         own, rest = (1.0, self.beta**2) if self.beta <= 1 else (self.beta**-2, 1.0)
         top = (own + rest) * counts.tp
         return top, top + own * counts.fp + rest * counts.fn
-
-    def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
-        return average_of(self._ratio, self.statistic, self.average, self.undefined)

@@ -10,7 +10,7 @@ from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .._wrap.per_group import PerGroup
 from .stat_scores import StatScores
-from .task import Binary
+from .task import Binary, one_threshold
 
 
 def _ends(rates: Float32[Array, "groups"]) -> tuple[Array, Array]:
@@ -32,8 +32,11 @@ class GroupFairness(AbstractReadout):
 
     With the rate of positive predictions $s_g$, the true positive rate $t_g$ and the false positive
     rate $f_g$ of each group: demographic parity is $\max s_g - \min s_g$, and as a ratio
-    $\min s_g / \max s_g$; equal opportunity is $\max t_g - \min t_g$; equalised odds is the
-    larger of that and of $\max f_g - \min f_g$. 0 is fair, a ratio of 1.
+    $\min s_g / \max s_g$; equal opportunity is $\max t_g - \min t_g$, and as a ratio
+    $\min t_g / \max t_g$; equalised odds is the larger of that difference and of
+    $\max f_g - \min f_g$, and as a ratio the smaller of that ratio and of $\min f_g / \max f_g$. 0
+    is fair, a ratio of 1. [`eqmetrics.PerGroup`][] and [`eqmetrics.Classwise`][] give the rates
+    themselves, by the names of the groups.
 
     **Arguments:**
 
@@ -44,8 +47,8 @@ class GroupFairness(AbstractReadout):
 
     The gradient is 0: the value is constant but for jumps.
     State: 8 floats a group, and 2 each for the invalid rows. Undefined when: fewer than two groups
-    have the rates that are compared; a group without one is left out. The ratio is undefined too
-    if no row is predicted positive.
+    have the rates that are compared; a group without one is left out. A ratio is undefined too if
+    all of its rates are 0.
     Source: Dwork et al., "Fairness through awareness", 2012; Hardt, Price and Srebro, "Equality of
     opportunity in supervised learning", 2016.
 
@@ -73,13 +76,14 @@ class GroupFairness(AbstractReadout):
         task = Binary() if task is None else task
         if not isinstance(task, Binary):
             raise TypeError(f"`GroupFairness` got {describe(task)}, expected `eqm.Binary()`.")
+        one_threshold("GroupFairness", task)
         self.task = task
         self.undefined = undefined
         self.statistic = PerGroup(StatScores(task), num_groups)
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """`demographic_parity`, `demographic_parity_ratio`, `equal_opportunity` and
-        `equalized_odds`."""
+        """`demographic_parity`, `equal_opportunity` and `equalized_odds`, and each as a ratio:
+        `demographic_parity_ratio`, ..."""
         counts = self.statistic.compute()
         tp, fp, fn, tn = (counts[name][:, 0] for name in ("tp", "fp", "fn", "tn"))
         rows = tp + fp + fn + tn
@@ -90,7 +94,9 @@ class GroupFairness(AbstractReadout):
             "demographic_parity": high - low,
             "demographic_parity_ratio": _share(low, high),
             "equal_opportunity": opportunity,
+            "equal_opportunity_ratio": _share(*hits),
             "equalized_odds": jnp.maximum(opportunity, alarms[1] - alarms[0]),
+            "equalized_odds_ratio": jnp.minimum(_share(*hits), _share(*alarms)),
         }
         # Counts are defined: NaN says that the group has invalid rows, and is no group to omit.
         invalid = jnp.any(jnp.isnan(rows))

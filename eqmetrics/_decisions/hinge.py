@@ -1,4 +1,4 @@
-from typing import final, Self
+from typing import final, get_args, Literal, Self
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Float32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
+from .._probabilities.calibration_error import averaged
 from .._probabilities.proper_scores import average_problems, check_label_average, LabelAverage
 from .._rows.quotient import over
 from .inputs import Inputs
@@ -14,9 +15,15 @@ from .scores import Scores, scores_of
 from .task import AbstractTask, Multiclass
 
 
-def _losses(s: Scores) -> tuple[Array, Array]:
+MultiClass = Literal["crammer_singer", "ovr"]
+
+
+def _losses(s: Scores, ovr: bool, squared: bool) -> tuple[Array, Array]:
     """The loss of each problem, and whether it counts."""
-    if s.labels.ndim == 1:
+    if ovr:
+        yes, taken = s.each()
+        margin = jnp.where(yes, s.scores, -s.scores)
+    elif s.labels.ndim == 1:
         index = jnp.where(s.taken, s.labels, 0)[:, None]
         classes = jnp.arange(s.scores.shape[1], dtype=jnp.int32)[None, :]
         own = jnp.take_along_axis(s.scores, index, axis=-1)
@@ -25,7 +32,8 @@ def _losses(s: Scores) -> tuple[Array, Array]:
         margin = jnp.where(own == best, 0, own - best)
     else:
         margin, taken = jnp.where(s.labels, s.scores, -s.scores), s.taken
-    return jnp.where(taken, jnp.maximum(1 - margin, 0), 0), taken
+    loss = jnp.where(taken, jnp.maximum(1 - margin, 0), 0)
+    return loss * loss if squared else loss, taken
 
 
 @final
@@ -40,11 +48,15 @@ class Hinge(Metric):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
-        or `None`, for each label.
+    - `squared`: whether each loss is squared first.
+    - `multi_class`: of a multiclass task, `"crammer_singer"`, as said above, or `"ovr"`, the binary
+        loss of each class against all others.
+    - `average`: of a multilabel task, and of ovr, `"macro"`, the mean over the labels or classes
+        where it is defined, or `None`, for each. An ignored class is skipped.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 4 floats, 4 a label if the task is multilabel; and 2 for the invalid rows.
+    State: 4 floats, 4 a label if the task is multilabel, 4 a class of ovr; and 2 for the invalid
+    rows.
     Undefined when: no row was seen.
     Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based
     vector machines", 2001.
@@ -59,6 +71,8 @@ class Hinge(Metric):
     """
 
     task: AbstractTask = eqx.field(static=True)
+    squared: bool = eqx.field(static=True)
+    multi_class: MultiClass = eqx.field(static=True)
     average: LabelAverage = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     sums: Sums
@@ -67,14 +81,23 @@ class Hinge(Metric):
         self,
         task: AbstractTask,
         *,
+        squared: bool = False,
+        multi_class: MultiClass = "crammer_singer",
         average: LabelAverage = "macro",
         undefined: float | None = None,
     ):
         check_label_average(average)
+        if multi_class not in get_args(MultiClass):
+            raise ValueError(f"multi_class={multi_class!r}: expected {get_args(MultiClass)}.")
+        if multi_class == "ovr" and not isinstance(task, Multiclass):
+            raise ValueError(f"multi_class='ovr' is for a multiclass task, not for {task}.")
         self.task = task
+        self.squared = squared
+        self.multi_class = multi_class
         self.average = average
         self.undefined = undefined
-        problems = 1 if isinstance(task, Multiclass) else task.classes
+        whole = isinstance(task, Multiclass) and multi_class != "ovr"
+        problems = 1 if whole else task.classes
         self.sums = Sums(task.valid, loss=problems, weight=problems)
 
     def update(
@@ -87,12 +110,16 @@ class Hinge(Metric):
     ) -> Self:
         """`mask` and `weights` have the shape of the rows."""
         s = scores_of(self.task, Inputs(labels, logits, None, None, mask, weights))
-        loss, taken = _losses(s)
+        loss, taken = _losses(s, self.multi_class == "ovr", self.squared)
         return self.replace(sums=self.sums.add(s.batch, loss=loss, weight=taken))
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(labels,)` if `average` is `None` and the task is multilabel."""
+        """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
+        `(classes,)` of ovr."""
         loss, weight = self.sums.read("loss", "weight")
+        if self.multi_class == "ovr":
+            found = over(loss, weight), weight > 0
+            return averaged(*found, self.task, self.average, self.undefined)
         return average_problems(
             over(loss, weight), weight > 0, self.task, self.average, self.undefined
         )

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric.checks import describe
 from .._metric.metric import Metric
+from .._rows.inner import split_mask
 
 
 class Inputs(NamedTuple):
@@ -36,7 +37,8 @@ class AbstractLabelled(Metric):
         weights: Weights = None,
     ) -> Self:
         """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
-        are the task's. `mask` and `weights` have the shape of the rows."""
+        are the task's. `mask` and `weights` have the shape of the rows. A `mask` of the shape of
+        multilabel `labels` removes single ones."""
         return self.see(Inputs(labels, logits, probabilities, predicted_labels, mask, weights))
 
     @abc.abstractmethod
@@ -69,6 +71,13 @@ def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, 
             + ("integers: a class for each row." if name == "predicted_labels" else "floats.")
         )
     return name, x
+
+
+def split_entries(inputs: Inputs, of_labels: bool) -> tuple[Any, Bool[Array, "rows labels"] | None]:
+    """The mask of the rows; and of their labels, where each has its own."""
+    if of_labels and inputs.mask is not None and inputs.mask.ndim == inputs.labels.ndim:
+        return split_mask(inputs.mask, inputs.labels, 1, "labels")
+    return inputs.mask, None
 
 
 def says_something(name: str, scores: Array) -> Bool[Array, "..."]:

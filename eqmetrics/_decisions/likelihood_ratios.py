@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
@@ -5,7 +6,8 @@ from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
-from .average import average_classes, AverageKind, check_average
+from .._rows.row_mean import Empty
+from .average import average_classes, AverageKind, check_average, Scope, scope_of
 from .stat_scores import Counts, StatScores
 from .task import AbstractTask
 
@@ -14,13 +16,14 @@ def _averaged(
     statistic: StatScores,
     average: AverageKind,
     undefined: float | None,
+    scope: Scope,
     pairs: dict[str, tuple[Array, Array]],
     counts: Counts,
 ) -> dict[str, Array]:
     support = counts.tp + counts.fn
     return {
         name: average_classes(
-            value, defined, support, statistic.task, average, undefined
+            value, defined, support, statistic.task, average, undefined, scope
         )
         for name, (value, defined) in pairs.items()
     }
@@ -38,6 +41,10 @@ class ClassLikelihoodRatios(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; ratios have no
         micro average.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -57,6 +64,7 @@ class ClassLikelihoodRatios(AbstractReadout):
 
     task: AbstractTask = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
+    scope: Scope = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     statistic: StatScores
 
@@ -65,11 +73,14 @@ class ClassLikelihoodRatios(AbstractReadout):
         task: AbstractTask,
         *,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         undefined: float | None = None,
     ):
         check_average(average, micro=False)
         self.task = task
         self.average = average
+        self.scope = scope_of(task, include, empty)
         self.undefined = undefined
         self.statistic = StatScores(task)
 
@@ -83,7 +94,8 @@ class ClassLikelihoodRatios(AbstractReadout):
             "positive": (over(over(tp, own), over(fp, others)), both & (fp > 0)),
             "negative": (over(over(fn, own), over(tn, others)), both & (tn > 0)),
         }
-        return _averaged(self.statistic, self.average, self.undefined, ratios, counts)
+        how = self.average, self.undefined, self.scope
+        return _averaged(self.statistic, *how, ratios, counts)
 
 
 @final
@@ -98,6 +110,10 @@ class InformednessMarkedness(AbstractReadout):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -118,6 +134,7 @@ class InformednessMarkedness(AbstractReadout):
 
     task: AbstractTask = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
+    scope: Scope = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     statistic: StatScores
 
@@ -126,11 +143,14 @@ class InformednessMarkedness(AbstractReadout):
         task: AbstractTask,
         *,
         average: AverageKind = "macro",
+        include: Sequence[int] | None = None,
+        empty: Empty = "skip",
         undefined: float | None = None,
     ):
         check_average(average, micro=False)
         self.task = task
         self.average = average
+        self.scope = scope_of(task, include, empty)
         self.undefined = undefined
         self.statistic = StatScores(task)
 
@@ -145,4 +165,5 @@ class InformednessMarkedness(AbstractReadout):
             "informedness": (over(tp, own) - over(fp, others), (own > 0) & (others > 0)),
             "markedness": (over(tp, said) - over(fn, unsaid), (said > 0) & (unsaid > 0)),
         }
-        return _averaged(self.statistic, self.average, self.undefined, scores, counts)
+        how = self.average, self.undefined, self.scope
+        return _averaged(self.statistic, *how, scores, counts)

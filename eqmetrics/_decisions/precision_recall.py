@@ -18,6 +18,10 @@ class Precision(AbstractClassScore, init=False):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their support; `"micro"`, of all counts together; `None`, of each class.
         A binary task has one class, 1, and no need of it.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
@@ -50,6 +54,10 @@ class Recall(AbstractClassScore, init=False):
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
         weighted by their support; `"micro"`, of all counts together; `None`, of each class.
         A binary task has one class, 1, and no need of it.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Of others there is no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.

@@ -15,6 +15,7 @@ from .inputs import (
     PREDICTED,
     says_something,
     scores_of as scores_given,
+    split_entries,
 )
 from .softmax import without_nan
 from .task import AbstractTask, Binary, Multiclass, Multilabel
@@ -61,12 +62,16 @@ def scores_of(
     why = "that of `labels` and the classes" if one else "that of `labels`: one score a label"
     check_shape(name, x, shape, labels, why)
     trailing = (task.num_labels,) if isinstance(task, Multilabel) else ()
-    batch = rows(narrow(labels), inputs.mask, inputs.weights, trailing, "labels")
+    mask, entries = split_entries(inputs, isinstance(task, Multilabel))
+    batch = rows(narrow(labels), mask, inputs.weights, trailing, "labels")
     labels = batch.values if one else batch.values.reshape(-1, task.classes)
     scores = x.astype(jnp.float32).reshape(-1, task.classes)
     taken = jnp.ones(labels.shape, bool)
     if task.ignore_index is not None:
         taken = labels != task.ignore_index
+    if entries is not None:
+        taken &= entries
+    if task.ignore_index is not None or entries is not None:
         batch = batch.only(taken if one else jnp.any(taken, axis=-1))
     if one:
         logits = name == "logits"

@@ -44,7 +44,8 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
 
     The gradient is 0: the value is constant but for jumps.
-    State: 6 floats a class (8 if the task isn't multiclass), and 2 for the invalid rows.
+    State: 6 floats a class (8 if the task isn't multiclass; 8 a threshold of a binary task), and 2
+    for the invalid rows.
     Undefined when: never; empty counts are 0.
 
     !!! example
@@ -65,7 +66,7 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
     def __init__(self, task: AbstractTask):
         self.task = task
         kinds = 3 if isinstance(task, Multiclass) else 4
-        self.sums = Sums(task.valid, cells=(kinds, task.classes))
+        self.sums = Sums(task.valid, cells=(kinds, task.decisions))
 
     def see(self, inputs: Inputs) -> Self:
         d, classes = decide(self.task, inputs), self.task.classes
@@ -106,5 +107,5 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
 
     def compute(self) -> dict[str, Float32[Array, "classes"]]:
         """`tp`, `fp`, `fn`, `tn` and `support` of each class, of shape `(classes,)`; of a
-        binary task, of class 1."""
+        binary task, of class 1, or with several thresholds of shape `(thresholds,)`."""
         return {name: to_float(x) for name, x in self.exact().items()}

@@ -23,6 +23,11 @@ class AbstractTask(abc.ABC):
         """How many classes have counts of their own: 1 for a binary task."""
 
     @property
+    def decisions(self) -> int:
+        """How many decisions have counts of their own: one for each class, or each threshold."""
+        return self.classes
+
+    @property
     @abc.abstractmethod
     def valid(self) -> str:
         """Which rows are valid, in words."""
@@ -32,12 +37,35 @@ class AbstractTask(abc.ABC):
         return np.ones(self.classes, bool)
 
 
-def _check_threshold(threshold: float) -> None:
-    if not 0 <= threshold <= 1:
+Threshold = float | tuple[float, ...]
+
+
+def _check_threshold(threshold: Threshold) -> None:
+    each = threshold if isinstance(threshold, tuple) else (threshold,)
+    if not each or not all(0 <= x <= 1 for x in each):
         raise ValueError(
             f"threshold={threshold}: it is a probability, between 0 and 1. Logits are "
             "compared with its log-odds."
         )
+
+
+def has_thresholds(task: "AbstractTask | None") -> bool:
+    """Whether the thresholds of a binary task are an axis of what is read from its counts."""
+    return isinstance(task, Binary) and isinstance(task.threshold, tuple)
+
+
+def one_threshold(name: str, task: "AbstractTask | None") -> None:
+    """Refuses the several thresholds of a binary task."""
+    if has_thresholds(task):
+        raise ValueError(
+            f"`{name}` got {task}: it has no value for each threshold. Scores of `eqm.StatScores` "
+            f"have; or give each threshold a `{name}` of its own in a `MetricDict`."
+        )
+
+
+def _check_size(name: str, size: int, least: int) -> None:
+    if not isinstance(size, (int, np.integer)) or size < least:
+        raise ValueError(f"{name}={size!r}: expected a whole number of at least {least}.")
 
 
 def _scores(ignore_index: int | None) -> str:
@@ -61,11 +89,13 @@ class Binary(AbstractTask):
     **Arguments:**
 
     - `threshold`: a row is positive where its probability is greater, and not where it is equal
-        (torcheval: there too); logits are compared with the log-odds of it.
+        (torcheval: there too); logits are compared with the log-odds of it. Of several, in a tuple,
+        each has counts of its own: scores of [`eqmetrics.StatScores`][], and its counts, have a
+        value of shape `(thresholds,)`.
     - `ignore_index`: rows with this label are left out.
     """
 
-    threshold: float = 0.5
+    threshold: Threshold = 0.5
     ignore_index: int | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +104,10 @@ class Binary(AbstractTask):
     @property
     def classes(self) -> int:
         return 1
+
+    @property
+    def decisions(self) -> int:
+        return len(self.threshold) if isinstance(self.threshold, tuple) else 1
 
     @property
     def valid(self) -> str:
@@ -126,22 +160,39 @@ class Multilabel(AbstractTask):
     """Any number of labels a row, each a yes or no of its own.
 
     `labels`, and `logits`, `probabilities` or `predicted_labels`, have the shape
-    `(*rows, num_labels)`; `labels` are 0 or 1 (or booleans).
+    `(*rows, num_labels)`; `labels` are 0 or 1 (or booleans). A `mask` has the shape of the rows, or
+    that of `labels`, and removes single ones.
 
     **Arguments:**
 
     - `num_labels`: how many labels there are.
-    - `threshold`: as in [`eqmetrics.Binary`][].
+    - `threshold`: as in [`eqmetrics.Binary`][]; of a tuple, one for each label.
     - `ignore_index`: entries of `labels` with this value are left out, one by one.
+    - `top_k`: instead of a threshold, the `top_k` highest scores of a row are its yes; ties go to
+        the lower label. Ignored entries aren't among them.
     """
 
     num_labels: int
-    threshold: float = 0.5
+    threshold: Threshold = 0.5
     ignore_index: int | None = None
+    top_k: int | None = None
 
     def __post_init__(self) -> None:
         check_whole("num_labels", self.num_labels, 1)
         _check_threshold(self.threshold)
+        if isinstance(self.threshold, tuple) and len(self.threshold) != self.num_labels:
+            raise ValueError(
+                f"threshold={self.threshold}: expected one, or one for each of the "
+                f"{self.num_labels} labels. For scores at several thresholds give each a task of "
+                "its own, in a `MetricDict`."
+            )
+        if self.top_k is not None:
+            _check_size("top_k", self.top_k, 1)
+            if self.threshold != 0.5:
+                raise ValueError(
+                    f"threshold={self.threshold} and top_k={self.top_k}: either says which labels "
+                    "are a yes. Leave out one."
+                )
 
     @property
     def classes(self) -> int:

@@ -120,7 +120,9 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):
             for n in mine.nested:
-                look(getattr(metric, n), where, cls if isinstance(metric, AbstractReadout) else "")
+                part = getattr(metric, n)
+                its = isinstance(metric, AbstractReadout) or isinstance(part, AbstractAccumulator)
+                look(part, where, cls if its else "")
         else:
             for n in mine.nested:
                 own = isinstance(getattr(metric, n), AbstractAccumulator)

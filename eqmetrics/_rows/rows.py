@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float32, Int32
 from .._metric.checks import describe, not_real
 
 
-def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]) -> str:
+def _way_out(name: str, x: Array, values: Array, rows: tuple[int, ...]) -> str:
     if values.ndim == 0:
         return (
             " One number for the whole batch has no rows: pass one for each row. If it is one of "
@@ -21,12 +21,6 @@ def _way_out(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...
     if x.shape != values.shape or len(rows) != values.ndim - 1:
         return ""
     size = values.shape[-1]
-    if what == "labels" and name == "mask":
-        return (
-            " Single labels of a row are left out by their value: "
-            f"`eqm.Multilabel({size}, ignore_index=-1)`, and "
-            "`labels=jnp.where(mask, labels, -1)`."
-        )
     return (
         f" To give each entry of a row its own {name}, let a metric of one number read each: "
         f"`eqm.MultiOutput(metric, {size}, shared=())`."
@@ -38,7 +32,7 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
         raise TypeError(
             f"`{name}` is {describe(x)} and `{what}` is {describe(values)}: `{name}` must have "
             f"the shape of the leading row axes of `{what}`, such as {rows}."
-            + _way_out(name, x, what, values, rows)
+            + _way_out(name, x, values, rows)
         )
     trailing = rows[x.ndim :]
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
+from .._decisions.average import included as included
 from .._decisions.decision import decide
 from .._decisions.inputs import Inputs
-from .._decisions.task import AbstractTask, Binary, Multiclass, Multilabel
+from .._decisions.task import AbstractTask, Multiclass, Multilabel, one_threshold
 from .._metric.checks import describe
 from .._rows.inner import split_mask
 from .._rows.quotient import ratio
@@ -23,25 +24,6 @@ def check_dimensions(dimensions: int) -> None:
             f"dimensions={dimensions!r}: expected how many axes an image has, 2 for pictures and 3 "
             "for volumes."
         )
-
-
-def included(task: AbstractTask, include: Sequence[int] | None) -> tuple[int, ...]:
-    """The classes that take part in averages: those asked for, less an ignored one."""
-    part = task.takes_part()
-    if include is None:
-        return tuple(int(c) for c in np.flatnonzero(part))
-    asked = sorted(int(c) for c in include)
-    if isinstance(task, Binary):
-        raise ValueError(f"include={include!r}: a binary task has one class, and no choice.")
-    if not asked or len(set(asked)) < len(asked) or asked[0] < 0 or asked[-1] >= task.classes:
-        raise ValueError(
-            f"include={include!r}: expected different classes in [0, {task.classes}), at least "
-            f"one; `include=range(1, {task.classes})` leaves out the background."
-        )
-    left_out = [c for c in asked if not part[c]]
-    if left_out:
-        raise ValueError(f"include={include!r}: class {left_out[0]} is the task's `ignore_index`.")
-    return tuple(asked)
 
 
 class Images(NamedTuple):
@@ -58,6 +40,7 @@ class Images(NamedTuple):
 
 def images_of(task: AbstractTask, inputs: Inputs, dimensions: int) -> Images:
     """An image with an invalid pixel among those that take part is an invalid row."""
+    one_threshold("an image", task)
     labels = inputs.labels
     own = 1 if isinstance(task, Multilabel) else 0
     leading = labels.ndim - dimensions - own
