@@ -1,7 +1,8 @@
 """The pages "All metrics" and "Metrics of other libraries": from the code and from `peers.toml`.
 
 A hook of mkdocs, which `tests/test_inventory.py` reads as well. `python docs/inventory.py` says
-which public names of the libraries that are installed here `peers.toml` lacks.
+which public names of the libraries that are installed here `peers.toml` lacks; with `metrics` or
+`peers` it prints a table.
 """
 
 import ast
@@ -26,7 +27,8 @@ ESTIMATES = {"Distinct", "Reservoir"}  # of all rows; their docstrings say how g
 INSIDE = "those of its metric"
 # What they hold takes another metric's, and they don't.
 TOLD = {
-    "Buffer": "its columns, `mask`",
+    "Buffer": "the columns that it names",
+    "Collect": "the outputs that it names",
     "GroupFairness": "`labels`, `logits`, `probabilities`, `predicted_labels`, `group`, `weights`",
     "StandardError": "`values`, `cluster`, `weights`",
     "rl.StratifiedBootstrap": "`scores`",
@@ -185,7 +187,8 @@ def metrics_table() -> str:
                 f"{library}: {', '.join(f'`{x}`' for x in theirs)}"
                 for library, theirs in others.get(name, [])
             )
-            cells = _link(name), _takes(name, cls), state(cls), kind(cls), names
+            kept = re.sub(r"\[`eqmetrics\.([\w.]+)`\]\[\]", lambda x: _link(x[1]), state(cls))
+            cells = _link(name), _takes(name, cls), kept, kind(cls), names
             parts.append(f"| {' | '.join(map(_cell, cells))} |")
         parts.append("")
     return "\n".join(parts)
@@ -209,9 +212,11 @@ def peers_table() -> str:
                 names = ours_of(ours)
                 text = ", ".join(_link(x) if x in known else f"`{x}`" for x in names)
                 word = word if all(x in known for x in names) else "not"
+            else:
+                text = _linked(text, known)
             count[word] += len(theirs)
             names = ", ".join(f"`{x}`" for x in theirs)
-            lines.append(f"| {names} | {word} | {_cell(_linked(text, known))} |")
+            lines.append(f"| {names} | {word} | {_cell(text)} |")
         total = ", ".join(f"{n} {word}" for word, n in count.items())
         parts += [f"## {library} {peer['version']}", "", f"{peer['what']}: {total}.", ""]
         parts += ["| theirs | | ours |", "|---|---|---|", *lines, ""]
@@ -261,7 +266,7 @@ def names_in(source: str) -> set[str]:
         return listed
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
-            listed |= {x.asname for x in node.names if x.asname == x.name}
+            listed |= {x.name for x in node.names if x.asname == x.name}
         elif isinstance(node, ast.ClassDef):
             listed.add(node.name)
     return {x for x in listed if x[0] != "_"}
@@ -283,7 +288,10 @@ def lacking(library: str) -> set[str]:
 
 
 if __name__ == "__main__":
-    for library in peers():
+    tables = {"metrics": metrics_table, "peers": peers_table}
+    for name in sys.argv[1:]:
+        sys.stdout.write(tables[name]())
+    for library in peers() if not sys.argv[1:] else ():
         if names_of(library) is None:
             sys.stdout.write(f"{library}: not installed\n")
         else:
