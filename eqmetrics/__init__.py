@@ -174,6 +174,7 @@ from ._regression.max_error import MaxError as MaxError
 from ._regression.mean_error import AbstractMeanError as AbstractMeanError
 from ._regression.median_error import MedianAbsoluteError as MedianAbsoluteError
 from ._regression.minkowski import Minkowski as Minkowski
+from ._regression.normalized_gini import NormalizedGini as NormalizedGini
 from ._regression.pair_buffer import PairBuffer as PairBuffer
 from ._regression.pair_moments import PairMoments as PairMoments
 from ._regression.pinball import Pinball as Pinball
@@ -188,6 +189,7 @@ from ._regression.ratio_error import (
     CriticalSuccessIndex as CriticalSuccessIndex,
     WeightedMAPE as WeightedMAPE,
 )
+from ._regression.significance import Significance as Significance
 from ._regression.similarity import (
     CosineSimilarity as CosineSimilarity,
     JensenShannon as JensenShannon,

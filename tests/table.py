@@ -212,6 +212,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
     "PairBuffer": (eqm.PairBuffer(80), _rows(SIZES, **PAIR)),
     "Spearman": (eqm.Spearman(80), _rows(SIZES, **TIED)),
     "Kendall": (eqm.Kendall(80), _rows(SIZES, **TIED)),
+    "Significance": (eqm.Significance(eqm.Kendall(80)), _rows(SIZES, **TIED)),
+    "NormalizedGini": (eqm.NormalizedGini(80), _rows(SIZES, **TIED)),
     "ConcordanceIndex": (eqm.ConcordanceIndex(80), _rows(SIZES, events=yes, **TIED)),
     "PoissonNLL": (eqm.PoissonNLL(), _rows(SIZES, **POSITIVE)),
     "GaussianNLL": (eqm.GaussianNLL(), _rows(SIZES, scales=positive, **PAIR)),

@@ -17,6 +17,15 @@ def smape(t, p, sample_weight):
     return np.average(each, weights=sample_weight)
 
 
+def floored_mape(t, p, sample_weight):
+    return np.average(np.abs(p - t) / np.maximum(np.abs(t), 2), weights=sample_weight)
+
+
+def floored_smape(t, p, sample_weight):
+    size = np.maximum((np.abs(p) + np.abs(t)) / 2, 2)
+    return np.average(np.abs(p - t) / size, weights=sample_weight)
+
+
 @pytest.mark.parametrize("way", [fold, spread])
 @pytest.mark.parametrize(
     "metric, oracle",
@@ -24,6 +33,8 @@ def smape(t, p, sample_weight):
         (eqm.MeanAbsoluteError(), mean_absolute_error),
         (eqm.MeanAbsolutePercentageError(), mean_absolute_percentage_error),
         (eqm.SymmetricMAPE(), smape),
+        (eqm.MeanAbsolutePercentageError(floor=2.0), floored_mape),
+        (eqm.SymmetricMAPE(floor=2.0), floored_smape),
     ],
 )
 @many
@@ -44,6 +55,9 @@ def test_by_hand():
     assert mape(predictions=p[:2], targets=t[:2]) == 1.25
     raw = eqm.MeanAbsoluteError(outputs=3, multioutput="raw_values")
     assert raw(predictions=p[None], targets=t[None]).tolist() == [1.0, 4.0, 0.0]
+    floored = eqm.MeanAbsolutePercentageError(floor=4.0)
+    assert floored(predictions=p, targets=t) == jnp.float32(5 / 4 / 3)
+    assert eqm.SymmetricMAPE(floor=2.0)(predictions=p, targets=t) == jnp.float32((0.5 + 2) / 3)
     large = jnp.array([3e38])
     agree(eqm.SymmetricMAPE()(predictions=large, targets=large / 3), 1.0)
 
@@ -55,3 +69,9 @@ def test_undefined_and_invalid():
     assert jnp.isnan(seen.compute())
     with pytest.raises(eqm.InvalidDataError, match="2 invalid row.*targets != 0"):
         seen.check()
+    eqm.MeanAbsolutePercentageError(floor=1.0).update(
+        predictions=jnp.ones(2), targets=jnp.zeros(2)
+    ).check()
+    for wrong in (-1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="floor="):
+            eqm.SymmetricMAPE(floor=wrong)

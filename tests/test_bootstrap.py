@@ -17,7 +17,7 @@ from .oracle import batches, few, floats, fold, ROWS, STEPS, taken
 KEY = jax.random.key(0)
 
 
-SMALL = eqm.Bootstrap(eqm.Average(), 16, key=KEY, ids=True)
+SMALL = eqm.Bootstrap(eqm.Average(), 16, key=KEY, ids=True, quantiles=(0.1, 0.5))
 
 
 def bits(tree):
@@ -47,7 +47,8 @@ def test_weights_are_poisson():
 def test_the_spread_of_weighted_means(batch):
     """Beside the definition in float64, with the same weights."""
     ids = np.arange(STEPS * ROWS).reshape(STEPS, ROWS)
-    value = fold(SMALL, batch | {"ids": ids}).compute()
+    metric = fold(SMALL, batch | {"ids": ids})
+    value, each = metric.compute(), np.asarray(metric.replicate_values())
     keep = taken(batch).ravel()
     x = batch["values"].ravel()[keep].astype(np.float64)
     w = np.asarray(_poisson(KEY, jnp.arange(STEPS * ROWS), SMALL.samples), np.float64)[:, keep]
@@ -59,6 +60,9 @@ def test_the_spread_of_weighted_means(batch):
     if means.size:
         assert np.allclose(value["low"], np.quantile(means, 0.025), **near)
         assert np.allclose(value["high"], np.quantile(means, 0.975), **near)
+        assert np.allclose(value["quantiles"], np.quantile(means, (0.1, 0.5)), **near)
+        assert np.allclose(each[total > 0], means, **near)
+    assert np.isnan(each[total == 0]).all() and each.shape == (SMALL.samples,)
     if means.size > 1:
         assert np.allclose(value["standard_error"], means.std(ddof=1), **near)
 
@@ -240,6 +244,8 @@ def test_bad_arguments():
         eqm.Bootstrap(eqm.LastValue(), key=KEY)
     with pytest.raises(ValueError, match="samples=1: expected a whole number from 2"):
         eqm.Bootstrap(eqm.Average(), 1, key=KEY)
+    with pytest.raises(ValueError, match="quantiles=.*: expected shares from 0 to 1"):
+        mean(quantiles=(0.5, 50.0))
     with pytest.raises(ValueError, match="confidence=95.0: expected a share"):
         eqm.Bootstrap(eqm.Average(), key=KEY, confidence=95)
     with pytest.raises(TypeError, match=r"`mask` is bool\[3\] and `ids` is int32\[2\]"):

@@ -21,7 +21,7 @@ TABLE = {name: row for name, row in ROWS.items() if type(row[0]).__module__.star
 BY_MASKS = {
     "QuantileSketch", "Quantile", "Median", "IQR", "Distinct", "Reservoir", "Moments",
     "OneSidedErrors", "D2Pinball", "D2AbsoluteError", "Wasserstein1D", "MedianAbsoluteError",
-    "PairBuffer", "Spearman", "Kendall", "ConcordanceIndex",
+    "PairBuffer", "Spearman", "Kendall", "ConcordanceIndex", "NormalizedGini", "Significance",
 } & set(TABLE)  # fmt: skip
 
 

@@ -21,6 +21,8 @@ OF_KNOWN_ROWS = {
     "Spearman",
     "Kendall",
     "ConcordanceIndex",
+    "NormalizedGini",
+    "Significance",
     "Bootstrap",
     "Bootstrap of PerGroup",
     "PerGroup of Bootstrap",

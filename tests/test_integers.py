@@ -128,6 +128,10 @@ CASES = {
     "Concordance": (eqm.Concordance(), concordance(P, T)),
     "Spearman": (eqm.Spearman(50), stats.spearmanr(P, T)[0]),
     "Kendall": (eqm.Kendall(50), stats.kendalltau(P, T)[0]),
+    "NormalizedGini": (
+        eqm.NormalizedGini(50),
+        np.cov(T, stats.rankdata(P))[0, 1] / np.cov(T, stats.rankdata(T))[0, 1],
+    ),
     "ConcordanceIndex": (eqm.ConcordanceIndex(50), index(P, T, DIED)),
     "CriticalSuccessIndex": (
         eqm.CriticalSuccessIndex(OFFSET + 60),
@@ -176,6 +180,7 @@ OTHERS = {
     "Correlation", "D2Pinball", "D2AbsoluteError", "Wasserstein1D", "Reservoir", "Buffer",
     "training.PopulationStability", "uncertainty.ConformalQuantile", "uncertainty.ValueBuffer",
     "uncertainty.EffectiveSampleSize",
+    "Significance",
 }  # fmt: skip
 # No numbers of any offset: probabilities, counts, directions, durations.
 NONE = {

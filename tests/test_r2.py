@@ -1,5 +1,7 @@
 """`R2` and its like beside scikit-learn in float64."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ ALL = eqm.MetricDict(
     by_range=eqm.NormalizedRMSE(),
     by_std=eqm.NormalizedRMSE("std"),
     by_mean=eqm.NormalizedRMSE("mean"),
+    by_norm=eqm.NormalizedRMSE("norm"),
 )
 
 
@@ -39,6 +42,8 @@ def wanted(p, t, w):
         want["by_range"] = np.sqrt(mse) / np.ptp(t) if np.ptp(t) else np.nan
         want["by_std"] = np.sqrt(want["relative"])
         want["by_mean"] = np.sqrt(mse) / abs(mean) if mean else np.nan
+    if w.size and np.any(t):
+        want["by_norm"] = np.sqrt(np.average((t - p) ** 2, weights=w) / np.average(t**2, weights=w))
     return want
 
 
@@ -61,7 +66,9 @@ def test_scikit_learns(way, batch, place):
 def test_columns_are_scikit_learns(batch):
     batch = moved(batch)
     p, t, w = real_rows(batch, "predictions", "targets")
-    for kind in ("raw_values", "uniform_average", "variance_weighted"):
+    # scikit-learn takes an array of weights too, and says so of neither in its types.
+    kinds: tuple[Any, ...] = "raw_values", "uniform_average", "variance_weighted", (0.25, 3.0)
+    for kind in kinds:
         for cls, oracle in ((eqm.R2, r2_score), (eqm.ExplainedVariance, explained_variance_score)):
             got = fold(cls(outputs=2, multioutput=kind), batch).compute()
             if w.size and np.all(np.ptp(t, axis=0) > 0):
@@ -93,6 +100,7 @@ def test_by_hand():
     agree(eqm.ExplainedVariance()(predictions=p, targets=t), 0.75)
     agree(eqm.RelativeSquaredError()(predictions=p, targets=t), 0.3)
     agree(eqm.NormalizedRMSE("mean")(predictions=p, targets=t), np.sqrt(1.5) / 3)
+    agree(eqm.NormalizedRMSE("norm")(predictions=p, targets=t), np.sqrt(6 / 56))
     two = jnp.stack([t, jnp.ones(4)], axis=1)
     weighted = eqm.R2(outputs=2, multioutput="variance_weighted")
     agree(weighted(predictions=jnp.stack([p, p], axis=1), targets=two), 0.7)
@@ -115,7 +123,7 @@ def test_undefined_and_invalid():
         # Infinite squares over infinite squares.
         assert jnp.isnan(metric(predictions=p * 1e20, targets=p * 1e20))
     assert jnp.isnan(eqm.R2(adjusted=3)(predictions=p[:4], targets=p[:4]))
-    for by in ("range", "std", "mean"):
+    for by in ("range", "std", "mean", "norm"):
         assert jnp.isnan(eqm.NormalizedRMSE(by).compute())
     assert jnp.isnan(eqm.NormalizedRMSE()(predictions=p, targets=constant))
     with pytest.raises(eqm.InvalidDataError, match="R2: 1 invalid row"):

@@ -35,7 +35,7 @@ def test_scikit_learns(way, cls, oracle, batch, place):
 def test_columns_are_scikit_learns(cls, oracle, batch):
     batch = moved(batch)
     p, t, w = real_rows(batch, "predictions", "targets")
-    for multioutput in ("raw_values", "uniform_average"):
+    for multioutput in ("raw_values", "uniform_average", (0.25, 3.0)):
         got = fold(cls(outputs=2, multioutput=multioutput), batch).compute()
         some = w.size > 0
         want = oracle(t, p, sample_weight=w, multioutput=multioutput) if some else np.nan
@@ -95,6 +95,11 @@ def test_shapes_that_do_not_fit_are_told():
         eqm.MeanSquaredError(outputs=2).update(predictions=jnp.ones(4), targets=jnp.ones(4))
     with pytest.raises(TypeError, match="`targets` is complex64.*real"):
         eqm.MeanSquaredError().update(predictions=jnp.ones(4), targets=jnp.ones(4) + 0j)
+    for wrong in ((1.0,), (0.0, 0.0), (-1.0, 2.0), (1.0, np.inf), (1.0, np.nan)):
+        with pytest.raises(ValueError, match="weight for each of the 2 column"):
+            eqm.MeanSquaredError(outputs=2, multioutput=wrong)
+    nothing = eqm.MeanSquaredError(outputs=(1, 2), multioutput=[0, 1])
+    assert nothing(predictions=jnp.array([[[jnp.nan, 2.0]]]), targets=jnp.zeros((1, 1, 2))) == 4.0
     with pytest.raises(ValueError, match="multioutput='mean'"):
         eqm.MeanSquaredError(multioutput="mean")  # pyright: ignore[reportArgumentType]
 

@@ -1,10 +1,23 @@
+import math
 from typing import ClassVar, final
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._rows.quotient import over
-from .mean_error import AbstractMeanLoss, Within
+from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
+from .paired import Multioutput
+
+
+def _checked_floor(floor: float) -> float:
+    if not 0 <= floor < math.inf:
+        raise ValueError(f"floor={floor}: expected a finite number from 0 on.")
+    return float(floor)
+
+
+def _at_least(size: Array, floor: float) -> Array:
+    return jnp.maximum(size, floor) if floor else size
 
 
 @final
@@ -14,7 +27,8 @@ class MeanAbsoluteError(AbstractMeanLoss, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0.
@@ -40,13 +54,15 @@ class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
     r"""The mean of the absolute errors relative to the targets, as a fraction:
     $\sum_i w_i |p_i - t_i| / |t_i| \,/ \sum_i w_i$.
 
-    A target of 0 has no relative error: the row is invalid. (scikit-learn divides by 2e-16,
-    torchmetrics by 1e-6.)
+    A target of 0 has no relative error: the row is invalid, unless there is a `floor`.
+    (scikit-learn's is 2e-16, torchmetrics' 1.17e-6, keras' 1e-7.)
 
     **Arguments:**
 
+    - `floor`: the size that a target is taken to have at least: $|p_i - t_i| / \max(|t_i|, f)$.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0.
@@ -61,10 +77,29 @@ class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "targets != 0, weights >= 0 and finite"
+    floor: float = eqx.field(static=True, kw_only=True)
+
+    def __init__(
+        self,
+        *,
+        floor: float = 0.0,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        self.floor = _checked_floor(floor)
+        AbstractLossSums.__init__(
+            self, outputs=outputs, multioutput=multioutput, undefined=undefined
+        )
+
+    @property
+    def valid(self) -> str:
+        """Which rows are valid, in words."""
+        return ("" if self.floor else "targets != 0, ") + "weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
-        return Within(jnp.abs(over(errors, targets)), targets != 0)
+        size = _at_least(jnp.abs(targets), self.floor)
+        return Within(jnp.abs(over(errors, size)), size != 0)
 
 
 @final
@@ -76,8 +111,11 @@ class SymmetricMAPE(AbstractMeanLoss, init=False):
 
     **Arguments:**
 
+    - `floor`: what the mean size of prediction and target, which the error is divided by, is taken
+        to be at least: a small error where both are near 0 then counts little.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0.
@@ -93,8 +131,22 @@ class SymmetricMAPE(AbstractMeanLoss, init=False):
     """
 
     valid: ClassVar[str] = "weights >= 0 and finite"
+    floor: float = eqx.field(static=True, kw_only=True)
+
+    def __init__(
+        self,
+        *,
+        floor: float = 0.0,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        self.floor = _checked_floor(floor)
+        AbstractLossSums.__init__(
+            self, outputs=outputs, multioutput=multioutput, undefined=undefined
+        )
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         # Halves first: their sum stays in the range of float32.
         size = jnp.abs(predictions) / 2 + jnp.abs(targets) / 2
-        return over(jnp.abs(errors), size)
+        return over(jnp.abs(errors), _at_least(size, self.floor))

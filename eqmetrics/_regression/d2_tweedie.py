@@ -22,7 +22,7 @@ from .._rows.rows import Rows, trailing, undefined_as
 from .._rows.squares import divisor
 from .deviance import check_power, deviance, domain, in_domain, relative
 from .mean_error import Within, without_invalid
-from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
+from .paired import checked_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 class _Targets(AbstractJointMoments):
@@ -91,7 +91,8 @@ class D2Tweedie(Metric):
 
     - `power`: of the deviance; 0, which makes it `R2`, or at least 1.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `8 * prod(outputs) + 4` floats. Undefined when: the targets of a column are constant, as
@@ -131,7 +132,6 @@ class D2Tweedie(Metric):
         undefined: float | None = None,
     ):
         check_power(power)
-        check_multioutput(multioutput)
         if power < 0:
             raise ValueError(
                 f"power={power}: expected 0, or at least 1: the mean of targets that may be "
@@ -139,7 +139,7 @@ class D2Tweedie(Metric):
             )
         self.power = float(power)
         self.outputs = trailing(outputs)
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.weight = jnp.zeros(2, jnp.float32)
         self.mean = jnp.zeros((2, *self.outputs), jnp.float32)

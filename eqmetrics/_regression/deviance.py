@@ -96,7 +96,8 @@ class Tweedie(AbstractMeanLoss):
 
     - `power`: $p$; at most 0, or at least 1.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Invalid are

@@ -23,7 +23,8 @@ class PoissonNLL(AbstractMeanLoss, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Infinite if a
@@ -66,7 +67,8 @@ class GaussianNLL(AbstractLossSums, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows with

@@ -11,7 +11,7 @@ from .._onepass.sums import Sums
 from .._rows.quotient import ratio
 from .._rows.rows import Rows, trailing, undefined_as
 from .._rows.squares import nan_if_lost
-from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
+from .paired import checked_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 class Within(NamedTuple):
@@ -45,9 +45,8 @@ class AbstractLossSums(Metric):
         multioutput: Multioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_multioutput(multioutput)
         self.outputs = trailing(outputs)
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.sums = Sums(self.valid.format(self=self), total=self.outputs, weight=())
 

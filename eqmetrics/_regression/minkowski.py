@@ -20,7 +20,8 @@ class Minkowski(AbstractPairLoss):
     - `p`: the power, at least 1: 1 for the Manhattan, 2 for the Euclidean distance. For the
         maximum see [`eqmetrics.MaxError`][].
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Where powers

@@ -1,5 +1,6 @@
 import abc
-from typing import get_args, Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,10 +10,13 @@ from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from .pair_moments import PairMoments, Spreads
-from .paired import check_multioutput, Multioutput, over_columns
+from .paired import checked_multioutput, Multioutput, over_columns
 
 
-WeightedMultioutput = Literal["uniform_average", "raw_values", "variance_weighted"]
+WEIGHTED = "uniform_average", "raw_values", "variance_weighted"
+WeightedMultioutput = (
+    Literal["uniform_average", "raw_values", "variance_weighted"] | Sequence[float]
+)
 
 
 class AbstractMomentScore(AbstractReadout):
@@ -30,9 +34,8 @@ class AbstractMomentScore(AbstractReadout):
         multioutput: Multioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_multioutput(multioutput)
         self.outputs = outputs
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.statistic = PairMoments(outputs)
 
@@ -59,5 +62,5 @@ def explained(
     return undefined_as(jnp.sum(parts), jnp.all(s.constant_targets), undefined)
 
 
-def check_weighted(multioutput: str) -> None:
-    check_multioutput(multioutput, get_args(WeightedMultioutput))
+def checked_weighted(multioutput: Any, outputs: int | tuple[int, ...]) -> Any:
+    return checked_multioutput(multioutput, outputs, WEIGHTED)

@@ -1,21 +1,41 @@
 """Predictions beside targets: the rows of both, and what several columns of them come to."""
 
-from typing import Any, get_args, Literal
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float32
 
 from .._metric.checks import describe
 from .._reduction.pair import is_wide, minus
-from .._rows.rows import Rows, rows
+from .._rows.rows import Rows, rows, trailing
 
 
-Multioutput = Literal["uniform_average", "raw_values"]
+Multioutput = Literal["uniform_average", "raw_values"] | Sequence[float]
 
 
-def check_multioutput(multioutput: str, kinds: tuple[str, ...] = get_args(Multioutput)) -> None:
-    if multioutput not in kinds:
-        raise ValueError(f"multioutput={multioutput!r}: expected one of {kinds}.")
+def checked_multioutput(
+    multioutput: Any,
+    outputs: int | tuple[int, ...],
+    kinds: tuple[str, ...] = ("uniform_average", "raw_values"),
+) -> Any:
+    """One of the words, or the weights of the columns as a tuple."""
+    if isinstance(multioutput, str):
+        if multioutput in kinds:
+            return multioutput
+        raise ValueError(
+            f"multioutput={multioutput!r}: expected one of {kinds}, or a weight for each column."
+        )
+    weights = tuple(float(x) for x in np.ravel(multioutput))
+    columns = math.prod(trailing(outputs))
+    if len(weights) != columns or not all(0 <= x < math.inf for x in weights) or not sum(weights):
+        raise ValueError(
+            f"multioutput={multioutput!r}: expected a weight for each of the {columns} column(s) "
+            f"of outputs={outputs!r}, at least 0, finite and not all 0."
+        )
+    return weights
 
 
 def together(
@@ -64,5 +84,12 @@ def unless(bad: Array, x: Any, weights: Any) -> tuple[Array, Any]:
     return x, jnp.where(bad, jnp.nan, jnp.broadcast_to(one, x.shape))
 
 
-def over_columns(values: Array, multioutput: str) -> Float32[Array, "..."]:
-    return values if multioutput == "raw_values" else jnp.mean(values)
+def over_columns(values: Array, multioutput: Multioutput) -> Float32[Array, "..."]:
+    if multioutput == "raw_values":
+        return values
+    if multioutput == "uniform_average":
+        return jnp.mean(values)
+    shares = np.array(multioutput) / np.sum(multioutput)
+    shares = shares.reshape(values.shape).astype(np.float32)
+    # A column of weight 0 doesn't take part, undefined or not.
+    return jnp.sum(jnp.where(shares > 0, values, 0) * shares)

@@ -18,7 +18,8 @@ class Pinball(AbstractMeanLoss):
     - `alpha`: the quantile that is predicted, from 0 to 1. At 0.5 it is half the mean
         absolute error.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0.

@@ -7,10 +7,10 @@ from jaxtyping import Array, Float32
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
-from .._rows.squares import divisor, nan_if_lost
-from .moment_score import AbstractMomentScore, check_weighted, explained, WeightedMultioutput
+from .._rows.squares import divisor, nan_if_lost, square
+from .moment_score import AbstractMomentScore, checked_weighted, explained, WeightedMultioutput
 from .pair_moments import PairMoments, Spreads
-from .paired import check_multioutput, Multioutput, over_columns
+from .paired import checked_multioutput, Multioutput, over_columns
 
 
 @final
@@ -24,8 +24,8 @@ class R2(AbstractReadout):
         $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$: weights are
         repetition here, and their scale counts.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or
-        `"variance_weighted"`: by the spread of their targets.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`,
+        `"variance_weighted"`: by the spread of their targets, or a weight for each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
@@ -56,11 +56,10 @@ class R2(AbstractReadout):
         multioutput: WeightedMultioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_weighted(multioutput)
         if adjusted < 0:
             raise ValueError(f"adjusted={adjusted}: expected the number of regressors.")
         self.adjusted = adjusted
-        self.multioutput = multioutput
+        self.multioutput = checked_weighted(multioutput, outputs)
         self.undefined = undefined
         self.statistic = PairMoments(outputs)
 
@@ -84,8 +83,8 @@ class ExplainedVariance(AbstractReadout):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or
-        `"variance_weighted"`: by the spread of their targets.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`,
+        `"variance_weighted"`: by the spread of their targets, or a weight for each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
@@ -112,8 +111,7 @@ class ExplainedVariance(AbstractReadout):
         multioutput: WeightedMultioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_weighted(multioutput)
-        self.multioutput = multioutput
+        self.multioutput = checked_weighted(multioutput, outputs)
         self.undefined = undefined
         self.statistic = PairMoments(outputs)
 
@@ -132,7 +130,8 @@ class RelativeSquaredError(AbstractMomentScore, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
@@ -160,14 +159,17 @@ class NormalizedRMSE(AbstractReadout):
     **Arguments:**
 
     - `by`: `"range"`, the largest less the smallest target; `"std"`, their standard deviation
-        (the root of [`eqmetrics.RelativeSquaredError`][]); or `"mean"`, the absolute value of
-        their mean, as torchmetrics does by default.
+        (the root of [`eqmetrics.RelativeSquaredError`][]); `"mean"`, the absolute value of their
+        mean, as torchmetrics does by default; or `"norm"`, the root of their mean square, so that
+        it is $\|p - t\| / \|t\|$. (torchmetrics' `"l2"` is that over the root of the number of
+        rows: it gets smaller the more rows there are.)
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
-    are constant, or by the mean, when that is 0 or no row was seen.
+    are constant, or by mean or norm, when that is 0 or no row was seen.
     Source: Shcherbakov et al., "A survey of forecast error measures", 2013.
 
     !!! example
@@ -179,24 +181,23 @@ class NormalizedRMSE(AbstractReadout):
         ```
     """
 
-    by: Literal["range", "std", "mean"] = eqx.field(static=True)
+    by: Literal["range", "std", "mean", "norm"] = eqx.field(static=True)
     multioutput: Multioutput = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
     statistic: PairMoments
 
     def __init__(
         self,
-        by: Literal["range", "std", "mean"] = "range",
+        by: Literal["range", "std", "mean", "norm"] = "range",
         *,
         outputs: int | tuple[int, ...] = (),
         multioutput: Multioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_multioutput(multioutput)
-        if by not in ("range", "std", "mean"):
-            raise ValueError(f"by={by!r}: expected 'range', 'std' or 'mean'.")
+        if by not in ("range", "std", "mean", "norm"):
+            raise ValueError(f"by={by!r}: expected 'range', 'std', 'mean' or 'norm'.")
         self.by = by
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.statistic = PairMoments(outputs)
 
@@ -206,6 +207,9 @@ class NormalizedRMSE(AbstractReadout):
         nothing = s.constant_targets
         if self.by == "mean":
             size = jnp.abs(s.mean_target)
+            nothing = (s.weight == 0) | (size == 0)
+        elif self.by == "norm":
+            size = root(divisor(s.targets + square(s.mean_target)))
             nothing = (s.weight == 0) | (size == 0)
         elif self.by == "std":
             size = root(divisor(s.targets))

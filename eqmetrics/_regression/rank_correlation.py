@@ -36,10 +36,10 @@ class _Both(AbstractJointMoments):
         return np.array([0, 1, 0]), np.array([0, 1, 1])
 
 
-_BOTH = _Both()
+BOTH = _Both()
 
 
-def _sorted(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
+def by_rank(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
     """Ranks as integers, and in their order: the weights, where groups of equal ones begin, and
     the places that the rows came from."""
     rank = ranks(x, mask)
@@ -48,9 +48,9 @@ def _sorted(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array,
     return rank, weights, changes(order), place
 
 
-def _midranks(x: Array, weights: Array, mask: Array) -> Array:
+def midranks(x: Array, weights: Array, mask: Array) -> Array:
     """The share of the weight that is below, and half that of equal values."""
-    _, w, new, place = _sorted(x, weights, mask)
+    _, w, new, place = by_rank(x, weights, mask)
     start, w = starts(new), fixed(w)
     below = (jnp.cumsum(w, axis=1, dtype=jnp.int32) - w)[:, start]
     last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
@@ -60,7 +60,7 @@ def _midranks(x: Array, weights: Array, mask: Array) -> Array:
     return jnp.zeros_like(middle).at[place].set(over(middle, jnp.sum(weights)))
 
 
-def _kinds(x: Array, mask: Array) -> Array:
+def kinds_of(x: Array, mask: Array) -> Array:
     """How many distinct values there are."""
     return jnp.max(jnp.where(mask, ranks(x, mask), -1)) + 1
 
@@ -68,12 +68,12 @@ def _kinds(x: Array, mask: Array) -> Array:
 @jax.jit
 def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
     weights = scaled(weights, mask)
-    both = [_midranks(x, weights, mask) for x in (p, t)]
+    both = [midranks(x, weights, mask) for x in (p, t)]
     batch, none = Rows(both[0], mask, weights, None), jnp.full((2, 2), -jnp.inf, jnp.float32)
-    joint, _ = add_moments(_BOTH, _BOTH.empty(2), none, batch, *both)
+    joint, _ = add_moments(BOTH, BOTH.empty(2), none, batch, *both)
     left, right, products = to_float(joint.products)
     value = correlation(products, left, right, to_float(joint.weight))
-    return value, (_kinds(p, mask) < 2) | (_kinds(t, mask) < 2)
+    return value, (kinds_of(p, mask) < 2) | (kinds_of(t, mask) < 2)
 
 
 @final
@@ -116,24 +116,24 @@ class Spearman(AbstractReadout):
 
 
 @jax.jit
-def _kendall(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, ...]:
+def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, ...]:
     """The difference of pairs in the same and in opposite order, how many differ in each, the
     weight, and the number of distinct values in each; products are of `scaled` weights."""
     weight = to_float(sum_rows(jnp.where(mask, weights, 0)))
     weights = scaled(weights, mask)
-    _, w, new, _ = _sorted(p, weights, mask)
+    _, w, new, _ = by_rank(p, weights, mask)
     first, second = ranks(p, mask), ranks(t, mask)
     pairs = ordered_pairs(first, second, mask, weights)
     total = sum_rows(weights)
     all_pairs = multiply(total, total)
-    _, w_t, new_t, _ = _sorted(t, weights, mask)
+    _, w_t, new_t, _ = by_rank(t, weights, mask)
     half = [
         to_float(add(all_pairs, -squares(fixed(x), begins))) / 2
         for x, begins in ((w, new), (w_t, new_t))
     ]
     whole = to_float(all_pairs)
     difference = to_float(add(pairs.same, -pairs.opposite))
-    return difference, *half, whole, weight, _kinds(p, mask), _kinds(t, mask)
+    return difference, *half, whole, weight, kinds_of(p, mask), kinds_of(t, mask)
 
 
 @final
@@ -184,7 +184,7 @@ class Kendall(AbstractReadout):
         self.statistic = PairBuffer(capacity)
 
     def compute(self) -> Float32[Array, ""]:
-        difference, p, t, whole, n, p_kinds, t_kinds = _kendall(*self.statistic.pairs())
+        difference, p, t, whole, n, p_kinds, t_kinds = pair_counts(*self.statistic.pairs())
         kinds = jnp.minimum(p_kinds, t_kinds)
         if self.variant == "a":
             most, nothing = whole / 2 * over(jnp.maximum(n - 1, 0), n), ~(n > 1)

@@ -13,7 +13,7 @@ from .._reduction.pair import minus, reaches
 from .._rows.quotient import over
 from .._rows.rows import trailing, undefined_as
 from .mean_error import Within, without_invalid
-from .paired import check_multioutput, Multioutput, over_columns, paired
+from .paired import checked_multioutput, Multioutput, over_columns, paired
 
 
 class AbstractRatioError(Metric):
@@ -33,9 +33,8 @@ class AbstractRatioError(Metric):
         multioutput: Multioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_multioutput(multioutput)
         self.outputs = trailing(outputs)
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.sums = Sums(self.valid, top=self.outputs, bottom=self.outputs)
 
@@ -69,7 +68,8 @@ class WeightedMAPE(AbstractRatioError, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `4 * prod(outputs) + 2` floats. Undefined when: no row was seen, or all targets are
@@ -102,7 +102,8 @@ class CriticalSuccessIndex(AbstractRatioError):
 
     - `threshold`: values from here up are the event.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.

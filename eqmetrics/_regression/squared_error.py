@@ -11,7 +11,7 @@ from .._onepass.sums import Sums
 from .._rows.quotient import over, root
 from .._rows.rows import trailing, undefined_as
 from .._rows.squares import nan_if_lost, square
-from .paired import check_multioutput, errors_of, Multioutput, over_columns, paired
+from .paired import checked_multioutput, errors_of, Multioutput, over_columns, paired
 
 
 @final
@@ -73,9 +73,8 @@ class _AbstractSquaredError(AbstractReadout):
         multioutput: Multioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_multioutput(multioutput)
         self.outputs = outputs
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.statistic = SquaredErrors(outputs)
 
@@ -92,7 +91,8 @@ class MeanSquaredError(_AbstractSquaredError, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to
@@ -122,7 +122,8 @@ class RootMeanSquaredError(_AbstractSquaredError, init=False):
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the columns, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
+        each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float32
 from .._metric.readout import AbstractReadout
 from .._regression.moment_score import AbstractMomentScore
 from .._regression.pair_moments import PairMoments, Spreads
-from .._regression.paired import check_multioutput, Multioutput, over_columns
+from .._regression.paired import checked_multioutput, Multioutput, over_columns
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
 from .._rows.squares import divisor
@@ -68,7 +68,7 @@ class KlingGupta(AbstractReadout):
 
     - `variant`: `"2009"` or `"2012"`.
     - `outputs`: how many sites, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the sites, or their `"raw_values"`.
+    - `multioutput`: `"uniform_average"` of the sites, their `"raw_values"`, or a weight for each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where the value is 1.
@@ -102,11 +102,10 @@ class KlingGupta(AbstractReadout):
         multioutput: Multioutput = "uniform_average",
         undefined: float | None = None,
     ):
-        check_multioutput(multioutput)
         if variant not in get_args(Variant):
             raise ValueError(f"variant={variant!r}: expected '2009' or '2012'.")
         self.variant = variant
-        self.multioutput = multioutput
+        self.multioutput = checked_multioutput(multioutput, outputs)
         self.undefined = undefined
         self.statistic = PairMoments(outputs)
 
