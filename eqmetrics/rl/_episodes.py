@@ -3,6 +3,7 @@ from typing import Any, ClassVar, final, get_args, Literal, NamedTuple, Self
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
@@ -56,18 +57,18 @@ class _Finished(NamedTuple):
         return _Finished(*new, ends)
 
     def plus_all(self, found: Ended) -> "_Finished":
-        """With the episodes of blocks of steps: a row for each environment that has some, of their
-        means, with their number as its weight; and what is about these means."""
-        many, *of_both = (x if x.ndim == 2 else x.swapaxes(0, 1) for x in found)
-        first, sums, squares, highest, lowest = (x.reshape(_VARIABLES, -1) for x in of_both)
-        many = many.ravel()
+        """With those of an update: a row for each environment that has some, of their means, with
+        their number as its weight; and what is about these means."""
+        many, first, sums, squares, highest, lowest = found
         there, n = many > 0, many.astype(jnp.float32)
         safe, pivot = jnp.where(there, n, 1)[None], finite(first)
         rest = sums + (first - pivot)
         mean, within = pivot + rest / safe, squares - rest * (rest / safe)
         within = jnp.where((within < 0) & jnp.isfinite(rest), 0, within)
-        equal = highest == lowest  # of these no rounding may be left
-        mean, within = jnp.where(equal, highest, mean), jnp.where(equal, 0, within)
+        # Of equal ones no rounding may be left; the slope is that of the mean, not of the ends.
+        equal = (highest == lowest) & jnp.isfinite(mean)
+        rounding = jnp.where(equal, jnp.where(equal, highest, 0) - mean, 0)
+        mean, within = mean + lax.stop_gradient(rounding), jnp.where(equal, 0, within)
         mean, within = (jnp.where(there[None], x, 0) for x in (mean, within))
 
         batch = Rows(mean[0], there, jnp.where(there, n, 0), None)

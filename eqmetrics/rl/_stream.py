@@ -71,12 +71,12 @@ class Ended(NamedTuple):
     and lengths, side by side, those of the first, and of the others the sums of what they are away
     from it and of its squares. The ends are those of the episodes that aren't heads."""
 
-    many: Int32[Array, "*blocks envs"]
-    first: Float32[Array, "*blocks 2 envs"]
-    sums: Float32[Array, "*blocks 2 envs"]
-    squares: Float32[Array, "*blocks 2 envs"]
-    highest: Float32[Array, "*blocks 2 envs"]
-    lowest: Float32[Array, "*blocks 2 envs"]
+    many: Int32[Array, "envs"]
+    first: Float32[Array, "2 envs"]
+    sums: Float32[Array, "2 envs"]
+    squares: Float32[Array, "2 envs"]
+    highest: Float32[Array, "2 envs"]
+    lowest: Float32[Array, "2 envs"]
 
     def plus(self, values: Float32[Array, "2 envs"], ends: Array, whole: Array) -> "Ended":
         """With the episodes that end now, where `ends`; the first of an environment isn't a head
@@ -89,14 +89,22 @@ class Ended(NamedTuple):
             jnp.where(opens, values, self.first),
             self.sums + away,
             self.squares + away * away,
-            jnp.where(counts, jnp.maximum(self.highest, values), self.highest),
-            jnp.where(counts, jnp.minimum(self.lowest, values), self.lowest),
+            # Without NaN, which the mean tells.
+            jnp.where(counts & (values > self.highest), values, self.highest),
+            jnp.where(counts & (values < self.lowest), values, self.lowest),
         )
 
 
 def finite(first: Array) -> Array:
     """What the others are away from: the first, or 0 where infinities would cancel."""
     return jnp.where(jnp.isfinite(first), first, 0)
+
+
+def _as_rows(x: Array) -> Array:
+    """Of blocks, the environments of one after those of another."""
+    if len(x) == 1:
+        return x[0]
+    return x.ravel() if x.ndim == 2 else x.swapaxes(0, 1).reshape(x.shape[1], -1)
 
 
 def _nothing(envs: int) -> Ended:
@@ -141,8 +149,8 @@ class Rules:
         dones: Bool[Array, "steps envs"],
         mask: Bool[Array, "steps envs"] | None,
     ) -> tuple[Part, Ended]:
-        """A part with more steps, and the episodes that ended in them, in blocks of steps. Of these
-        the first of an environment is a head, which isn't to be counted, where none had ended."""
+        """A part with more steps, and the episodes that ended in them, but for its heads: of each
+        environment, and of each block of steps."""
         steps, envs = rewards.shape
         no = jnp.zeros(envs, bool)
         flying = _Flying(
@@ -196,7 +204,7 @@ class Rules:
             many=found.many - opened.astype(jnp.int32),
             first=jnp.where(opened[:, None], finite(found.first), found.first),
         )
-        return self._with_whole(new, opens), found
+        return self._with_whole(new, opens), Ended(*(_as_rows(x) for x in found))
 
     def _step(
         self, flying: _Flying, found: Ended, ended: Array, given: tuple[Any, Any, Any]

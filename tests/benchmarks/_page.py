@@ -16,7 +16,7 @@ from .goals import GOALS
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap intervals reductions loop sums
-    compile eager readout imports peers text
+    compile eager readout imports peers text ranking episodes
 """.split()
 HEAD = """# Benchmarks
 
