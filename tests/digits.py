@@ -28,6 +28,31 @@ def metrics() -> eqm.MetricDict:
     )
 
 
+def of_lists() -> eqm.MetricDict:
+    """Of the classes as documents, with ties, and of text."""
+    return eqm.MetricDict(
+        ndcg=eqm.ranking.NDCG(),
+        mrr=eqm.ranking.MeanReciprocalRank(),
+        ap=eqm.ranking.RetrievalAveragePrecision(),
+        perplexity=eqm.text.Perplexity(),
+        wer=eqm.text.WordErrorRate(),
+    )
+
+
+def lists(batch: dict) -> dict[str, np.ndarray]:
+    """What these take, from the outputs: near digits are relevant, and ids are logits rounded."""
+    logits, labels = np.nan_to_num(batch["logits"]), batch["labels"]
+    away = np.abs(np.arange(10) - labels[:, None])
+    return {
+        "scores": np.round(logits),
+        "relevance": np.maximum(3 - away, 0).astype(np.int32),
+        "logits": batch["logits"],
+        "labels": labels,
+        "predicted_tokens": np.round(logits[:, :5]).astype(np.int32),
+        "tokens": np.round(logits[:, 1:6]).astype(np.int32),
+    } | {k: batch[k] for k in batch if k == "mask"}
+
+
 def outputs() -> dict[str, np.ndarray]:
     data, target = (np.asarray(x) for x in load_digits(return_X_y=True))
     x = (data[-ROWS:] / 16.0).astype(np.float32)
@@ -88,10 +113,16 @@ def worker(port: str, count: int, index: int, file: str) -> None:
     part = slice(cuts[index], cuts[index + 1])
     own = {k: x[part] for k, x in outputs().items()}
     joined = eqm.process_all_reduce(update(metrics(), own))
+    listed = {
+        k: jax.make_array_from_process_local_data(place, x[share]) for k, x in lists(whole).items()
+    }
+    listed = jax.jit(update, out_shardings=NamedSharding(mesh, P()))(of_lists(), listed)
+    lists_joined = eqm.process_all_reduce(jax.jit(update)(of_lists(), lists(own)))
     collect = eqm.Collect("loss", fn=lambda x: (len(x), float(np.sum(x, dtype=np.float64))))
     both = eqm.MetricDict(kept=collect, n=eqm.Count().from_output("loss"))
     kept = eqm.process_all_reduce(both.update(loss=own["loss"]))
     forms = {"sharded": sharded, "across": across, "loop": loop, "joined": joined}
+    forms |= {"lists": listed, "lists joined": lists_joined}
     told = {
         name: {k: np.float64(v).hex() for k, v in eqm.to_host(m).items()}
         for name, m in forms.items()

@@ -56,15 +56,19 @@ def test_token_tagger():
     assert "'accuracy': 1.0" in lines[-1] and "'whole': 1.0" in lines[-1]
 
 
-def test_character_model():
-    *steps, text, questions = run("character_model.py").splitlines()
+def test_character_model(tmp_path):
+    picture = tmp_path / "intervals.png"
+    lines = run("character_model.py", str(picture)).splitlines()
+    steps, told = lines[:4], lines[4:]
     assert [line.split("  ")[0] for line in steps] == [f"step {n}" for n in (50, 100, 150, 200)]
-    told = lambda line: {k: float(x) for k, x in re.findall(r"'(\w+)': ([\d.]+)", line)}
-    values, choice = told(text), told(questions)
-    assert 5 < values["perplexity"] < 15 and 0.35 < values["accuracy"] < 0.6
+    found = {x[:18].strip(): [float(y) for y in re.findall(r"\d+\.\d+", x)] for x in told}
+    assert all(low < value < high for value, low, high in found.values())
+    of = lambda name: found[name][0]
+    assert 5 < of("text perplexity") < 15 and 0.35 < of("text accuracy") < 0.6
     # All characters but a few are a byte.
-    assert abs(values["bits_per_byte"] / np.log2(values["perplexity"]) - 1) < 0.01
-    assert choice["accuracy"] > 0.4 > 1 / 4 and choice["probability"] > 0.4
+    assert abs(of("text bits_per_byte") / np.log2(of("text perplexity")) - 1) < 0.01
+    assert found["choice accuracy"][1] > 1 / 4 and of("choice probability") > 0.4
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_digit_retrieval():
@@ -113,3 +117,26 @@ def test_policy_gradient():
     assert of(curve[0], "length") > 12 and of(curve[-1], "length") < 8.5
     assert abs(of(curve[-1], "return") - 0.65) < 0.03
     assert all(name in told for name in ("'norm'", "'layers.0'", "'kl'", "'clipped'"))
+
+
+def test_neural_ode():
+    lines = [line.rsplit(None, 6) for line in run("neural_ode.py").splitlines()]
+    names = ["relative", "waves 0-4", "waves 5-12", "waves 13-32"]
+    assert [line[0] for line in lines] == ["neural ODE", *names, "persistence", *names]
+    values = np.array([[float(x) for x in line[1:]] for line in lines if "t=" not in line[1]])
+    learned, same = values[:4], values[4:]
+    # It goes on for twice as long as it was shown, and is better at every scale.
+    assert np.all(learned[0] < 0.25 * same[0]) and learned[0, 0] < 0.1
+    assert np.all(learned < same)
+
+
+def test_flow_matching():
+    head, *lines = run("flow_matching.py").splitlines()
+    assert head.split() == ["frechet", "mmd", "precision", "coverage"]
+    rows = {line[:15].strip(): [float(x) for x in line[15:].split()] for line in lines}
+    noise, flow, gaussian, real = (
+        rows[name] for name in ("noise", "flow, 32 steps", "gaussian", "real moons")
+    )
+    assert flow[0] < 0.01 < noise[0] and flow[3] > 0.7 > noise[3] and real[3] > 0.9
+    # Moments alone take a Gaussian for the moons; the other scores don't.
+    assert gaussian[0] < 0.01 and gaussian[1] > 2 * flow[1] and gaussian[2] < flow[2] - 0.1

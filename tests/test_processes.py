@@ -13,7 +13,7 @@ import pytest
 
 import eqmetrics as eqm
 
-from .digits import metrics, outputs, update
+from .digits import lists, metrics, of_lists, outputs, update
 
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +55,13 @@ def test_processes_give_what_one_device_gives(count, tmp_path):
         got = {k: float.fromhex(v) for k, v in told[0][form].items()}
         for name, want in one.items():
             ulps = 0 if name in EXACT else 1
+            assert abs(got[name] - want) <= ulps * np.spacing(np.float32(want)), (form, name)
+    one = eqm.to_host(jax.jit(update)(of_lists(), lists(outputs())))
+    for form in ("lists", "lists joined"):
+        got = {k: float.fromhex(v) for k, v in told[0][form].items()}
+        assert got.keys() == one.keys()
+        for name, want in one.items():
+            ulps = 0 if name == "wer" else 1  # a quotient of counts
             assert abs(got[name] - want) <= ulps * np.spacing(np.float32(want)), (form, name)
     loss = outputs()["loss"]
     kept = told[0]["kept"]

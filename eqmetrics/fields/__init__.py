@@ -13,7 +13,7 @@ from ._fractions import FractionsSkillScore as FractionsSkillScore
 from ._hydrology import KlingGupta as KlingGupta, NashSutcliffe as NashSutcliffe
 from ._rank_histogram import RankHistogram as RankHistogram
 from ._relative_error import RelativeError as RelativeError
-from ._rps import RPS as RPS
+from ._rps import CategoricalRPS as CategoricalRPS, RPS as RPS
 from ._spectrum import EnergySpectrum as EnergySpectrum, SpectralError as SpectralError
 from ._spread_skill import SpreadSkill as SpreadSkill
 from ._variogram_score import VariogramScore as VariogramScore

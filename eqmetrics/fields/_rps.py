@@ -4,9 +4,13 @@ from typing import final, Self
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
-from .._custom_types import Input, Mask, Values, Weights
+from .._custom_types import Input, Labels, Mask, Values, Weights
+from .._decisions.inputs import Inputs
+from .._decisions.scores import scores_of
+from .._decisions.softmax import has_losses, softmax
+from .._decisions.task import Multiclass
 from .._reduction.pair import reaches
 from .._regression.ensemble import ensemble
 from .._rows.row_mean import AbstractRowMean
@@ -85,3 +89,60 @@ class RPS(AbstractRowMean):
             if self.fair:
                 score -= share * (1 - share) / (e.many - 1)
         return self.plus(e.valid().without(jnp.any(jnp.isnan(e.x), axis=1)), score)
+
+
+@final
+class CategoricalRPS(AbstractRowMean):
+    r"""The mean ranked probability score of forecasts that are probabilities of ordered categories:
+    $\sum_k (F_k - O_k)^2$ over all categories but the last, with $F_k$ the probability of category
+    $k$ or a lower one, and $O_k$ whether the label is one of these.
+
+    A sum over the categories, as [`eqmetrics.fields.RPS`][] of ensembles is over their edges;
+    others divide it by the number of categories less one. Of two categories it is the Brier score
+    of the event. Unlike [`eqmetrics.Brier`][], it costs more to be further away.
+
+    **Arguments:**
+
+    - `num_categories`: at least 2. Their order is that of the last axis.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is that of the value.
+    State: 6 floats. Undefined when: no row was seen.
+    Source: Epstein, "A scoring system for probability forecasts of ranked categories", 1969;
+    Murphy, "A note on the ranked probability score", 1971.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        rps = eqm.fields.CategoricalRPS(3)
+        p = jnp.array([[0.5, 0.25, 0.25]])
+        assert rps(probabilities=p, labels=jnp.array([0])) == 0.5**2 + 0.25**2
+        assert rps(probabilities=p, labels=jnp.array([2])) == 0.5**2 + 0.75**2
+        ```
+    """
+
+    num_categories: int = eqx.field(static=True)
+
+    def __init__(self, num_categories: int, *, undefined: float | None = None):
+        self.num_categories = num_categories
+        AbstractRowMean.__init__(self, Multiclass(num_categories).valid, undefined=undefined)
+
+    def update(
+        self,
+        *,
+        labels: Labels,
+        logits: Float[Input, "..."] | None = None,
+        probabilities: Float[Input, "..."] | None = None,
+        mask: Mask = None,
+        weights: Weights = None,
+    ) -> Self:
+        """Takes exactly one of `logits` and `probabilities`, of shape `(*rows, num_categories)`.
+        `labels` holds the numbers of the categories; it, `mask` and `weights` have the shape of the
+        rows."""
+        inputs = Inputs(labels, logits, probabilities, None, mask, weights)
+        s = scores_of(Multiclass(self.num_categories), inputs, has_losses)
+        yes, _ = s.each()
+        p = softmax(s.given, s.taken) if s.are_logits else s.scores
+        away = jnp.cumsum(jnp.where(yes, p - 1, p), axis=1)[:, :-1]
+        return self.plus(s.batch, jnp.where(s.taken, jnp.sum(away**2, axis=1), 0))

@@ -19,4 +19,5 @@ from ._precision_recall_curve import (
     RetrievalPrecisionRecallCurve as RetrievalPrecisionRecallCurve,
 )
 from ._rank_biased import RankBiasedPrecision as RankBiasedPrecision
+from ._recall_at_precision import RetrievalRecallAtPrecision as RetrievalRecallAtPrecision
 from ._similarity import similarity as similarity

@@ -3,6 +3,7 @@ from typing import Any, ClassVar, final, get_args, Literal, NamedTuple, Self
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
@@ -12,13 +13,15 @@ from .._metric.field import state
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._onepass.moments import add_moments
+from .._onepass.operations import max_rows
 from .._reduction import AbstractReduction
 from .._reduction.base import MAX, zeros
-from .._reduction.pair import to_float
+from .._reduction.pair import add, to_float
+from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over, root
 from .._rows.rows import Rows, undefined_as
 from .._rows.squares import out_of_range
-from ._stream import empty, Episodes, Part, Rules
+from ._stream import empty, Ended, Episodes, finite, Part, Rules
 
 
 Autoreset = Literal["same_step", "next_step"]
@@ -47,12 +50,38 @@ class _Finished(NamedTuple):
     ends: Float32[Array, "2 2"]  # the largest values and opposites
 
     def plus(self, episodes: Episodes) -> "_Finished":
-        returns, lengths, there = (x.ravel() for x in episodes)
+        returns, lengths, there = episodes
         batch = Rows(returns, there, None, None)
         columns = jnp.where(there, returns, 0), jnp.where(there, lengths, 0).astype(jnp.float32)
         old = Joint(self.weight, self.mean, self.products)
         new, ends = add_moments(_SQUARES, old, self.ends, batch, *columns)
         return _Finished(*new, ends)
+
+    def plus_all(self, found: Ended) -> "_Finished":
+        """With those of an update: a row for each environment that has some, of their means, with
+        their number as its weight; and what is about these means."""
+        many, first, sums, squares, highest, lowest = found
+        there, n = many > 0, many.astype(jnp.float32)
+        safe, pivot = jnp.where(there, n, 1)[None], finite(first)
+        rest = sums + (first - pivot)
+        mean, within = pivot + rest / safe, squares - rest * (rest / safe)
+        within = jnp.where((within < 0) & jnp.isfinite(rest), 0, within)
+        # Of equal ones no rounding may be left; the slope is that of the mean, not of the ends.
+        equal = (highest == lowest) & jnp.isfinite(mean)
+        rounding = jnp.where(equal, jnp.where(equal, highest, 0) - mean, 0)
+        mean, within = mean + lax.stop_gradient(rounding), jnp.where(equal, 0, within)
+        mean, within = (jnp.where(there[None], x, 0) for x in (mean, within))
+
+        batch = Rows(mean[0], there, jnp.where(there, n, 0), None)
+        none = jnp.full_like(self.ends, -jnp.inf)
+        products = add(self.products, jnp.stack([sum_rows(x) for x in within], axis=1))
+        old = Joint(self.weight, self.mean, products)
+        new, _ = add_moments(_SQUARES, old, none, batch, *mean)
+        ends = [
+            jnp.stack([max_rows(1, False)(old, x, there)[0] for old, x in zip(*both, strict=True)])
+            for both in zip(self.ends, (highest, -lowest), strict=True)
+        ]
+        return _Finished(*new, jnp.stack(ends))
 
     def merged(self, other: "_Finished") -> "_Finished":
         both = _SQUARES.plus(Joint(*self[:3]), Joint(*other[:3]))
@@ -225,8 +254,8 @@ class EpisodeStatistics(Metric):
         steps = _steps(self.num_envs, rewards, dones, truncated, mask)
         if len(steps[0]) == 0:
             return self
-        part, more = self._rules().seen(self._part(), *steps)
-        return self._with(part, self._finished().plus(more))
+        part, found = self._rules().seen(self._part(), *steps)
+        return self._with(part, self._finished().plus_all(found))
 
     def forget(self) -> Self:
         """With the same episodes in flight, and none that has ended: read the value, then forget,
@@ -268,8 +297,8 @@ class EpisodeStatistics(Metric):
         }
 
 
-def _steps(envs: int, rewards: Any, dones: Any, truncated: Any, mask: Any) -> tuple[Array, ...]:
-    """Rewards, ends and mask, all of shape `(steps, envs)`."""
+def _steps(envs: int, rewards: Any, dones: Any, truncated: Any, mask: Any) -> tuple[Any, ...]:
+    """Rewards, ends and mask if there is one, all of shape `(steps, envs)`."""
     shape = rewards.shape
     if len(shape) not in (1, 2) or shape[-1] != envs:
         raise TypeError(
@@ -288,9 +317,7 @@ def _steps(envs: int, rewards: Any, dones: Any, truncated: Any, mask: Any) -> tu
             f"shape {shape}, or {shape[:1]} of the steps."
         )
     ends = dones if truncated is None else dones | truncated
-    if mask is None:
-        mask = jnp.ones(shape, bool)
-    elif mask.ndim < len(shape):
+    if mask is not None and mask.ndim < len(shape):
         mask = jnp.broadcast_to(mask[:, None], shape)
-    rewards = rewards.astype(jnp.float32)
-    return tuple(x.reshape(-1, envs) for x in (rewards, ends, mask))
+    given = rewards.astype(jnp.float32), ends, mask
+    return tuple(None if x is None else x.reshape(-1, envs) for x in given)

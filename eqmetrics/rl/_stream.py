@@ -7,8 +7,9 @@ are one episode.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
@@ -60,9 +61,78 @@ def empty(envs: int) -> Part:
 class Episodes(NamedTuple):
     """Returns and lengths of episodes, and which of them there are."""
 
-    returns: Float32[Array, "..."]
-    lengths: Int32[Array, "..."]
-    there: Bool[Array, "..."]
+    returns: Float32[Array, "envs"]
+    lengths: Int32[Array, "envs"]
+    there: Bool[Array, "envs"]
+
+
+class Ended(NamedTuple):
+    """Of each environment, the episodes that ended in some steps: how many, and of their returns
+    and lengths, side by side, those of the first, and of the others the sums of what they are away
+    from it and of its squares. The ends are those of the episodes that aren't heads."""
+
+    many: Int32[Array, "envs"]
+    first: Float32[Array, "2 envs"]
+    sums: Float32[Array, "2 envs"]
+    squares: Float32[Array, "2 envs"]
+    highest: Float32[Array, "2 envs"]
+    lowest: Float32[Array, "2 envs"]
+
+    def plus(self, values: Float32[Array, "2 envs"], ends: Array, whole: Array) -> "Ended":
+        """With the episodes that end now, where `ends`; the first of an environment isn't a head
+        where `whole`."""
+        none = self.many == 0
+        opens, counts = (ends & none)[None], (ends & (whole | ~none))[None]
+        away = jnp.where((ends & ~none)[None], values - finite(self.first), 0)
+        return Ended(
+            self.many + ends.astype(jnp.int32),
+            jnp.where(opens, values, self.first),
+            self.sums + away,
+            self.squares + away * away,
+            # Without NaN, which the mean tells.
+            jnp.where(counts & (values > self.highest), values, self.highest),
+            jnp.where(counts & (values < self.lowest), values, self.lowest),
+        )
+
+
+def finite(first: Array) -> Array:
+    """What the others are away from: the first, or 0 where infinities would cancel."""
+    return jnp.where(jnp.isfinite(first), first, 0)
+
+
+def _as_rows(x: Array) -> Array:
+    """Of blocks, the environments of one after those of another."""
+    if len(x) == 1:
+        return x[0]
+    return x.ravel() if x.ndim == 2 else x.swapaxes(0, 1).reshape(x.shape[1], -1)
+
+
+def _nothing(envs: int) -> Ended:
+    zeros, infinite = jnp.zeros((2, envs), jnp.float32), jnp.full((2, envs), jnp.inf, jnp.float32)
+    return Ended(jnp.zeros(envs, jnp.int32), zeros, zeros, zeros, -infinite, infinite)
+
+
+class _Flying(NamedTuple):
+    """What goes from one step to the next. The episode that a step has ended is still here."""
+
+    high: Float32[Array, "envs"]
+    low: Float32[Array, "envs"]
+    length: Int32[Array, "envs"]
+    ends: Bool[Array, "envs"]
+    after_done: Bool[Array, "envs"]
+    first: Float32[Array, "envs"]
+    pending: Bool[Array, "envs"]
+    some: Bool[Array, "envs"]
+
+    def values(self) -> Float32[Array, "2 envs"]:
+        """Return and length. A selection: XLA's CPU is slow to stack them in a loop."""
+        shape = 2, *self.high.shape
+        first = lax.broadcasted_iota(jnp.int32, shape, 0) == 0
+        return jnp.where(first, (self.high + self.low)[None], self.length[None].astype(jnp.float32))
+
+
+# So many steps are counted in floats; these sums are then added as pairs.
+_BLOCK = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,37 +147,76 @@ class Rules:
         part: Part,
         rewards: Float32[Array, "steps envs"],
         dones: Bool[Array, "steps envs"],
-        mask: Bool[Array, "steps envs"],
-    ) -> tuple[Part, Episodes]:
-        """A part with more steps, and the episodes that ended in them, but for its heads."""
-        start = (*part.tail, part.tail_length, part.after_done)
-        start = (*start, part.first, part.pending, part.some())
-        start = vary_like(start, (rewards, dones, mask))
-        end, (returns, lengths, there) = lax.scan(self._step, start, (rewards, dones, mask))
-        high, low, tail_length, after_done, first, pending, _ = end
-        ended = jnp.any(there, axis=0)
-        opens, at = ended & ~part.ended, jnp.argmax(there, axis=0)
-        of_first = jnp.arange(len(there), dtype=at.dtype)[:, None] == at[None]
-        of_first = of_first & opens[None]
-        pick = lambda x: jnp.sum(jnp.where(of_first, x, 0), axis=0, dtype=x.dtype)
-        new = Part(
-            head=jnp.where(opens, pick(returns), part.head),
-            head_length=jnp.where(opens, pick(lengths), part.head_length),
-            whole=part.whole,
-            tail=jnp.stack([high, low]),
-            tail_length=tail_length,
-            ended=part.ended | ended,
-            first=first,
-            pending=pending,
-            after_done=after_done,
-        )
-        return self._with_whole(new, opens), Episodes(returns, lengths, there & ~of_first)
+        mask: Bool[Array, "steps envs"] | None,
+    ) -> tuple[Part, Ended]:
+        """A part with more steps, and the episodes that ended in them, but for its heads: of each
+        environment, and of each block of steps."""
+        steps, envs = rewards.shape
+        no = jnp.zeros(envs, bool)
+        flying = _Flying(
+            part.tail[0], part.tail[1], part.tail_length, no,
+            part.after_done, part.first, part.pending, part.some(),
+        )  # fmt: skip
+        given: Any = (rewards, dones, mask)
+        start, none = vary_like((flying, _nothing(envs)), given)
+        blocks = -(-steps // _BLOCK)
+        size = -(-steps // blocks)
+        if blocks * size > steps:
+            mask = jnp.ones(rewards.shape, bool) if mask is None else mask
+            pad = [(0, blocks * size - steps), (0, 0)]
+            given = tuple(jnp.pad(x, pad) for x in (rewards, dones, mask))
+        given = [None if x is None else x.reshape(blocks, size, envs) for x in given]
 
-    def _step(self, carry, step):
-        high, low, length, after_done, first, pending, some = carry
-        reward, done, taken = step
+        def block(state: tuple[_Flying, Array], steps: Any):
+            flying, ended = state
+            step = lambda s, x: (self._step(s[0], s[1], ended, x), None)
+            (flying, found), _ = lax.scan(step, (flying, none), tuple(steps))
+            found = found.plus(flying.values(), flying.ends, ended)
+            flying = _started_anew(flying)
+            return (flying, ended | (found.many > 0)), (found, ended)
+
+        state = start, vary_like(part.ended, given)
+        if blocks == 1:
+            only = [None if x is None else x[0] for x in given]
+            (end, ended), (found, before) = block(state, only)
+            found, before = jax.tree.map(lambda x: x[None], (found, before))
+        else:
+            (end, ended), (found, before) = lax.scan(block, state, tuple(given))
+        return self._opened(part, end, ended, found, before)
+
+    def _opened(
+        self, part: Part, end: _Flying, ended: Array, found: Ended, before: Array
+    ) -> tuple[Part, Ended]:
+        opened = (found.many > 0) & ~before  # of one block at most
+        opens = jnp.any(opened, axis=0)
+        first = jnp.sum(jnp.where(opened[:, None], found.first, 0), axis=0)
+        new = part._replace(
+            head=jnp.where(opens, first[0], part.head),
+            head_length=jnp.where(opens, first[1].astype(jnp.int32), part.head_length),
+            tail=jnp.stack([end.high, end.low]),
+            tail_length=end.length,
+            ended=ended,
+            first=end.first,
+            pending=end.pending,
+            after_done=end.after_done,
+        )
+        found = found._replace(
+            many=found.many - opened.astype(jnp.int32),
+            first=jnp.where(opened[:, None], finite(found.first), found.first),
+        )
+        return self._with_whole(new, opens), Ended(*(_as_rows(x) for x in found))
+
+    def _step(
+        self, flying: _Flying, found: Ended, ended: Array, given: tuple[Any, Any, Any]
+    ) -> tuple[_Flying, Ended]:
+        reward, done, taken = given
+        # The episodes that the last step has ended: of what the loop keeps, XLA's CPU computes each
+        # array in a kernel of its own, and all that leads to it once for each.
+        found = found.plus(flying.values(), flying.ends, ended)
+        high, low, length, _, after_done, first, pending, some = _started_anew(flying)
         if self.reset_step:
             # A step after an end is one that resets, unless it ends an episode itself.
+            taken = jnp.ones_like(done) if taken is None else taken
             resets, begins = taken & after_done & ~done, taken & ~some & ~done
             after_done = jnp.where(taken, done, after_done)
             first = jnp.where(begins, reward, first)
@@ -115,12 +224,14 @@ class Rules:
             taken = taken & ~resets & ~begins
         if self.discount != 1:
             reward = reward * self._factor(length)
-        tail = Halves(high, low).plus(jnp.where(taken, reward, 0))
-        length = length + taken.astype(jnp.int32)
-        ends = done & taken
-        out = tail.float(), length, ends
-        high, low = (jnp.where(ends, 0, x) for x in (tail.high, tail.low))
-        return (high, low, jnp.where(ends, 0, length), after_done, first, pending, some), out
+        if taken is None:
+            length, ends = length + jnp.int32(1), done
+        else:
+            reward, length = jnp.where(taken, reward, 0), length + taken.astype(jnp.int32)
+            ends = done & taken
+        tail = Halves(high, low).plus(reward)
+        new = _Flying(tail.high, tail.low, length, ends, after_done, first, pending, some)
+        return new, found
 
     def _factor(self, length: Int32[Array, "envs"]) -> Float32[Array, "envs"]:
         """What a reward counts after so many steps."""
@@ -177,3 +288,7 @@ class Rules:
         return self._with_whole(new, opens), inner
 
 
+def _started_anew(flying: _Flying) -> _Flying:
+    """Without the episodes that the last step has ended."""
+    high, low, length = (jnp.where(flying.ends, 0, x) for x in flying[:3])
+    return flying._replace(high=high, low=low, length=length, ends=jnp.zeros_like(flying.ends))

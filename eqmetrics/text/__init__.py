@@ -9,6 +9,7 @@ from ._alignment import (
 from ._bleu import BLEU as BLEU, NgramCounts as NgramCounts
 from ._chrf import ChrF as ChrF, ChrFCounts as ChrFCounts
 from ._edit_distance import EditDistance as EditDistance
+from ._embedding_match import EmbeddingMatch as EmbeddingMatch
 from ._error_rate import (
     CharacterErrorRate as CharacterErrorRate,
     EditCounts as EditCounts,

@@ -19,6 +19,7 @@ NAMES = """
     compile eager readout imports peers text clustering
     compile eager readout imports peers text audio
     compile eager readout imports peers text pictures
+    compile eager readout imports peers text ranking episodes
 """.split()
 HEAD = """# Benchmarks
 

@@ -100,6 +100,16 @@ TEXT = [
          "open"),
     Goal("BLEU of 2000 sentences: within 0.25x of sacrebleu, CPU time", "text",
          "0.13x, on a busy machine", "met"),
+    Goal("nDCG of 8000 queries of 40 documents with ties: within 0.05x of scikit-learn, CPU time",
+         "ranking", "", "open"),
+    Goal("nDCG of the first 10, without ties: within 0.06x of scikit-learn, CPU time", "ranking",
+         "", "open"),
+    Goal("perplexity of 4 x 256 tokens of 32000: within 0.5x of torchmetrics, CPU time", "ranking",
+         "", "open"),
+    Goal("statistics of episodes, 128 x 4096 steps: within 0.3x of a loop in NumPy, CPU time",
+         "episodes", "", "open"),
+    Goal("statistics of episodes: below 5 % of the steps of a small environment", "episodes", "",
+         "open"),
 ]
 AUDIO = [
     Goal("SDR of 512 taps: within 1.0x of mir_eval, CPU time", "audio", "", "open"),

@@ -4,7 +4,18 @@ import numpy as np
 
 import eqmetrics as eqm
 
-from ..draws import BINARY, drawn, of_binary, of_multilabel, PAIR as PAIRS, SIZES, values, vectors
+from ..draws import (
+    BINARY,
+    drawn,
+    labels,
+    logits,
+    of_binary,
+    of_multilabel,
+    PAIR as PAIRS,
+    SIZES,
+    values,
+    vectors,
+)  # fmt: skip
 
 
 def grid(*shape: int):
@@ -33,6 +44,10 @@ ROWS = {
     "fields.SpreadSkill": (eqm.fields.SpreadSkill(), ENSEMBLES),
     "fields.RankHistogram": (eqm.fields.RankHistogram(3), ENSEMBLES),
     "fields.RPS": (eqm.fields.RPS((0.5, 2.0), fair=True), ENSEMBLES),
+    "fields.CategoricalRPS": (
+        eqm.fields.CategoricalRPS(5),
+        drawn(SIZES, logits=logits, labels=labels),
+    ),
     "fields.EnergyScore": (eqm.fields.EnergyScore(), OF_VECTORS),
     "fields.VariogramScore": (eqm.fields.VariogramScore(), OF_VECTORS),
     "fields.NashSutcliffe": (eqm.fields.NashSutcliffe(), SERIES),

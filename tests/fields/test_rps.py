@@ -1,5 +1,6 @@
 """`eqm.fields.RPS` beside its definition in float64, and by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 
 import eqmetrics as eqm
 
-from ..oracle import few, seeds
+from ..oracle import agree, few, seeds
 from .ensembles import check_ensembles
 
 
@@ -60,3 +61,33 @@ def test_invalid_and_refused():
     for edges in ([], [1.0, 1.0], [[1.0]], [2.0, 1.0]):
         with pytest.raises(ValueError, match="expected increasing numbers"):
             eqm.fields.RPS(np.array(edges))
+
+
+def test_probabilities_of_categories():
+    rng = np.random.default_rng(0)
+    rows, k = 200, 4
+    p = rng.dirichlet(np.full(k, 0.5), rows).astype(np.float32)
+    labels, weights = rng.integers(0, k, rows).astype(np.int32), rng.integers(0, 3, rows)
+    mask = rng.random(rows) < 0.8
+    seen = np.eye(k)[labels]
+    each = np.sum((np.cumsum(p, 1, dtype=float) - np.cumsum(seen, 1)) ** 2, axis=1)
+    want = np.average(each[mask], weights=weights[mask])
+    p[~mask] = np.nan
+    metric = eqm.fields.CategoricalRPS(k)
+    given = {"labels": labels, "mask": mask, "weights": weights.astype(np.float32)}
+    update = jax.jit(lambda **batch: metric.update(**batch).compute())
+    agree(update(probabilities=p, **given), want, 1e-6)
+    logits = np.log(np.where(mask[:, None], np.maximum(p, 1e-30), 1)).astype(np.float32)
+    agree(update(logits=logits, **given), want, 1e-5)
+    # Members in categories are an ensemble: the same score of their shares.
+    members = rng.integers(0, k, (rows, 10))
+    shares = np.stack([np.mean(members == i, axis=1) for i in range(k)], axis=1)
+    ensemble = eqm.fields.RPS(np.arange(1, k) - 0.5)
+    agree(
+        metric(probabilities=shares.astype(np.float32), labels=labels),
+        ensemble(samples=members.astype(np.float32), targets=labels.astype(np.float32)),
+        1e-6,
+    )
+    bad = metric.update(probabilities=jnp.array([[0.5, 0.5, 0.5, 0.0]]), labels=jnp.array([4]))
+    with pytest.raises(eqm.InvalidDataError, match="1 invalid row"):
+        bad.check()

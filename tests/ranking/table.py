@@ -34,6 +34,10 @@ ROWS = {
         eqm.ranking.RetrievalPrecisionRecallCurve(4),
         QUERIES,
     ),
+    "ranking.RetrievalRecallAtPrecision": (
+        eqm.ranking.RetrievalRecallAtPrecision(0.4, 4),
+        QUERIES,
+    ),
     "ranking.RankBiasedPrecision": (
         eqm.ranking.RankBiasedPrecision(0.8),
         drawn(SIZES, scores=scores(5), relevance=parts),

@@ -200,6 +200,22 @@ def test_what_is_forgotten_is_not_counted_again(autoreset):
     assert ended > 10
 
 
+def test_many_steps_in_an_update():
+    rng = np.random.default_rng(7)
+    shape = 301, 3  # blocks that don't divide them
+    rewards = rng.normal(3, 1, shape).astype(np.float32)
+    rewards[:, 2] = 1000.1  # of this environment all returns are equal
+    dones = rng.random(shape) < 0.1
+    dones[:, 2] = True
+    metric = eqm.rl.EpisodeStatistics(3)
+    got = jax.jit(lambda m, **given: m.update(**given).compute())(
+        metric, rewards=rewards, dones=dones
+    )
+    want = loop(rewards, dones, np.ones(shape, bool), 1.0, False)
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), got, want)
+    assert want["episodes"] > 340 and want["return"]["max"] == np.float32(1000.1)
+
+
 def test_long_sums_keep_their_last_place():
     tenths = jnp.full((1000, 1), 0.1, jnp.float32)
     no = jnp.zeros((1000, 1), bool)

@@ -79,6 +79,10 @@ ROWS = {
         eqm.text.MajorityVote(),
         drawn(SIZES, answers=sequences(3, 4), labels=sequences(3)),
     ),
+    "text.EmbeddingMatch": (
+        eqm.text.EmbeddingMatch(),
+        drawn(SIZES, predicted_embeddings=scores(3, 4), embeddings=scores(2, 4)),
+    ),
     "text.TokenF1": (
         eqm.text.TokenF1(eqm.text.Tokens(padding=0)),
         drawn(SIZES, predicted_tokens=sequences(4, 4), references=sequences(4, 4, 4)),
