@@ -63,11 +63,6 @@ def one_threshold(name: str, task: "AbstractTask | None") -> None:
         )
 
 
-def _check_size(name: str, size: int, least: int) -> None:
-    if not isinstance(size, (int, np.integer)) or size < least:
-        raise ValueError(f"{name}={size!r}: expected a whole number of at least {least}.")
-
-
 def _scores(ignore_index: int | None) -> str:
     return (
         "scores without NaN, probabilities in [0, 1], weights >= 0 and finite"
@@ -187,7 +182,7 @@ class Multilabel(AbstractTask):
                 "its own, in a `MetricDict`."
             )
         if self.top_k is not None:
-            _check_size("top_k", self.top_k, 1)
+            check_whole("top_k", self.top_k)
             if self.threshold != 0.5:
                 raise ValueError(
                     f"threshold={self.threshold} and top_k={self.top_k}: either says which labels "

@@ -288,7 +288,8 @@ class CheckedMethod:
 
     def _refuse_complex(self, args, kwargs):
         for name, x in [*zip(self.names, args, strict=False), *kwargs.items()]:
-            if name in self.real and jnp.issubdtype(getattr(x, "dtype", jnp.float32), jnp.complexfloating):
+            dtype = getattr(x, "dtype", jnp.float32)
+            if name in self.real and jnp.issubdtype(dtype, jnp.complexfloating):
                 raise not_real(name, x)
 
     def _bind(self, metric, args, kwargs):

@@ -7,7 +7,6 @@ from typing import Any, final, NamedTuple, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32
 
@@ -16,16 +15,12 @@ from .._decisions.decision import best
 from .._decisions.inputs import AbstractLabelled, check_shape, Inputs, scores_of
 from .._decisions.task import Multiclass
 from .._metric.metric import AbstractExact
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
 from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, to_float
 from .._reduction.pair_sums import sum_pairs, sum_rows
 from .._rows.rows import flat, narrow, rows, undefined_as
-
-
-def _check_size(name: str, size: Any) -> None:
-    if not isinstance(size, (int, np.integer)) or size < 1:
-        raise ValueError(f"{name}={size!r}: expected a whole number from 1 on.")
 
 
 @final
@@ -60,8 +55,8 @@ class ContingencyCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
     sums: Sums
 
     def __init__(self, num_classes: int, num_clusters: int):
-        _check_size("num_classes", num_classes)
-        _check_size("num_clusters", num_clusters)
+        check_whole("num_classes", num_classes)
+        check_whole("num_clusters", num_clusters)
         if num_classes * num_clusters > MOST_CLASSES**2:
             raise ValueError(
                 f"A table of {num_classes} classes and {num_clusters} clusters has more than "
@@ -105,7 +100,7 @@ Counts = ConfusionCounts | ContingencyCounts
 
 def counts_of(num_classes: int, num_clusters: int | None) -> Counts:
     """The statistic, that of a confusion matrix where there are as many of both."""
-    _check_size("num_classes", num_classes)
+    check_whole("num_classes", num_classes)
     if num_clusters is None or num_clusters == num_classes:
         return ConfusionCounts(Multiclass(num_classes))
     return ContingencyCounts(num_classes, num_clusters)
