@@ -43,7 +43,7 @@ def rebuilt(metric: Any) -> dict[str, Any] | None:
         given[p.name] = value
     try:
         type(metric)(**given)
-    except (TypeError, ValueError):  # a field that isn't as its argument was
+    except Exception:  # a field that isn't as its argument was
         return None
     return given
 

@@ -94,7 +94,7 @@ def as_written(hint: Any, x: Any) -> Any:
 def _fits(hint: Any, x: Any) -> bool:
     for kind in _choices(hint):
         element = _element(kind)
-        if element is not None and isinstance(x, tuple):
+        if element is not None and isinstance(x, (list, tuple)):
             return all(_fits(element, y) for y in x)
         if element is None and _may_be(kind, x):
             return True
@@ -154,7 +154,9 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
             ):
                 check(name, given, lambda hint: True)
                 each = ", ".join(f"{n}={short(x)}" for n, x in given.items())
-                e.add_note(f"While `{name}({each})` was built.")
+                # The outermost says what the user wrote.
+                notes = [n for n in getattr(e, "__notes__", []) if not n.startswith("While `")]
+                e.__notes__ = [*notes, f"While `{name}({each})` was built."]
             raise
         check(name, given, lambda hint: True)
 
