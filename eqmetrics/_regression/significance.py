@@ -47,19 +47,21 @@ def _normal(p: Array, t: Array, weights: Array, mask: Array) -> Array:
     formed."""
     difference, _, _, whole, *_ = pair_counts(p, t, weights, mask)
     n = to_float(sum_rows(jnp.where(mask, weights, 0)))
+    some = n > 2
+    n = jnp.where(some, n, 3)
     shares = scaled(weights, mask)
     x, y = (_ties(z, shares, mask) for z in (p, t))
-    one = over(jnp.ones_like(n), n)
+    one = 1 / n
     less = [(3 * z.squares - 2 * one) * one for z in (x, y)]
     rest = (x.cubes - less[0]) * (y.cubes - less[1])
-    third = over((3 - 2 * one) * one, (1 - one) * (1 - 2 * one)) * rest
+    third = (3 - 2 * one) * one / ((1 - one) * (1 - 2 * one)) * rest
     third = third - x.cubes * less[1] - y.cubes * less[0] + less[0] * less[1]
     second = 3 * one * (1 - x.squares - y.squares) + 5 * one**2
     pairs = 9 * (x.squares - one) * (y.squares - one)
-    variance = 2 * x.apart * y.apart + 2 * third + second + over(pairs, n - 1)
+    variance = 2 * x.apart * y.apart + 2 * third + second + pairs / (n - 1)
     spread = jnp.sqrt(jnp.maximum(variance, 0) / 18)
     z = over(over(difference, whole) * jnp.sqrt(n), spread)
-    return jnp.where(n > 2, erfc(jnp.abs(z) / jnp.sqrt(jnp.float32(2))), jnp.nan)
+    return jnp.where(some, erfc(jnp.abs(z) / jnp.sqrt(jnp.float32(2))), jnp.nan)
 
 
 def _student(r: Array, n: Array) -> Array:
