@@ -31,11 +31,13 @@ VALUES: dict[str, Any] = {
     "alpha": 0.5, "beta": 2, "confidence": 0.5, "delta": 1, "half_life": 2, "max_fpr": 1,
     "min_fpr": 0.0625, "min_precision": 1, "min_recall": 1, "min_sensitivity": 1,
     "min_specificity": 1, "p": 2, "power": 2, "q": 1, "threshold": 1, "undefined": 0,
+    "floor": 1, "smoothing": 0.25, "quantiles": 0.5,
 }  # fmt: skip
 LISTS = {"edges": [0, 1, 2], "q": [0.25, 0.5], "shape": [2, 3], "outputs": [2, 3],
-         "shapes": [2, 3]}
+         "shapes": [2, 3], "include": [1, 2], "multioutput": [1, 2], "quantiles": [0.25, 0.5],
+         "threshold": [0.25, 0.5, 0.5, 0.75]}
 OTHERS: dict[str, Any] = {
-    "metric": eqm.Average(), "valid": "x", "columns": jnp.float32
+    "metric": eqm.Average(), "valid": "x", "columns": jnp.float32, "score": eqm.F1(eqm.Binary())
 }  # fmt: skip
 TASKS = eqm.Multiclass(4), eqm.Binary(), eqm.Multilabel(4)
 WHOLE = int, float, np.int64, np.int32, np.uint8, np.float32, np.float64, jnp.asarray
@@ -68,6 +70,8 @@ def listed(hint: Any) -> bool:
 def build(cls: type, **given: Any) -> Any:
     """The class with these arguments, and with those that it needs besides."""
     hints, error = arguments(cls), None
+    if "multioutput" in given:
+        given["outputs"] = len(given["multioutput"])
     for p in inspect.signature(cls).parameters.values():
         needed = p.default is p.empty or p.kind is p.VAR_KEYWORD
         if p.name in given or p.name == "task" or not needed:
