@@ -108,8 +108,8 @@ TEXT = [
          "ranking", "0.43x of it in NumPy, on a busy machine", "met"),
     Goal("statistics of episodes, 128 x 4096 steps: within 0.3x of a loop in NumPy, CPU time",
          "episodes", "0.43x, on a busy machine", "missed",
-         "a step of the loop is some ten kernels of XLA's CPU, and copies of what they keep; returns "
-         "are sums as pairs of floats."),
+         "a step of the loop is some ten kernels of XLA's CPU, and copies of what they keep; "
+         "returns are sums as pairs of floats."),
     Goal("statistics of episodes: below 5 % of the steps of a small environment", "episodes",
          "2.9 % and 4.7 %, on a busy machine", "met"),
 ]
