@@ -1,4 +1,4 @@
-"""`MetricDict` and `Collection` beside their members alone."""
+"""A `MetricDict` beside its members alone."""
 
 import equinox as eqx
 import jax
@@ -10,7 +10,6 @@ from hypothesis import given
 import eqmetrics as eqm
 
 from .oracle import batches, few, floats, fold, spread
-from .table import Evaluation
 
 
 def losses():
@@ -90,18 +89,6 @@ def test_nesting_and_mapping():
     assert list(d) == ["val/f", "rows"]
 
 
-def test_a_collection_gives_the_numbers_of_clus_notebook():
-    a = Evaluation.from_model_output(loss=0.1, logits=jnp.array([0.9, 0.1]), labels=0)
-    b = Evaluation.from_model_output(loss=0.7, logits=jnp.array([0.8, 0.2]), labels=1)
-    got = eqm.to_host(a.merge(b))
-    assert got["accuracy"] == 0.5
-    np.testing.assert_allclose([got["loss"], got["loss_std"]], [0.4, 0.3], rtol=1e-6)
-    assert a.accuracy.compute() == 1.0
-    assert list(got) == list(a.members()) == ["accuracy", "loss", "loss_std"]
-    with pytest.raises(TypeError, match="Metric `loss`.*needs `loss`.*passed were logits"):
-        a.update(logits=jnp.ones((1, 2)), labels=jnp.zeros(1, int))
-
-
 MEMBERS = {
     "mean": eqm.Average(),
     "std": eqm.Std(),
@@ -133,18 +120,6 @@ def test_the_order_of_members_is_kept_to_the_host():
     d = eqm.MetricDict(b=eqm.Average(), a=eqm.MetricDict(z=eqm.Sum(), y=eqm.Count()))
     got = eqm.to_host({"d": d.update(values=jnp.ones(2))})["d"]
     assert list(got) == ["b", "a"] and list(got["a"]) == ["z", "y"]
-
-
-class Listed(eqm.Collection):
-    losses: list[eqm.Metric]
-
-    def __init__(self):
-        self.losses = [eqm.Average()]
-
-
-def test_a_member_inside_a_list_would_see_nothing():
-    with pytest.raises(TypeError, match="`Listed.losses` is a list.*eqm.MetricDict"):
-        Listed()
 
 
 def used(metrics):

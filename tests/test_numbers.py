@@ -2,6 +2,7 @@
 where the value fits, and keeps them as plain Python."""
 
 import inspect
+import types
 import typing
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +32,7 @@ VALUES: dict[str, Any] = {
     "alpha": 0.5, "beta": 2, "confidence": 0.5, "delta": 1, "half_life": 2, "max_fpr": 1,
     "min_fpr": 0.0625, "min_precision": 1, "min_recall": 1, "min_sensitivity": 1,
     "min_specificity": 1, "p": 2, "power": 2, "q": 1, "threshold": 1, "undefined": 0,
-    "floor": 1, "smoothing": 0.25, "quantiles": 0.5,
+    "floor": 1, "smoothing": 0.25,
 }  # fmt: skip
 LISTS = {"edges": [0, 1, 2], "q": [0.25, 0.5], "shape": [2, 3], "outputs": [2, 3],
          "shapes": [2, 3], "include": [1, 2], "multioutput": [1, 2], "quantiles": [0.25, 0.5],
@@ -46,8 +47,8 @@ SEQUENCES = list, tuple, np.asarray, lambda x: [np.float32(y) for y in x]
 
 
 def choices(hint: Any) -> tuple:
-    parts = typing.get_args(hint)
-    return parts if typing.get_origin(hint) is not typing.Literal and parts else (hint,)
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)
 
 
 def arguments(cls: type) -> dict[str, Any]:
