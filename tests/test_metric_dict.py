@@ -10,6 +10,7 @@ from hypothesis import given
 import eqmetrics as eqm
 
 from .oracle import batches, few, floats, fold, spread
+from .table import Evaluation
 
 
 def losses():

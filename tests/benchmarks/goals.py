@@ -134,5 +134,7 @@ WHOLE = [
          "where the bare form has one histogram of 200 bins. The ten scores of counts, which "
          "share one statistic, are at 1.5x."),
 ]
-GOALS = [*CORE, *DEVICES, *COUNTS, *SCORES, *REGRESSION, *WRAPPERS, *TEXT, *AUDIO, *WHOLE]
-GOALS = [*CORE, *DEVICES, *COUNTS, *SCORES, *REGRESSION, *WRAPPERS, *TEXT, *CLUSTERS, *WHOLE]
+GOALS = [
+    *CORE, *DEVICES, *COUNTS, *SCORES, *REGRESSION, *WRAPPERS, *TEXT, *CLUSTERS, *AUDIO,
+    *WHOLE,
+]
