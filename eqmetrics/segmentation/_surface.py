@@ -16,6 +16,7 @@ from ._surface_score import AbstractSurfaceScore, Average, Surfaces
 
 Quotient = tuple[Float32[Array, "masks"], Float32[Array, "masks"]]
 
+
 @final
 class HausdorffDistance(AbstractSurfaceScore):
     r"""The largest distance from the border of a prediction to that of the labels, or from that of
@@ -80,15 +81,14 @@ class HausdorffDistance(AbstractSurfaceScore):
 
     def of_surfaces(self, surfaces: Surfaces) -> Quotient:
         x = surfaces
-        sides = ((x.to_labels, x.on_predicted), (x.to_predicted, x.on_labels))
+        d = jnp.concatenate([x.to_labels, x.to_predicted])
+        on = jnp.concatenate([x.on_predicted, x.on_labels])
         if self.percentile is None:
             # No NaN is there for XLA's maximum to drop.
-            each = [
-                jnp.sqrt(jnp.max(jnp.where(on, d, 0), axis=1, initial=0)) for d, on in sides
-            ]
+            each = jnp.sqrt(jnp.max(jnp.where(on, d, 0), axis=1, initial=0))
         else:
-            each = [root_of_quantile(d, on, self.percentile / 100) for d, on in sides]
-        largest = jnp.maximum(*each)
+            each = root_of_quantile(d, on, self.percentile / 100)
+        largest = jnp.maximum(*jnp.split(each, 2))
         return largest, jnp.ones_like(largest)
 
 

@@ -67,10 +67,11 @@ class Surfaces(NamedTuple):
 
 
 def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Surfaces:
-    edges = border(labels), border(predicted)
-    maps = (*edges, *(squared_distances(edge, spacing) for edge in edges))
-    size = math.prod(labels.shape[1:])
-    return Surfaces(*(x.reshape(labels.shape[0], size) for x in maps))
+    # Of both in one call: of two, XLA's CPU shares a table of all pairs of lines, and writes it.
+    edges = border(jnp.concatenate([labels, predicted]))
+    maps = (edges, squared_distances(edges, spacing))
+    shape = 2, labels.shape[0], math.prod(labels.shape[1:])
+    return Surfaces(*(x for both in maps for x in both.reshape(shape)))
 
 
 class AbstractSurfaceScore(AbstractLabelled):
