@@ -3,6 +3,7 @@ without the mesh in context, the classes apart too."""
 
 import contextlib
 import functools as ft
+import math
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +40,7 @@ def placed(batch, kind, axes):
         columns = max(x.shape[1] if x.ndim > 1 else 0 for x in batch.values())
         if columns == 0:
             return None, None
+        columns = columns if columns <= 8 else math.gcd(columns, 8)
         mesh, spec = mesh_of((8 // columns, columns), ("a", "b"), axes), P("a", "b")
 
     def put(x):

@@ -53,6 +53,18 @@ OF_KNOWN_ROWS = {
     "rl.ProbabilityOfImprovement",
     "rl.RunScores",
     "rl.StratifiedBootstrap",
+    "uncertainty.AURC",
+    "uncertainty.BulkSampleSize",
+    "uncertainty.ChainBuffer",
+    "uncertainty.ConfidenceBuffer",
+    "uncertainty.ConformalQuantile of a buffer",
+    "uncertainty.IPCWBrier",
+    "uncertainty.IntegratedBrier",
+    "uncertainty.RankRHat",
+    "uncertainty.SelectiveRisk",
+    "uncertainty.SurvivalBuffer",
+    "uncertainty.TimeDependentAUC",
+    "uncertainty.ValueBuffer",
 }
 
 

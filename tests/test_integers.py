@@ -187,10 +187,10 @@ NONE = {
     "Count", "LastValue", "Throughput", "PoissonNLL", "CosineSimilarity", "KLDivergence",
     "JensenShannon", "MultiOutput", "Compose", "Windowed", "Decayed", "Best", "Bootstrap",
     "Bootstrap of PerGroup", "Decayed of PerGroup", "PerGroup by masks",
-    "PerGroup of a user's metric", "Optional",
+    "PerGroup of a user's metric", "Optional", "CrossEntropy",
 }  # fmt: skip
-# Pictures and fields, and the error of a value, which is a float of what rows add.
-NONE |= {name for name in ROWS if name.startswith(("image.", "fields."))}
+# Pictures, fields, sounds and points, and the error of a value, which is a float of what rows add.
+NONE |= {n for n in ROWS if n.startswith(("image.", "fields.", "audio.", "shape."))}
 # Probabilities to live; and ranks of draws, which refuse integers that no float holds.
 NONE |= {f"uncertainty.{name}" for name in ("IPCWBrier", "IntegratedBrier", "TimeDependentAUC")}
 NONE |= {f"uncertainty.{name}" for name in ("SurvivalBuffer", "ChainBuffer", "RankRHat")}

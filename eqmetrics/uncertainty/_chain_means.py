@@ -38,7 +38,7 @@ class ChainMeans(Metric):
         pivot = jnp.max(jnp.where(mask, first, lowest), initial=lowest)
         pivot = lax.stop_gradient(jnp.where(jnp.any(mask), pivot, jnp.zeros_like(pivot)))
         keep, at = mask[:, None], as_pair(pivot)
-        apart = to_float(add(as_pair(first), -jnp.broadcast_to(at[:, None], (2, len(first)))))
+        apart = to_float(add(as_pair(first), -jnp.broadcast_to(at[:, None], (2, first.shape[0]))))
         offset = jnp.where(keep, apart[:, None] + means, 0)
         number = from_integer(jnp.sum(mask, dtype=jnp.int32) * means.shape[1])
         centre = over(_total(offset), to_float(number))

@@ -235,7 +235,7 @@ class EffectiveSampleSize(Metric):
         chains."""
         batch, first, means, d = _chains(samples, mask, self.num_draws, True, "EffectiveSampleSize")
         products = jnp.sum(autocovariance(d), axis=1)
-        weight = jnp.full(len(d), 2, jnp.float32)
+        weight = jnp.full(d.shape[0], 2, jnp.float32)
         return self.replace(
             sums=self.sums.add(batch, products=products, weight=weight),
             means=self.means.add(first, means, taken_of(batch)),

@@ -88,7 +88,7 @@ class CredibleCoverage(AbstractRowMean):
         most = e.x.shape[1]
         below, way = (jnp.asarray(x) for x in _places(self.levels, most))
         many = jnp.broadcast_to(jnp.asarray(e.many), e.x.shape[:1]).astype(jnp.int32)
-        below, way = (x[many].reshape(len(many), 2 * len(self.levels)) for x in (below, way))
+        below, way = (x[many].reshape(many.shape[0], 2 * len(self.levels)) for x in (below, way))
         x = jnp.sort(e.x if e.real is None else jnp.where(e.real, e.x, jnp.inf), axis=1)
         # The samples are less the target, so that 0 is to lie between the ends.
         # Beside the last may be a draw that isn't there: no way leads to it.
