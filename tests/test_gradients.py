@@ -20,6 +20,9 @@ ZERO = "The gradient is 0"
 STEPS = {"ConfidenceHistogram": 2.0**-13, "CRPSEnsemble": 2.0**-13}
 # Distances of members that nearly meet bend within a larger one.
 STEPS["fields.EnergyScore"] = 2.0**-11
+# Absolute values, and the logarithms of small ones.
+STEPS |= {"audio.MultiResolutionSTFT": 2.0**-13, "audio.Improvement": 2.0**-13}
+STEPS["image.TotalVariation"] = 2.0**-12
 
 
 def says_zero(name: str) -> bool:

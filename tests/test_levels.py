@@ -64,7 +64,7 @@ CASES = {
     ),
     "reverse": (lambda x: lax.rev(x, [1]), lambda x: lax.rev(x, [0])),
     "factors of matrices": (
-        lambda x: lax.linalg.cholesky(jnp.eye(2) * 99 + x.reshape(6, 2, 2)),
+        lambda x: lax.linalg.cholesky(jnp.eye(2)[None] * 99 + x.reshape(6, 2, 2)),
         lambda x: lax.linalg.cholesky(jnp.eye(6) * 99 + jnp.concatenate([x, x[:, :2]], 1)),
     ),
     "fourier": (lambda x: jnp.fft.rfft(x).imag, lambda x: jnp.fft.fft2(x).real),
