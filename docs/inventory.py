@@ -124,7 +124,7 @@ def peers() -> dict[str, dict[str, Any]]:
 
 def marks(peer: dict[str, Any]) -> Iterator[tuple[str, list[str], str]]:
     """The mark, the names of theirs, and what there is here."""
-    for mark in ("here", "awaited", "recipe", "not"):
+    for mark in ("here", "recipe", "not"):
         for theirs, ours in peer.get(mark, {}).items():
             yield mark, theirs.split(), ours
 
@@ -147,7 +147,7 @@ def elsewhere() -> dict[str, list[tuple[str, list[str]]]]:
     for library, peer in peers().items():
         names: dict[str, list[str]] = {}
         for mark, theirs, ours in marks(peer):
-            if mark in ("here", "awaited"):
+            if mark == "here":
                 for name in ours_of(ours):
                     names.setdefault(name, []).extend(_short(theirs))
         for name, theirs in names.items():
@@ -201,22 +201,16 @@ def _linked(text: str, known: dict[str, Any]) -> str:
 
 def peers_table() -> str:
     known, parts = public(), []
-    words = {"here": "here", "awaited": "here", "recipe": "recipe", "not": "not"}
     for library, peer in peers().items():
         rows = sorted(marks(peer), key=lambda row: row[1][0].lower())
-        count = {mark: 0 for mark in words.values()}
+        count = {mark: 0 for mark in ("here", "recipe", "not")}
         lines = []
         for mark, theirs, ours in rows:
-            text, word = ours, words[mark]
-            if mark in ("here", "awaited"):
-                names = ours_of(ours)
-                text = ", ".join(_link(x) if x in known else f"`{x}`" for x in names)
-                word = word if all(x in known for x in names) else "not"
-            else:
-                text = _linked(text, known)
-            count[word] += len(theirs)
+            here = mark == "here"
+            text = ", ".join(map(_link, ours_of(ours))) if here else _linked(ours, known)
+            count[mark] += len(theirs)
             names = ", ".join(f"`{x}`" for x in theirs)
-            lines.append(f"| {names} | {word} | {_cell(text)} |")
+            lines.append(f"| {names} | {mark} | {_cell(text)} |")
         total = ", ".join(f"{n} {word}" for word, n in count.items())
         parts += [f"## {library} {peer['version']}", "", f"{peer['what']}: {total}.", ""]
         parts += ["| theirs | | ours |", "|---|---|---|", *lines, ""]

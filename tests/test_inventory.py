@@ -29,15 +29,6 @@ def load() -> Any:
 
 inventory = load()
 PEERS = inventory.peers()
-# What `awaited` in peers.toml may name, each until a name of its branch is there: then all are.
-AWAITED = {
-    "audio": "audio.SNR",
-    "clustering": "clustering.VMeasure",
-    "image": "image.ERGAS",
-    "pairwise": "pairwise.euclidean",
-    "shape": "shape.ProcrustesDisparity",
-    "": "CrossEntropy",
-}
 
 
 def cells(line: str) -> list[str]:
@@ -84,16 +75,9 @@ def named(peers: dict[str, Any]) -> list[str]:
     wrong = []
     for library, peer in peers.items():
         for mark, theirs, ours in inventory.marks(peer):
-            if mark in ("here", "awaited"):
-                there = {x: x in known for x in inventory.ours_of(ours)}
-                if mark == "awaited":
-                    shelves = {x: x.rpartition(".")[0] for x in there}
-                    there |= {
-                        x: True
-                        for x, shelf in shelves.items()
-                        if shelf in AWAITED and AWAITED[shelf] not in known
-                    }
-                wrong += [f"{library} {theirs[0]}: {x}" for x, found in there.items() if not found]
+            if mark == "here":
+                found = [x for x in inventory.ours_of(ours) if x not in known]
+                wrong += [f"{library} {theirs[0]}: {x}" for x in found]
     return wrong
 
 
@@ -103,10 +87,7 @@ def test_what_is_here_is_here():
 
 def test_what_is_not_here_is_found():
     wrong = {"x": {"here": {"A": "F1, Nothing", "B": "clustering.Never"}, "not": {"C": "no"}}}
-    assert named(wrong)[0] == "x A: Nothing"
-    assert named({"x": {"awaited": {"A": "audio.SNR", "B": "ranking.SNR"}}})[-1] == (
-        "x B: ranking.SNR"
-    )
+    assert named(wrong) == ["x A: Nothing", "x B: clustering.Never"]
 
 
 def test_a_name_of_theirs_stands_once_with_a_reason():
