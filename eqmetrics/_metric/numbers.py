@@ -109,8 +109,9 @@ def _may_be(kind: Any, x: Any) -> bool:
 
 
 def _built_as(hint: Any) -> str:
-    """What a class says of how it is built, where its name says little."""
-    return " or ".join(filter(None, (getattr(c, "built_as", "") for c in _choices(hint))))
+    """What a class says of how it is built, where its name says little; not of its subclasses."""
+    told = (getattr(c, "__dict__", {}).get("built_as", "") for c in _choices(hint))
+    return " or ".join(filter(None, told))
 
 
 def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
