@@ -123,7 +123,8 @@ AUDIO = [
 ]
 CLUSTERS = [
     Goal("adjusted mutual information of 10<sup>6</sup> rows: within 0.01x of scikit-learn, CPU "
-         "time", "clustering", "0.006x to 0.013x of ten classes, 0.008x to 0.010x of a hundred", "missed",
+         "time", "clustering", "0.006x to 0.013x of ten classes, 0.008x to 0.010x of a hundred",
+         "missed",
          "met in one run and missed in the next: our 4 to 8 ms are the counting of the rows."),
     Goal("silhouette of 4096 rows: within 0.2x of scikit-learn, CPU time", "clustering", "0.15x",
          "met"),
