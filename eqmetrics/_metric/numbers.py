@@ -153,7 +153,8 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
             if f"`{name}`" not in told and not any(
                 f"{n}=" in told or f"`{n}`" in told for n in given
             ):
-                check(name, given, lambda hint: True)
+                if "`" not in told:  # an error of this library says more
+                    check(name, given, lambda hint: True)
                 each = ", ".join(f"{n}={short(x)}" for n, x in given.items())
                 # The outermost says what the user wrote.
                 notes = [n for n in getattr(e, "__notes__", []) if not n.startswith("While `")]
