@@ -94,6 +94,11 @@ def _finer(bits: Cells, line: Cells) -> Cells:
     return Cells(*(jnp.where(better, x, y) for x, y in zip(wide, line, strict=True)))
 
 
+def check_points(points: int | None) -> None:
+    if points is not None and (not isinstance(points, int) or points < 2):
+        raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")
+
+
 @ft.partial(inlined, static_argnames=("number", "joined"))
 def points_of(
     statistic: AbstractScores, number: int | None = None, joined: tuple[int, ...] | None = None
@@ -169,8 +174,7 @@ class AbstractCurve(AbstractReadout):
         exact: int | None = None,
         undefined: float | None = None,
     ):
-        if points is not None and (not isinstance(points, int) or points < 2):
-            raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")
+        check_points(points)
         self.task = task
         self.points = points
         self.undefined = undefined

@@ -12,7 +12,7 @@ from .._metric.node import rebuild
 from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction.pair import add
 from .._rows.rows import undefined_as
-from .curve_points import per_class, Points, points_of
+from .curve_points import check_points, per_class, Points, points_of
 from .rank_score import scores_of_all
 from .score_statistic import AbstractScores
 
@@ -120,8 +120,7 @@ class ThresholdCurve(AbstractThresholds):
         exact: int | None = None,
         undefined: float | None = None,
     ):
-        if points is not None and (not isinstance(points, int) or points < 2):
-            raise ValueError(f"points={points!r}: expected a whole number of at least 2, or None.")
+        check_points(points)
         AbstractThresholds.__init__(
             self, task, score, resolution=resolution, exact=exact, undefined=undefined
         )

@@ -6,7 +6,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -131,10 +131,13 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     def convert(name: str, x: Any) -> Any:
         return as_written(hints()[name], x) if name in plain() else x
 
-    def check(name: str, given: dict[str, Any], whether: Callable[[Any], Any]) -> None:
+    @ft.cache
+    def built() -> set[str]:
+        return {name for name, hint in hints().items() if _built_as(hint)}
+
+    def check(name: str, given: dict[str, Any], among: Collection[str]) -> None:
         for argument, x in given.items():
-            hint = hints().get(argument, Any)
-            if whether(hint) and not _fits(hint, x):
+            if argument in among and not _fits(hint := hints()[argument], x):
                 expected = _built_as(hint) or inspect.formatannotation(hint)
                 raise TypeError(f"`{name}({argument}={short(x)})`: expected {expected}.")
 
@@ -144,7 +147,7 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         named = {n: convert(n, x) for n, x in kwargs.items()}
         name, given = type(args[0]).__name__, dict(zip(names[1:], converted[1:], strict=False))
         given |= named
-        check(name, given, _built_as)
+        check(name, given, built())
         try:
             init(*converted, *args[len(names) :], **named)
         except Exception as e:
@@ -154,13 +157,13 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
                 f"{n}=" in told or f"`{n}`" in told for n in given
             ):
                 if "`" not in told:  # an error of this library says more
-                    check(name, given, lambda hint: True)
+                    check(name, given, hints())
                 each = ", ".join(f"{n}={short(x)}" for n, x in given.items())
                 # The outermost says what the user wrote.
                 notes = [n for n in getattr(e, "__notes__", []) if not n.startswith("While `")]
                 e.__notes__ = [*notes, f"While `{name}({each})` was built."]
             raise
-        check(name, given, lambda hint: True)
+        check(name, given, hints())
 
     return __init__
 

@@ -3,7 +3,6 @@
 import math
 from typing import final
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
@@ -12,8 +11,8 @@ from jaxtyping import Array, Float32
 from .._reduction.pair import add, lift, multiply, Pair, to_float
 from .._rows.quotient import over, root
 from ._deviance import deviance, Information
-from ._information import Average, check_average, mean_of
-from ._table import AbstractTableScore, Counts, counts_of, per, Table, total_of
+from ._information import AbstractAveragedScore, mean_of
+from ._table import per, Table, total_of
 
 
 # Points of each cell's distribution. Where it has more, every so-maniest is taken: with four or
@@ -79,7 +78,7 @@ def expected_information(table: Table) -> Float32[Array, ""]:
 
 
 @final
-class AdjustedMutualInformation(AbstractTableScore):
+class AdjustedMutualInformation(AbstractAveragedScore, init=False):
     r"""The mutual information less what chance gives, over its most: $(I - E) / (m - E)$, with $m$
     a mean of the entropies of labels and clusters, and $E$ what $I$ is on average if the rows are
     dealt at random to clusters of these sizes. 0 by chance, 1 where both are the same.
@@ -110,23 +109,6 @@ class AdjustedMutualInformation(AbstractTableScore):
         assert abs(value) < 1e-6
         ```
     """
-
-    average: Average = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: Counts
-
-    def __init__(
-        self,
-        num_classes: int,
-        num_clusters: int | None = None,
-        *,
-        average: Average = "arithmetic",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.average = average
-        self.undefined = undefined
-        self.statistic = counts_of(num_classes, num_clusters)
 
     def of(self, table: Table) -> tuple[Array, Array]:
         i = Information.of(table)

@@ -5,7 +5,6 @@ from typing import Any, final, NamedTuple, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._aggregate.joint import Joint
@@ -14,6 +13,7 @@ from .._custom_types import Labels, Mask, Values, Weights
 from .._metric.checks import describe
 from .._metric.field import state
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractStatistic
 from .._onepass.moments import add_moments
 from .._onepass.sums import plus_invalid
@@ -33,9 +33,8 @@ def valid_in(num_clusters: int) -> str:
 
 
 def check_sizes(num_clusters: Any, dim: Any) -> None:
-    for name, size in (("num_clusters", num_clusters), ("dim", dim)):
-        if not isinstance(size, (int, np.integer)) or size < 1:
-            raise ValueError(f"{name}={size!r}: expected a whole number from 1 on.")
+    check_whole("num_clusters", num_clusters)
+    check_whole("dim", dim)
 
 
 def clustered(

@@ -7,12 +7,13 @@ from jaxtyping import Array, Float32
 
 from .._custom_types import Labels, Mask, Weights
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._reduction.pair import add, divide, lift, multiply, Pair, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
-from ._ratings import check_categories, ratings_of
+from ._ratings import ratings_of
 from ._table import per
 
 
@@ -49,7 +50,7 @@ class FleissKappa(Metric):
     sums: Sums
 
     def __init__(self, num_classes: int, *, undefined: float | None = None):
-        check_categories(num_classes)
+        check_whole("num_classes", num_classes)
         self.num_classes = int(num_classes)
         self.undefined = undefined
         valid = f"ratings in [0, {num_classes}), weights >= 0 and finite"

@@ -27,6 +27,24 @@ def mean_of(x: Array, y: Array, average: Average) -> Array:
     return jnp.minimum(x, y) if average == "min" else jnp.maximum(x, y)
 
 
+class AbstractAveragedScore(AbstractTableScore):
+    """One that is divided by a mean of the entropies of both sides."""
+
+    average: Average = eqx.field(static=True)
+
+    def __init__(
+        self,
+        num_classes: int,
+        num_clusters: int | None = None,
+        *,
+        average: Average = "arithmetic",
+        undefined: float | None = None,
+    ):
+        check_average(average)
+        self.average = average
+        AbstractTableScore.__init__(self, num_classes, num_clusters, undefined=undefined)
+
+
 @final
 class MutualInformation(AbstractTableScore, init=False):
     r"""The mutual information of labels and clusters in nats:
@@ -91,7 +109,7 @@ class VariationOfInformation(AbstractTableScore, init=False):
 
 
 @final
-class NormalizedMutualInformation(AbstractTableScore):
+class NormalizedMutualInformation(AbstractAveragedScore, init=False):
     r"""The mutual information over a mean of the entropies of labels and clusters: from 0 to 1.
 
     **Arguments:**
@@ -116,23 +134,6 @@ class NormalizedMutualInformation(AbstractTableScore):
         assert score(predicted_labels=1 - labels, labels=labels) == 1
         ```
     """
-
-    average: Average = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: Counts
-
-    def __init__(
-        self,
-        num_classes: int,
-        num_clusters: int | None = None,
-        *,
-        average: Average = "arithmetic",
-        undefined: float | None = None,
-    ):
-        check_average(average)
-        self.average = average
-        self.undefined = undefined
-        self.statistic = counts_of(num_classes, num_clusters)
 
     def of(self, table: Table) -> tuple[Array, Array]:
         i = Information.of(table)

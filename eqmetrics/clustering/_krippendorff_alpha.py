@@ -8,13 +8,14 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._custom_types import Labels, Mask, Weights
+from .._metric.numbers import check_whole
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
 from .._reduction.pair import add, lift, multiply, Pair, power_of, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over
 from .._rows.rows import undefined_as
-from ._ratings import check_categories, ratings_of
+from ._ratings import ratings_of
 
 
 Level = Literal["nominal", "ordinal", "interval"]
@@ -48,7 +49,7 @@ class Coincidences(AbstractStatistic):
     sums: Sums
 
     def __init__(self, num_classes: int):
-        check_categories(num_classes)
+        check_whole("num_classes", num_classes)
         self.num_classes = int(num_classes)
         valid = f"ratings in [0, {num_classes}), weights >= 0 and finite"
         self.sums = Sums(valid, cells=(self.num_classes, self.num_classes))

@@ -3,17 +3,11 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Int32
 
 from .._metric.checks import describe
 from .._rows.inner import split_mask
 from .._rows.rows import narrow, Rows, rows
-
-
-def check_categories(num_classes: Any) -> None:
-    if not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
-        raise ValueError(f"num_classes={num_classes!r}: expected a whole number from 1 on.")
 
 
 class Ratings(NamedTuple):

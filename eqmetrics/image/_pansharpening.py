@@ -14,8 +14,30 @@ from ._spectra import of_channels
 from ._universal_quality import check_universal
 
 
+class _AbstractDistortion(AbstractRowMean):
+    """A score in the windows of [`UniversalQuality`][eqmetrics.image.UniversalQuality]."""
+
+    image: Image = eqx.field(static=True)
+    window: int = eqx.field(static=True)
+    sigma: float | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        image: Image = Image(),  # noqa: B008
+        *,
+        window: int = 8,
+        sigma: float | None = None,
+        undefined: float | None = None,
+    ):
+        self.image = of_channels(image, type(self).__name__)
+        check_universal(window, sigma)
+        self.window = window
+        self.sigma = sigma
+        AbstractRowMean.__init__(self, undefined=undefined)
+
+
 @final
-class SpectralDistortion(AbstractRowMean):
+class SpectralDistortion(_AbstractDistortion, init=False):
     r"""The spectral distortion index $D_\lambda$ of images that were made finer, without a
     reference, the mean over the images: how much the likeness of the channels has changed,
     $\frac{1}{C (C - 1)} \sum_{c \ne d} \lvert Q(p_c, p_d) - Q(m_c, m_d) \rvert$, where $Q$ is
@@ -47,24 +69,6 @@ class SpectralDistortion(AbstractRowMean):
         ```
     """
 
-    image: Image = eqx.field(static=True)
-    window: int = eqx.field(static=True)
-    sigma: float | None = eqx.field(static=True)
-
-    def __init__(
-        self,
-        image: Image = Image(),  # noqa: B008
-        *,
-        window: int = 8,
-        sigma: float | None = None,
-        undefined: float | None = None,
-    ):
-        self.image = of_channels(image, "SpectralDistortion")
-        check_universal(window, sigma)
-        self.window = window
-        self.sigma = sigma
-        AbstractRowMean.__init__(self, undefined=undefined)
-
     def update(
         self,
         *,
@@ -84,7 +88,7 @@ class SpectralDistortion(AbstractRowMean):
 
 
 @final
-class SpatialDistortion(AbstractRowMean):
+class SpatialDistortion(_AbstractDistortion, init=False):
     r"""The spatial distortion index $D_s$ of images that were made finer, without a reference, the
     mean over the images: how much the likeness of the channels to the panchromatic image has
     changed, $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
@@ -115,24 +119,6 @@ class SpatialDistortion(AbstractRowMean):
         ```
     """
 
-    image: Image = eqx.field(static=True)
-    window: int = eqx.field(static=True)
-    sigma: float | None = eqx.field(static=True)
-
-    def __init__(
-        self,
-        image: Image = Image(),  # noqa: B008
-        *,
-        window: int = 8,
-        sigma: float | None = None,
-        undefined: float | None = None,
-    ):
-        self.image = of_channels(image, "SpatialDistortion")
-        check_universal(window, sigma)
-        self.window = window
-        self.sigma = sigma
-        AbstractRowMean.__init__(self, undefined=undefined)
-
     def update(
         self,
         *,
@@ -156,7 +142,7 @@ class SpatialDistortion(AbstractRowMean):
 
 
 @final
-class QNR(AbstractRowMean):
+class QNR(_AbstractDistortion):
     r"""The quality with no reference (QNR) of images that were made finer, the mean over the
     images: $(1 - D_\lambda)^\alpha (1 - D_s)^\beta$, with
     [`SpectralDistortion`][eqmetrics.image.SpectralDistortion] and
@@ -187,9 +173,6 @@ class QNR(AbstractRowMean):
         ```
     """
 
-    image: Image = eqx.field(static=True)
-    window: int = eqx.field(static=True)
-    sigma: float | None = eqx.field(static=True)
     alpha: float = eqx.field(static=True)
     beta: float = eqx.field(static=True)
 
@@ -205,13 +188,11 @@ class QNR(AbstractRowMean):
     ):
         if not (alpha > 0 and beta > 0):
             raise ValueError(f"alpha={alpha}, beta={beta}: expected powers above 0.")
-        self.image = of_channels(image, "QNR")
-        check_universal(window, sigma)
-        self.window = window
-        self.sigma = sigma
         self.alpha = alpha
         self.beta = beta
-        AbstractRowMean.__init__(self, undefined=undefined)
+        _AbstractDistortion.__init__(
+            self, image, window=window, sigma=sigma, undefined=undefined
+        )
 
     def update(
         self,

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float32
 from .._custom_types import Input, Labels, Mask, Weights
 from .._metric.checks import describe
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._reduction.pair import lift, multiply, to_float
 from .._reduction.pair_sums import sum_pairs
@@ -75,8 +76,7 @@ class ConformalCoverage(Metric):
         sizes: Sequence[int] | None = None,
         undefined: float | None = None,
     ):
-        if not isinstance(num_classes, int) or num_classes < 1:
-            raise ValueError(f"num_classes={num_classes!r}: expected a whole number from 1 on.")
+        check_whole("num_classes", num_classes)
         self.num_classes = num_classes
         self.sizes = _check_sizes(sizes, num_classes)
         self.undefined = undefined

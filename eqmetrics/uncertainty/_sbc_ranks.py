@@ -8,6 +8,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values
 from .._metric.checks import describe
 from .._metric.metric import Metric
+from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_pairs
@@ -62,8 +63,7 @@ class SBCRanks(Metric):
     def __init__(
         self, num_draws: int, *, bins: int | None = None, undefined: float | None = None
     ):
-        if not isinstance(num_draws, int) or num_draws < 1:
-            raise ValueError(f"num_draws={num_draws!r}: expected a whole number from 1 on.")
+        check_whole("num_draws", num_draws)
         ranks = num_draws + 1
         bins = ranks if bins is None else bins
         if not isinstance(bins, int) or bins < 2 or ranks % bins:
