@@ -39,14 +39,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def long(session: nox.Session) -> None:
-    """The tests that `tests` leaves out by the clock: for before a change of the core lands."""
+    """What `tests` leaves out, and `.ci/run` runs: laws and checks of all metrics, by the clock."""
     install(session, "test")
     pytest(session, "-m", "long and not slow", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """The tests that take too long for `.ci/run`: each metric's laws alone, large programs."""
+    """What `.ci/run` hasn't the time for: each metric's laws alone, large programs."""
     install(session, "test")
     pytest(session, "-m", "slow and not rare", "--dist", "worksteal", *session.posargs)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from .seconds import FILE, read
+from .seconds import FILE, mark, read
 
 
 jax.config.update("jax_num_cpu_devices", 8)
@@ -14,10 +14,10 @@ MAPS, MOST_MAPS = Path("/proc/self/maps"), 24_000
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    long = read(FILE.read_text())
+    seconds = read(FILE.read_text())
     for item in items:
-        if item.nodeid in long:
-            item.add_marker(pytest.mark.long)
+        if item.nodeid in seconds and not item.get_closest_marker("long"):
+            item.add_marker(mark(item.nodeid, seconds[item.nodeid]))
 
 
 def pytest_runtest_teardown() -> None:

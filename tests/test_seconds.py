@@ -1,15 +1,15 @@
-"""The tests that are long by the clock."""
+"""The tests that are long or slow by the clock."""
 
 from pathlib import Path
 
 import pytest
 
-from .seconds import FILE, function_of, KEPT, MOST, read, slow_ones
+from .seconds import FILE, function_of, KEPT, listed, mark, MOST, MOST_OF_LONG, read
 
 
 TESTS = Path(__file__).parent
-SLOW = read(FILE.read_text())
-FUNCTIONS = sorted({function_of(name) for name in SLOW})
+LISTED = read(FILE.read_text())
+FUNCTIONS = sorted({function_of(name) for name in LISTED})
 
 
 def test_what_is_read():
@@ -18,7 +18,7 @@ def test_what_is_read():
     assert read("12 tests/test_a.py::test_x[a b-1]\n") == {"tests/test_a.py::test_x[a b-1]": 12.0}
 
 
-def test_what_is_slow():
+def test_what_is_listed():
     seconds = {
         "tests/test_a.py::test_x[1]": MOST + 1,
         "tests/test_a.py::test_x[2]": MOST + 2,
@@ -28,7 +28,7 @@ def test_what_is_slow():
         "tests/test_c.py::test_x": KEPT + 1,
         "tests/test_laws.py::test_laws[Sum]": KEPT + 1,
     }
-    assert list(slow_ones(seconds)) == [
+    assert list(listed(seconds)) == [
         "tests/test_b.py::test_y",
         "tests/test_c.py::test_x",
         "tests/test_a.py::test_x[2]",
@@ -36,13 +36,22 @@ def test_what_is_slow():
     ]
 
 
-@pytest.mark.parametrize("file", sorted({name.split("::")[0] for name in SLOW}))
-def test_what_is_slow_is_there(file):
+def test_what_is_long_and_what_is_slow():
+    assert mark("tests/test_a.py::test_x", MOST_OF_LONG) == "long"
+    assert mark("tests/test_a.py::test_x", MOST_OF_LONG + 1) == "slow"
+    assert mark("tests/test_docs.py::test_page[README.md]", MOST_OF_LONG + 1) == "long"
+
+
+@pytest.mark.parametrize("file", sorted({name.split("::")[0] for name in LISTED}))
+def test_what_is_listed_is_there(file):
     text = (TESTS.parent / file).read_text()
     for function in (name for name in FUNCTIONS if name.startswith(f"{file}::")):
         assert f"def {function.split('::')[1]}(" in text, f"Take {function} out of {FILE.name}"
 
 
 def test_it_is_marked(request):
-    names = {item.nodeid: item.get_closest_marker("long") for item in request.session.items}
-    assert [name for name, mark in names.items() if name in SLOW and mark is None] == []
+    marked = {
+        item.nodeid: item.get_closest_marker("long") or item.get_closest_marker("slow")
+        for item in request.session.items
+    }
+    assert [name for name, mark in marked.items() if name in LISTED and not mark] == []

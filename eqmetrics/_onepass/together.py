@@ -29,7 +29,8 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
         return (together if several else _call)(update, metric, args, kwargs)
     if compiles:
         args = tuple(to_array("values", x) for x in args)
-        kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
+        # In one order: the names are a part of what a compiled program is known by.
+        kwargs = {name: to_array(name, kwargs[name]) for name in sorted(kwargs)}
         if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
             # One by one: jax sorts the names of a dict.
             return as_plain(
