@@ -254,7 +254,10 @@ else:  # hidden, or else a misspelt name would have a type
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from ._metric.checks import nearest
+
+        close = nearest(name, (n for n in __dir__() if n[0] != "_"))
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{close}")
 
     def __dir__():
         return sorted({*globals(), *_shelves()})

@@ -109,5 +109,13 @@ def _way_out(name: str, x: Array, shape: tuple[int, ...], labels: Array) -> str:
     if x.shape[:-1] == shape == labels.shape and x.shape[-1:] == (1,):
         return f" Leave out the last axis: `{name}[..., 0]`."
     if x.shape[:-1] == shape == labels.shape:
+        if name == "predicted_labels":
+            return " One-hot predictions are made classes by `predicted_labels.argmax(-1)`."
         return f" Several scores a row are the task `eqm.Multiclass({x.shape[-1]})`."
+    last = labels.ndim - 1
+    if labels.shape[last:] == (1,) and x.shape == (*shape[:last], *shape[last + 1 :]):
+        return " Leave out the last axis of the labels: `labels[..., 0]`."
+    for axis in range(x.ndim - 1):
+        if (*x.shape[:axis], *x.shape[axis + 1 :], x.shape[axis]) == shape:
+            return f" The classes are the last axis: `jnp.moveaxis({name}, {axis}, -1)`."
     return ""

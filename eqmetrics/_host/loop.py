@@ -1,7 +1,10 @@
 """The evaluation loop: padding, masks, placement on a mesh, one compilation."""
 
 import functools as ft
+import inspect
+import operator
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -104,6 +107,13 @@ def _step(step: Callable, static: tuple, state: Any, batch: Any, mask: Any, args
     leaves, treedef = static
     metrics, args = eqx.combine((state, args), jax.tree.unflatten(treedef, leaves))
     new = eqx.filter(step(metrics, batch, mask, *args), eqx.is_array)
+    given, returned = jax.tree.leaves(state), jax.tree.leaves(new)
+    if given and len(given) == len(returned) and all(map(operator.is_, given, returned)):
+        warnings.warn(
+            "`evaluate`: the step returned its metrics as it was given them, and nothing was "
+            "counted. `update` returns updated ones: `metrics = metrics.update(..., mask=mask)`.",
+            stacklevel=2,
+        )
     if jax.tree.structure(new) != jax.tree.structure(state):
         raise TypeError(
             "`evaluate`: the step must return the metrics that it was given, updated, as "
@@ -187,6 +197,21 @@ def _padded(batches: Iterable[Any], size: int | None, place: _Placement) -> Iter
         yield place.batch(batch), mask
 
 
+def _check_step(step: Callable, args: tuple[Any, ...]) -> None:
+    try:
+        signature = inspect.signature(step)
+    except (TypeError, ValueError):  # it has none
+        return
+    try:
+        signature.bind(None, None, None, *args)
+    except TypeError as e:
+        more = "".join(f", args[{i}]" for i in range(len(args)))
+        raise TypeError(
+            f"`evaluate`: the step takes `{signature}`, and is called with (metrics, batch, mask"
+            f"{more}): {e}. Its third argument is the mask of the rows that aren't padding."
+        ) from None
+
+
 def evaluate(
     step: Callable[..., _T],
     metrics: _T,
@@ -235,12 +260,14 @@ def evaluate(
         assert eqm.evaluate(step, eqm.Sum(), batches, args=(2.0,)).compute() == 14
         ```
     """
-    place, step = _Placement(mesh), one_of_equal(step)
+    place = _Placement(mesh)
     if size is not None and size % place.shards:
         raise ValueError(
             f"`evaluate`: size={size} isn't a multiple of the {place.shards} devices that "
             f"share a batch; {size + -size % place.shards} would be."
         )
+    _check_step(step, args)
+    step = one_of_equal(step)
     dynamic, static = eqx.partition((metrics, args), eqx.is_array)
     leaves, treedef = jax.tree.flatten(static)
     frozen = tuple(leaves), treedef

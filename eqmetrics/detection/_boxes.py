@@ -1,7 +1,7 @@
 """What the four numbers of a box mean, and how much boxes overlap."""
 
 import dataclasses
-from typing import Any, final, get_args, Literal
+from typing import Any, ClassVar, final, get_args, Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
@@ -37,6 +37,7 @@ class Boxes:
         ```
     """
 
+    built_as: ClassVar[str] = "what the four numbers are, as `eqm.detection.Boxes('xyxy')`"
     format: Format
 
     def __post_init__(self) -> None:

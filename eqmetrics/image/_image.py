@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, final, NamedTuple
+from typing import Any, ClassVar, final, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
@@ -36,6 +36,7 @@ class Image:
         ```
     """
 
+    built_as: ClassVar[str] = "what pixels are, as `eqm.image.Image(data_range=1.0)`"
     data_range: float | None = None
     channel_axis: int | None = -1
     channels: int | None = None

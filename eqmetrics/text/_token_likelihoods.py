@@ -26,11 +26,16 @@ def labels_of(labels: Any, given: Array, name: str, axes: tuple[int, ...]) -> Ar
         raise TypeError(f"`labels` is {describe(labels)}, expected integers: a token each.")
     if labels.shape != axes:
         last = f"{(*labels.shape, 'vocabulary')}".replace("'", "")
+        way_out = (
+            "Where each position tells the next token, leave out the last: `logits[:, :-1]` with "
+            "`labels=tokens[:, 1:]`."
+        )
+        if labels.shape == (*axes[:-1], *given.shape[-1:]):
+            way_out = "The vocabulary is the last axis: `jnp.moveaxis(logits, -2, -1)`."
         raise TypeError(
             f"`{name}` is {describe(given)} and `labels` is {describe(labels)}: "
             + (
-                f"expected the shape {last} for `logits`. Where each position tells the next "
-                "token, leave out the last: `logits[:, :-1]` with `labels=tokens[:, 1:]`."
+                f"expected the shape {last} for `logits`. {way_out}"
                 if name == "logits"
                 else f"expected the shape {labels.shape} for both: what the model said of each "
                 "label."

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, final, NamedTuple
+from typing import Any, ClassVar, final, NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
@@ -46,6 +46,7 @@ class Tokens:
         ```
     """
 
+    built_as: ClassVar[str] = "what ids are, as `eqm.text.Tokens(padding=0)`"
     padding: int = -1
     stop: int | None = None
 
