@@ -2,6 +2,7 @@ import functools as ft
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from .._reduction.base import MAX
@@ -40,8 +41,12 @@ class MaxRows(AbstractOperation):
     @classmethod
     def together(cls, many):
         # One step for all signs: three kernels, where each had three of its own.
-        x = [op.compared(_only(*rows, none=-op.sign * jnp.inf)) for op, (_, *rows) in many]
-        largest = SideBySide(x).each(MAX.of_rows)
+        x = [_only(*rows, none=-op.sign * jnp.inf) for op, (_, *rows) in many]
+        sign, nan = (
+            [np.full(y.shape[1:], of(op), kind) for (op, _), y in zip(many, x, strict=True)]
+            for of, kind in ((lambda op: op.sign, np.float32), (lambda op: op.nan, np.bool_))
+        )
+        largest = SideBySide(x).each(_largest, sign, nan)
         olds = [old for _, (old, *_) in many]
         news = joined(largest)
         (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
@@ -66,6 +71,11 @@ class MaxRows(AbstractOperation):
         old, *each = operands
         x = self.compared(_only(*each, none=-self.sign * jnp.inf))
         return MAX.merge((old,), (MAX.of_rows(of_each(x, rows), 1),))
+
+
+def _largest(x: Array, axis: int, sign: Array, nan: Array) -> Array:
+    x = x * sign.astype(x.dtype)
+    return MAX.of_rows(jnp.where(jnp.isnan(x) & ~nan, -jnp.inf, x), axis)
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:
