@@ -137,6 +137,35 @@ def longest_common(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
     return _count(~left & _low_bits(pattern.lengths, words))
 
 
+def _most_saved(a: Sequences, b: Sequences, hit: Array, other: Array) -> Array:
+    """The most that pairs of tokens save, in the order of both: equal ones `hit`, others `other`.
+
+    By diagonals of the dynamic program, whose cells need none of each other: along its rows each
+    cell would wait for the one above."""
+    a, b = (a, b) if a.ids.shape[0] <= b.ids.shape[0] else (b, a)
+    places, count = a.ids.shape[0], b.ids.shape[0]
+    end = a.lengths + b.lengths
+    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    none = (end * 0).astype(hit.dtype)
+    start = jnp.broadcast_to(none, (places + 1, *none.shape))
+    # Upwards, so that the tokens that meet those of `a` on a diagonal are side by side.
+    upwards = jnp.pad(b.ids[::-1], ((places, places), (0, 0)))
+    place = jnp.arange(1, places + 1, dtype=jnp.int32)[:, None]
+
+    def step(carry, diagonal):
+        before, saved = carry
+        met = lax.dynamic_slice_in_dim(upwards, places + count + 1 - diagonal, places)
+        pair = jnp.where(a.ids == met, hit, other)
+        new = jnp.maximum(jnp.maximum(saved[1:], saved[:-1]), before[:-1] + pair)
+        new = jnp.concatenate([none[None], jnp.where(place < diagonal, new, 0)])
+        real = (diagonal <= end)[None]
+        return (jnp.where(real, saved, before), jnp.where(real, new, saved)), None
+
+    diagonals = jnp.arange(2, places + count + 1, dtype=jnp.int32)
+    saved = lax.scan(step, (start, start), diagonals)[0][1]
+    return jnp.take_along_axis(saved, a.lengths[None], axis=0)[0]
+
+
 def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array, "rows"]:
     """The least that makes one of the other, if a substitution costs this, and an insertion or a
     deletion 1."""
@@ -147,20 +176,8 @@ def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array,
     every = (a.lengths + b.lengths).astype(jnp.float32)
     if cost >= 2 or _empty(a, b):  # a deletion and an insertion are as cheap
         return every - 2 * longest_common(a, b).astype(jnp.float32)
-    # What a pair of tokens saves, beside a deletion and an insertion: only maxima are needed then.
-    none = every * 0
-
-    def step(saved, x):
-        number, token = x
-        pair = jnp.where(a.ids == token[None], jnp.float32(2), jnp.float32(2 - cost))
-        new = jnp.maximum(saved[1:], saved[:-1] + pair)
-        new = lax.cummax(jnp.concatenate([none[None], new]), axis=0)
-        return jnp.where((number < b.lengths)[None], new, saved), None
-
-    start = jnp.broadcast_to(none, (a.ids.shape[0] + 1, *none.shape))
-    numbers = jnp.arange(b.ids.shape[0], dtype=jnp.int32)
-    saved = lax.scan(step, start, (numbers, b.ids))[0]
-    return every - jnp.take_along_axis(saved, a.lengths[None], axis=0)[0]
+    # What a pair of tokens saves, beside a deletion and an insertion.
+    return every - _most_saved(a, b, jnp.float32(2), jnp.float32(2 - cost))
 
 
 def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"]]:
@@ -171,26 +188,12 @@ def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[A
         return distance, jnp.zeros_like(distance)
     places, count = a.ids.shape[0], b.ids.shape[0]
     one = min(places, count) + 1
-    if one * (max(places, count) + 1) >= 2**31:
+    if one * (places + count) >= 2**31:
         raise ValueError(
             f"Sequences of {places} and {count} places are too long to be aligned: cut them, or "
             "take `eqm.text.WordErrorRate`, which aligns nothing."
         )
-    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
-    none = (a.lengths + b.lengths) * 0
-    deleted = one * jnp.arange(places + 1, dtype=jnp.int32)[:, None] + none[None]
-
-    def step(costs, x):
-        number, token = x
-        other = jnp.where(a.ids == token[None], jnp.int32(-1), jnp.int32(one))
-        new = jnp.minimum(costs[1:] + one, costs[:-1] + other)
-        new = jnp.concatenate([none[None] + (number + 1) * one, new])
-        # A deletion from the place above, and from that above it, and so on.
-        new = lax.cummin(new - deleted, axis=0) + deleted
-        return jnp.where((number < b.lengths)[None], new, costs), None
-
-    numbers = jnp.arange(count, dtype=jnp.int32)
-    costs = lax.scan(step, deleted, (numbers, b.ids))[0]
-    cost = jnp.take_along_axis(costs, a.lengths[None], axis=0)[0]
+    saved = _most_saved(a, b, jnp.int32(2 * one + 1), jnp.int32(one))
+    cost = (a.lengths + b.lengths) * one - saved
     distance = (cost + (one - 1)) // one
     return distance, distance * one - cost
