@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments, correlation
@@ -14,17 +13,7 @@ from .._reduction.pair import add, multiply, to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .._rows.rows import Rows, undefined_as
-from .ordered_pairs import (
-    before,
-    changes,
-    fixed,
-    ordered_pairs,
-    pair_of,
-    ranks,
-    scaled,
-    squares,
-    starts,
-)
+from .ordered_pairs import fixed, ordered_pairs, pair_of, ranks, scaled, squares, sums_of_ranks
 from .pair_buffer import PairBuffer
 
 
@@ -39,25 +28,13 @@ class _Both(AbstractJointMoments):
 BOTH = _Both()
 
 
-def by_rank(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
-    """Ranks as integers, and in their order: the weights, where groups of equal ones begin, and
-    the places that the rows came from."""
-    rank = ranks(x, mask)
-    place = lax.iota(jnp.int32, rank.shape[0])
-    order, weights, place = lax.sort((rank, weights, place), num_keys=1)
-    return rank, weights, changes(order), place
-
-
 def midranks(x: Array, weights: Array, mask: Array) -> Array:
     """The share of the weight that is below, and half that of equal values."""
-    _, w, new, place = by_rank(x, weights, mask)
-    start, w = starts(new), fixed(w)
-    below = (jnp.cumsum(w, axis=1, dtype=jnp.int32) - w)[:, start]
-    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
-    sizes = jnp.where(last[None], before(w, start) + w, 0)
-    sizes = jnp.zeros_like(w).at[:, start].add(sizes)[:, start]
-    middle = to_float(pair_of(below)) + to_float(pair_of(sizes)) / 2
-    return jnp.zeros_like(middle).at[place].set(over(middle, jnp.sum(weights)))
+    rank = ranks(x, mask)
+    sums = sums_of_ranks(rank, fixed(weights))
+    below = jnp.cumsum(sums, axis=1, dtype=jnp.int32) - sums
+    middle = to_float(pair_of(below)) + to_float(pair_of(sums)) / 2
+    return over(middle, jnp.sum(weights))[rank]
 
 
 def kinds_of(x: Array, mask: Array) -> Array:
@@ -121,15 +98,13 @@ def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array,
     weight, and the number of distinct values in each; products are of `scaled` weights."""
     weight = to_float(sum_rows(jnp.where(mask, weights, 0)))
     weights = scaled(weights, mask)
-    _, w, new, _ = by_rank(p, weights, mask)
     first, second = ranks(p, mask), ranks(t, mask)
     pairs = ordered_pairs(first, second, mask, weights)
     total = sum_rows(weights)
     all_pairs = multiply(total, total)
-    _, w_t, new_t, _ = by_rank(t, weights, mask)
     half = [
-        to_float(add(all_pairs, -squares(fixed(x), begins))) / 2
-        for x, begins in ((w, new), (w_t, new_t))
+        to_float(add(all_pairs, -squares(sums_of_ranks(rank, fixed(weights))))) / 2
+        for rank in (first, second)
     ]
     whole = to_float(all_pairs)
     difference = to_float(add(pairs.same, -pairs.opposite))

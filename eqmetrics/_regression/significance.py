@@ -13,10 +13,10 @@ from .._reduction.pair import add, to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .correlation import Pearson
-from .ordered_pairs import before, fixed, pair_of, scaled, starts
+from .ordered_pairs import fixed, pair_of, ranks, scaled, sums_of_ranks
 from .pair_buffer import PairBuffer
 from .pair_moments import PairMoments
-from .rank_correlation import by_rank, Kendall, pair_counts, Spearman
+from .rank_correlation import Kendall, pair_counts, Spearman
 
 
 class _Ties(NamedTuple):
@@ -29,10 +29,7 @@ class _Ties(NamedTuple):
 
 
 def _ties(x: Array, weights: Array, mask: Array) -> _Ties:
-    _, w, new, _ = by_rank(x, weights, mask)
-    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
-    w = fixed(w)
-    groups = pair_of(jnp.where(last[None], before(w, starts(new)) + w, 0))
+    groups = pair_of(sums_of_ranks(ranks(x, mask), fixed(weights)))
     total = sum_rows(weights)
     share = over(to_float(groups), to_float(total))
     other = over(to_float(add(total[:, None], -groups)), to_float(total))
