@@ -16,10 +16,10 @@ from .joint import AbstractJointMoments, Joint
 
 
 class _Square(AbstractJointMoments):
-    """Of one variable with itself."""
+    """Of each variable with itself."""
 
     def factors(self, variables: int) -> tuple[Any, Any]:
-        return np.array([0]), np.array([0])
+        return np.arange(variables), np.arange(variables)
 
     def __repr__(self):
         return "moments"

@@ -1,109 +1,23 @@
-from typing import Any, ClassVar, final, get_args, Literal, NamedTuple, Self
+from typing import Any, ClassVar, final, get_args, Literal, Self
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
+from .._aggregate.moments import SQUARE
 from .._custom_types import Input, Mask, Values
 from .._metric.checks import describe
 from .._metric.field import state
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
-from .._onepass.moments import add_moments
-from .._onepass.operations import max_rows
 from .._reduction import AbstractReduction
 from .._reduction.base import MAX, zeros
-from .._reduction.pair import add, to_float
-from .._reduction.pair_sums import sum_rows
-from .._rows.quotient import over, root
-from .._rows.rows import Rows, undefined_as
-from .._rows.squares import out_of_range
-from ._stream import empty, Ended, Episodes, finite, Part, Rules
+from .._reduction.pair import to_float
+from ._finished import Finished, no_episodes
+from ._stream import empty, Part, Rules
 
 
 Autoreset = Literal["same_step", "next_step"]
-
-
-class _Squares(AbstractJointMoments):
-    """Of several variables, each with itself."""
-
-    def factors(self, variables: int) -> tuple[Any, Any]:
-        return np.arange(variables), np.arange(variables)
-
-    def __repr__(self):
-        return "squares"
-
-
-_SQUARES = _Squares()
-_VARIABLES = 2  # returns and lengths
-
-
-class _Finished(NamedTuple):
-    """Moments and ends of the returns and lengths of episodes."""
-
-    weight: Float32[Array, "2"]
-    mean: Float32[Array, "2 2"]
-    products: Float32[Array, "2 2"]
-    ends: Float32[Array, "2 2"]  # the largest values and opposites
-
-    def plus(self, episodes: Episodes) -> "_Finished":
-        returns, lengths, there = episodes
-        batch = Rows(returns, there, None, None)
-        columns = jnp.where(there, returns, 0), jnp.where(there, lengths, 0).astype(jnp.float32)
-        old = Joint(self.weight, self.mean, self.products)
-        new, ends = add_moments(_SQUARES, old, self.ends, batch, *columns)
-        return _Finished(*new, ends)
-
-    def plus_all(self, found: Ended) -> "_Finished":
-        """With those of an update: a row for each environment that has some, of their means, with
-        their number as its weight; and what is about these means."""
-        many, first, sums, squares, highest, lowest = found
-        there, n = many > 0, many.astype(jnp.float32)
-        safe, pivot = jnp.where(there, n, 1)[None], finite(first)
-        rest = sums + (first - pivot)
-        mean, within = pivot + rest / safe, squares - rest * (rest / safe)
-        within = jnp.where((within < 0) & jnp.isfinite(rest), 0, within)
-        # Of equal ones no rounding may be left; the slope is that of the mean, not of the ends.
-        equal = (highest == lowest) & jnp.isfinite(mean)
-        rounding = jnp.where(equal, jnp.where(equal, highest, 0) - mean, 0)
-        mean, within = mean + lax.stop_gradient(rounding), jnp.where(equal, 0, within)
-        mean, within = (jnp.where(there[None], x, 0) for x in (mean, within))
-
-        batch = Rows(mean[0], there, jnp.where(there, n, 0), None)
-        none = jnp.full_like(self.ends, -jnp.inf)
-        products = add(self.products, jnp.stack([sum_rows(x) for x in within], axis=1))
-        old = Joint(self.weight, self.mean, products)
-        new, _ = add_moments(_SQUARES, old, none, batch, *mean)
-        ends = [
-            jnp.stack([max_rows(1, False)(old, x, there)[0] for old, x in zip(*both, strict=True)])
-            for both in zip(self.ends, (highest, -lowest), strict=True)
-        ]
-        return _Finished(*new, jnp.stack(ends))
-
-    def merged(self, other: "_Finished") -> "_Finished":
-        both = _SQUARES.plus(Joint(*self[:3]), Joint(*other[:3]))
-        return _Finished(*both, *MAX.merge((self.ends,), (other.ends,)))
-
-    def spread(self, i: int, undefined: float | None) -> dict[str, Array]:
-        """Mean, standard deviation and ends of one of the variables."""
-        count, squares = to_float(self.weight), to_float(self.products[:, i])
-        spread = over(squares, count)
-        lost = out_of_range(spread, is_constant(self.ends[:, i], spread))
-        values = {
-            "mean": to_float(self.mean[:, i]),
-            "std": root(jnp.where(lost, jnp.nan, spread)),
-            "min": -self.ends[1, i],
-            "max": self.ends[0, i],
-        }
-        return {name: undefined_as(x, count == 0, undefined) for name, x in values.items()}
-
-
-def _none() -> _Finished:
-    empty = _SQUARES.empty(_VARIABLES)
-    return _Finished(*empty, jnp.full((2, _VARIABLES), -jnp.inf, jnp.float32))
 
 
 class _OfStream(AbstractReduction):
@@ -119,9 +33,9 @@ class _OfStream(AbstractReduction):
     def across(self, arrays, size):
         size_of = len(Part._fields)
         part, lost, done = Part(*arrays[:size_of]), arrays[size_of], arrays[size_of + 1 :]
-        done = _Finished(*done).plus(part.opening())
+        done = Finished(*done).plus(part.opening())
         (lost,) = yield "sum", [lost + jnp.sum(part.in_flight(), dtype=jnp.int32)]
-        moments = yield from _SQUARES.across(done[:3], size)
+        moments = yield from SQUARE.across(done[:3], size)
         (ends,) = yield from MAX.across(done[3:], size)
         return *zeros(tuple(part)), lost, *moments, ends
 
@@ -226,7 +140,7 @@ class EpisodeStatistics(Metric):
         self.head, self.head_length, self.whole, self.tail, self.tail_length = part[:5]
         self.ended, self.first, self.pending, self.after_done = part[5:]
         self.lost = jnp.zeros((), jnp.int32)
-        self.weight, self.mean, self.products, self.ends = _none()
+        self.weight, self.mean, self.products, self.ends = no_episodes()
 
     def _rules(self) -> Rules:
         return Rules(self.discount, self.autoreset == "next_step")
@@ -234,10 +148,10 @@ class EpisodeStatistics(Metric):
     def _part(self) -> Part:
         return Part(*(getattr(self, name) for name in Part._fields))
 
-    def _finished(self) -> _Finished:
-        return _Finished(*(getattr(self, name) for name in _Finished._fields))
+    def _finished(self) -> Finished:
+        return Finished(*(getattr(self, name) for name in Finished._fields))
 
-    def _with(self, part: Part, finished: _Finished, **rest: Array) -> Self:
+    def _with(self, part: Part, finished: Finished, **rest: Array) -> Self:
         return self.replace(**part._asdict(), **finished._asdict(), **rest)
 
     def update(
@@ -274,7 +188,7 @@ class EpisodeStatistics(Metric):
         """
         # The environments stay known to have ended an episode, so that the next is no head.
         part = self._part()._replace(head_length=jnp.zeros_like(self.head_length))
-        return self._with(part, _none(), lost=jnp.zeros_like(self.lost))
+        return self._with(part, no_episodes(), lost=jnp.zeros_like(self.lost))
 
     def merge(self, other: Self) -> Self:
         """This stream, and then the other one."""

@@ -1,159 +1,38 @@
-"""Predicted survival curves beside times that may be censored, as scikit-survival scores them."""
+"""Scores of predicted survival, as scikit-survival defines them."""
 
 from collections.abc import Sequence
-from typing import final, NamedTuple, Self
+from typing import final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
-from .._custom_types import Labels, Mask, Values
-from .._metric.checks import describe
-from .._metric.field import state
-from .._metric.readout import AbstractReadout, AbstractStatistic
-from .._onepass.sums import plus_invalid
-from .._reduction import EXACT_SUM
-from .._reduction.pair import lift, to_float
+from .._metric.readout import AbstractReadout
+from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_rows
-from .._rows.cells import cumulated
 from .._rows.quotient import over
-from .._rows.rows import flat, rows, undefined_as
-from .._wrap.buffer import Buffer
+from .._rows.rows import undefined_as
+from ._survival_buffer import check_times, SurvivalBuffer
 
 
-def _check_times(times: Sequence[float] | np.ndarray, least: int = 1) -> tuple[float, ...]:
-    given = np.asarray(times, np.float32)
-    finite = given.ndim == 1 and given.size >= least and np.all(np.isfinite(given))
-    if not finite or np.any(np.diff(given) <= 0):
-        raise ValueError(f"times={times!r}: expected at least {least} increasing number(s).")
-    return tuple(given.tolist())
+class AbstractSurvivalScore(AbstractReadout):
+    """A value of predicted survival at some times. A subclass writes `compute`."""
 
+    undefined: float | None = eqx.field(static=True)
+    statistic: SurvivalBuffer
 
-class Survival(NamedTuple):
-    """Rows in the order of their times, those that aren't there last; and, before each place, the
-    logarithm of the share of them that isn't censored, and of the share that lives."""
-
-    targets: Float32[Array, "rows"]
-    events: Bool[Array, "rows"]
-    mask: Bool[Array, "rows"]
-    predictions: Float32[Array, "rows times"]
-    until: Float32[Array, "rows"]  # the share uncensored at the row's own time
-    uncensored: Float32[Array, "places"]
-    alive: Float32[Array, "places"]
-
-    def at(self, times: Array) -> Array:
-        """The place after the rows up to each time."""
-        # Rows that aren't there are at infinity.
-        return jnp.searchsorted(self.targets, times, side="right")
-
-
-def _left(count: Array, at_risk: Array) -> Array:
-    """Before each place, the product of what the places before leave: by Kaplan and Meier. In
-    logarithms, whose sum is as accurate as that of pairs."""
-    some = (count > 0) & (count < at_risk)
-    share = count.astype(jnp.float32) / jnp.maximum(at_risk, 1).astype(jnp.float32)
-    log = jnp.log1p(-jnp.where(some, share, 0))
-    # Where all are gone, so is what is left: the exponential of this is 0.
-    log = jnp.where((count > 0) & ~some, -1e3, log)
-    return jnp.exp(to_float(cumulated(lift(log))))
-
-
-@jax.jit
-def _sorted(columns: dict[str, Array], mask: Array) -> Survival:
-    t = jnp.where(mask, columns["targets"], jnp.inf)
-    order = jnp.argsort(t).astype(jnp.int32)
-    t, events, predictions = t[order], columns["events"][order], columns["predictions"][order]
-    mask = mask[order]
-    events = events & mask
-    number = jnp.sum(mask, dtype=jnp.int32)
-    before = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(events, dtype=jnp.int32)])
-    place = lambda side: jnp.searchsorted(t, t, side=side).astype(jnp.int32)
-    first, last = place("left"), place("right")
-    starts = (first == jnp.arange(len(t), dtype=jnp.int32)) & mask
-    died = before[last] - before[first]
-    # At one time those who are censored come after those who die.
-    censored = last - first - died
-    alive = _left(jnp.where(starts, died, 0), number - first)
-    uncensored = _left(jnp.where(starts, censored, 0), number - first - died)
-    return Survival(t, events, mask, predictions, uncensored[last], uncensored, alive)
-
-
-@final
-class SurvivalBuffer(AbstractStatistic):
-    """Predicted survival at some times, and when a row died or was last seen alive, of up to
-    `capacity` rows: the statistic that [`eqmetrics.uncertainty.IPCWBrier`][],
-    [`eqmetrics.uncertainty.IntegratedBrier`][] and [`eqmetrics.uncertainty.TimeDependentAUC`][]
-    read, and share in a `MetricDict`. See [`eqmetrics.Buffer`][].
-
-    **Arguments:**
-
-    - `times`: increasing numbers.
-    - `capacity`: how many rows there is room for, on all devices together.
-
-    The gradient is 0: the value is a count.
-    State: `capacity * (len(times) + 2) + 7` numbers. Undefined when: there were more rows than
-    that. Rows whose time isn't finite, with events other than 0 and 1 or with predictions outside
-    of [0, 1], are invalid.
-
-    !!! example
-
-        ```python
-        import eqmetrics as eqm, jax.numpy as jnp
-        kept = eqm.uncertainty.SurvivalBuffer((1.0, 2.0), capacity=10)
-        kept = kept.update(
-            predictions=jnp.array([[0.9, 0.5]]), targets=jnp.array([3.0]), events=jnp.array([True])
-        )
-        assert kept.compute() == 1.0
-        ```
-    """
-
-    times: tuple[float, ...] = eqx.field(static=True)
-    capacity: int = eqx.field(static=True)
-    kept: Buffer
-    invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="finite targets, events 0 or 1, predictions in [0, 1]"
-    )
-
-    def __init__(self, times: Sequence[float] | np.ndarray, *, capacity: int):
-        self.times = _check_times(times)
-        self.capacity = capacity
-        curve = jax.ShapeDtypeStruct((len(self.times),), jnp.float32)
-        self.kept = Buffer(capacity, predictions=curve, targets=jnp.float32, events=jnp.bool_)
-        self.invalid = jnp.zeros(2, jnp.float32)
-
-    def update(
-        self, *, predictions: Values, targets: Values, events: Labels, mask: Mask = None
-    ) -> Self:
-        """`predictions` are the probabilities to live beyond each of the `times`, of shape
-        `(*rows, times)`; `targets`, of shape `rows`, when a row died or was last seen, and
-        `events` whether it died, in booleans or in 1 and 0."""
-        p, t, e = (jnp.asarray(x) for x in (predictions, targets, events))
-        if e.shape != t.shape or p.shape != (*t.shape, len(self.times)):
-            raise TypeError(
-                f"`predictions` is {describe(p)}, `targets` is {describe(t)} and `events` is "
-                f"{describe(e)}: expected (*rows, {len(self.times)}), the probability to live "
-                "beyond each of the times, and two arrays of shape rows."
-            )
-        batch = rows(t, mask, name="targets")
-        rows(p, None, None, p.shape[-1:], "predictions")  # real numbers
-        curve = flat(p, p.shape[-1:]).astype(jnp.float32)
-        time, died = batch.values.astype(jnp.float32), e.ravel()
-        right = jnp.isfinite(time) & ((died == 0) | (died == 1))
-        batch = batch.without(~(right & jnp.all((curve >= 0) & (curve <= 1), axis=1)))
-        kept = self.kept.update(predictions=curve, targets=time, events=died != 0, mask=batch.mask)
-        return self.replace(kept=kept, invalid=plus_invalid(self.invalid, batch))
-
-    def in_order(self) -> Survival:
-        """The rows by their times, and the curves of Kaplan and Meier."""
-        columns, mask = self.kept.rows()
-        return _sorted(columns, mask)
-
-    def compute(self) -> Float32[Array, ""]:
-        """The number of rows."""
-        return self.kept.count.astype(jnp.float32)
+    def __init__(
+        self,
+        times: Sequence[float] | np.ndarray,
+        *,
+        capacity: int,
+        undefined: float | None = None,
+    ):
+        self.undefined = undefined
+        self.statistic = SurvivalBuffer(times, capacity=capacity)
 
 
 def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
@@ -173,7 +52,7 @@ def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
 
 
 @final
-class IPCWBrier(AbstractReadout):
+class IPCWBrier(AbstractSurvivalScore, init=False):
     r"""The Brier score of predicted survival at each of some times: the mean square of what was
     predicted less what was, where rows that are censored before the time, of which that isn't
     known, are made up for by the others.
@@ -213,26 +92,13 @@ class IPCWBrier(AbstractReadout):
         ```
     """
 
-    undefined: float | None = eqx.field(static=True)
-    statistic: SurvivalBuffer
-
-    def __init__(
-        self,
-        times: Sequence[float] | np.ndarray,
-        *,
-        capacity: int,
-        undefined: float | None = None,
-    ):
-        self.undefined = undefined
-        self.statistic = SurvivalBuffer(times, capacity=capacity)
-
     def compute(self) -> Float32[Array, "times"]:
         """The score at each time, of shape `(len(times),)`."""
         return undefined_as(*_brier(self.statistic), self.undefined)
 
 
 @final
-class IntegratedBrier(AbstractReadout):
+class IntegratedBrier(AbstractSurvivalScore):
     r"""The mean of [`eqmetrics.uncertainty.IPCWBrier`][] over the time from the first to the last
     of some times, in trapezoids: $\frac{1}{t_k - t_1} \int_{t_1}^{t_k} BS(t) \, dt$.
 
@@ -265,9 +131,6 @@ class IntegratedBrier(AbstractReadout):
         ```
     """
 
-    undefined: float | None = eqx.field(static=True)
-    statistic: SurvivalBuffer
-
     def __init__(
         self,
         times: Sequence[float] | np.ndarray,
@@ -275,9 +138,8 @@ class IntegratedBrier(AbstractReadout):
         capacity: int,
         undefined: float | None = None,
     ):
-        _check_times(times, least=2)
-        self.undefined = undefined
-        self.statistic = SurvivalBuffer(times, capacity=capacity)
+        check_times(times, least=2)
+        AbstractSurvivalScore.__init__(self, times, capacity=capacity, undefined=undefined)
 
     def compute(self) -> Float32[Array, ""]:
         scores, none = _brier(self.statistic)
@@ -288,7 +150,7 @@ class IntegratedBrier(AbstractReadout):
 
 
 @final
-class TimeDependentAUC(AbstractReadout):
+class TimeDependentAUC(AbstractSurvivalScore, init=False):
     r"""At each of some times, how often a row that has died by then was predicted to survive less
     than one that is still alive, ties counting one half; and the mean over the times.
 
@@ -329,19 +191,6 @@ class TimeDependentAUC(AbstractReadout):
         assert value["auc"].tolist() == [0.5] and value["mean"] == 0.5
         ```
     """
-
-    undefined: float | None = eqx.field(static=True)
-    statistic: SurvivalBuffer
-
-    def __init__(
-        self,
-        times: Sequence[float] | np.ndarray,
-        *,
-        capacity: int,
-        undefined: float | None = None,
-    ):
-        self.undefined = undefined
-        self.statistic = SurvivalBuffer(times, capacity=capacity)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`auc`, of shape `(len(times),)`, and their `mean`."""
