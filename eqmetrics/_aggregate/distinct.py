@@ -72,7 +72,7 @@ class Distinct(Metric):
 
     - `bits`: the state has `2**bits` registers; from 4 to 18.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2**bits` integers; 64 kB for the default. Undefined when: never; no ids are 0.
     Source: Flajolet et al., "HyperLogLog: the analysis of a near-optimal cardinality estimation
     algorithm", 2007; the estimate is that of Ertl, "New cardinality estimation algorithms for

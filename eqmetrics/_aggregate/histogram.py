@@ -37,7 +37,7 @@ class Histogram(AbstractExact):
 
     - `edges`: the edges of the bins, increasing; one more than there are bins.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * len(edges) + 4` floats. Undefined when: never; an empty histogram is 0. NaN and
     negative weights are invalid.
 

@@ -64,7 +64,7 @@ class Sum(AbstractExact):
 class Count(AbstractExact):
     """The number of rows under the mask; exact up to $2^{48}$.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 2 floats. Undefined when: never; an empty count is 0. Rows are all axes of
     `values`. `eqm.to_host` gives the exact integer where float32 can't.
 

@@ -29,7 +29,7 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
 
     - `task`: a task; or `None`: multiclass, top-1, as many classes as there are scores.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats, whatever the number of classes. Undefined when: never.
 
     !!! example
@@ -104,12 +104,12 @@ class Accuracy(AbstractReadout):
     - `average`: `"micro"` over all decisions alike, `"macro"`, `"weighted"` by the support of
         the classes, or `None` for each class. Micro here, unlike in the rest of the family.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: micro 6 floats, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
     seen; of a class, when no row of it was.
 

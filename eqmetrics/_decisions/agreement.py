@@ -88,7 +88,7 @@ class CohenKappa(AbstractReadout):
         classes down and the predicted ones across, and 0 on its diagonal.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], or with `weights` of
     [`eqmetrics.ConfusionCounts`][]; shared. Undefined when: no row was seen, or all are of one
     class and predicted as it.
@@ -173,7 +173,7 @@ class MatthewsCorrelation(AbstractReadout):
         table).
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, all
     labels are of one class, or all predictions.
     Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation

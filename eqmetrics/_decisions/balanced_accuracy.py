@@ -25,7 +25,7 @@ class BalancedAccuracy(AbstractReadout):
         is 0, as in scikit-learn.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen;
     adjusted, also when all are of one class.
     Source: Brodersen et al., "The balanced accuracy and its posterior distribution", 2010.

@@ -116,7 +116,7 @@ class ClassificationReport(AbstractReadout):
     - `names`: of the classes, in order; their numbers if not given.
     - `undefined`: what replaces an undefined value, after the averages; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: as
     [`eqmetrics.Precision`][], [`eqmetrics.Recall`][] and [`eqmetrics.F1`][] are.
 

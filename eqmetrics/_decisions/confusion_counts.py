@@ -33,7 +33,7 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
 
     - `task`: [`eqmetrics.Multiclass`][].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes**2` floats, and 2 for the invalid rows. Undefined when: never.
 
     !!! example

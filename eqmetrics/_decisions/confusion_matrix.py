@@ -41,7 +41,7 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         column, `"all"` by the sum of all.
     - `undefined`: what replaces undefined entries; NaN if not given (scikit-learn: 0).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes**2` floats, 8 if binary, 8 a label if multilabel; and 2 for the
     invalid rows. Undefined when: normalized, and the sum is 0; counts never. `eqm.to_host`
     reads counts exactly to $2^{48}$. Rows with an ignored label don't count; predictions of

@@ -41,7 +41,7 @@ class ExactMatch(AbstractLabelled):
         all of them, or `"belong"` to them.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen.
 
     !!! example

@@ -45,7 +45,7 @@ class GroupFairness(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 8 floats a group, and 2 each for the invalid rows. Undefined when: fewer than two groups
     have the rates that are compared; a group without one is left out. A ratio is undefined too if
     all of its rates are 0.

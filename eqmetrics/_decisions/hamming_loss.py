@@ -19,7 +19,7 @@ class HammingLoss(AbstractReadout):
     - `task`: a task; `None` as in [`eqmetrics.Accuracy`][], of which this is the complement.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats, shared. Undefined when: no row was seen.
     Source: Tsoumakas and Katakis, "Multi-label classification: an overview", 2007.
 

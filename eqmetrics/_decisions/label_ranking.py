@@ -79,7 +79,7 @@ class CoverageError(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen.
     Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.
 
@@ -110,7 +110,7 @@ class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. An update compares all
     pairs of labels of a row.
     Source: Schapire and Singer, "BoosTexter: a boosting-based system for text categorization",
@@ -143,7 +143,7 @@ class LabelRankingLoss(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. An update compares all
     pairs of labels of a row.
     Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.

@@ -42,12 +42,12 @@ class ClassLikelihoodRatios(AbstractReadout):
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; ratios have no
         micro average.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the class,
     or all are; the positive one also without false positives, the negative one without true
     negatives, as in scikit-learn.
@@ -111,12 +111,12 @@ class InformednessMarkedness(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: informedness, if no row is
     of the class, or all are; markedness, if none is predicted as it, or all are.
     Source: Powers, "Evaluation: from precision, recall and F-measure to ROC, informedness,

@@ -43,7 +43,7 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats a class (8 if the task isn't multiclass; 8 a threshold of a binary task), and 2
     for the invalid rows.
     Undefined when: never; empty counts are 0.

@@ -49,7 +49,7 @@ class ConcordanceIndex(Metric):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * capacity + 7` numbers. Undefined when: there is no such pair, or more than
     `capacity` rows were seen. NaN is invalid.
     Source: Harrell, Lee and Mark, "Multivariable prognostic models", 1996.

@@ -22,7 +22,7 @@ class IntervalCoverage(AbstractLossSums, init=False):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows whose lower
     end is above the upper one, or that hold NaN, are invalid.
     Source: Christoffersen, "Evaluating interval forecasts", 1998.

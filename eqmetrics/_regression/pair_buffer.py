@@ -46,7 +46,7 @@ class PairBuffer(AbstractStatistic):
 
     - `capacity`: how many rows there is room for, on all devices together.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `5 * capacity + 7` numbers. Undefined when: there were more rows than that. NaN and
     negative weights are invalid.
 

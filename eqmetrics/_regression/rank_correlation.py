@@ -88,7 +88,7 @@ class Spearman(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant, or more than `capacity` rows were seen. NaN is invalid.
     Source: Spearman, "The proof and measurement of association between two things", 1904.
@@ -153,7 +153,7 @@ class Kendall(AbstractReadout):
         $m$ is the smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant (variant `"a"`: when the weights sum to 1 or less), or more than `capacity` rows were
     seen. NaN is invalid.

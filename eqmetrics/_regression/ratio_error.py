@@ -106,7 +106,7 @@ class CriticalSuccessIndex(AbstractRatioError):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * prod(outputs) + 2` floats. Undefined when: the event was never predicted nor
     observed. Rows with NaN are invalid.
     Source: Gilbert, "Finley's tornado predictions", 1884; Schaefer, "The critical success

@@ -93,7 +93,7 @@ class AdjustedMutualInformation(AbstractAveragedScore, init=False):
     - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there is
     nothing between $E$ and $m$: both sides have one group alone, or one for each row; with
     `"geometric"` one side has one group, with `"min"` one side is either.

@@ -73,7 +73,7 @@ class CramersV(_AbstractCorrected, init=False):
         weights matters. scipy doesn't; torchmetrics does unless told otherwise.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are of one class, or in one cluster; with `bias_correction` where there are hardly more rows
     than classes.
@@ -112,7 +112,7 @@ class TschuprowsT(_AbstractCorrected, init=False):
         weights matters. scipy doesn't; torchmetrics does unless told otherwise.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are of one class, or in one cluster; with `bias_correction` where there are hardly more rows
     than classes.
@@ -148,7 +148,7 @@ class ContingencyCoefficient(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Pearson, "On the theory of contingency and its relation to association and normal
     correlation", 1904.
@@ -181,7 +181,7 @@ class TheilsU(AbstractTableScore, init=False):
         classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (dython: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are of one class, or there is none. Source: Theil, Statistical Decomposition Analysis, 1972.
 
@@ -220,7 +220,7 @@ class GoodmanKruskalLambda(AbstractTableScore, init=False):
         classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are of one class, or there is none.
     Source: Goodman and Kruskal, "Measures of association for cross classifications", 1954.

@@ -30,7 +30,7 @@ class FleissKappa(Metric):
 
     Raters may be others from row to row. Rows with fewer than two ratings are left out; with a
     different number of them in each row, each row counts once in $\bar P$, each rating once in
-    $P_e$. The gradient is 0: the value is constant but for jumps.
+    $P_e$. The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes + 6` floats. Undefined when: no row has two ratings, or all ratings are
     of one category. A row with a category out of range is invalid.
     Source: Fleiss, "Measuring nominal scale agreement among many raters", 1971.

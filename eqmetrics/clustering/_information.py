@@ -60,7 +60,7 @@ class MutualInformation(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Shannon, "A mathematical theory of communication", 1948.
 
@@ -89,7 +89,7 @@ class VariationOfInformation(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Meilă, "Comparing clusterings: an information based distance", 2007.
 
@@ -119,7 +119,7 @@ class NormalizedMutualInformation(AbstractAveragedScore, init=False):
     - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: that mean
     is 0: all rows are of one class and in one cluster; with `"geometric"` and `"min"`, one of them.
     Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison",
@@ -151,7 +151,7 @@ class Homogeneity(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are of one class, or there is none.
     Source: Rosenberg and Hirschberg, "V-measure: a conditional entropy-based external cluster
@@ -183,7 +183,7 @@ class Completeness(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are in one cluster, or there is none.
     Source: Rosenberg and Hirschberg, "V-measure: a conditional entropy-based external cluster
@@ -218,7 +218,7 @@ class VMeasure(AbstractTableScore):
     - `beta`: above 1 completeness counts for more.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
     are of one class and in one cluster, or there is none.
     Source: Rosenberg and Hirschberg, "V-measure: a conditional entropy-based external cluster

@@ -32,7 +32,7 @@ class Coincidences(AbstractStatistic):
 
     - `num_classes`: how many categories there are.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes**2 + 2` floats. Undefined when: never. A row with a category out of
     range is invalid.
 
@@ -90,8 +90,8 @@ class KrippendorffAlpha(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Ratings may be missing; rows with fewer than two are left out. A weight stands for so many rows:
-    the scale of the weights matters, a little. The gradient is 0: the value is constant but for
-    jumps. State: that of [`eqmetrics.clustering.Coincidences`][], shared. Undefined when: no row
+    the scale of the weights matters, a little. The gradient is 0: the value is piecewise
+    constant. State: that of [`eqmetrics.clustering.Coincidences`][], shared. Undefined when: no row
     has two ratings, or all of them are the same category (or number).
     Source: Krippendorff, Content Analysis, 2004, chapter 11.
 

@@ -25,7 +25,7 @@ class Purity(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Manning, Raghavan and Schütze, Introduction to Information Retrieval, 2008, 16.3.
 
@@ -57,7 +57,7 @@ class BCubed(AbstractTableScore, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A row is of its own class and cluster.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Bagga and Baldwin, "Entity-based cross-document coreferencing using the vector
     space model", 1998.
@@ -101,7 +101,7 @@ class ClusterAccuracy(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Kuhn, "The Hungarian method for the assignment problem", 1955; Xie, Girshick and
     Farhadi, "Unsupervised deep embedding for clustering analysis", 2016, equation 10.

@@ -65,7 +65,7 @@ class PairConfusion(AbstractReadout, AbstractExact):
 
     A weight stands for so many rows: the scale of the weights matters. `eqm.to_host` reads the
     numbers exactly to $2^{48}$, those of 16 million rows.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: never.
 
     !!! example
@@ -103,7 +103,7 @@ class RandScore(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there are
     less than two rows.
     Source: Rand, "Objective criteria for the evaluation of clustering methods", 1971.
@@ -139,7 +139,7 @@ class AdjustedRandScore(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there are
     less than two rows, both sides have one group alone, or both one for each row.
     Source: Hubert and Arabie, "Comparing partitions", 1985.
@@ -177,7 +177,7 @@ class FowlkesMallows(AbstractTableScore, init=False):
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no two rows
     are of one class, or no two in one cluster.
     Source: Fowlkes and Mallows, "A method for comparing two hierarchical clusterings", 1983.

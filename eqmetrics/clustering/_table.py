@@ -37,7 +37,7 @@ class ContingencyCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
     `logits` and `probabilities` of shape `(*rows, num_clusters)` may stand for
     `predicted_labels`: the cluster is that of the highest.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes * num_clusters + 2` floats. Undefined when: never.
 
     !!! example
@@ -204,7 +204,7 @@ class ContingencyMatrix(AbstractReadout, AbstractExact):
     - `num_classes`: `labels` are below it.
     - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: never.
     `eqm.to_host` reads counts exactly to $2^{48}$.
 

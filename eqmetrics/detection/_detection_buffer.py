@@ -43,7 +43,7 @@ class DetectionBuffer(AbstractDetections):
     - `area_ranges`: names, and the smallest and the largest area of each, both included.
     - `max_detections`: how many detections of a class and image count.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: for each detection 12 bytes, and 4 for every 20 pairs of a threshold and a range: 20
     with COCO's; two floats for each class and range, and 7 numbers. A reduction over devices sends
     all of it. Undefined when: there were more detections than that.

@@ -33,7 +33,7 @@ class DetectionReport(AbstractReadout):
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], shared. Undefined when: no object
     was seen.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.

@@ -44,7 +44,7 @@ class MeanAveragePrecision(AbstractDetectionScore):
     Scores that are equal have the order of the `ids` of their images, as in pycocotools. Without
     `ids` they are counted all at once, which no order of the images changes.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], 20 bytes a detection, shared.
     Undefined when: no object was seen; of a class without an object, which the mean leaves out.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.

@@ -31,7 +31,7 @@ class MeanAverageRecall(AbstractDetectionScore):
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], shared. Undefined when: no object was
     seen; of a class without an object, which the mean leaves out.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.

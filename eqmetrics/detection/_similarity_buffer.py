@@ -38,7 +38,7 @@ class SimilarityBuffer(AbstractDetections):
         range alone no areas are needed.
     - `max_detections`: how many detections of a class and image count.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][]. Undefined when: there were more
     detections than that.
 

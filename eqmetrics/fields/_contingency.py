@@ -34,7 +34,7 @@ class FalseAlarmRatio(AbstractClassScore, init=False):
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is predicted as the
     event. Source: Jolliffe and Stephenson, Forecast Verification, 2012.
 
@@ -65,7 +65,7 @@ class FrequencyBias(AbstractClassScore, init=False):
         A binary task has one class, 1, and no need of it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the event.
     Source: Jolliffe and Stephenson, Forecast Verification, 2012.
 
@@ -135,7 +135,7 @@ class EquitableThreat(_AbstractByChance, init=False):
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are of the event
     and predicted as it, or none is.
     Source: Gilbert, "Finley's tornado predictions", 1884; Jolliffe and Stephenson, Forecast
@@ -169,7 +169,7 @@ class HeidkeSkill(_AbstractByChance, init=False):
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are of the event
     and predicted as it, or none is.
     Source: Heidke, "Berechnung des Erfolges und der Güte der Windstärkevorhersagen im

@@ -48,7 +48,7 @@ class FractionsSkillScore(Metric):
     - `windows`: the sides of the windows, odd numbers of points.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * len(windows) + 2` floats. Undefined when: the event was never predicted nor
     observed. Fields with NaN are invalid.
     Source: Roberts and Lean, "Scale-selective verification of rainfall accumulations from

@@ -25,7 +25,7 @@ class RankHistogram(Metric):
 
     - `num_members`: how many members each ensemble has.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_members + 4` floats. Undefined when: never; an empty histogram is 0. Rows with
     NaN are invalid.
     Source: Hamill, "Interpretation of rank histograms for verifying ensemble forecasts", 2001.

@@ -33,7 +33,7 @@ class RPS(AbstractRowMean):
     - `fair`: whether the score is that of the distribution behind the members.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. Rows with NaN, or without a member, `fair`
     without two, are invalid.
     Source: Epstein, "A scoring system for probability forecasts of ranked categories", 1969;

@@ -121,7 +121,7 @@ class GenerativePrecision(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to: 3 in the source, and 5 in prdc.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` real rows, or no generated one; or more than `capacity` on a side.
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative
@@ -159,7 +159,7 @@ class GenerativeRecall(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` generated rows, or no real one; or more than `capacity` on a side.
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative
@@ -197,7 +197,7 @@ class Density(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` real rows, or no generated one; or more than `capacity` on a side.
     Source: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020.
@@ -234,7 +234,7 @@ class Coverage(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` real rows, or no generated one; or more than `capacity` on a side.
     Source: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020.

@@ -180,7 +180,7 @@ class DeltaAccuracy(_AbstractDepth):
     Masks: as [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A target of 0 or less in the
     mask makes a map invalid; a prediction of 0 or less is a miss. A quotient of exactly the
     threshold is a miss, too.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Ladicky, Shi and Pollefeys, "Pulling things out of perspective", 2014.
 

@@ -101,7 +101,7 @@ class FlowOutliers(AbstractPooled):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Pixels without a known flow: a `mask` of shape `(*rows, height, width)`.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Menze and Geiger, "Object scene flow for autonomous vehicles", 2015.
 

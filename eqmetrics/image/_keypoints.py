@@ -74,7 +74,7 @@ class PCK(AbstractPooled):
 
     Keypoints that can't be seen: a `mask` of shape `(*rows, keypoints)`. A row with a keypoint and
     a scale of 0 or less is invalid.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no keypoint was seen.
     Source: Yang and Ramanan, "Articulated human detection with flexible mixtures of parts", 2013.
 

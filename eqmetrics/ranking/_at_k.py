@@ -54,7 +54,7 @@ class PrecisionAtK(AbstractRanking):
         `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.
@@ -107,7 +107,7 @@ class RecallAtK(AbstractRanking):
         and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.
@@ -147,7 +147,7 @@ class RPrecision(AbstractRanking):
     **Arguments:** `ties`, `empty` and `undefined` are those of
     [`RecallAtK`][eqmetrics.ranking.RecallAtK].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.
@@ -191,7 +191,7 @@ class FallOut(AbstractRanking):
         `"zero"` and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has an irrelevant document.
     Source: Salton and McGill, "Introduction to modern information retrieval", 1983.
 

@@ -50,10 +50,10 @@ class RetrievalAUROC(AbstractRanking):
         they are given. (Where a tie crosses `max_fpr`, scikit-learn draws a straight line, which
         isn't the mean over the orders.)
     - `empty`: what a query without a relevant, or without an irrelevant document counts as:
-        `"skip"` leaves it out, `"zero"` and `"one"` count it.
+        `"skip"` leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no query has documents of both kinds.
     Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating
     characteristic (ROC) curve", 1982; McClish, "Analyzing a portion of the ROC curve", 1989.

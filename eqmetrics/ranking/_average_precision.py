@@ -58,7 +58,7 @@ class RetrievalAveragePrecision(AbstractRanking):
         and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4; ties: McSherry and Najork, 2008.

@@ -104,7 +104,7 @@ class FilteredRank(Metric):
         mean rank, and not the mean over the orders.)
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    The gradient is 0: the values are constant but for jumps.
+    The gradient is 0: the values are piecewise constant.
     State: 2 floats for each `k`, and 10. Undefined when: no row was seen; the adjusted index also
     where no row has a second candidate.
     Source: Bordes et al., "Translating embeddings for modeling multi-relational data", 2013;

@@ -64,7 +64,7 @@ class MeanReciprocalRank(AbstractRanking):
         and `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Voorhees, "The TREC-8 question answering track report", 1999; ties: McSherry and Najork,
     2008.
@@ -105,7 +105,7 @@ class HitRate(AbstractRanking):
     - `ties`, `empty` and `undefined`: as of
         [`MeanReciprocalRank`][eqmetrics.ranking.MeanReciprocalRank].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Deshpande and Karypis, "Item-based top-N recommendation algorithms", 2004.
 

@@ -37,12 +37,12 @@ class LinkHits(AbstractReadout):
     - `ties`: of positives and negatives with equal scores, `"worst"` puts the negatives first, as
         OGB does, `"expected"` takes the mean over all orders.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Weights count: a negative of weight 2 is two negatives, so that other scales of all weights
     are other values.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: there is no positive, or there are fewer than `k` negatives (of which OGB says
     1).

@@ -48,7 +48,7 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
         `"zero"` and `"one"` count it.
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    The gradient is 0: the values are constant but for jumps.
+    The gradient is 0: the values are piecewise constant.
     State: `4 * max_k + 4` floats. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.

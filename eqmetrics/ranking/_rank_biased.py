@@ -44,7 +44,7 @@ class RankBiasedPrecision(Metric):
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
         `"worst"` the less relevant first, `"first"` the order in which they are given.
     - `empty`: what the precision of a query without a document counts as, without a residual then:
-        `"skip"` leaves it out, `"zero"` and `"one"` count it.
+        `"skip"` leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces undefined values; NaN if not given.
 
     The gradient is that of the relevance; with respect to the scores it is 0.

@@ -28,7 +28,7 @@ class RetrievalRecallAtPrecision(AbstractReadout):
         [`RetrievalPrecisionRecallCurve`][eqmetrics.ranking.RetrievalPrecisionRecallCurve].
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    The gradient is 0: the values are constant but for jumps.
+    The gradient is 0: the values are piecewise constant.
     State: that of the curve, shared. Undefined when: no query has a relevant document, or no `k`
     reaches the precision.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section

@@ -37,7 +37,7 @@ class ProbabilityOfImprovement(Metric):
     - `capacity`: how many runs there is room for, of each of the two.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * capacity * num_tasks + 14` numbers. Undefined when: one of the two has no run, or
     more than there is room for. Runs with NaN are invalid.
     Source: rliable, of the U of Mann and Whitney, 1947.

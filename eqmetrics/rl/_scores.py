@@ -137,7 +137,7 @@ class PerformanceProfile(AbstractRunScore):
     - `capacity`: how many runs there is room for.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
     run, or more than there is room for. Runs with NaN are invalid. Source: rliable's
     `run_score_distribution`.

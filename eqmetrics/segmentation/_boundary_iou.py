@@ -40,7 +40,7 @@ class BoundaryIoU(AbstractLabelled):
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats; `4 * classes + 2` pooled, or if `average` is `None`. Undefined when: no image
     has an object, true or predicted; by row, images that have none are skipped.
     Source: Cheng, Girshick, Dollár, Berg and Kirillov, "Boundary IoU: improving object-centric

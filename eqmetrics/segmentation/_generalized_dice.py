@@ -83,7 +83,7 @@ class GeneralizedDice(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     An image with an invalid pixel is an invalid row; pooled, the pixel is one.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats; pooled, that of [`eqmetrics.StatScores`][], shared. Undefined when: no image
     has a pixel of the classes; images that have none are skipped.
     Source: Sudre et al., "Generalised Dice overlap as a deep learning loss function for highly

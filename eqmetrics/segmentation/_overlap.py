@@ -173,7 +173,7 @@ class Dice(AbstractOverlap, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     An image with an invalid pixel is an invalid row; pooled, the pixel is one.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 8 floats (`6 * classes + 2` if `average` is `None`), which
     [`eqmetrics.segmentation.MeanIoU`][] shares; pooled, that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no class is in any image, nor predicted.
@@ -214,7 +214,7 @@ class MeanIoU(AbstractOverlap, init=False):
     - `task`, `per`, `average`, `include`, `dimensions`, `empty`, `undefined`: as of
         [`eqmetrics.segmentation.Dice`][].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 8 floats (`6 * classes + 2` if `average` is `None`), which
     [`eqmetrics.segmentation.Dice`][] shares; pooled, that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no class is in any image, nor predicted.

@@ -44,7 +44,7 @@ class PanopticQuality(Metric):
 
     An image with a segment or a class out of range is an invalid row. `parts()` has the factors:
     segmentation quality, the mean IoU of the matches, and recognition quality, an F1.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `8 * num_classes + 2` floats; an update needs room for `max_segments**2` integers an
     image. Undefined when: no class has a segment, true or falsely predicted.
     Source: Kirillov, He, Girshick, Rother and Dollár, "Panoptic segmentation", 2019.

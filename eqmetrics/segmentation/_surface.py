@@ -41,7 +41,7 @@ class HausdorffDistance(AbstractSurfaceScore):
     A missed object is never left out, or the distance would shrink as a model finds less.
     `objects()` says how many there were. There is no form that pools the pixels of all images: the
     largest distance of all is that of one image, and a percentile would need every distance.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`); an update needs
     room for four floats a pixel and class. Undefined when: no image has an object, true or
     predicted; images that have none are skipped.
@@ -108,7 +108,7 @@ class SurfaceDistance(AbstractSurfaceScore):
     A missed object is never left out: the value is infinite, or `missed` its distance, and
     `objects()` says how many there were. There is no form that pools the pixels of all images: an
     object that was missed has a distance, but no number of pixels that have it.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`). Undefined when: no
     image has an object, true or predicted; images that have none are skipped.
     Source: Heimann et al., "Comparison and evaluation of methods for liver segmentation from CT
@@ -160,7 +160,7 @@ class SurfaceDice(AbstractSurfaceScore):
 
     A missed object, and one that is predicted where there is none, have a surface Dice of 0: no
     pixel of their border is near. `objects()` says how many there were.
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` pooled, or if `average` is `None`).
     Undefined when: no image has an object, true or predicted; images that have none are skipped.
     Source: Nikolov et al., "Deep learning to achieve clinically applicable segmentation of head and

@@ -29,7 +29,7 @@ class LDDT(AbstractRowMean):
     Residues that aren't resolved: a `mask` of shape `(*rows, points)`. NaN in a coordinate
     propagates.
 
-    The gradient is 0: the value is constant but for jumps. An update holds the distances of all
+    The gradient is 0: the value is piecewise constant. An update holds the distances of all
     pairs of each structure.
     State: 6 floats. Undefined when: no structure has two points less than `cutoff` apart.
     Source: Mariani et al., "lDDT: a local superposition-free score for comparing protein structures

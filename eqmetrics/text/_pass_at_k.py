@@ -108,7 +108,7 @@ class PassAtK(AbstractPass, init=False):
     - `k`: how many samples, or several such numbers.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each k, and 2 for the invalid rows. Undefined when: no problem had k
     samples.
     Source: Chen et al., "Evaluating large language models trained on code", 2021.
@@ -142,7 +142,7 @@ class PassHatK(AbstractPass, init=False):
     - `k`: how many samples, or several such numbers.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each k, and 2 for the invalid rows. Undefined when: no problem had k
     samples.
     Source: Yao, Shinn, Razavi and Narasimhan, "tau-bench: a benchmark for tool-agent-user

@@ -87,7 +87,7 @@ class SpanCounts(AbstractStatistic, AbstractExact):
     - `scheme`: `"lenient"` or `"strict"`; [`eqmetrics.text.SequenceLabelF1`][] tells.
     - `ignore_index`: tokens with this label are left out, as if they weren't there.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats a type, and 2 for the invalid rows. Undefined when: never; empty counts are 0.
 
     !!! example
@@ -205,7 +205,7 @@ class SequenceLabelF1(AbstractReadout):
         their names.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.text.SpanCounts`][], shared. Undefined when: there is no span on
     either side; of a type, when there is none of it.
     Source: Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 shared task", 2003;

@@ -87,7 +87,7 @@ class TokenAccuracy(AbstractRowMean):
     - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no token was seen.
 
     !!! example
@@ -138,7 +138,7 @@ class SequenceAccuracy(AbstractRowMean):
         `"one"` count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no sequence with a token was seen.
 
     !!! example

@@ -86,7 +86,7 @@ class TokenF1(AbstractAnswerScore, init=False):
     - `tokens`: [`eqmetrics.text.Tokens`][]: what pads and ends a sequence.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. An update compares all pairs of tokens of an
     answer and of a reference.
     Source: Rajpurkar, Zhang, Lopyrev and Liang, "SQuAD: 100,000+ questions for machine
@@ -121,7 +121,7 @@ class SequenceExactMatch(AbstractAnswerScore, init=False):
     - `tokens`: [`eqmetrics.text.Tokens`][]: what pads and ends a sequence.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen.
     Source: Rajpurkar, Zhang, Lopyrev and Liang, "SQuAD: 100,000+ questions for machine
     comprehension of text", 2016.

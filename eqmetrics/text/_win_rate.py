@@ -21,7 +21,7 @@ class WinRate(AbstractRowMean):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no game was seen.
 
     !!! example
@@ -60,7 +60,7 @@ class MajorityVote(AbstractRowMean):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no problem with a sample was seen. An update compares all
     pairs of samples of a problem.
     Source: Wang et al., "Self-consistency improves chain of thought reasoning in language models",

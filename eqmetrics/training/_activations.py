@@ -25,7 +25,7 @@ class ActivationCounts(AbstractStatistic):
     - `num_units`: the size of the last axis of `activations`.
     - `threshold`: a unit is active where its activation is further from 0 than this.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_units + 4` floats. Undefined when: never; an empty count is 0. Rows with NaN
     are invalid.
 
@@ -100,7 +100,7 @@ class DeadUnits(_AbstractShare, init=False):
     - `per_unit`: a 1 for each unit that is dead, and a 0 for the others, in the place of the share.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_units + 4` floats, shared with `ActivationSparsity` in a `MetricDict`.
     Undefined when: no row was seen. Rows with NaN are invalid.
 
@@ -130,7 +130,7 @@ class ActivationSparsity(_AbstractShare, init=False):
     - `per_unit`: the share for each unit, in the place of that of all.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_units + 4` floats, shared with `DeadUnits` in a `MetricDict`. Undefined when: no
     row was seen. Rows with NaN are invalid.
 

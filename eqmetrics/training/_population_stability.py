@@ -60,7 +60,7 @@ class PopulationStability(Metric):
         (Some libraries add 0.0001 to shares and don't say so.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * len(edges) + 8` floats. Undefined when: there are no values, or none of the
     reference. NaN and negative weights are invalid.
     Source: Siddiqi, Credit risk scorecards, 2006; it is the divergence of Jeffreys, 1946.

@@ -76,7 +76,7 @@ class ExpertLoad(Metric):
         [`eqmetrics.PerGroup`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_experts + 6` floats. Undefined when: no token was seen. Experts outside of
     [0, num_experts) are invalid.
 
@@ -221,7 +221,7 @@ class CodebookUsage(Metric):
     - `size`: how many codes there are.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * size + 2` floats. Undefined when: no code was seen. Codes outside of [0, size) are
     invalid.
 

@@ -36,7 +36,7 @@ class AbstractSurvivalScore(AbstractReadout):
 
 
 def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
-    """At each time the score, and whether there is none."""
+    """The score at each time, and whether it is undefined."""
     s, times = statistic.in_order(), jnp.asarray(statistic.times, jnp.float32)
     place = s.at(times)
     later = s.targets[:, None] > times[None]
@@ -53,15 +53,15 @@ def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
 
 @final
 class IPCWBrier(AbstractSurvivalScore, init=False):
-    r"""The Brier score of predicted survival at each of some times: the mean square of what was
-    predicted less what was, where rows that are censored before the time, of which that isn't
-    known, are made up for by the others.
+    r"""The Brier score of predicted survival at given times: the mean squared difference of the
+    predicted probability and the outcome, with inverse probability of censoring weights (IPCW):
+    the other rows make up for those censored before the time.
 
     $\frac{1}{n} \sum_i \hat S_i(t)^2 \frac{[T_i \le t, \delta_i]}{\hat G(T_i)} +
-    (1 - \hat S_i(t))^2 \frac{[T_i > t]}{\hat G(t)}$, where $\hat G$ is the share that isn't
-    censored, by Kaplan and Meier: of the rows that were seen, and exactly, from all their times.
-    scikit-survival has $\hat G$ from data for training, which may be the same; as there,
-    $\hat G(T_i)$ includes those who are censored at $T_i$ itself, and deaths come before them.
+    (1 - \hat S_i(t))^2 \frac{[T_i > t]}{\hat G(t)}$, where $\hat G$ is the Kaplan-Meier estimate
+    of the share that isn't censored, from the rows that were seen. scikit-survival takes $\hat G$
+    from training data, which may be the same rows; as there, $\hat G(T_i)$ includes rows censored
+    at $T_i$ itself, and at equal times deaths come before censoring.
 
     **Arguments:**
 
@@ -69,12 +69,11 @@ class IPCWBrier(AbstractSurvivalScore, init=False):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Exact, from a buffer of all rows, in $O(n \log n)$ and $O(n)$ for each time. The gradient, of
-    the predictions, is that of the value.
-    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: of a
-    time that no row outlives; of all if no row was seen, or more than there is room for. Rows
-    whose time isn't finite, with events other than 0 and 1 or with predictions outside of [0, 1],
-    are invalid.
+    Exact, from a buffer of all rows, in $O(n \log n)$ and $O(n)$ for each time. The gradient with
+    respect to the predictions is that of the value.
+    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
+    row outlives the time, none was seen, or more than there is room for. Rows whose time isn't
+    finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., "Assessment and comparison of prognostic classification schemes for
     survival data", 1999.
 
@@ -100,10 +99,10 @@ class IPCWBrier(AbstractSurvivalScore, init=False):
 @final
 class IntegratedBrier(AbstractSurvivalScore):
     r"""The mean of [`eqmetrics.uncertainty.IPCWBrier`][] over the time from the first to the last
-    of some times, in trapezoids: $\frac{1}{t_k - t_1} \int_{t_1}^{t_k} BS(t) \, dt$.
+    of the given times, by trapezoids: $\frac{1}{t_k - t_1} \int_{t_1}^{t_k} BS(t) \, dt$.
 
-    Between two times the score is a straight line. What that leaves out depends on how close they
-    are; at the times themselves it is exact.
+    The score is exact at the times themselves and taken as a straight line between them, so choose
+    them close enough.
 
     **Arguments:**
 
@@ -111,10 +110,10 @@ class IntegratedBrier(AbstractSurvivalScore):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient, of the predictions, is that of the value.
+    The gradient with respect to the predictions is that of the value.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
     row outlives the last of the times, or more were seen than there is room for. Rows whose time
-    isn't finite, with events other than 0 and 1 or with predictions outside of [0, 1], are invalid.
+    isn't finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., 1999; scikit-survival's `integrated_brier_score`.
 
     !!! example
@@ -151,16 +150,16 @@ class IntegratedBrier(AbstractSurvivalScore):
 
 @final
 class TimeDependentAUC(AbstractSurvivalScore, init=False):
-    r"""At each of some times, how often a row that has died by then was predicted to survive less
-    than one that is still alive, ties counting one half; and the mean over the times.
+    r"""The AUC at each of the given times, the probability that a row that has died by then was
+    predicted to survive less than one that is still alive (ties count one half); and their mean.
 
     Cumulative cases and dynamic controls: a row that died at $T_i \le t$ weighs
-    $1 / \hat G(T_i)$, where $\hat G$ is the share that isn't censored, as of
-    [`eqmetrics.uncertainty.IPCWBrier`][]. The mean is weighted by how many die between one time and
-    the next, by Kaplan and Meier, as scikit-survival's `cumulative_dynamic_auc` has it; the AUC
-    at each time is exact, and how well the times cover all others the grid decides.
+    $1 / \hat G(T_i)$, where $\hat G$ is the share that isn't censored, as for
+    [`eqmetrics.uncertainty.IPCWBrier`][]. The mean is weighted by the share that dies between one
+    time and the next, by Kaplan and Meier, as in scikit-survival's `cumulative_dynamic_auc`. The
+    AUC at each time is exact; the mean depends on the choice of the times.
 
-    Only the order of the predictions matters. A risk $r$ that is one for all times is given as
+    Only the order of the predictions matters. A risk $r$ that is the same at all times is given as
     `jnp.repeat(jax.nn.sigmoid(-r)[:, None], len(times), axis=1)`.
 
     **Arguments:**
@@ -170,11 +169,11 @@ class TimeDependentAUC(AbstractSurvivalScore, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Exact, from a buffer of all rows, in $O(n \log n)$ for each time. The gradient is 0: the
-    value is constant but for jumps.
-    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: of a
-    time until which no row died or that none outlives, which the mean leaves out; of all if no
-    row was seen, or more than there is room for. Rows whose time isn't finite, with events other
-    than 0 and 1 or with predictions outside of [0, 1], are invalid.
+    value is piecewise constant.
+    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
+    row died until the time or none outlives it (the mean leaves such times out), no row was seen,
+    or more than there is room for. Rows whose time isn't finite, with events other than 0 and 1 or
+    with predictions outside [0, 1], are invalid.
     Source: Uno et al., "Evaluating prediction rules for t-year survivors with censored regression
     models", 2007; Lambert and Chevret, 2016, for the mean.
 
@@ -193,7 +192,7 @@ class TimeDependentAUC(AbstractSurvivalScore, init=False):
     """
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`auc`, of shape `(len(times),)`, and their `mean`."""
+        """A dict of `auc`, of shape `(len(times),)`, and `mean`, a scalar."""
         s, times = self.statistic.in_order(), jnp.asarray(self.statistic.times, jnp.float32)
         later = s.mask[:, None] & (s.targets[:, None] > times[None])
         case = (s.events & (s.until > 0))[:, None] & (s.targets[:, None] <= times[None])
@@ -202,7 +201,7 @@ class TimeDependentAUC(AbstractSurvivalScore, init=False):
         side = lambda side: jax.vmap(
             lambda x, y: jnp.searchsorted(x, y, side=side), in_axes=1, out_axes=1
         )(above, p)
-        # Twice the number of those who live and had a larger prediction, or half an equal one.
+        # Twice the number of living rows with a larger prediction; equal ones count half.
         alive = jnp.sum(later, axis=0, dtype=jnp.int32)
         twice = (2 * alive[None] - side("left") - side("right")).astype(jnp.float32)
         weight = jnp.where(case, 1 / jnp.where(s.until > 0, s.until, 1)[:, None], 0)

@@ -30,8 +30,8 @@ def check_times(times: Sequence[float] | np.ndarray, least: int = 1) -> tuple[fl
 
 
 class Survival(NamedTuple):
-    """Rows in the order of their times, those that aren't there last; and, before each place, the
-    logarithm of the share of them that isn't censored, and of the share that lives."""
+    """Rows in the order of their times, with places without a row last; and, before each place, the
+    Kaplan-Meier estimates of the share that isn't censored and of the share that survives."""
 
     targets: Float32[Array, "rows"]
     events: Bool[Array, "rows"]
@@ -42,18 +42,18 @@ class Survival(NamedTuple):
     alive: Float32[Array, "places"]
 
     def at(self, times: Array) -> Array:
-        """The place after the rows up to each time."""
-        # Rows that aren't there are at infinity.
+        """The place after the last row up to each time."""
+        # Places without a row are at infinity.
         return jnp.searchsorted(self.targets, times, side="right")
 
 
 def _left(count: Array, at_risk: Array) -> Array:
-    """Before each place, the product of what the places before leave: by Kaplan and Meier. In
-    logarithms, whose sum is as accurate as that of pairs."""
+    """Before each place, the product of the shares that the places before leave, as of Kaplan and
+    Meier: by a sum of logarithms in pairs, for accuracy."""
     some = (count > 0) & (count < at_risk)
     share = count.astype(jnp.float32) / jnp.maximum(at_risk, 1).astype(jnp.float32)
     log = jnp.log1p(-jnp.where(some, share, 0))
-    # Where all are gone, so is what is left: the exponential of this is 0.
+    # Where none of those at risk are left, the share is 0: as the exponential of this.
     log = jnp.where((count > 0) & ~some, -1e3, log)
     return jnp.exp(to_float(cumulated(lift(log))))
 
@@ -71,7 +71,7 @@ def _sorted(columns: dict[str, Array], mask: Array) -> Survival:
     first, last = place("left"), place("right")
     starts = (first == jnp.arange(len(t), dtype=jnp.int32)) & mask
     died = before[last] - before[first]
-    # At one time those who are censored come after those who die.
+    # At equal times deaths come before censoring.
     censored = last - first - died
     alive = _left(jnp.where(starts, died, 0), number - first)
     uncensored = _left(jnp.where(starts, censored, 0), number - first - died)
@@ -80,7 +80,7 @@ def _sorted(columns: dict[str, Array], mask: Array) -> Survival:
 
 @final
 class SurvivalBuffer(AbstractStatistic):
-    """Predicted survival at some times, and when a row died or was last seen alive, of up to
+    """Predicted survival at given times, and when a row died or was last seen alive, of up to
     `capacity` rows: the statistic that [`eqmetrics.uncertainty.IPCWBrier`][],
     [`eqmetrics.uncertainty.IntegratedBrier`][] and [`eqmetrics.uncertainty.TimeDependentAUC`][]
     read, and share in a `MetricDict`. See [`eqmetrics.Buffer`][].
@@ -91,9 +91,9 @@ class SurvivalBuffer(AbstractStatistic):
     - `capacity`: how many rows there is room for, on all devices together.
 
     The gradient is 0: the value is a count.
-    State: `capacity * (len(times) + 2) + 7` numbers. Undefined when: there were more rows than
-    that. Rows whose time isn't finite, with events other than 0 and 1 or with predictions outside
-    of [0, 1], are invalid.
+    State: `capacity * (len(times) + 2) + 7` numbers. Undefined when: there were more than
+    `capacity` rows. Rows whose time isn't finite, with events other than 0 and 1 or with
+    predictions outside [0, 1], are invalid.
 
     !!! example
 
@@ -124,9 +124,9 @@ class SurvivalBuffer(AbstractStatistic):
     def update(
         self, *, predictions: Values, targets: Values, events: Labels, mask: Mask = None
     ) -> Self:
-        """`predictions` are the probabilities to live beyond each of the `times`, of shape
-        `(*rows, times)`; `targets`, of shape `rows`, when a row died or was last seen, and
-        `events` whether it died, in booleans or in 1 and 0."""
+        """`predictions` are the probabilities of surviving each of the `times`, of shape
+        `(*rows, times)`; `targets`, of shape `(*rows,)`, the time when a row died or was last seen,
+        and `events` whether it died, as booleans or 1 and 0."""
         p, t, e = (jnp.asarray(x) for x in (predictions, targets, events))
         if e.shape != t.shape or p.shape != (*t.shape, len(self.times)):
             raise TypeError(
@@ -144,7 +144,7 @@ class SurvivalBuffer(AbstractStatistic):
         return self.replace(kept=kept, invalid=plus_invalid(self.invalid, batch))
 
     def in_order(self) -> Survival:
-        """The rows by their times, and the curves of Kaplan and Meier."""
+        """The rows by their times, and the Kaplan-Meier estimates."""
         columns, mask = self.kept.rows()
         return _sorted(columns, mask)
 
