@@ -30,8 +30,8 @@ class FalseAlarmRatio(AbstractClassScore, init=False):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -61,8 +61,8 @@ class FrequencyBias(AbstractClassScore, init=False):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
