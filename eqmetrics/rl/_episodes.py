@@ -21,14 +21,14 @@ Autoreset = Literal["same_step", "next_step"]
 
 
 class _OfStream(AbstractReduction):
-    """Over devices, which have other environments each, episodes that have ended are added, and
-    those in flight are dropped and counted. Over time the metric merges itself."""
+    """Over devices, each with its own environments, episodes that have ended are added, and those
+    in flight are dropped and counted. Over time the metric merges itself."""
 
     def identity(self, arrays):
         return *zeros(arrays[:-1]), jnp.full_like(arrays[-1], -jnp.inf)
 
     def merge(self, left, right):
-        raise NotImplementedError  # it takes the rules of the stream, which the metric has
+        raise NotImplementedError  # it needs the rules of the stream, which the metric has
 
     def across(self, arrays, size):
         size_of = len(Part._fields)
@@ -51,34 +51,33 @@ _STREAM = _OfStream()
 
 @final
 class EpisodeStatistics(Metric):
-    r"""Returns and lengths of the episodes of environments that run side by side and start anew
-    when one ends.
+    r"""The mean, standard deviation and extremes of the returns and lengths of finished episodes,
+    of environments that run side by side and are reset when an episode ends.
 
-    Only episodes that have ended count; those in flight are kept and go on with the next update,
-    so that it doesn't matter how steps are cut into updates. The stream begins with a reset: the
-    first step of each environment is that of an episode.
+    Only episodes that have ended count; those in flight are kept and go on with the next update, so
+    that it doesn't matter how steps are split into updates. The stream begins with a reset: the
+    first step of each environment begins an episode.
 
     Ordered: `merge` joins consecutive parts of the stream. `reduce` and `all_reduce` join devices,
-    each with environments of its own: what has ended is added, and what is in flight is dropped and
-    counted. So keep a state for each device, as for the environments themselves, and reduce it to
-    read it. A [`eqmetrics.Windowed`][] of it would take for an episode what is left of one that
-    began before the window; [`forget`][eqmetrics.rl.EpisodeStatistics.forget] doesn't.
+    each with its own environments: episodes that have ended are added, and those in flight are
+    dropped and counted. So keep a state for each device, as for the environments themselves, and
+    reduce it only to read it. For statistics of recent episodes use
+    [`forget`][eqmetrics.rl.EpisodeStatistics.forget], not [`eqmetrics.Windowed`][], which would
+    count the rest of an episode that began before the window as an episode.
 
     **Arguments:**
 
-    - `num_envs`: how many environments there are: the last axis of `rewards`.
-    - `discount`: what a reward counts from one step to the next: the return is
-        $\sum_t \gamma^t r_t$.
-    - `autoreset`: `"same_step"` where the step that ends an episode resets as well, as in gymnax,
-        brax and envpool: every step is one of an episode. `"next_step"` where the step after it
-        does, as in Gymnasium from 1.0 on: that step, of which reward and action mean nothing, is
-        left out.
+    - `num_envs`: how many environments there are: the size of the last axis of `rewards`.
+    - `discount`: the discount factor $\gamma$: the return is $\sum_t \gamma^t r_t$.
+    - `autoreset`: `"same_step"` if the step that ends an episode also resets, as in gymnax, brax
+        and envpool: every step belongs to an episode. `"next_step"` if the step after it resets, as
+        in Gymnasium from 1.0 on: that step, whose reward and action mean nothing, is left out.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the returns.
-    State: 11 numbers for each environment, and 15. Undefined when: no episode has ended; counts are
-    always defined. Returns are sums as pairs of float32: right to the last place for episodes of
-    any length. Source: the wrapper `RecordEpisodeStatistics` of Gymnasium, which has lists on the
+    State: 10 numbers for each environment, and 15. Undefined when: no episode has ended; counts are
+    always defined. Returns are pairs of float32: right to the last place for episodes of any
+    length. Source: the wrapper `RecordEpisodeStatistics` of Gymnasium, which keeps lists on the
     host.
 
     !!! example
@@ -110,7 +109,7 @@ class EpisodeStatistics(Metric):
     pending: Bool[Array, "{self.num_envs}"] = state(reduce=_STREAM)
     after_done: Bool[Array, "{self.num_envs}"] = state(reduce=_STREAM)
     lost: Int32[Array, ""] = state(reduce=_STREAM)
-    # Of the episodes that have ended, less the heads: of these a part doesn't know the beginning.
+    # Moments of the ended episodes, without the heads, whose beginning a part doesn't know.
     weight: Float32[Array, "2"] = state(reduce=_STREAM)
     mean: Float32[Array, "2 2"] = state(reduce=_STREAM)
     products: Float32[Array, "2 2"] = state(reduce=_STREAM)
@@ -162,9 +161,9 @@ class EpisodeStatistics(Metric):
         truncated: Bool[Input, "..."] | None = None,
         mask: Mask = None,
     ) -> Self:
-        """`rewards` of shape `(num_envs,)`, of one step, or `(steps, num_envs)`; `dones` of the
-        same shape says which steps ended an episode, and `truncated` which were its last for
-        another reason. A `mask` of the same shape, or of that of the steps, removes steps."""
+        """`rewards` have the shape `(num_envs,)`, for one step, or `(steps, num_envs)`; `dones`, of
+        the same shape, says which steps ended an episode, and `truncated` which were its last for
+        another reason. A `mask` of the same shape, or `(steps,)`, removes steps."""
         steps = _steps(self.num_envs, rewards, dones, truncated, mask)
         if len(steps[0]) == 0:
             return self
@@ -172,8 +171,8 @@ class EpisodeStatistics(Metric):
         return self._with(part, self._finished().plus_all(found))
 
     def forget(self) -> Self:
-        """With the same episodes in flight, and none that has ended: read the value, then forget,
-        for the statistics of each stretch of a run. Not to be merged with an earlier part.
+        """The metric with the same episodes in flight, and none that has ended: compute the value,
+        then forget, for the statistics of each stretch of a run. Don't merge it with earlier parts.
 
         !!! example
 
@@ -186,20 +185,20 @@ class EpisodeStatistics(Metric):
             assert later["episodes"] == 1 and later["return"]["mean"] == 3
             ```
         """
-        # The environments stay known to have ended an episode, so that the next is no head.
+        # The environments still count as having ended an episode, so that the next is no head.
         part = self._part()._replace(head_length=jnp.zeros_like(self.head_length))
         return self._with(part, no_episodes(), lost=jnp.zeros_like(self.lost))
 
     def merge(self, other: Self) -> Self:
-        """This stream, and then the other one."""
+        """The metric of this stream, followed by the other one."""
         part, both = self._rules().joined(self._part(), other._part())
         finished = self._finished().merged(other._finished()).plus(both)
         return self._with(part, finished, lost=self.lost + other.lost)
 
     def compute(self) -> dict[str, Any]:
-        """A dict of `return`, itself a dict of `mean`, `std`, `min` and `max` over the episodes
-        that have ended; `length`, the same; `episodes`, how many they are; and `in_flight`, how
-        many have begun and not ended."""
+        """A dict of `return`, itself a dict of the `mean`, `std`, `min` and `max` over the episodes
+        that have ended; `length`, the same; `episodes`, their number; and `in_flight`, how many
+        have begun and not ended."""
         part = self._part()
         finished = self._finished().plus(part.opening())
         flying = self.lost + jnp.sum(part.in_flight(), dtype=jnp.int32)
@@ -212,7 +211,7 @@ class EpisodeStatistics(Metric):
 
 
 def _steps(envs: int, rewards: Any, dones: Any, truncated: Any, mask: Any) -> tuple[Any, ...]:
-    """Rewards, ends and mask if there is one, all of shape `(steps, envs)`."""
+    """Rewards, ends of episodes, and the mask if there is one, all of shape `(steps, envs)`."""
     shape = rewards.shape
     if len(shape) not in (1, 2) or shape[-1] != envs:
         raise TypeError(

@@ -23,12 +23,12 @@ _VARIABLES = 2  # returns and lengths
 
 
 class Finished(NamedTuple):
-    """Moments and ends of the returns and lengths of episodes."""
+    """Moments and ends of the returns and lengths (the two variables) of episodes."""
 
     weight: Float32[Array, "2"]
     mean: Float32[Array, "2 2"]
     products: Float32[Array, "2 2"]
-    ends: Float32[Array, "2 2"]  # the largest values and opposites
+    ends: Float32[Array, "2 2"]  # the largest values, and of the opposites
 
     def plus(self, episodes: Episodes) -> "Finished":
         returns, lengths, there = episodes
@@ -39,15 +39,15 @@ class Finished(NamedTuple):
         return Finished(*new, ends)
 
     def plus_all(self, found: Ended) -> "Finished":
-        """With those of an update: a row for each environment that has some, of their means, with
-        their number as its weight; and what is about these means."""
+        """With the episodes of an update: as a row for each environment, the mean of its episodes
+        with their number as the weight; and their deviations from these means."""
         many, first, sums, squares, highest, lowest = found
         there, n = many > 0, many.astype(jnp.float32)
         safe, pivot = jnp.where(there, n, 1)[None], finite(first)
         rest = sums + (first - pivot)
         mean, within = pivot + rest / safe, squares - rest * (rest / safe)
         within = jnp.where((within < 0) & jnp.isfinite(rest), 0, within)
-        # Of equal ones no rounding may be left; the slope is that of the mean, not of the ends.
+        # Equal values may leave no rounding; the gradient is that of the mean, not of the ends.
         equal = (highest == lowest) & jnp.isfinite(mean)
         rounding = jnp.where(equal, jnp.where(equal, highest, 0) - mean, 0)
         mean, within = mean + lax.stop_gradient(rounding), jnp.where(equal, 0, within)
@@ -69,7 +69,7 @@ class Finished(NamedTuple):
         return Finished(*both, *MAX.merge((self.ends,), (other.ends,)))
 
     def spread(self, i: int, undefined: float | None) -> dict[str, Array]:
-        """Mean, standard deviation and ends of one of the variables."""
+        """The mean, standard deviation and ends of one variable."""
         count, squares = to_float(self.weight), to_float(self.products[:, i])
         spread = over(squares, count)
         lost = out_of_range(spread, is_constant(self.ends[:, i], spread))

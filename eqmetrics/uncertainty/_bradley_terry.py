@@ -90,7 +90,7 @@ class BradleyTerry(Metric):
 
     Newton's method takes at most 100 steps of $O(p^3)$ each for $p$ players. The gradient with
     respect to the weights is that of the solution.
-    State: `2 * num_players ** 2 + 4` floats. Undefined when: a player has no games; for all players
+    State: `2 * num_players ** 2 + 2` floats. Undefined when: a player has no games; for all players
     if the games don't connect those who have some. Games with a player outside `[0, num_players)`
     or against itself, and outcomes other than -1, 0 and 1, are invalid.
     Source: Bradley and Terry, "Rank analysis of incomplete block designs", 1952; Ford, "Solution of
