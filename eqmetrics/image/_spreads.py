@@ -28,6 +28,7 @@ def _along(
 ) -> tuple[Two, Three]:
     """Windows of one axis more: the spread of the means of their parts about that of the middle
     part, plus the spread `within` the parts, as in Chan's merge."""
+    size = means[0].shape[axis] - step * (len(weights) - 1)
     part = lambda x, i: lax.slice_in_dim(x, i * step, i * step + size, axis=axis)
     middle = [part(x, len(weights) // 2) for x in means]
     a, b = (jnp.zeros_like(x) for x in middle)
