@@ -27,7 +27,7 @@ def best_token(
     size = logits.shape[-1]
     top = largest(logits)
     whole = sum_of_exponentials(logits, top)
-    # One after the other, or else the two would share a difference: an array.
+    # Without it the two would share a difference: an array of the size of the logits.
     logits, top, whole = lax.optimization_barrier((logits, top, whole))
     is_best = jnp.exp(shifted(logits, top) * 3e38)
     from_last = jnp.float32(size) - jnp.arange(size, dtype=jnp.float32)
