@@ -102,7 +102,7 @@ class AbstractJointMoments(AbstractScalable):
         safe = jnp.where(any_row, count, lift(jnp.ones((), jnp.float32)))
         offset = divide(shifted, wide(safe, mean))
         products = add(moved, -multiply(shifted[:, i], offset[:, j]))
-        square = np.equal(i, j)  # a matrix if the products are a matrix, else a vector
+        square = np.equal(i, j)  # of products in a matrix a matrix, else a vector
         square = jnp.asarray(square.reshape(square.shape + (1,) * (products[0].ndim - square.ndim)))
         products = jnp.where((square & (products[0] < 0))[None], 0, products)
         finite = jnp.isfinite(spread)

@@ -147,7 +147,7 @@ def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array,
     every = (a.lengths + b.lengths).astype(jnp.float32)
     if cost >= 2 or _empty(a, b):  # a deletion and an insertion are as cheap
         return every - 2 * longest_common(a, b).astype(jnp.float32)
-    # What a pair of tokens saves over a deletion and an insertion: this needs maxima only.
+    # What a pair of tokens saves, beside a deletion and an insertion: only maxima are needed then.
     none = every * 0
 
     def step(saved, x):
@@ -176,7 +176,7 @@ def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[A
             f"Sequences of {places} and {count} places are too long to be aligned: cut them, or "
             "take `eqm.text.WordErrorRate`, which aligns nothing."
         )
-    # From the lengths, so that in `shard_map` it varies over the same devices.
+    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
     none = (a.lengths + b.lengths) * 0
     deleted = one * jnp.arange(places + 1, dtype=jnp.int32)[:, None] + none[None]
 
@@ -185,7 +185,7 @@ def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[A
         other = jnp.where(a.ids == token[None], jnp.int32(-1), jnp.int32(one))
         new = jnp.minimum(costs[1:] + one, costs[:-1] + other)
         new = jnp.concatenate([none[None] + (number + 1) * one, new])
-        # Deletions of any number of tokens from a place above.
+        # A deletion from the place above, and from that above it, and so on.
         new = lax.cummin(new - deleted, axis=0) + deleted
         return jnp.where((number < b.lengths)[None], new, costs), None
 
