@@ -21,7 +21,7 @@ class Pairs(NamedTuple):
 
 
 def starts(new: Bool[Array, "rows"]) -> Int32[Array, "rows"]:
-    """Of each row the place of the first one of its group; `new` is true there."""
+    """For each row the place of the first row of its group; `new` is true there."""
     place = lax.iota(jnp.int32, new.shape[0])
     return lax.cummax(jnp.where(new, place, 0))
 
@@ -34,7 +34,8 @@ def changes(*keys: Array) -> Bool[Array, "rows"]:
 
 
 def ranks(x: Float32[Array, "2 rows"], taken: Bool[Array, "rows"]) -> Int32[Array, "rows"]:
-    """How many distinct values, pairs, are smaller; rows that don't take part come last."""
+    """How many distinct smaller values, given as pairs, there are; rows that don't take part come
+    last."""
     high = jnp.where(taken, key_of(x[0]), jnp.iinfo(jnp.int32).max)
     low = jnp.where(taken, key_of(x[1]), 0)
     number = lambda *keys: jnp.cumsum(changes(*keys), dtype=jnp.int32) - 1
@@ -52,8 +53,8 @@ def ranks(x: Float32[Array, "2 rows"], taken: Bool[Array, "rows"]) -> Int32[Arra
 
 
 def scaled(weights: Float32[Array, "rows"], mask: Bool[Array, "rows"]) -> Array:
-    """Times a power of 2 that makes their sum nearly 2^29, and 0 where there is no row: products
-    stay in the range of float32."""
+    """The weights times a power of 2 that brings their sum near 2^29, so that products stay in the
+    range of float32; 0 where there is no row."""
     weights = jnp.where(mask, weights, 0)
     _, exponent = jnp.frexp(to_float(sum_rows(weights)))
     return jnp.ldexp(weights, 29 - exponent)
@@ -64,8 +65,8 @@ def _part_bits(rows: int) -> int:
 
 
 def fixed(weights: Float32[Array, "rows"]) -> Int32[Array, "2 rows"]:
-    """Scaled weights as whole numbers and parts: running sums of these are exact, and so are the
-    differences of such sums, however small."""
+    """Scaled weights as whole numbers and fractions, both integers: running sums of these are
+    exact, and so are the differences of such sums, however small."""
     whole = jnp.floor(weights)
     part = jnp.floor((weights - whole) * 2.0 ** _part_bits(weights.shape[0]))
     return jnp.stack([whole, part]).astype(jnp.int32)
@@ -81,6 +82,10 @@ def sums_of_ranks(
 ) -> Int32[Array, "2 rows"]:
     """The sums of the rows of each rank."""
     return jnp.zeros_like(x).at[:, rank].add(x)
+def before(x: Int32[Array, "2 rows"], start: Int32[Array, "rows"]) -> Int32[Array, "2 rows"]:
+    """The sum of the rows of the same group before each row."""
+    sums = jnp.cumsum(x, axis=1, dtype=jnp.int32) - x
+    return sums - sums[:, start]
 
 
 def squares(x: Int32[Array, "2 rows"]) -> Pair:
@@ -100,9 +105,9 @@ def ordered_pairs(
     earlier: Bool[Array, "rows"],
     weights: Float32[Array, "rows"],
 ) -> Pairs:
-    """Of pairs of rows whose `first` differs, and of which `earlier` is true where it is smaller,
-    sums the products of their `weights`, which are `scaled`. Rows with equal `first` have equal
-    `earlier`. `second` are ranks from 0; rows of weight 0 count nothing."""
+    """Sums the products of the `weights`, which are `scaled`, over pairs of rows whose `first`
+    differs and of which the one with the smaller `first` is `earlier`. Rows with equal `first` have
+    equal `earlier`. `second` are ranks from 0; rows of weight 0 count nothing."""
     first, second, earlier, weights = lax.sort((first, second, earlier, weights), num_keys=2)
     count = jnp.where(earlier[None], fixed(weights), 0)
     new = changes(first)
@@ -134,18 +139,38 @@ def ordered_pairs(
         same = add(same, sum_pairs(jnp.where(one[None], products, 0)))
         opposite = add(opposite, sum_pairs(jnp.where(one[None], 0, products)))
         # Where each row goes in its group: the zeros first.
+    # The highest bit in which two ranks differ tells which is larger. So rows are grouped by the
+    # bits above it, in the order of `first`, and a 1 after a 0 is a pair in the same order; then
+    # zeros and ones are separated, which makes the groups of the next bit.
+    def level(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        same, opposite, second, count, weights = carry
+        bit = bits - 1 - i
+        high = lax.shift_right_logical(second, jnp.full_like(second, bit))
+        one = (high & 1) == 1
+        new = changes(lax.shift_right_logical(high, jnp.ones_like(high)))
+        start = starts(new)
+        zeros = before(jnp.where(one[None], 0, count), start)
+        ones = before(jnp.where(one[None], count, 0), start)
+        same = add(same, _products(zeros, jnp.where(one, weights, 0)))
+        opposite = add(opposite, _products(ones, jnp.where(one, 0, weights)))
+        # Where each row goes in its group: the zeros first.
+        up_to = jnp.cumsum(~one, dtype=jnp.int32)
+        zeros_before = up_to - (~one).astype(jnp.int32)
         place = lax.iota(jnp.int32, second.shape[0])
         to = jnp.where(one, middle + (place - start) - within, start + within)
         put = lambda x: jnp.zeros_like(x).at[..., to].set(x, unique_indices=True)
         moved = (put(x) for x in (second, count, weights))
         return same, opposite, *moved
 
-    # Zeros that vary over the devices where the rows do: `shard_map` asks it of a carry.
+    # Zeros that vary over the devices where the rows do: `shard_map` requires it of a carry.
     zero = lift(jnp.where(weights[0] == 0, weights[0], 0))
     carry = zero, zero, second, count, weights
     same, opposite, *_ = lax.fori_loop(0, bits, level, carry)
     # Rows with equal `first` come in the order of `second` and count as pairs in the same order.
     of_groups = _squares_of_groups(count, new)
     of_both = _squares_of_groups(count, changes(first, second))
+    # Rows with equal `first` are in the order of `second`, and were counted as the same order.
+    of_groups = squares(count, new)
+    of_both = squares(count, changes(first, second))
     ties = multiply(add(of_groups, -of_both), lift(jnp.float32(0.5)))
     return Pairs(add(same, -ties), opposite, total)

@@ -35,10 +35,29 @@ def midranks(x: Array, weights: Array, mask: Array) -> Array:
     below = jnp.cumsum(sums, axis=1, dtype=jnp.int32) - sums
     middle = to_float(pair_of(below)) + to_float(pair_of(sums)) / 2
     return over(middle, jnp.sum(weights))[rank]
+def by_rank(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
+    """Ranks as integers; and in their order: the weights, whether a group of equal ranks begins,
+    and the places that the rows came from."""
+    rank = ranks(x, mask)
+    place = lax.iota(jnp.int32, rank.shape[0])
+    order, weights, place = lax.sort((rank, weights, place), num_keys=1)
+    return rank, weights, changes(order), place
+
+
+def midranks(x: Array, weights: Array, mask: Array) -> Array:
+    """The share of the weight that is below each value, plus half that of equal values."""
+    _, w, new, place = by_rank(x, weights, mask)
+    start, w = starts(new), fixed(w)
+    below = (jnp.cumsum(w, axis=1, dtype=jnp.int32) - w)[:, start]
+    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
+    sizes = jnp.where(last[None], before(w, start) + w, 0)
+    sizes = jnp.zeros_like(w).at[:, start].add(sizes)[:, start]
+    middle = to_float(pair_of(below)) + to_float(pair_of(sizes)) / 2
+    return jnp.zeros_like(middle).at[place].set(over(middle, jnp.sum(weights)))
 
 
 def kinds_of(x: Array, mask: Array) -> Array:
-    """How many distinct values there are."""
+    """The number of distinct values."""
     return jnp.max(jnp.where(mask, ranks(x, mask), -1)) + 1
 
 
@@ -55,8 +74,8 @@ def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, A
 
 @final
 class Spearman(AbstractReadout):
-    r"""The rank correlation $\rho$ of predictions and targets: Pearson's of their ranks. Equal
-    values have their mean rank, and a weight repeats a row.
+    r"""Spearman's rank correlation $\rho$ of predictions and targets: Pearson's of their ranks.
+    Equal values have their mean rank, and a weight repeats a row.
 
     Exact, from a buffer of all rows.
 
@@ -65,7 +84,7 @@ class Spearman(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant, or more than `capacity` rows were seen. NaN is invalid.
     Source: Spearman, "The proof and measurement of association between two things", 1904.
@@ -94,8 +113,9 @@ class Spearman(AbstractReadout):
 
 @jax.jit
 def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, ...]:
-    """The difference of pairs in the same and in opposite order, how many differ in each, the
-    weight, and the number of distinct values in each; products are of `scaled` weights."""
+    """The pairs in the same order less those in opposite order, how many pairs differ in each
+    variable, all pairs, the weight, and the number of distinct values in each variable; products
+    are of `scaled` weights."""
     weight = to_float(sum_rows(jnp.where(mask, weights, 0)))
     weights = scaled(weights, mask)
     first, second = ranks(p, mask), ranks(t, mask)
@@ -113,24 +133,25 @@ def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array,
 
 @final
 class Kendall(AbstractReadout):
-    r"""The rank correlation $\tau$ of predictions and targets: pairs of rows that both put in the
-    same order less those in opposite ones, $C - D$, relative to what it could be. A weight repeats
-    a row, so that a pair counts as the product of its weights; $n$ is their sum.
+    r"""Kendall's rank correlation $\tau$ of predictions and targets: the pairs of rows that both
+    put in the same order less those in opposite order, $C - D$, relative to the largest possible
+    number. A weight repeats a row: a pair counts as the product of its weights, and $n$ is their
+    sum.
 
     Exact, from a buffer of all rows, in $O(n \log n)$.
 
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
-    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$ (frequency weights:
-        their scale matters here); with `"b"`, the geometric mean of the numbers of pairs that
-        differ in their predictions and in their targets; with `"c"`, $n^2 (m - 1) / 2 m$, where
-        $m$ is the smaller number of distinct values.
+    - `variant`: what divides $C - D$: with `"a"` all pairs, $n (n - 1) / 2$ (weights are counts:
+        their scale matters here); with `"b"` the geometric mean of the numbers of pairs that differ
+        in their predictions and in their targets; with `"c"` $n^2 (m - 1) / 2 m$, where $m$ is the
+        smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
-    constant (variant `"a"`: when the weights sum to 1 or less), or more than `capacity` rows were
+    constant (variant `"a"`: if the weights sum to 1 or less), or more than `capacity` rows were
     seen. NaN is invalid.
     Source: Kendall, "The treatment of ties in ranking problems", 1945; Stuart, "The estimation and
     comparison of strengths of association in contingency tables", 1953.
