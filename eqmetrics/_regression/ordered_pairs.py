@@ -82,10 +82,6 @@ def sums_of_ranks(
 ) -> Int32[Array, "2 rows"]:
     """The sums of the rows of each rank."""
     return jnp.zeros_like(x).at[:, rank].add(x)
-def before(x: Int32[Array, "2 rows"], start: Int32[Array, "rows"]) -> Int32[Array, "2 rows"]:
-    """The sum of the rows of the same group before each row."""
-    sums = jnp.cumsum(x, axis=1, dtype=jnp.int32) - x
-    return sums - sums[:, start]
 
 
 def squares(x: Int32[Array, "2 rows"]) -> Pair:
@@ -119,9 +115,9 @@ def ordered_pairs(
     ends = jnp.cumsum(jnp.zeros_like(second).at[second].add(1), dtype=jnp.int32)
     begins = jnp.concatenate([jnp.zeros_like(ends[:1]), ends])
 
-    # Of two ranks that differ, the highest bit that does tells the larger one. So rows are
-    # grouped by the bits above, in their order by `first`, and a 1 after a 0 is a pair in the
-    # same order; then both are put apart, which makes the groups of the next bit.
+    # The highest bit in which two ranks differ tells which is larger. So rows are grouped by the
+    # bits above it, in the order of `first`, and a 1 after a 0 is a pair in the same order; then
+    # zeros and ones are separated, which makes the groups of the next bit.
     def level(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
         same, opposite, second, count, weights = carry
         bit = bits - 1 - i
@@ -139,23 +135,6 @@ def ordered_pairs(
         same = add(same, sum_pairs(jnp.where(one[None], products, 0)))
         opposite = add(opposite, sum_pairs(jnp.where(one[None], 0, products)))
         # Where each row goes in its group: the zeros first.
-    # The highest bit in which two ranks differ tells which is larger. So rows are grouped by the
-    # bits above it, in the order of `first`, and a 1 after a 0 is a pair in the same order; then
-    # zeros and ones are separated, which makes the groups of the next bit.
-    def level(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        same, opposite, second, count, weights = carry
-        bit = bits - 1 - i
-        high = lax.shift_right_logical(second, jnp.full_like(second, bit))
-        one = (high & 1) == 1
-        new = changes(lax.shift_right_logical(high, jnp.ones_like(high)))
-        start = starts(new)
-        zeros = before(jnp.where(one[None], 0, count), start)
-        ones = before(jnp.where(one[None], count, 0), start)
-        same = add(same, _products(zeros, jnp.where(one, weights, 0)))
-        opposite = add(opposite, _products(ones, jnp.where(one, 0, weights)))
-        # Where each row goes in its group: the zeros first.
-        up_to = jnp.cumsum(~one, dtype=jnp.int32)
-        zeros_before = up_to - (~one).astype(jnp.int32)
         place = lax.iota(jnp.int32, second.shape[0])
         to = jnp.where(one, middle + (place - start) - within, start + within)
         put = lambda x: jnp.zeros_like(x).at[..., to].set(x, unique_indices=True)
@@ -166,11 +145,8 @@ def ordered_pairs(
     zero = lift(jnp.where(weights[0] == 0, weights[0], 0))
     carry = zero, zero, second, count, weights
     same, opposite, *_ = lax.fori_loop(0, bits, level, carry)
-    # Rows with equal `first` come in the order of `second` and count as pairs in the same order.
+    # Rows with equal `first` are in the order of `second`, and were counted as the same order.
     of_groups = _squares_of_groups(count, new)
     of_both = _squares_of_groups(count, changes(first, second))
-    # Rows with equal `first` are in the order of `second`, and were counted as the same order.
-    of_groups = squares(count, new)
-    of_both = squares(count, changes(first, second))
     ties = multiply(add(of_groups, -of_both), lift(jnp.float32(0.5)))
     return Pairs(add(same, -ties), opposite, total)

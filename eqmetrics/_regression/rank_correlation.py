@@ -29,31 +29,12 @@ BOTH = _Both()
 
 
 def midranks(x: Array, weights: Array, mask: Array) -> Array:
-    """The share of the weight that is below, and half that of equal values."""
+    """The share of the weight that is below each value, plus half that of equal values."""
     rank = ranks(x, mask)
     sums = sums_of_ranks(rank, fixed(weights))
     below = jnp.cumsum(sums, axis=1, dtype=jnp.int32) - sums
     middle = to_float(pair_of(below)) + to_float(pair_of(sums)) / 2
     return over(middle, jnp.sum(weights))[rank]
-def by_rank(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
-    """Ranks as integers; and in their order: the weights, whether a group of equal ranks begins,
-    and the places that the rows came from."""
-    rank = ranks(x, mask)
-    place = lax.iota(jnp.int32, rank.shape[0])
-    order, weights, place = lax.sort((rank, weights, place), num_keys=1)
-    return rank, weights, changes(order), place
-
-
-def midranks(x: Array, weights: Array, mask: Array) -> Array:
-    """The share of the weight that is below each value, plus half that of equal values."""
-    _, w, new, place = by_rank(x, weights, mask)
-    start, w = starts(new), fixed(w)
-    below = (jnp.cumsum(w, axis=1, dtype=jnp.int32) - w)[:, start]
-    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
-    sizes = jnp.where(last[None], before(w, start) + w, 0)
-    sizes = jnp.zeros_like(w).at[:, start].add(sizes)[:, start]
-    middle = to_float(pair_of(below)) + to_float(pair_of(sizes)) / 2
-    return jnp.zeros_like(middle).at[place].set(over(middle, jnp.sum(weights)))
 
 
 def kinds_of(x: Array, mask: Array) -> Array:
@@ -84,7 +65,7 @@ class Spearman(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is piecewise constant.
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant, or more than `capacity` rows were seen. NaN is invalid.
     Source: Spearman, "The proof and measurement of association between two things", 1904.
@@ -149,7 +130,7 @@ class Kendall(AbstractReadout):
         smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is piecewise constant.
+    The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
     constant (variant `"a"`: if the weights sum to 1 or less), or more than `capacity` rows were
     seen. NaN is invalid.
