@@ -15,7 +15,7 @@ from .._metric.numbers import check_whole
 from .._onepass.moments import add_moments
 from .._onepass.operations import max_rows
 from .._reduction import AbstractReduction
-from .._reduction.base import MAX, zeros
+from .._reduction.base import MAX, SUM, together, zeros
 from .._reduction.pair import add, to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over, root
@@ -120,9 +120,10 @@ class _OfStream(AbstractReduction):
         size_of = len(Part._fields)
         part, lost, done = Part(*arrays[:size_of]), arrays[size_of], arrays[size_of + 1 :]
         done = _Finished(*done).plus(part.opening())
-        (lost,) = yield "sum", [lost + jnp.sum(part.in_flight(), dtype=jnp.int32)]
-        moments = yield from _SQUARES.across(done[:3], size)
-        (ends,) = yield from MAX.across(done[3:], size)
+        lost = lost + jnp.sum(part.in_flight(), dtype=jnp.int32)
+        parts = (SUM, (lost,)), (_SQUARES, done[:3]), (MAX, done[3:])
+        plans = [reduction.across(arrays, size) for reduction, arrays in parts]
+        (lost,), moments, (ends,) = yield from together(plans)
         return *zeros(tuple(part)), lost, *moments, ends
 
     def check(self, dtype):
