@@ -6,7 +6,6 @@ import functools as ft
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -102,8 +101,9 @@ class AbstractJointMoments(AbstractScalable):
         safe = jnp.where(any_row, count, lift(jnp.ones((), jnp.float32)))
         offset = divide(shifted, wide(safe, mean))
         products = add(moved, -multiply(shifted[:, i], offset[:, j]))
-        square = np.equal(i, j)  # of products in a matrix a matrix, else a vector
-        square = jnp.asarray(square.reshape(square.shape + (1,) * (products[0].ndim - square.ndim)))
+        # Of products in a matrix a matrix, which isn't written into the program; else a vector.
+        square = jnp.equal(jnp.asarray(i), jnp.asarray(j))
+        square = square.reshape(square.shape + (1,) * (products[0].ndim - square.ndim))
         products = jnp.where((square & (products[0] < 0))[None], 0, products)
         finite = jnp.isfinite(spread)
         inside = finite[i] & finite[j] & (tops[2] < 255)

@@ -11,7 +11,7 @@ from .._metric.field import state
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._reduction import AbstractReduction
-from .._reduction.base import MAX, zeros
+from .._reduction.base import MAX, SUM, together, zeros
 from .._reduction.pair import to_float
 from ._finished import Finished, no_episodes
 from ._stream import empty, Part, Rules
@@ -37,6 +37,11 @@ class _OfStream(AbstractReduction):
         (lost,) = yield "sum", [lost + jnp.sum(part.in_flight(), dtype=jnp.int32)]
         moments = yield from SQUARE.across(done[:3], size)
         (ends,) = yield from MAX.across(done[3:], size)
+        done = _Finished(*done).plus(part.opening())
+        lost = lost + jnp.sum(part.in_flight(), dtype=jnp.int32)
+        parts = (SUM, (lost,)), (_SQUARES, done[:3]), (MAX, done[3:])
+        plans = [reduction.across(arrays, size) for reduction, arrays in parts]
+        (lost,), moments, (ends,) = yield from together(plans)
         return *zeros(tuple(part)), lost, *moments, ends
 
     def check(self, dtype):

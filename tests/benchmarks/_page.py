@@ -15,8 +15,8 @@ from .goals import GOALS
 
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
-    updates classification regression curves groups bootstrap intervals reductions loop sums
-    compile eager readout imports peers text ranking episodes clustering audio pictures
+    updates classification regression curves groups bootstrap intervals reductions collectives
+    loop sums compile eager readout imports peers text ranking episodes clustering audio pictures
 """.split()
 HEAD = """# Benchmarks
 
