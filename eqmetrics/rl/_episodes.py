@@ -34,12 +34,8 @@ class _OfStream(AbstractReduction):
         size_of = len(Part._fields)
         part, lost, done = Part(*arrays[:size_of]), arrays[size_of], arrays[size_of + 1 :]
         done = Finished(*done).plus(part.opening())
-        (lost,) = yield "sum", [lost + jnp.sum(part.in_flight(), dtype=jnp.int32)]
-        moments = yield from SQUARE.across(done[:3], size)
-        (ends,) = yield from MAX.across(done[3:], size)
-        done = _Finished(*done).plus(part.opening())
         lost = lost + jnp.sum(part.in_flight(), dtype=jnp.int32)
-        parts = (SUM, (lost,)), (_SQUARES, done[:3]), (MAX, done[3:])
+        parts = (SUM, (lost,)), (SQUARE, done[:3]), (MAX, done[3:])
         plans = [reduction.across(arrays, size) for reduction, arrays in parts]
         (lost,), moments, (ends,) = yield from together(plans)
         return *zeros(tuple(part)), lost, *moments, ends
