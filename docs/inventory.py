@@ -22,7 +22,7 @@ import eqmetrics as eqm
 
 
 PEERS = Path(__file__).with_name("peers.toml")
-FLAT = "The flat names"
+FLAT = "Names in `eqm` itself"
 ESTIMATES = {"Distinct", "Reservoir"}  # of all rows; their docstrings say how good
 INSIDE = "those of its metric"
 # What they hold takes another metric's, and they don't.
@@ -180,7 +180,7 @@ def metrics_table() -> str:
         if not metrics:
             continue
         title = shelf if shelf == FLAT else f"`eqm.{shelf}`"
-        parts += [f"## {title}", "", "| metric | takes | state | value | elsewhere |"]
+        parts += [f"## {title}", "", "| metric | arguments | state | value | other libraries |"]
         parts += ["|---|---|---|---|---|"]
         for name, cls in sorted(metrics.items(), key=lambda x: x[0].lower()):
             names = "; ".join(
