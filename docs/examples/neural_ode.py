@@ -47,7 +47,7 @@ class Network(eqx.Module):
 
 
 def solve(rate: Callable[[Array], Array], start: Array, saved: int, each: int) -> Array:
-    """The fields after `SPAN`, `2 * SPAN`, ..., `saved * SPAN`, with `each` solver steps per span."""
+    """The fields after `SPAN`, `2 * SPAN`, ...: `saved` fields, by `each` solver steps per span."""
     import diffrax
 
     times = SPAN * (1 + jnp.arange(saved, dtype=jnp.float32))
