@@ -175,10 +175,10 @@ def _takes(name: str, cls: Any) -> str:
 
 
 def metrics_table() -> str:
-    others, parts = elsewhere(), []
-    for shelf, metrics in of_shelves().items():
-        if not metrics:
-            continue
+    families = {shelf: metrics for shelf, metrics in of_shelves().items() if metrics}
+    links = [f"[`eqm.{shelf}`](#eqm{shelf})" for shelf in families if shelf != FLAT]
+    others, parts = elsewhere(), [" ".join(links), ""]
+    for shelf, metrics in families.items():
         title = shelf if shelf == FLAT else f"`eqm.{shelf}`"
         parts += [f"## {title}", "", "| metric | arguments | state | value | other libraries |"]
         parts += ["|---|---|---|---|---|"]
