@@ -184,11 +184,12 @@ def draw(path: Path, outputs: dict[str, np.ndarray], found: eqm.Metric) -> None:
         eqmetrics.plot.boxes(
             outputs["clean"][i], **boxes, predicted_mask=outputs["predicted_mask"][i],
             labels=outputs["kinds"][i], predicted_labels=outputs["predicted_kinds"][i],
-            format=eqm.detection.Boxes("xyxy"), names=NAMES, ax=row[3],
+            format=eqm.detection.Boxes("xyxy"), names=NAMES, least=0.7, ax=row[3],
         )  # fmt: skip
         for ax in row:
             ax.set_axis_off()
-    for ax, title in zip(axes[0], ("noisy", "cleaned", "masks", "boxes"), strict=True):
+    titles = "noisy", "cleaned", "masks", "scores from 0.7 on"
+    for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
     eqmetrics.plot.average_precision(found, ax=right.subplots())
     figure.savefig(path, dpi=100)
