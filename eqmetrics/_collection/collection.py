@@ -9,7 +9,7 @@ from .._metric.html import html_of
 from .._metric.metric import AbstractCollection, Metric
 from .._metric.node import is_metric, rebuild
 from .._metric.show import doc_of
-from .members import computed, naming, refuse_class
+from .members import an, computed, holds_metrics, naming, refuse_class
 from .route import route, union, update_of
 
 
@@ -39,10 +39,13 @@ class Collection(AbstractCollection):
             value = getattr(self, name)
             refuse_class(type(self).__qualname__, name, value)
             if not is_metric(value) and jax.tree.leaves(value, is_leaf=is_metric):
+                inside = (
+                    ": no output would reach those inside. Give each a field, or use "
+                    f"`{name}: eqm.MetricDict`"
+                )
                 raise TypeError(
-                    f"`{type(self).__qualname__}.{name}` is a {type(value).__name__}, expected a "
-                    "metric: no output would reach those inside. Give each a field, or use "
-                    f"`{name}: eqm.MetricDict`."
+                    f"`{type(self).__qualname__}.{name}` is {an(value)}, expected a metric"
+                    f"{inside if holds_metrics(value) else ''}."
                 )
 
     def members(self) -> dict[str, Metric]:

@@ -7,7 +7,8 @@ from .._metric.html import html_of
 from .._metric.metric import AbstractCollection, Metric
 from .._metric.node import is_fresh, is_metric, mark_all_fresh, rebuild
 from .._metric.show import doc_of
-from .members import computed, naming, refuse_class
+from .._metric.wrapped import other_class
+from .members import an, as_mapping, computed, holds_metrics, naming, refuse_class
 from .route import route, union, update_of
 from .sharing import innermost, read, share, slot_of, with_innermost
 from .states import refuse_tree_at, States
@@ -28,6 +29,10 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     **Arguments:** a mapping of metrics, keyword arguments, or both; the order is kept.
 
+    `compute()` has the members in their order. jax sorts the names of a dict that passes through
+    it: what `jit` returns, and what `eqm.to_host` makes of a dict of values. `eqm.to_host(metrics)`
+    keeps the order.
+
     State: its members', a shared statistic once. Undefined when: each member says so.
 
     !!! example
@@ -45,12 +50,13 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
     states: States
 
     def __init__(self, metrics: Mapping[str, Metric] | None = None, /, **named: Metric):
-        joined = dict(metrics or {}) | named
+        joined = ({} if metrics is None else as_mapping(metrics)) | named
         for name, member in joined.items():
             if not is_metric(member):
                 refuse_class("MetricDict", name, member)
+                inside = ": `eqm.MetricDict(...)` is one" if holds_metrics(member) else ""
                 raise TypeError(
-                    f"`MetricDict`: `{name}` is {type(member).__name__}, expected a metric."
+                    f"`MetricDict`: `{name}` is {an(member)}, expected a metric{inside}."
                 )
         self.names = tuple(map(str, joined))  # NumPy has strings of its own
         self.shells, self.states = share(joined)
@@ -75,7 +81,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return len(self.names)
 
     def __or__(self, other: Mapping[str, Metric]) -> "MetricDict":
-        return MetricDict(dict(self) | dict(other))
+        return MetricDict(dict(self) | as_mapping(other))
 
     def members(self) -> dict[str, Metric]:
         known: dict[Any, Any] = {}
@@ -114,10 +120,12 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
 
     def merge(self, other: Any) -> Self:
         """Merges by name; dicts that share their statistics differently still merge."""
-        if not isinstance(other, MetricDict) or set(self.names) != set(other.names):
+        if not isinstance(other, MetricDict):
+            raise TypeError(other_class(MetricDict, other))
+        if set(self.names) != set(other.names):
             raise ValueError(
-                f"Cannot merge a `MetricDict` of {', '.join(self.names)} with "
-                f"{type(other).__name__} of {', '.join(getattr(other, 'names', ()))}."
+                f"Cannot merge a `MetricDict` of {', '.join(self.names) or 'nothing'} with "
+                f"MetricDict of {', '.join(other.names) or 'nothing'}."
             )
         if self.names == other.names and self.shells == other.shells:
             names, pairs = self.states.names, zip(self.states, other.states, strict=True)

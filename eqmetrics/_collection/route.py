@@ -12,6 +12,7 @@ from typing import Any
 
 from .._metric.checks import nearest
 from .._metric.metric import AbstractCollection, AbstractWrapper, Metric
+from .._metric.mistakes import meant
 
 
 @ft.cache
@@ -58,10 +59,11 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
         takes = arguments_of(metric)
         missing = [a for a, required in takes.items() if required and a not in outputs]
         if missing:
+            near = meant(outputs, takes) or nearest(missing[0], outputs)
             raise TypeError(
                 f"Metric `{name}` ({type(metric).__name__}) needs `{missing[0]}`, which was "
                 f"not passed; passed were {', '.join(outputs) or 'no outputs'}."
-                f"{nearest(missing[0], outputs)} `.from_output(...)` reads it under another name."
+                f"{near} `.from_output(...)` reads it under another name."
             )
         for special in ("mask", "weights"):
             if special in outputs and special not in takes and not _refuses(metric, special):
@@ -75,9 +77,10 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
     for name in outputs:
         refused = any(_refuses(m, name) for m in members.values())
         if name not in taken and not refused:
+            near = meant([name], taken) or nearest(name, taken)
             raise TypeError(
                 f"No metric takes the output `{name}`; taken are "
-                f"{', '.join(sorted(taken)) or 'none'}.{nearest(name, taken)}"
+                f"{', '.join(sorted(taken)) or 'none'}.{near}"
             )
     return routed
 
@@ -87,14 +90,13 @@ def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any]) -> None:
     takes, name = arguments_of(metric), type(metric).__qualname__
     for given in outputs:
         if given not in takes and not _refuses(metric, given):
-            raise TypeError(
-                f"`{name}.update` takes {', '.join(takes)}, not `{given}`.{nearest(given, takes)}"
-            )
+            near = meant(outputs, takes) or nearest(given, takes)
+            raise TypeError(f"`{name}.update` takes {', '.join(takes)}, not `{given}`.{near}")
     missing = [a for a, required in takes.items() if required and a not in outputs]
     if missing:
         raise TypeError(
             f"`{name}.update` needs `{missing[0]}`, which was not passed; passed were "
-            f"{', '.join(outputs) or 'no outputs'}."
+            f"{', '.join(outputs) or 'no outputs'}.{meant(outputs, takes)}"
         )
 
 

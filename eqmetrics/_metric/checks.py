@@ -12,10 +12,11 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import config, jaxtyped
+from jaxtyping import config, jaxtyped, TypeCheckError
 
 from .hints import annotations_of, has_self, hints_of, is_array_hint, resolved
 
@@ -49,8 +50,7 @@ def to_array(name: str, x: Any) -> Any:
     array = np.asarray(x)
     if array.dtype.kind in "OSUMm":
         raise TypeError(
-            f"`{name}` is {describe(array)}, expected numbers or booleans. Number the classes "
-            "first; `eqm.Collect` keeps what is no number."
+            no_number(name, describe(array))
             if array.dtype.kind != "O"
             else f"`{name}` is an array of Python objects, expected numbers or booleans: are "
             "its rows of one length?"
@@ -70,6 +70,13 @@ def to_array(name: str, x: Any) -> Any:
     elif array.dtype == np.float64:
         array = array.astype(np.float32)
     return jnp.asarray(array)
+
+
+def no_number(name: str, what: str) -> str:
+    return (
+        f"`{name}` is {what}, expected numbers or booleans. Number the classes first, and words by "
+        "`eqm.text.host_ids`; `eqm.Collect` keeps what is no number."
+    )
 
 
 def not_real(name: str, x: Any) -> TypeError:
@@ -148,6 +155,20 @@ def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
             raise TypeError(what)
 
 
+def check_stacked(call: str, action: str, metric: Any, walk: Callable) -> None:
+    """Refuses what has no more axes than it was built with."""
+    for path, node, axes in walk(metric):
+        for name, shape, _ in node._specs:
+            x = getattr(node, name)
+            if isinstance(x, (jax.Array, np.ndarray)) and x.ndim <= len(axes) + len(shape):
+                raise TypeError(
+                    f"`{call}` takes states with a leading axis, and this "
+                    f"`{type(metric).__name__}` isn't stacked: `{f'{path}.{name}'[1:]}` is "
+                    f"{describe(x)}. It is one state, with nothing to {action}: take "
+                    "`metric.compute()`."
+                )
+
+
 # ---- fields
 
 
@@ -189,9 +210,24 @@ def check_fields(metric: Any) -> None:
             return
     except TypeError:  # an unhashable static field
         key = None
-    _field_checker(type(metric))(metric)
+    try:
+        _field_checker(type(metric))(metric)
+    except TypeCheckError:
+        _tell_parts(metric)
+        raise
     if key is not None:
         _remember(_fields_seen, key)
+
+
+def _tell_parts(metric: Any) -> None:
+    """Of a field that is a metric, and another one was given."""
+    for name, hint in hints_of(type(metric)).items():
+        x = getattr(metric, name, None)
+        if inspect.isclass(hint) and isinstance(x, eqx.Module) and not isinstance(x, hint):
+            raise TypeError(
+                f"`{type(metric).__qualname__}.{name}` is a metric `{type(x).__name__}`, expected "
+                f"`{hint.__name__}`."
+            ) from None
 
 
 # ---- methods
@@ -281,10 +317,22 @@ class CheckedMethod:
         verify(metric, args, kwargs)
         self._bind(metric, args, kwargs)
         self._refuse_complex(args, kwargs)
-        out = (self.fn if off else self.checked)(metric, *args, **kwargs)
+        try:
+            out = (self.fn if off else self.checked)(metric, *args, **kwargs)
+        except TypeCheckError:
+            self._tell_kinds(args, kwargs)
+            raise
         if key is not None:
             _remember(self.memo, key)
         return out
+
+    def _tell_kinds(self, args, kwargs):
+        from .mistakes import of_wrong_kinds
+
+        given = dict(zip(self.names, args, strict=False)) | kwargs
+        told = of_wrong_kinds(self.signature.parameters, given)
+        if told:
+            raise TypeError(told) from None
 
     def _refuse_complex(self, args, kwargs):
         for name, x in [*zip(self.names, args, strict=False), *kwargs.items()]:
@@ -299,8 +347,10 @@ class CheckedMethod:
             keywords = [
                 p.name for p in self.signature.parameters.values() if p.kind is p.KEYWORD_ONLY
             ]
+            from .mistakes import meant
+
             by_name = f" By name alone: {', '.join(keywords)}." if keywords else ""
             raise TypeError(
                 f"`{type(metric).__qualname__}.{self.fn.__name__}`: {e}; it takes "
-                f"{', '.join(self.names) or 'nothing'}.{by_name}"
+                f"{', '.join(self.names) or 'nothing'}.{by_name}{meant(kwargs, self.names)}"
             ) from None

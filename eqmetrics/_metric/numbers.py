@@ -85,6 +85,8 @@ def as_written(hint: Any, x: Any) -> Any:
     if isinstance(x, (list, tuple, range)) or (is_array and x.ndim == 1):
         for kind in kinds:
             element = _element(kind)
+            if is_array and element is int and not np.issubdtype(x.dtype, np.integer):
+                continue  # values, given to the class and not to its `update`
             if element is not None:
                 return tuple(as_written(element, y) for y in (x.tolist() if is_array else x))
         return x

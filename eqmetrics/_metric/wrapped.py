@@ -103,16 +103,30 @@ def wrap(
             return call(body, self, args, kwargs)
 
     @ft.wraps(fn)
-    def method(self, /, *args, **kwargs):
+    def method(self=None, /, *args, **kwargs):
         try:
             if named is not None:
                 args, kwargs = named(self, args, kwargs)
             return run(self, *args, **kwargs)
         except Exception as e:
+            if not is_metric(self):
+                raise _on_class(cls, name) from None
             leave_out_ours(e)
             raise
 
     setattr(cls, name, method)
+
+
+def _on_class(cls: type[Node], name: str) -> TypeError:
+    """Of a method that was called without a metric. Which of the classes that have it from `cls` it
+    was, Python doesn't say."""
+    call = f"{name}({'' if name == 'compute' else '...'})"
+    if getattr(cls, "__abstractmethods__", None):
+        whose, line = f"`{name}` was called on a class", f", as in `eqm.Accuracy().{call}`"
+    else:
+        whose = f"`{cls.__name__}.{name}` was called on the class"
+        line = f": `{cls.__name__}().{call}`"
+    return TypeError(f"{whose}, expected a metric. Build it first{line}.")
 
 
 def _call(fn: Callable[..., Any], metric: Any, args: Any, kwargs: Any) -> Any:
@@ -176,7 +190,8 @@ def paths(value: Any) -> str:
     return ", ".join(where) or "nothing"
 
 
-def _other_class(cls: type[Node], right: Any) -> str:
+def other_class(cls: type[Node], right: Any) -> str:
+    """What is said of a merge of a metric with what isn't of its class."""
     if isinstance(right, type):
         return (
             f"Cannot merge `{cls.__qualname__}` with the class `{right.__qualname__}`. Build it: "
@@ -184,6 +199,11 @@ def _other_class(cls: type[Node], right: Any) -> str:
         )
     there = type(right)
     what = f"Cannot merge `{cls.__qualname__}` with `{there.__qualname__}`"
+    if not is_metric(right):
+        return (
+            f"{what}, expected another `{cls.__qualname__}`. Metrics are merged, and not their "
+            "values: `left.merge(right).compute()`."
+        )
     if (cls.__module__, cls.__qualname__) != (there.__module__, there.__qualname__):
         return f"{what}."
     return (
@@ -197,7 +217,7 @@ def _other_class(cls: type[Node], right: Any) -> str:
 def check_mergeable(left: Node, right: Any) -> None:
     cls = type(left)
     if type(right) is not cls:
-        raise TypeError(_other_class(cls, right))
+        raise TypeError(other_class(cls, right))
     for name in layout(cls).static:
         a, b = getattr(left, name), getattr(right, name)
         if a is not b and a != b and (a == a or b == b):  # NaN is NaN

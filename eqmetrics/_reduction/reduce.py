@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .._metric.checks import check_dtypes_of, describe
+from .._metric.checks import check_dtypes_of, check_stacked
 from .._metric.field import layout
 from .._metric.frames import said
 from .._metric.metric import AbstractAccumulator, Metric
@@ -68,6 +68,7 @@ def unreplicate(tree: _T) -> _T:
 
 @automatic
 def _first(metric: _M) -> _M:
+    check_stacked("eqm.unreplicate", "unreplicate", metric, walk)
     return jax.tree.map(lambda x: x[0], metric)
 
 
@@ -204,6 +205,8 @@ def reduce(tree: _T) -> _T:
     """Merges away the leading axis of every metric in a pytree: the same plans as
     `all_reduce`, under `vmap`, so both give the same bits. On the host it warns of states that
     are equal to the bit: copies are not merged, [`eqmetrics.unreplicate`][] takes one."""
+    name = lambda m: f"{type(m).__qualname__}.reduce()"
+    _on_metrics(lambda m: check_stacked(name(m), "reduce", m, walk), tree)
     warn_of_copies(tree)
     return _on_metrics(reduce_one, tree)
 
@@ -215,13 +218,10 @@ def reduce_one(metric: Metric) -> Metric:
     if not leaves:  # a dict without members, or what has collected nothing
         return metric
     sizes = {x.shape[:1] for x in leaves}
-    if len(sizes) != 1 or () in sizes:
-        first = next(iter(layout(type(metric)).arrays), None)
-        what = "" if first is None else f" (`{first}` is {describe(getattr(metric, first))})"
+    if len(sizes) != 1:
         raise TypeError(
             f"`{type(metric).__qualname__}.reduce()` merges a leading axis that all arrays of a "
-            f"stacked state have in common, and these have none{what}. If it is one state "
-            "already, there is nothing to reduce."
+            f"stacked state have in common, and these start with {sorted(sizes)}."
         )
     new = _merged(metric)
     check_mergeable(new, new)

@@ -1,0 +1,130 @@
+"""Arguments as people have them elsewhere: of another kind, or under another name. What is here is
+asked after a check has failed, and never before."""
+
+import inspect
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args, get_origin, Union
+
+import jax
+import numpy as np
+
+from .checks import describe, no_number
+from .hints import is_array_hint
+
+
+_KINDS = {"int": "integers", "float": "floats", "bool": "booleans", "complex": "complex numbers"}
+
+
+def _kind(dtype: Any) -> str:
+    """By the name of a dtype: `uint8` is an integer and `bfloat16` a float; a key is none."""
+    return next((kind for part, kind in _KINDS.items() if part in str(dtype)), "")
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _is_array(hint: Any) -> bool:
+    """Of one array, and not of a tuple of them."""
+    return inspect.isclass(hint) and is_array_hint(hint)
+
+
+def _kinds(hint: Any) -> set[str]:
+    """What the arrays of an annotation may be; nothing if it has none."""
+    found = set()
+    for part in filter(_is_array, _parts(hint)):
+        dtypes = getattr(part, "dtypes", None)  # of `Shaped`, and of `jax.Array`, it is no list
+        found |= set(map(_kind, dtypes) if isinstance(dtypes, (list, tuple)) else _KINDS.values())
+    return found
+
+
+def _is_other(hint: Any, x: Any) -> bool:
+    """Whether an annotation takes what is no array, as `None` where it is optional."""
+    others = (get_origin(h) or h for h in _parts(hint) if not _is_array(h))
+    return any(isinstance(x, h) for h in others if inspect.isclass(h))
+
+
+def _or(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _said(kinds: set[str]) -> str:
+    return _or(kind for kind in _KINDS.values() if kind in kinds)
+
+
+def _as_array(name: str, x: Any, kinds: set[str]) -> str:
+    """Of what is no array."""
+    listed = isinstance(x, (list, tuple))
+    what = "None" if x is None else f"a {type(x).__name__}"
+    if any(isinstance(y, str) for y in (jax.tree.leaves(x) if listed else [x])):
+        return no_number(name, f"{what} of strings" if listed else what)
+    of = f" of {_said(kinds)}" if len(kinds) < len(_KINDS) else ""
+    return f"`{name}` is {what}, expected an array{of}" + (
+        f": `jnp.array({name})`." if listed else "."
+    )
+
+
+def _as_kind(name: str, x: Any, kinds: set[str], others: list[str]) -> str:
+    """Of an array of another kind; `others` take it as it is."""
+    target = next(each for each in ("float", "int", "bool", "complex") if _KINDS[each] in kinds)
+    line = f"`{name}.astype({target})`"
+    if target == "int" and _kind(x.dtype) == "floats":
+        line += " if these are whole numbers"
+        if x.shape[1:] and x.shape[-1] > 1:
+            line = f"`{name}.argmax(-1)` if the last axis is that of the classes, else {line}"
+    what = f"`{name}` is {describe(x)}, expected {_said(kinds)}: {line}."
+    return what + (f" As it is, pass it as {_or(others)}." if others else "")
+
+
+def of_wrong_kinds(parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> str:
+    """A line for each argument that is no array, or one of another kind than is asked for."""
+    kinds = {name: _kinds(p.annotation) for name, p in parameters.items()}
+    given = {name: given[name] for name in parameters if name in given}  # in one order
+    # One of several says what was predicted: masks and weights are no such scores.
+    optional = {
+        name
+        for name, p in parameters.items()
+        if p.default is None and kinds[name] - {"booleans"} and len(kinds[name]) < len(_KINDS)
+    }
+    lines = []
+    for name, x in given.items():
+        takes = kinds[name]
+        if not takes or "" in takes or _is_other(parameters[name].annotation, x):
+            continue
+        if not isinstance(x, (jax.Array, np.ndarray)):
+            lines.append(_as_array(name, x, takes))
+        elif (kind := _kind(x.dtype)) and kind not in takes:
+            rest = [n for n in parameters if n in optional and n != name]
+            is_one = name in optional and all(given.get(n) is None for n in rest)
+            others = [f"`{n}`" for n in rest if is_one and kind in kinds[n]]
+            lines.append(_as_kind(name, x, takes, others))
+    return "\n".join(lines)
+
+
+# ---- names
+
+
+_PREDICTED = (
+    "predictions", "logits", "probabilities", "predicted_labels", "predicted_tokens",
+    "predicted_boxes", "predicted_segments", "predicted_sets", "scores", "samples",
+)  # fmt: skip
+_TRUE = "targets", "labels", "tokens", "references", "relevance", "boxes", "segments"
+_ELSEWHERE = {
+    "preds": _PREDICTED,
+    "y_pred": _PREDICTED,
+    "target": _TRUE,
+    "y_true": _TRUE,
+    "sample_weight": ("weights",),
+}
+
+
+def meant(given: Iterable[str], takes: Iterable[str]) -> str:
+    """What the names that other libraries have are here: torchmetrics, Keras and scikit-learn."""
+    takes, found = list(takes), []
+    for name in given:
+        here = [f"`{n}`" for n in _ELSEWHERE.get(name, ()) if n in takes]
+        if here and name not in takes:
+            found.append(f"`{name}` is {_or(here)}")
+    return f" Here {' and '.join(found)}." if found else ""
