@@ -2,7 +2,6 @@ import functools as ft
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
 from .._reduction.base import MAX
@@ -42,10 +41,9 @@ class MaxRows(AbstractOperation):
     def together(cls, many):
         # One step for all signs: three kernels, where each had three of its own.
         x = [_only(*rows, none=-op.sign * jnp.inf) for op, (_, *rows) in many]
-        sign, nan = (
-            [np.full(y.shape[1:], of(op), kind) for (op, _), y in zip(many, x, strict=True)]
-            for of, kind in ((lambda op: op.sign, np.float32), (lambda op: op.nan, np.bool_))
-        )
+        cells = [(op, y.shape[1:]) for (op, _), y in zip(many, x, strict=True)]
+        sign = [jnp.full(shape, op.sign, jnp.float32) for op, shape in cells]
+        nan = [jnp.full(shape, op.nan, jnp.bool_) for op, shape in cells]
         largest = SideBySide(x).each(_largest, sign, nan)
         olds = [old for _, (old, *_) in many]
         news = joined(largest)
