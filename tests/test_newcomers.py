@@ -171,7 +171,8 @@ def test_a_kind_that_a_metric_of_ones_own_asks_for():
 
     x, i = jnp.ones(2), jnp.ones(2, int)
     metric: Any = Pairs()
-    with pytest.raises(TypeError, match=r"^`x` is int32\[2\], expected floats: `x.astype\(float\)"):
+    said = r"(?s)^`x` is int32\[2\], expected floats: `x.astype\(float\)`\.\n.*Pairs.update.*'n'"
+    with pytest.raises(TypeError, match=said):  # with the annotation, which is the user's
         Pairs().update(i, i)
     with pytest.raises(TypeError, match=r"^`i` is bool\[2\], expected integers: `i.astype\(int\)`"):
         Pairs().update(x, i > 0)

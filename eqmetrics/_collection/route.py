@@ -59,7 +59,7 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
         takes = arguments_of(metric)
         missing = [a for a, required in takes.items() if required and a not in outputs]
         if missing:
-            near = meant(outputs, takes) or nearest(missing[0], outputs)
+            near = nearest(missing[0], outputs) or meant(outputs, takes)
             raise TypeError(
                 f"Metric `{name}` ({type(metric).__name__}) needs `{missing[0]}`, which was "
                 f"not passed; passed were {', '.join(outputs) or 'no outputs'}."

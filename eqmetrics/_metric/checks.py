@@ -274,6 +274,7 @@ class CheckedMethod:
 
     def __init__(self, cls: type, fn: Any, owner: str):
         self.fn = fn
+        self.is_ours = cls.__module__.split(".")[0] == __name__.split(".")[0]
         self.memo: dict = {}
         signature = _resolve(cls, fn)
         params = list(signature.parameters.values())
@@ -319,20 +320,21 @@ class CheckedMethod:
         self._refuse_complex(args, kwargs)
         try:
             out = (self.fn if off else self.checked)(metric, *args, **kwargs)
-        except TypeCheckError:
-            self._tell_kinds(args, kwargs)
+        except TypeCheckError as e:
+            self._tell_kinds(args, kwargs, e)
             raise
         if key is not None:
             _remember(self.memo, key)
         return out
 
-    def _tell_kinds(self, args, kwargs):
+    def _tell_kinds(self, args, kwargs, error):
         from .mistakes import of_wrong_kinds
 
         given = dict(zip(self.names, args, strict=False)) | kwargs
         told = of_wrong_kinds(self.signature.parameters, given)
         if told:
-            raise TypeError(told) from None
+            # Whose annotations these are knows them: of ours, and our names, nobody need hear.
+            raise TypeError(told if self.is_ours else f"{told}\n{error}") from None
 
     def _refuse_complex(self, args, kwargs):
         for name, x in [*zip(self.names, args, strict=False), *kwargs.items()]:
