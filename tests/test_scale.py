@@ -54,7 +54,7 @@ def test_xla_sends_on_8_devices_what_was_counted(name, found):
     assert compiled(text or "") == found[name][8]
 
 
-@pytest.mark.parametrize("name", STATES.keys() - BUFFERS.keys())
+@pytest.mark.parametrize("name", [name for name in STATES if name not in BUFFERS])
 def test_no_more_collectives_on_more_devices(name, found):
     size = size_of(STATES[name])
     for n, cost in found[name].items():
