@@ -1,6 +1,7 @@
 """Pairs of rows that two variables put in the same order, or in opposite ones, counted in
 O(n log n) (Knight, "A computer method for calculating Kendall's tau", 1966)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -86,13 +87,11 @@ def sums_of_ranks(
 
 def squares(x: Int32[Array, "2 rows"]) -> Pair:
     """The sum of the squares."""
-    pairs = pair_of(x)
+    return _squares(pair_of(x))
+
+
+def _squares(pairs: Pair) -> Pair:
     return sum_pairs(multiply(pairs, pairs))
-
-
-def _squares_of_groups(x: Int32[Array, "2 rows"], new: Bool[Array, "rows"]) -> Pair:
-    """Of the sums of groups of neighbours; `new` is true where one begins."""
-    return squares(sums_of_ranks(jnp.cumsum(new, dtype=jnp.int32) - 1, x))
 
 
 def ordered_pairs(
@@ -104,11 +103,49 @@ def ordered_pairs(
     """Sums the products of the `weights`, which are `scaled`, over pairs of rows whose `first`
     differs and of which the one with the smaller `first` is `earlier`. Rows with equal `first` have
     equal `earlier`. `second` are ranks from 0; rows of weight 0 count nothing."""
-    first, second, earlier, weights = lax.sort((first, second, earlier, weights), num_keys=2)
-    count = jnp.where(earlier[None], fixed(weights), 0)
+    weight = jnp.max(weights, initial=0)
+
+    def alike() -> Pairs:
+        # Three columns instead of seven, and nothing is sorted beside the keys.
+        flags = (weights > 0) * (1 + earlier.astype(jnp.int32))
+        rank, packed = lax.sort((first, 4 * second + flags), num_keys=2)
+        flags = packed & 3
+        count, later = (flags == 2)[None].astype(jnp.int32), flags > 0
+        pairs = _counted(rank, packed >> 2, count, later, lambda x: from_integer(x[0]), _where)
+        return Pairs(*(multiply(x, multiply(lift(weight), lift(weight))) for x in pairs))
+
+    def each() -> Pairs:
+        a, b, before, w = lax.sort((first, second, earlier, weights), num_keys=2)
+        count = jnp.where(before[None], fixed(w), 0)
+        return _counted(a, b, count, w, pair_of, lambda x, w: multiply(x, lift(w)))
+
+    if first.shape[0] >= 2**28:  # a rank and two flags need 32 bits
+        return each()
+    return lax.cond(jnp.all((weights == 0) | (weights == weight)), alike, each)
+
+
+def _where(pairs: Pair, later: Bool[Array, "rows"]) -> Pair:
+    return jnp.where(later[None], pairs, 0)
+
+
+def _counted(
+    first: Int32[Array, "rows"],
+    second: Int32[Array, "rows"],
+    count: Int32[Array, "columns rows"],
+    later: Array,
+    pairs_of: Callable[[Array], Pair],
+    times: Callable[[Pair, Array], Pair],
+) -> Pairs:
+    """The sums, of rows in the order of `first` and `second`: `pairs_of` gives a sum of counts, and
+    `times` its product with what a later row is."""
+
+    def of_groups(new: Bool[Array, "rows"]) -> Pair:
+        return _squares(pairs_of(sums_of_ranks(jnp.cumsum(new, dtype=jnp.int32) - 1, count)))
+
     new = changes(first)
     sums = jnp.cumsum(count, axis=1, dtype=jnp.int32) - count
-    total = sum_pairs(multiply(pair_of(sums[:, starts(new)]), lift(weights)))
+    total = sum_pairs(times(pairs_of(sums[:, starts(new)]), later))
+    columns = len(count)
     bits = max(first.shape[0] - 1, 1).bit_length()
 
     # How many rows have a smaller rank: where the rows of a rank begin, in the order of ranks.
@@ -119,7 +156,7 @@ def ordered_pairs(
     # bits above it, in the order of `first`, and a 1 after a 0 is a pair in the same order; then
     # zeros and ones are separated, which makes the groups of the next bit.
     def level(i: Array, carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        same, opposite, second, count, weights = carry
+        same, opposite, second, count, later = carry
         bit = bits - 1 - i
         one = (lax.shift_right_logical(second, jnp.full_like(second, bit)) & 1) == 1
         lowest = second & lax.shift_left(jnp.int32(-2), bit)
@@ -127,26 +164,25 @@ def ordered_pairs(
         start, middle = begins[lowest], begins[highest]
         both = (jnp.where(one[None], 0, count), jnp.where(one[None], count, 0))
         each = jnp.concatenate([*both, (~one)[None].astype(jnp.int32)])
-        # Of five columns a scan in log depth takes XLA's CPU a third of the time of `cumsum`.
+        # A scan in log depth takes XLA's CPU a third of the time of `cumsum`.
         sums = lax.associative_scan(jnp.add, each, axis=1) - each
-        earlier = sums - sums[:, start]
-        zeros, ones, within = earlier[:2], earlier[2:4], earlier[4]
-        products = multiply(pair_of(jnp.where(one[None], zeros, ones)), lift(weights))
+        sums = sums - sums[:, start]
+        zeros, ones, within = sums[:columns], sums[columns:-1], sums[-1]
+        products = times(pairs_of(jnp.where(one[None], zeros, ones)), later)
         same = add(same, sum_pairs(jnp.where(one[None], products, 0)))
         opposite = add(opposite, sum_pairs(jnp.where(one[None], 0, products)))
         # Where each row goes in its group: the zeros first.
         place = lax.iota(jnp.int32, second.shape[0])
         to = jnp.where(one, middle + (place - start) - within, start + within)
         put = lambda x: jnp.zeros_like(x).at[..., to].set(x, unique_indices=True)
-        moved = (put(x) for x in (second, count, weights))
+        moved = (put(x) for x in (second, count, later))
         return same, opposite, *moved
 
     # Zeros that vary over the devices where the rows do: `shard_map` requires it of a carry.
-    zero = lift(jnp.where(weights[0] == 0, weights[0], 0))
-    carry = zero, zero, second, count, weights
+    zero = lift((second[0] * 0).astype(jnp.float32))
+    carry = zero, zero, second, count, later
     same, opposite, *_ = lax.fori_loop(0, bits, level, carry)
     # Rows with equal `first` are in the order of `second`, and were counted as the same order.
-    of_groups = _squares_of_groups(count, new)
-    of_both = _squares_of_groups(count, changes(first, second))
-    ties = multiply(add(of_groups, -of_both), lift(jnp.float32(0.5)))
+    both = add(of_groups(new), -of_groups(changes(first, second)))
+    ties = multiply(both, lift(jnp.float32(0.5)))
     return Pairs(add(same, -ties), opposite, total)
