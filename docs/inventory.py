@@ -22,7 +22,7 @@ import eqmetrics as eqm
 
 
 PEERS = Path(__file__).with_name("peers.toml")
-FLAT = "The flat names"
+FLAT = "Names in `eqm` itself"
 ESTIMATES = {"Distinct", "Reservoir"}  # of all rows; their docstrings say how good
 INSIDE = "those of its metric"
 # What they hold takes another metric's, and they don't.
@@ -175,12 +175,12 @@ def _takes(name: str, cls: Any) -> str:
 
 
 def metrics_table() -> str:
-    others, parts = elsewhere(), []
-    for shelf, metrics in of_shelves().items():
-        if not metrics:
-            continue
+    families = {shelf: metrics for shelf, metrics in of_shelves().items() if metrics}
+    links = [f"[`eqm.{shelf}`](#eqm{shelf})" for shelf in families if shelf != FLAT]
+    others, parts = elsewhere(), [" ".join(links), ""]
+    for shelf, metrics in families.items():
         title = shelf if shelf == FLAT else f"`eqm.{shelf}`"
-        parts += [f"## {title}", "", "| metric | takes | state | value | elsewhere |"]
+        parts += [f"## {title}", "", "| metric | arguments | state | value | other libraries |"]
         parts += ["|---|---|---|---|---|"]
         for name, cls in sorted(metrics.items(), key=lambda x: x[0].lower()):
             names = "; ".join(

@@ -26,7 +26,7 @@ def test_train_digits(tmp_path):
     table = run("train_digits.py", str(picture))
     progress = re.findall(r"^epoch +\d+ of 15  accuracy \d\.\d{4}  loss ", table, re.M)
     assert len(progress) == 15  # on a terminal, a bar
-    told = (EXAMPLES.parents[1] / "README.md").read_text()
+    told = (EXAMPLES.parent / "docs" / "training_state.md").read_text()
     for row in ("last epoch", "one device", "shard_map", "filter_pmap"):
         here, there = (re.search(rf"^{row} +(.*)$", text, re.M) for text in (table, told))
         assert here and there

@@ -161,3 +161,17 @@ def test_a_merge_of_its_own_reduces_over_two_axes(outer):
             assert (np.asarray(x) == np.asarray(x)[:1, :1]).all() or np.isnan(x).any(), n
         first = jax.tree.map(lambda x: jnp.asarray(x[0, 0]), got[n])
         Subject(m, ROWS[n][1], 1e-5).equal(first, m.update(**rows[n]), n)
+
+
+@pytest.mark.long
+def test_what_is_reduced_is_known_to_be_the_same_on_all_devices():
+    """`shard_map` asks it of a result that it returns once, constants of the metric included."""
+    reduced = over(lambda m, b: m.update(**b).all_reduce("devices"), (P(), P("devices")))
+    failed = []
+    for name, (metric, batches) in ROWS.items():
+        batch = {k: np.concatenate([v] * 8) for k, v in batches[0].items()}
+        try:
+            reduced.trace(metric.reset(), batch)
+        except ValueError as e:
+            failed.append((name, e))
+    assert not failed

@@ -1,9 +1,9 @@
 """A small language model of characters, and how good it is, on a mesh of eight devices.
 
-The text is what scikit-learn says of its data sets. The model guesses each character from the
-16 before it. It is then asked for the perplexity, the bits for a byte and the accuracy of text
-that it hasn't seen, and which of four ways to go on is the true one: each with an interval of 95 %,
-of pieces of text and of questions.
+The text is scikit-learn's descriptions of its data sets. The model predicts each character from
+the 16 before it. It is evaluated on unseen text (perplexity, bits per byte, accuracy) and on
+questions: which of four continuations is the true one? Each value has a 95 % interval, whose rows
+are pieces of text and questions.
 
     python docs/examples/character_model.py [character_model.png]
 """
@@ -37,7 +37,7 @@ bytes_of = np.array([len(c.encode()) for c in vocabulary])
 
 
 class Model(eqx.Module):
-    """An embedding of each character before, and two layers."""
+    """An embedding of each of the 16 characters before, and two layers."""
 
     embedding: eqx.nn.Embedding
     layers: eqx.nn.MLP
@@ -48,7 +48,7 @@ class Model(eqx.Module):
         self.layers = eqx.nn.MLP(CONTEXT * width, len(vocabulary), 256, 1, key=second)
 
     def __call__(self, tokens: Int[Array, "length"]) -> Float[Array, "rest vocabulary"]:
-        """Of each character after the first 16: the logits, from the 16 before it."""
+        """The logits of each character after the first 16, from the 16 before it."""
         places = np.arange(len(tokens) - CONTEXT)[:, None] + np.arange(CONTEXT)
         seen = jax.vmap(jax.vmap(self.embedding))(tokens[places])
         return jax.vmap(self.layers)(seen.reshape(len(places), -1))
@@ -79,7 +79,7 @@ def choice_step(metrics: eqm.Metric, batch: dict[str, Array], mask: Array, model
 
 
 def questions(rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-    """16 characters, and four ways to go on by 8, of which one is true."""
+    """16 characters, and four continuations of 8 characters, of which one is true."""
     starts = rng.integers(0, len(test) - CONTEXT - 8, (count, 4))
     places = starts[:, :, None] + np.arange(CONTEXT + 8)
     labels = rng.integers(0, 4, count).astype(np.int32)
@@ -98,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("picture", nargs="?", type=Path, default=PICTURE)
     picture = parser.parse_args().picture
-    # Of automatic axes: on explicit ones an embedding has to say how what it looks up is spread.
+    # Automatic axes: on explicit axes an embedding would have to say how its result is sharded.
     mesh, rng = jax.sharding.Mesh(jax.devices(), "d"), np.random.default_rng(0)
     model = Model(jax.random.key(0))
     opt_state = optimizer.init(eqx.filter(model, eqx.is_array))
@@ -112,7 +112,7 @@ def main() -> None:
         bits_per_byte=eqm.Interval(eqm.text.BitsPerByte()),
         accuracy=eqm.Interval(eqm.text.TokenAccuracy()),
     )
-    starts = np.arange(0, len(test) - LENGTH, LENGTH - CONTEXT)  # guesses each character once
+    starts = np.arange(0, len(test) - LENGTH, LENGTH - CONTEXT)  # predicts each character once
     rows = test[starts[:, None] + np.arange(LENGTH)]
     parts = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]  # the last one is short
     of_text = eqm.evaluate(text_step, of_text, parts, args=(model,), mesh=mesh)

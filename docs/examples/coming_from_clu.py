@@ -31,8 +31,8 @@ print("In [2]", accuracy.compute())
 assert accuracy.compute() == 0.75
 
 
-# In [3]: a metric of one's own. `update` says what one batch adds; `merge` is derived from the
-# declarations, and so are `from_model_output`, `reduce` and the rest.
+# In [3]: a metric of your own. `update` says what one batch adds; `merge`, `from_model_output`,
+# `reduce` and the rest are derived from the declarations.
 class MyAverage(eqm.Metric):
     total: Float[Array, ""] = eqm.state(reduce="sum")
     count: Int[Array, ""] = eqm.state(reduce="sum")
@@ -107,7 +107,7 @@ for name, collection, want in [
     np.testing.assert_allclose(list(got.values()), list(want.values()), rtol=1e-7)
 
 
-# Collecting metrics: kept on the host, for any function of all rows.
+# A collecting metric keeps all rows on the host, for any function.
 collected = eqm.Collect(
     "logits", "labels", fn=lambda logits, labels: accuracy_score(labels, logits.argmax(-1))
 )

@@ -1,9 +1,9 @@
 """Retrieval by embeddings, on a mesh of eight devices: handwritten digits that are alike.
 
-A small network learns to put images of one digit near to each other. It then gets images that it
-hasn't seen, and ranks all others by their similarity: those of the same digit should come first.
-The pixels themselves are the baseline, of the same queries, so that their difference has an
-interval of its own.
+A small network learns to embed images of the same digit near each other. Then unseen images are
+the queries: it ranks the documents by similarity, and images of the same digit should come first.
+The raw pixels are the baseline. They answer the same queries, so the difference of both has its own
+interval.
 
     python docs/examples/digit_retrieval.py
 """
@@ -26,7 +26,7 @@ optimizer = optax.adam(3e-3)
 
 
 def split() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Images to learn from, which are the documents later on, and the queries."""
+    """Images to learn from, which are later the documents, and the queries."""
     images, digits = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(digits))
     rows = {"image": (images / 16 - 0.3).astype(np.float32), "digit": digits.astype(np.int32)}
@@ -39,7 +39,7 @@ def embed(model: eqx.nn.MLP, images: Float[Array, "rows 64"]) -> Float[Array, "r
 
 
 def loss_of(model: eqx.nn.MLP, image: Float[Array, "rows 64"], digit: Int[Array, "rows"]):
-    """Each image should find those of its digit among all of the batch."""
+    """Each image should find the images of its digit in the batch."""
     x = embed(model, image)
     logits = eqm.ranking.similarity(x, x, exclude_self=True) / 0.1
     same = (digit[:, None] == digit[None]) & ~jnp.eye(len(digit), dtype=bool)
@@ -83,7 +83,7 @@ def of(scores: str) -> eqm.MetricDict:
 
 
 def gain() -> eqm.Metric:
-    """How much better the learned embedding is, with an interval: queries are paired."""
+    """The difference between both, with an interval: the queries are the same."""
     both = (eqm.ranking.RetrievalAveragePrecision().from_output(scores=s)
             for s in ("learned", "pixels"))  # fmt: skip
     return eqm.Interval(eqm.Compose(lambda a, b: a - b, *both))

@@ -1,8 +1,8 @@
 """A convolutional network with BatchNorm on handwritten digits, on a mesh of eight devices.
 
 The model, the running statistics of its BatchNorm, the optimizer's state and the metrics go
-through one jitted step, which donates them all. The rows lie apart on the mesh, the rest is on
-every device, and neither the model nor the metrics say anything about it.
+through one jitted step, which donates them all. The rows are sharded over the mesh and the rest is
+replicated; neither the model nor the metrics contain code for it.
 
     python docs/examples/digits_batchnorm.py
 """
@@ -43,7 +43,7 @@ class CNN(eqx.Module):
 
 
 def forward(model, state, x):
-    """The logits of a batch; its statistics are one state for all rows."""
+    """The logits of a batch, and one state of the statistics for all rows."""
     batched = jax.vmap(model, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
     return batched(x, state)
 
@@ -89,7 +89,7 @@ def main() -> None:
     opt_state = optimizer.init(eqx.filter(model, eqx.is_array))
     training = eqx.filter_shard((model, state, opt_state, new_metrics()), everywhere)
     for epoch in range(EPOCHS):
-        training = eqm.reset(training)  # touches the metrics alone
+        training = eqm.reset(training)  # changes only the metrics
         for batch in rng.permutation(train)[: len(train) // BATCH * BATCH].reshape(-1, BATCH):
             training = train_step(training, *jax.device_put((x[batch], y[batch]), rows))
         print(f"epoch {epoch}", eqm.to_host(training[-1], flat=True))

@@ -14,14 +14,14 @@ import eqmetrics.plot
 
 
 def scores(rows: int) -> dict[str, np.ndarray]:
-    """A detector that is right nine times of ten."""
+    """The scores of a detector that is right in nine of ten cases."""
     rng = np.random.default_rng(0)
     labels = (rng.random(rows) < 0.3).astype(np.int32)
     return {"logits": rng.normal(2.0 * labels - 1.5).astype(np.float32), "labels": labels}
 
 
 def draw_curves(path: Path) -> None:
-    """All that a state knows, and what 12 points of it tell."""
+    """Curves from all cells of a state, and from 12 points of it."""
     rows = scores(20_000)
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     kinds = {
@@ -37,7 +37,7 @@ def draw_curves(path: Path) -> None:
 
 
 def draw_reliability(path: Path) -> None:
-    """A model that is too sure of itself."""
+    """The calibration of an overconfident model."""
     rows = scores(20_000)
     rows["logits"] = 4 * rows["logits"] + 0.3  # twice the log-odds
     bins = eqm.ReliabilityDiagram(eqm.Binary(), bins=10).update(**rows)

@@ -1,9 +1,9 @@
-"""A flow that learns to draw two moons, and how near its samples come to real ones.
+"""A flow that learns to generate two moons, and how close its samples are to real ones.
 
 A network learns the velocity that carries noise along straight lines to data (flow matching), in
-one `scan`. What it has learned is followed in 1, 4 or 32 steps, and the samples are compared with
-moons that it hasn't seen. Beside them stand a Gaussian with the mean and the covariance of the
-moons, which a Fréchet distance takes for perfect, and fresh real moons, the best that there is.
+one `scan`. The flow is integrated in 1, 4 or 32 steps, and the samples are compared with unseen
+moons. Two other sets of samples are scored too: a Gaussian with the mean and the covariance of the
+moons, which looks perfect to a Fréchet distance, and new real moons, the best possible samples.
 
     python docs/examples/flow_matching.py
 """
@@ -26,7 +26,7 @@ Points = Float[Array, "rows 2"]
 
 
 class Velocity(eqx.Module):
-    """Where a point goes, at a time from 0 (noise) to 1 (data)."""
+    """The velocity of a point, at a time from 0 (noise) to 1 (data)."""
 
     layers: eqx.nn.MLP
 
@@ -67,7 +67,7 @@ def train(model: Velocity, data: Points, key: Array) -> Velocity:
 
 @eqx.filter_jit
 def sample(model: Velocity, noise: Points, steps: int) -> Points:
-    """Follows the flow, by Euler's method."""
+    """Integrates the flow by Euler's method."""
 
     def step(x, time):
         return x + jax.vmap(model, in_axes=(0, None))(x, time) / steps, None
@@ -99,7 +99,7 @@ def main() -> None:
         precision=eqm.generative.GenerativePrecision(2, capacity=ROWS),
         coverage=eqm.generative.Coverage(2, capacity=ROWS),
     )
-    # The real side is seen once; each set of samples is then an update of what has seen it.
+    # The real side is seen once. Each set of samples then updates this metric.
     metrics = metrics.update(real_features=unseen)
     score = jax.jit(lambda metrics, x: metrics.update(generated_features=x).compute())
     print(" " * 15 + "".join(f"{name:>10}" for name in metrics))

@@ -1,9 +1,9 @@
-"""A neural ODE that learns how a wave steepens, and where its fields are wrong.
+"""A neural ODE that learns how waves steepen, and at which scales it is wrong.
 
 A small network is the right-hand side of an ODE, solved by diffrax. It learns Burgers'
-equation from fields at three times, and then goes on for twice as long, from fields that it hasn't
-seen. A relative error of each time says how far off it is, and a spectral error at which scales:
-the steep fronts are the smallest. The baseline, persistence, is the field that it started from.
+equation from fields at three times, and is then solved for twice as long, from unseen fields. The
+relative error at each time says how far off it is, and the spectral error at which scales; steep
+fronts are the smallest scales. The baseline, persistence, keeps the first field.
 
     python docs/examples/neural_ode.py
 """
@@ -47,7 +47,7 @@ class Network(eqx.Module):
 
 
 def solve(rate: Callable[[Array], Array], start: Array, saved: int, each: int) -> Array:
-    """The fields after `SPAN`, twice that, ..., `saved` of them, by `each` steps of the solver."""
+    """The fields after `SPAN`, `2 * SPAN`, ...: `saved` fields, by `each` solver steps per span."""
     import diffrax
 
     times = SPAN * (1 + jnp.arange(saved, dtype=jnp.float32))
@@ -72,7 +72,7 @@ def waves(key: Array) -> Float[Array, "points"]:
 
 @eqx.filter_jit
 def trajectories(key: Array) -> tuple[Fields, Fields]:
-    """Fields to start from, and what becomes of them."""
+    """Initial fields, and the fields at later times."""
     starts = jax.vmap(waves)(jax.random.split(key, ROWS))
     return starts, jax.vmap(lambda u: solve(burgers, u, 2 * SAVED, 40))(starts)
 

@@ -12,8 +12,8 @@ ENVS, STEPS, UPDATES, EPOCHS = 16, 32, 60, 4
 LENGTH, LIMIT, DISCOUNT, CLIP = 8, 24, 0.95, 0.2
 
 
-# The environment: a walk from 0 to the end of a corridor, which costs 0.05 a step and brings 1.
-# An episode is cut off after `LIMIT` steps. The step that ends one resets as well.
+# The environment: a walk from 0 to the end of a corridor. A step costs 0.05, and the end gives 1.
+# An episode is truncated after `LIMIT` steps. The step that ends an episode also resets.
 def env_step(state, action):
     place, time = state
     place, time = jnp.clip(place + 2 * action - 1, 0, LENGTH), time + 1
@@ -91,7 +91,7 @@ def update(carry, key):
 
     start = params, opt_state, metrics
     (params, opt_state, metrics), _ = jax.lax.scan(epoch, start, length=EPOCHS)
-    # The episodes in flight go on; what has ended is told of this update alone.
+    # Episodes in progress continue; the value is that of the episodes that ended in this update.
     told = episodes.compute()
     return (params, opt_state, state, episodes.forget(), metrics), told
 

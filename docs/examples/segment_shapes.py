@@ -1,9 +1,9 @@
 """Noisy pictures of shapes, segmented and cleaned by one small U-Net, on a mesh of eight devices.
 
-Discs, squares and triangles, each kind a little brighter than the one before, lie under strong
-noise. The network says of each pixel what it shows, and what it would be without the noise. Masks
-are scored by Dice and HD95, cleaned pictures by SSIM and PSNR beside the noisy ones, and the boxes
-around the masks by COCO's mean average precision: all in one dict, in one pass.
+The pictures show discs, squares and triangles, each kind a little brighter than the one before,
+with strong noise. The network predicts the class of each pixel, and its value without noise. Masks
+are scored by Dice and HD95, noisy and cleaned pictures by SSIM and PSNR, and the boxes around the
+masks by COCO's mean average precision: all in one dict, in one pass.
 
     python docs/examples/segment_shapes.py [picture]
 """
@@ -32,7 +32,7 @@ Rows = dict[str, np.ndarray]
 
 
 def shapes(count: int, seed: int) -> Rows:
-    """Each shape is in seven of ten pictures; later ones hide those before."""
+    """Each shape is in seven of ten pictures; later shapes hide earlier ones."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE]
     labels = np.zeros((count, SIDE, SIDE), np.int32)
@@ -56,7 +56,7 @@ def shapes(count: int, seed: int) -> Rows:
 
 
 class UNet(eqx.Module):
-    """Two halvings and back. Of each pixel four logits, and what is added to clean it."""
+    """Two halvings and back. For each pixel four logits, and what to add to remove the noise."""
 
     down: list[eqx.nn.Conv2d]
     up: list[eqx.nn.Conv2d]
@@ -112,7 +112,7 @@ def boxes_of(labels: Int[Array, "rows side side"]) -> tuple[Array, Array]:
 
 
 def outputs_of(model: UNet, batch: dict[str, Array]) -> dict[str, Array]:
-    """All that the metrics and the picture are made of."""
+    """Everything that the metrics and the picture need."""
     logits, clean = predict(model, batch["noisy"])
     found = jnp.argmax(logits, axis=-1)
     masks = (found[..., None] == jnp.arange(1, 4)).astype(jnp.float32)
@@ -169,7 +169,7 @@ def batches(rows: Rows) -> Iterator[Rows]:
 
 
 def draw(path: Path, outputs: dict[str, np.ndarray], found: eqm.Metric) -> None:
-    """Some pictures, what the network makes of them, and the curves of all."""
+    """Some pictures, the predictions for them, and the curves of all pictures."""
     figure = Figure(figsize=(13, 6.4), layout="constrained")
     both: Any = figure.subfigures(1, 2, width_ratios=(8, 5))
     left, right = both
@@ -184,11 +184,12 @@ def draw(path: Path, outputs: dict[str, np.ndarray], found: eqm.Metric) -> None:
         eqmetrics.plot.boxes(
             outputs["clean"][i], **boxes, predicted_mask=outputs["predicted_mask"][i],
             labels=outputs["kinds"][i], predicted_labels=outputs["predicted_kinds"][i],
-            format=eqm.detection.Boxes("xyxy"), names=NAMES, ax=row[3],
+            format=eqm.detection.Boxes("xyxy"), names=NAMES, least=0.7, ax=row[3],
         )  # fmt: skip
         for ax in row:
             ax.set_axis_off()
-    for ax, title in zip(axes[0], ("noisy", "cleaned", "masks", "boxes"), strict=True):
+    titles = "noisy", "cleaned", "masks", "scores from 0.7 on"
+    for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
     eqmetrics.plot.average_precision(found, ax=right.subplots())
     figure.savefig(path, dpi=100)

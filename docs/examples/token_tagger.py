@@ -1,8 +1,8 @@
 """A recurrent network that tags tokens, on a mesh of eight devices.
 
-Sequences of several lengths are padded, and a mask says which tokens are real: it goes to the
-loss and to the metrics. Each token is tagged with the one two before it, which the network has
-to remember. The model, the optimizer's state and the metrics go through one donated step.
+Sequences of different lengths are padded, and a mask says which tokens are real: it is passed to
+the loss and to the metrics. The tag of a token is the token two places before it, which the network
+must remember. The model, the optimizer's state and the metrics go through one donated step.
 
     python docs/examples/token_tagger.py
 """
@@ -51,13 +51,13 @@ def batches(seed: int, count: int) -> Iterator[dict[str, np.ndarray]]:
         tokens = rng.integers(0, TOKENS, (BATCH, LENGTH + LAG)).astype(np.int32)
         lengths = rng.integers(LAG + 1, LENGTH + 1, (BATCH, 1))
         place = np.arange(LENGTH)
-        real = (place >= LAG) & (place < lengths)  # the first have nothing two before them
-        labels = np.where(real, tokens[:, :LENGTH], -1)  # no label at all in the padding
+        real = (place >= LAG) & (place < lengths)  # the first two have no tag
+        labels = np.where(real, tokens[:, :LENGTH], -1)  # not a valid label in the padding
         yield {"tokens": tokens[:, LAG:], "labels": labels, "real": real}
 
 
 def new_metrics() -> eqm.MetricDict:
-    """Over tokens: a mask of all axes. Over sequences: one number each."""
+    """Means over tokens, with a mask of all axes, and over sequences, with one number each."""
     return eqm.MetricDict(
         accuracy=eqm.Accuracy(),
         loss=eqm.Average().from_output("loss"),
@@ -95,12 +95,12 @@ def main() -> None:
     model = Tagger(jax.random.key(0))
     opt_state = optimizer.init(eqx.filter(model, eqx.is_array))
     training = eqx.filter_shard((model, opt_state, new_metrics()), everywhere)
-    with jax.set_mesh(mesh):  # the memory of a scan begins without rows, and has to get some
+    with jax.set_mesh(mesh):  # the carry of the scan starts without a row axis
         for step, batch in enumerate(batches(0, STEPS), 1):
             training = train_step(training, jax.device_put(batch, rows))
             if step % (STEPS // 4) == 0:
                 print(f"step {step}", eqm.to_host(training[-1], flat=True))
-                training = eqm.reset(training)  # touches the metrics alone
+                training = eqm.reset(training)  # changes only the metrics
 
         model, metrics = training[0], training[-1]
         update = eqx.filter_jit(lambda metrics, batch: metrics.update(**outputs(model, **batch)))

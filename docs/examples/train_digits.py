@@ -1,8 +1,8 @@
 """Handwritten digits, from training to a table of results.
 
-The metrics live in the training state: updated inside a jitted, donated step and inside a
-`lax.scan`, saved and restored with the rest. The evaluation runs on one device and on eight
-simulated ones, twice, with a padded last batch, and gives the same numbers.
+The metrics are part of the training state: they are updated inside a jitted, donated step and
+inside a `lax.scan`, and saved and restored with the rest. The evaluation runs on one device, and in
+two ways on eight simulated devices with a padded batch, and gives the same numbers.
 
     python docs/examples/train_digits.py [confusion.png]
 """
@@ -62,7 +62,7 @@ def new_state(key: Array) -> State:
 
 
 def outputs(model: eqx.nn.MLP, x: Array, y: Array) -> dict[str, Array]:
-    """What the metrics may read; each takes what its `update` names."""
+    """The outputs for the metrics; each metric takes those that its `update` names."""
     logits = jax.vmap(model)(x)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, y)
     return {"logits": logits, "labels": y, "loss": loss}
@@ -102,7 +102,7 @@ def train(x: np.ndarray, y: np.ndarray) -> State:
     progress = tqdm(range(EPOCHS), desc="train", disable=None)
     for epoch in progress:
         rows = rng.permutation(len(x))[: len(x) // BATCH * BATCH].reshape(-1, BATCH)
-        state = eqm.reset(state)  # touches the metrics alone
+        state = eqm.reset(state)  # changes only the metrics
         if epoch % 2:
             for r in rows:
                 state = jitted_step(state, jnp.asarray(x[r]), jnp.asarray(y[r]))
@@ -110,7 +110,7 @@ def train(x: np.ndarray, y: np.ndarray) -> State:
             state = scan_epoch(state, jnp.asarray(x[rows]), jnp.asarray(y[rows]))
         values = eqm.to_host(state.metrics, flat=True)
         progress.set_postfix(values)
-        if progress.disable:  # no terminal that a bar could move in
+        if progress.disable:  # not a terminal, so there is no progress bar
             told = "  ".join(f"{name} {x:.4f}" for name, x in values.items())
             print(f"epoch {epoch + 1:2} of {EPOCHS}  {told}", flush=True)
     return state
@@ -129,7 +129,7 @@ def resume_check(x: np.ndarray, y: np.ndarray) -> None:
     state = run(new_state(jax.random.key(0)), range(10))
     eqm.save(file, state)
     file.seek(0)
-    # Another key on purpose: only the structure and the configuration are read from it.
+    # With another key on purpose: `load` reads only the structure and the configuration of it.
     restored = eqm.load(file, new_state(jax.random.key(1)))
     assert eqx.tree_equal(run(state, range(10, 20)), run(restored, range(10, 20)))
     print("Saved in mid-epoch, restored, resumed: the same bits.")
@@ -144,7 +144,7 @@ def evaluate(model: eqx.nn.MLP, x: np.ndarray, y: np.ndarray) -> dict[str, eqm.M
 
     size = -(-len(x) // DEVICES) * DEVICES
     (px, py), mask = eqm.pad_batch((x, y), size)
-    # A mask means removal: NaN in the padding, and so in its logits and losses, changes nothing.
+    # Masked rows are ignored: NaN in the padding, and so in its logits and losses, changes nothing.
     px[~mask] = np.nan
 
     def shard(metrics, px, py, mask):

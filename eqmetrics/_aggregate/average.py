@@ -12,11 +12,11 @@ from .._rows.rows import rows, trailing, undefined_as
 
 @final
 class Average(Metric):
-    r"""The weighted mean of all entries: $\sum_i w_i x_i / \sum_i w_i$.
+    r"""The weighted mean of all values: $\sum_i w_i x_i / \sum_i w_i$.
 
     **Arguments:**
 
-    - `shape`: trailing axes to keep, `()` for a scalar mean of everything.
+    - `shape`: trailing axes to keep; `()`, not given, for a scalar mean of everything.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `2 * prod(shape) + 4` floats. Undefined when: the weights sum to 0 (no rows, or

@@ -19,7 +19,7 @@ from .joint import AbstractJointMoments, correlation, is_constant, Joint
 
 
 class _Cross(AbstractJointMoments):
-    """Of every variable with every other, once."""
+    """The products of every variable with every other, once each."""
 
     def factors(self, variables):
         return np.triu_indices(variables)
@@ -34,8 +34,8 @@ CROSS = _Cross()
 @final
 class CrossMoments(AbstractStatistic):
     """The weight of the rows, the means of their columns, and the sums of products of the
-    deviations from these: the statistic that `Covariance` and `Correlation` read, and share in
-    a `MetricDict`.
+    deviations from these means: the statistic that `Covariance` and `Correlation` read, and share
+    in a `MetricDict`.
 
     **Arguments:**
 
@@ -70,20 +70,20 @@ class CrossMoments(AbstractStatistic):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        """`values` has shape `(*rows, size)`; `mask` and `weights` have that of the rows."""
+        """`values` has shape `(*rows, size)`; `mask` and `weights` have the shape of the rows."""
         batch = rows(values, mask, weights, (self.size,))
         old = Joint(self.weight, self.mean, self.products)
         new, ends = add_cross_moments(CROSS, old, self.ends, batch, batch.values)
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def matrix(self) -> Float32[Array, "size size"]:
-        """The sums of products of deviations."""
+        """The sums of products of deviations, of shape `(size, size)`."""
         i, j = CROSS.factors(self.size)
         x = to_float(self.products)
         return jnp.zeros((self.size, self.size), jnp.float32).at[i, j].set(x).at[j, i].set(x)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`weight`, a scalar; `mean`, of shape `(size,)`; `products`, of `(size, size)`."""
+        """A dict: `weight`, a scalar; `mean`, of shape `(size,)`; `products`, `(size, size)`."""
         return {
             "weight": to_float(self.weight),
             "mean": to_float(self.mean),
@@ -99,12 +99,12 @@ class Covariance(AbstractReadout):
     **Arguments:**
 
     - `size`: how many columns the rows have.
-    - `ddof`: 1 for the unbiased estimate (frequency weights), as in numpy; or 0.
+    - `ddof`: 1 for the unbiased estimate (weights are counts), as in numpy; or 0.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: `size * (size + 5) + 4` floats, shared with `Correlation` in a `MetricDict`.
-    Undefined when: the weights sum to `ddof` or less. Deviations to $10^{-15}$ and $10^{19}$ are
-    squared; beyond, a column's values are NaN or infinite.
+    Undefined when: the weights sum to `ddof` or less. Deviations from $10^{-15}$ to $10^{19}$ can
+    be squared in float32; beyond, the entries of a column are NaN or infinite.
     Source: Chan, Golub and LeVeque, 1979; for pairs Bennett et al., "Numerically stable,
     single-pass, parallel statistics algorithms", 2009.
 
@@ -127,7 +127,7 @@ class Covariance(AbstractReadout):
         self.statistic = CrossMoments(size)
 
     def compute(self) -> Float32[Array, "size size"]:
-        """Of shape `(size, size)`."""
+        """The covariance matrix, of shape `(size, size)`."""
         count = to_float(self.statistic.weight)
         matrix = self.statistic.matrix()
         spread = over(jnp.diagonal(matrix), count)
@@ -169,7 +169,7 @@ class Correlation(AbstractReadout):
         self.statistic = CrossMoments(size)
 
     def compute(self) -> Float32[Array, "size size"]:
-        """Of shape `(size, size)`."""
+        """The correlation matrix, of shape `(size, size)`."""
         matrix, count = self.statistic.matrix(), to_float(self.statistic.weight)
         squares = jnp.diagonal(matrix)
         values = correlation(matrix, squares[:, None], squares[None, :], count)

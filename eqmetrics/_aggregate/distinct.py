@@ -13,12 +13,12 @@ from .._reduction.pair import inlined
 from .._rows.rows import rows
 
 
-# Of the hash that the ranks come from; another one says which register.
+# The bits of the hash that ranks come from. Another hash gives the register.
 RANK_BITS = 32
 
 
 def _mixed(x: Array, seed: int) -> Array:
-    """The finalizer of MurmurHash3: one to one, and each bit depends on all."""
+    """The finalizer of MurmurHash3: a bijection, each bit of which depends on all bits."""
     x = x ^ jnp.uint32(seed)
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
@@ -34,7 +34,7 @@ def _updated(registers: Array, ids: Array, mask: Array | None) -> Array:
         upper = lax.shift_right_logical(x, jnp.full_like(x, 32)).astype(jnp.uint32)
         word = word ^ _mixed(upper, 0x27D4EB2F) ^ _mixed(jnp.zeros_like(upper), 0x27D4EB2F)
     bits = registers.shape[0].bit_length() - 1
-    # Two hashes of one word: the second of the first, so that they have nothing in common.
+    # Two hashes of one word, the second of the first, so that they are independent.
     first = _mixed(word, 0x9E3779B9)
     second = _mixed(first * jnp.uint32(0x2545F491), 0x7F4A7C15)
     index = (first >> (32 - bits)).astype(jnp.int32)
@@ -72,7 +72,7 @@ class Distinct(Metric):
 
     - `bits`: the state has `2**bits` registers; from 4 to 18.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2**bits` integers; 64 kB for the default. Undefined when: never; no ids are 0.
     Source: Flajolet et al., "HyperLogLog: the analysis of a near-optimal cardinality estimation
     algorithm", 2007; the estimate is that of Ertl, "New cardinality estimation algorithms for
@@ -94,11 +94,11 @@ class Distinct(Metric):
         if not 4 <= bits <= 18:
             raise ValueError(f"bits={bits}: expected a whole number from 4 to 18.")
         self.bits = bits
-        # the identity of a maximum; it counts as 0
+        # The identity of a maximum; it counts as 0.
         self.registers = jnp.full(2**bits, jnp.iinfo(jnp.int32).min, jnp.int32)
 
     def update(self, ids: Labels, *, mask: Mask = None) -> Self:
-        """`ids` are integers or booleans."""
+        """`ids` are integers or booleans, of any shape; each entry is a row."""
         return self.replace(registers=_updated(self.registers, ids, mask))
 
     def compute(self) -> Float32[Array, ""]:

@@ -18,9 +18,9 @@ from .._rows.rows import Rows, rows, undefined_as
 from .joint import is_constant
 
 
-# A state is a tuple: pairs of the weight, of the mean and of the sums of the second, third and
-# fourth powers of the deviations, and the exponent of the unit of these. In units of the largest
-# deviation fourth powers stay in the range of float32 at any scale.
+# A state is a dict: pairs of the weight, of the mean and of the sums of the second, third and
+# fourth powers of the deviations, and the exponent of their unit. In units of the largest deviation
+# fourth powers stay in the range of float32 at any scale.
 def _empty() -> dict[str, Array]:
     return {
         "weight": jnp.zeros(2, jnp.float32),
@@ -73,7 +73,7 @@ def _merged(left: dict[str, Array], right: dict[str, Array]) -> dict[str, Array]
 
 def _of_batch(batch: Rows) -> dict[str, Array]:
     weight = weight_column(batch)
-    # Twice: of a constant, of integers that fit no float too, the deviations are then 0.
+    # Twice: then the deviations of a constant are 0, also of integers that don't fit a float.
     d, high, _ = DEVIATE(batch.values, *weight)
     d, low, _ = DEVIATE(d, *weight)
     taken = jnp.ones(d.shape, bool) if batch.mask is None else batch.mask
@@ -98,7 +98,7 @@ def _of_batch(batch: Rows) -> dict[str, Array]:
 
 @final
 class Moments(Metric):
-    r"""Mean, variance, skewness, kurtosis and the standard error of the mean, in one pass.
+    r"""The mean, variance, skewness, kurtosis and standard error of the mean, in one pass.
 
     With $m_k = \sum_i w_i (x_i - \bar x)^k / \sum_i w_i$ and $n = \sum_i w_i$: the variance is
     $m_2\,n / (n - \mathrm{ddof})$, the skewness $m_3 / m_2^{3/2}$, the kurtosis
@@ -107,14 +107,14 @@ class Moments(Metric):
 
     **Arguments:**
 
-    - `ddof`: of the variance and the standard error; 1 for the unbiased estimate (frequency
-        weights).
+    - `ddof`: of the variance and the standard error; 1 for the unbiased estimate (weights are
+        counts).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: 14 floats, 1 integer. Undefined when: no row was seen; the variance and the standard
-    error, when the weights sum to `ddof` or less; skewness and kurtosis, when the values are
-    constant. The powers are kept in a unit that follows the data: values at any offset and scale,
-    but the variance itself is NaN below $10^{-38}$ and infinite above $10^{38}$.
+    error, if the weights sum to `ddof` or less; skewness and kurtosis, if the values are constant.
+    Powers are kept in a unit that follows the data, so that values may have any offset and scale;
+    only the variance itself is NaN below $10^{-38}$ and infinite above $10^{38}$.
     Source: Pébay, "Formulas for robust, one-pass parallel computation of covariances and
     arbitrary-order statistical moments", 2008.
 
@@ -157,7 +157,7 @@ class Moments(Metric):
         return self.replace(**_merged(self._arrays(), other._arrays()))
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """`mean`, `variance`, `skewness`, `kurtosis` and `standard_error`."""
+        """A dict of scalars: `mean`, `variance`, `skewness`, `kurtosis` and `standard_error`."""
         n, unit = to_float(self.weight), bound(self.unit)
         m2, m3, m4 = over(to_float(self.powers), n)
         few, same = ~(n > self.ddof), is_constant(self.ends, m2 * unit * unit)

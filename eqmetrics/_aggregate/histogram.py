@@ -15,10 +15,10 @@ from .._rows.rows import rows
 
 
 def _among_integers(edges: tuple[float, ...], x: Array) -> tuple[Array, Array]:
-    """How many edges each integer reaches, and which are the last edge."""
+    """How many edges are at most each integer, and which integers equal the last edge."""
     info = jnp.iinfo(x.dtype)
-    # The first integer from an edge on. None is below those before the first of all, and of the
-    # type there is none from those after the last one on.
+    # The smallest integer that reaches each edge. All reach edges below the range of the type, and
+    # none reaches those above it.
     first = [math.ceil(max(edge, info.min)) for edge in edges if edge <= info.max]
     index = jnp.searchsorted(jnp.asarray(first, x.dtype), x, side="right")
     last = edges[-1]
@@ -30,14 +30,14 @@ def _among_integers(edges: tuple[float, ...], x: Array) -> tuple[Array, Array]:
 class Histogram(AbstractExact):
     """The weight of the values in each bin, and of those below and above all bins.
 
-    A bin holds its lower edge; the last one holds its upper edge too, as in numpy. Values and
+    A bin includes its lower edge; the last one includes its upper edge too, as in numpy. Values and
     edges are compared in float32, integers exactly.
 
     **Arguments:**
 
-    - `edges`: the edges of the bins, increasing; one more than there are bins.
+    - `edges`: the edges of the bins, increasing; one more than the number of bins.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * len(edges) + 4` floats. Undefined when: never; an empty histogram is 0. NaN and
     negative weights are invalid.
 
@@ -81,5 +81,5 @@ class Histogram(AbstractExact):
         return {"counts": cells[:, 1:-1], "below": cells[:, 0], "above": cells[:, -1]}
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`counts`, of shape `(len(edges) - 1,)`; `below` and `above`, scalars."""
+        """A dict: `counts`, of shape `(len(edges) - 1,)`; `below` and `above`, scalars."""
         return {name: to_float(x) for name, x in self.exact().items()}

@@ -1,12 +1,11 @@
 """Centred moments of several variables at once: the weight of the rows, the means, and sums of
-products of deviations; merged as in `moments.py`, and for the same reasons."""
+products of deviations. They merge around the mean of the larger side, which keeps digits."""
 
 import abc
 import functools as ft
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -30,7 +29,7 @@ class Joint(NamedTuple):
 
 class AbstractJointMoments(AbstractScalable):
     """A reduction of three fields, those of a `Joint`. A subclass says which variables are
-    multiplied."""
+    multiplied with which."""
 
     @abc.abstractmethod
     def factors(self, variables: int) -> tuple[Any, Any]:
@@ -72,8 +71,8 @@ class AbstractJointMoments(AbstractScalable):
         return tuple(_plus(self, Joint(*left), Joint(*right)))
 
     def across(self, arrays, size):
-        # One maximum and one sum, as an exact sum: from a pivot that all devices know.
-        # Sums over devices have no derivative; that of what is beside them would be wrong.
+        # One maximum and one sum, as for an exact sum, from a pivot that all devices know. Sums
+        # over devices have no derivative here: one of the rest alone would be wrong.
         n, mean, products = lax.stop_gradient(arrays)
         i, j = self.factors(mean.shape[1])
         some = to_float(n) > 0
@@ -82,10 +81,10 @@ class AbstractJointMoments(AbstractScalable):
             "max",
             [*MAX.keys(ends), exponent(n[0]), exponent(products[0])],
         )
-        # where no device has rows both are -inf
+        # Where no device has rows both are -inf.
         highest, lowest = (jnp.where(x == -jnp.inf, 0, x) for x in MAX.values(keys, ends))
         pivot = jnp.where(jnp.isfinite(highest), highest, 0)
-        # The low halves of the means aren't in the difference of the high ones.
+        # The difference of the high halves of the means leaves out the low ones.
         spread = (highest + lowest) + 2.0**-22 * jnp.maximum(jnp.abs(highest), jnp.abs(lowest))
         most = bound(count_top) * spread
         own = bound(own_top) + most[i] * spread[j]
@@ -102,8 +101,9 @@ class AbstractJointMoments(AbstractScalable):
         safe = jnp.where(any_row, count, lift(jnp.ones((), jnp.float32)))
         offset = divide(shifted, wide(safe, mean))
         products = add(moved, -multiply(shifted[:, i], offset[:, j]))
-        square = np.equal(i, j)  # of products in a matrix a matrix, else a vector
-        square = jnp.asarray(square.reshape(square.shape + (1,) * (products[0].ndim - square.ndim)))
+        # Of products in a matrix a matrix, which isn't written into the program; else a vector.
+        square = jnp.equal(jnp.asarray(i), jnp.asarray(j))
+        square = square.reshape(square.shape + (1,) * (products[0].ndim - square.ndim))
         products = jnp.where((square & (products[0] < 0))[None], 0, products)
         finite = jnp.isfinite(spread)
         inside = finite[i] & finite[j] & (tops[2] < 255)
@@ -121,8 +121,9 @@ def _plus(moments: AbstractJointMoments, left: Joint, right: Joint) -> Joint:
 
 
 def is_constant(ends: Array, spread: Array | None = None) -> Array:
-    """True where no row was seen, too. Integers beyond 2^24 may have equal ends and differ: their
-    `spread`, the mean square of the deviations, is then more than rounding."""
+    """Whether all values are equal; also True where no row was seen. Integers beyond 2^24 may have
+    equal ends and differ: their `spread`, the mean square of the deviations, then exceeds
+    rounding."""
     equal = ~(ends[0] > -ends[1])
     if spread is None:
         return equal
@@ -132,7 +133,8 @@ def is_constant(ends: Array, spread: Array | None = None) -> Array:
 
 
 def correlation(products: Array, left: Array, right: Array, count: Array) -> Array:
-    """From sums of products and of squares; NaN where the squares left the range of float32."""
+    """The correlation, from sums of products and of squares; NaN where the squares left the range
+    of float32."""
     roots = [root(divisor(over(x, count))) for x in (left, right)]
     ratio = over(over(over(products, count), roots[0]), roots[1])
     # A spread of 0 that isn't of a constant has left the range of float32.

@@ -16,7 +16,7 @@ from .._rows.rows import rows, undefined_as
 
 
 class _Newest(AbstractReduction):
-    """Over devices: the sum of the batches of the newest step that any device has."""
+    """Over devices: the sums of the batches of the newest step that any device has seen."""
 
     def identity(self, arrays):
         return zeros(arrays)
@@ -46,8 +46,8 @@ _NEWEST = _Newest()
 class LastValue(Metric):
     """The mean of the newest batch that wasn't empty.
 
-    Ordered: over steps the newest batch counts, over devices the weighted mean of the
-    batches of the same step (as in clu). Every update counts as a step, an empty one too.
+    Ordered: over steps the newest batch counts; over devices, the weighted mean of their batches of
+    the newest step (as in clu). Every update counts as a step, an empty one too.
 
     **Arguments:**
 

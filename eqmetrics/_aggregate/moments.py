@@ -16,10 +16,10 @@ from .joint import AbstractJointMoments, Joint
 
 
 class _Square(AbstractJointMoments):
-    """Of one variable with itself."""
+    """Of each variable with itself."""
 
     def factors(self, variables: int) -> tuple[Any, Any]:
-        return np.array([0]), np.array([0])
+        return np.arange(variables), np.arange(variables)
 
     def __repr__(self):
         return "moments"
@@ -33,8 +33,8 @@ class CentredMoments(AbstractStatistic):
     """Count, mean and sum of squared deviations: the statistic that `Std` and `Variance`
     read, and share in a `MetricDict`.
 
-    State: 8 floats, and 2 for the invalid rows. Undefined when: never; an empty statistic
-    is three zeros.
+    State: 8 floats, and 2 for the invalid rows. Undefined when: never; an empty statistic is three
+    zeros.
 
     !!! example
 
@@ -48,7 +48,7 @@ class CentredMoments(AbstractStatistic):
     weight: Float32[Array, "2"] = state(reduce=SQUARE)
     mean: Float32[Array, "2 1"] = state(reduce=SQUARE)
     products: Float32[Array, "2 1"] = state(reduce=SQUARE)
-    ends: Float32[Array, "2 1"] = state(reduce="max")  # the largest value and opposite
+    ends: Float32[Array, "2 1"] = state(reduce="max")  # the largest value, and of the opposites
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
     def __init__(self):
@@ -65,6 +65,6 @@ class CentredMoments(AbstractStatistic):
         return self.replace(**new._asdict(), ends=ends, invalid=plus_invalid(self.invalid, batch))
 
     def compute(self) -> Float32[Array, "3"]:
-        """Count, mean and sum of squared deviations."""
+        """The sum of the weights, the mean, and the sum of squared deviations."""
         both = self.mean[:, 0], self.products[:, 0]
         return jnp.stack([to_float(x) for x in (self.weight, *both)])

@@ -27,14 +27,14 @@ def _floor(x: Pair) -> Pair:
     return add(lift(whole), lift(jnp.where(whole == x[0], jnp.floor(x[1]), 0)))
 
 
-# What rounding may add to a sum of weights, as a share of it.
+# What rounding may add to a sum of weights, relative to it.
 _ROUNDING = 2.0**-40
 
 
 @inlined
 def _weights(weight: Pair, q: Pair) -> tuple[Pair, Pair]:
-    """The weights just below and above a share `q` of all: where the values up to one have that
-    weight, the next one is a quantile too."""
+    """The weights just below and just above a share `q` of all: where the weight up to some value
+    is exactly that share, the next value is a quantile too."""
     at = multiply(jnp.broadcast_to(weight[:, None], q.shape), q)
     slack = jnp.broadcast_to(lift(weight[0] * _ROUNDING)[:, None], q.shape)
     last = add(jnp.broadcast_to(weight[:, None], q.shape), -slack)
@@ -45,7 +45,8 @@ def _weights(weight: Pair, q: Pair) -> tuple[Pair, Pair]:
 
 @inlined
 def _ranks(weight: Pair, q: Pair) -> tuple[Pair, Pair, Array]:
-    """The ranks of the two order statistics beside each quantile, and the way between them."""
+    """The ranks of the two order statistics around each quantile, and the fraction of the way from
+    the first to the second."""
     last = add(weight, -lift(jnp.ones((), jnp.float32)))
     last = jnp.where(last[0] > 0, last, 0)
     rank = multiply(jnp.broadcast_to(last[:, None], q.shape), q)
@@ -67,7 +68,7 @@ def bounds_of(
         jnp.where(sketch.parts, x, y) for x, y in zip(_weights(weight, pair), ranks, strict=True)
     )
     first, second = (bracket(sketch, rank) for rank in ranks)
-    # Between two values there is a way only if it is known how many rows there are.
+    # Interpolation needs the number of rows, which weights that aren't whole don't give.
     ways = (jnp.where(sketch.parts, end, part) for end in (0, 1))
     ends = ((1 - way) * x + way * y for way, x, y in zip(ways, first, second, strict=True))
     shape, empty = np.shape(q), to_float(weight) == 0
@@ -84,27 +85,27 @@ def value_of(
 
 @final
 class Quantile(AbstractReadout, AbstractBounded):
-    r"""A quantile of all values of a stream, from a state of fixed size, with bounds.
+    r"""A quantile of all values of a stream, with bounds, from a state of fixed size.
 
     The $q$ quantile of $n$ values lies at the rank $q (n - 1)$, between the order statistics on
     both sides, as in numpy (`method="linear"`); whole weights repeat a value. `bounds()` gives two
-    numbers that it lies between, and `compute()` their middle. They are at most 0.39 % of the
-    value apart and at most 6.1e-5 of the range of the values (or the spacing of floats at the
-    largest), where the order statistics on both sides lie in one cell.
+    numbers that the quantile lies between, and `compute()` their middle. Where both order
+    statistics lie in one cell, the bounds are at most 0.39 % of the value apart, and at most 6.1e-5
+    of the range of the values (or the spacing of floats at the largest).
 
-    Such a rank needs a number of rows. If one weight isn't whole there is none, and the quantile is
-    the inverse of the weighted distribution, numpy's only one with weights
-    (`method="inverted_cdf"`): the smallest value such that it and those below have a share $q$ of
-    the weight. Where they have it exactly, to $2^{-40}$, the next value is as good: `bounds()` are
-    both, and `compute()` is half way. No scale of such weights changes it. From whole ones it
-    differs by less than the way from one value to the next, and at the median not at all.
+    Such a rank needs a number of rows. If a weight isn't whole, the quantile is the inverse of the
+    weighted distribution function, numpy's only method with weights (`method="inverted_cdf"`): the
+    smallest value up to which the weight is at least a share $q$ of all. Where it is exactly that
+    share, to $2^{-40}$, the next value is a quantile too: `bounds()` are both, and `compute()` is
+    half way. The scale of such weights doesn't matter. The two definitions differ by less than the
+    distance from one value to the next, and agree at the median.
 
     **Arguments:**
 
     - `q`: a number from 0 to 1, or several in a list or tuple.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: of the values the state knows their cells alone.
+    The gradient is 0: the state has only the cells of the values.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
     seen. Values that aren't finite are invalid.
     Source: Hyndman and Fan, "Sample quantiles in statistical packages", 1996 (type 7).
@@ -129,24 +130,24 @@ class Quantile(AbstractReadout, AbstractBounded):
         self.statistic = QuantileSketch()
 
     def bounds(self) -> tuple[Float32[Array, "..."], Float32[Array, "..."]]:
-        """Two numbers that the quantile lies between."""
+        """Two numbers that the quantile lies between, each of the shape of `compute()`."""
         return nan_where_left_out(self, bounds_of(self.statistic, self.q, self.undefined))
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(len(q),)` if `q` is a tuple."""
+        """The quantile: a scalar; of shape `(len(q),)` if `q` is a tuple."""
         return value_of(self.statistic, self.q, self.undefined)
 
 
 @final
 class Median(AbstractReadout, AbstractBounded):
-    """The median of all values of a stream, from a state of fixed size, with bounds: the 0.5
-    [`eqmetrics.Quantile`][]. No scale of the weights changes it.
+    """The median of all values of a stream, with bounds, from a state of fixed size: the 0.5
+    [`eqmetrics.Quantile`][]. The scale of the weights doesn't matter.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: of the values the state knows their cells alone.
+    The gradient is 0: the state has only the cells of the values.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared. Undefined when: no row was
     seen. Values that aren't finite are invalid.
 

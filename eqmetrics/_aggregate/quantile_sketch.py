@@ -1,6 +1,6 @@
-"""Counts of values in two layouts of cells. Those of the first are the leading bits of a float:
-narrow relative to the value. Those of the second are equal, as wide as a power of two that
-follows from the smallest and the largest value: narrow relative to the range, at any offset."""
+"""Counts of values in two layouts of cells. The cells of the first are the leading bits of a float:
+narrow relative to the value. Those of the second have equal width, a power of two that follows from
+the smallest and the largest value: narrow relative to the range, at any offset."""
 
 import functools as ft
 from typing import final, NamedTuple, Self
@@ -34,8 +34,8 @@ class Grid(NamedTuple):
 
 
 def grid(ends: Float32[Array, "2"]) -> Grid:
-    """The grid of these ends, the largest value and the largest opposite: at most two parts in
-    2^15 of the range wide, and no narrower than floats are spaced."""
+    """The grid for these ends, the largest value and the largest opposite. Its cells are at most
+    2^-14 of the range wide, and no narrower than the spacing of floats."""
     some = ends[0] >= -ends[1]
     high, low = jnp.where(some, ends[0], 0), jnp.where(some, -ends[1], 0)
     by_range = exponent(high / 2 - low / 2) + 1 - WIDTH
@@ -47,13 +47,13 @@ def grid(ends: Float32[Array, "2"]) -> Grid:
 def _running(x: Array) -> tuple[Pair, Pair]:
     """The total over the first axis of `(steps, 2, *)`, and the sums up to each step."""
     step = lambda total, new: ((total := add(total, new)), total)
-    # Zeros that vary over the devices where `x` does: `shard_map` asks it of a carry.
+    # Zeros that vary over the devices where `x` does: `shard_map` requires it of a carry.
     return lax.scan(step, jnp.where(x[0] == 0, x[0], 0), x)
 
 
 def accumulate(cells: Pair) -> Pair:
-    """The running sums of an array of pairs. Blocks side by side and then their totals: the
-    tree of an associative scan takes seconds to compile."""
+    """The running sums of an array of pairs: of blocks side by side, and then of their totals. An
+    associative scan takes seconds to compile."""
     count, size = cells.shape[1], 256
     padded = jnp.pad(cells, ((0, 0), (0, -count % size)))
     totals, inner = _running(jnp.moveaxis(padded.reshape(2, -1, size), 2, 0))
@@ -65,7 +65,7 @@ def accumulate(cells: Pair) -> Pair:
 
 
 def _moved(cells: Pair, old: Grid, new: Grid) -> Pair:
-    """Cells of one grid counted in a coarser or shifted one, whose cells hold whole ones."""
+    """The cells of a grid, counted in the cells of a coarser or shifted one that contain them."""
     shift = jnp.clip(new.exponent - old.exponent, 0, 31)
     place = lax.shift_right_arithmetic(
         old.base + jnp.arange(LINEAR, dtype=jnp.int32), jnp.broadcast_to(shift, (LINEAR,))
@@ -101,7 +101,7 @@ def _merged(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Arra
 
 
 class _Linear(AbstractReduction):
-    """Of the ends and the cells between them."""
+    """Merges the ends and the cells between them."""
 
     def identity(self, arrays):
         ends, cells = arrays
@@ -145,7 +145,7 @@ def _counted(cells: Pair, index: Array, batch: Rows) -> Pair:
 
 
 def _ends(x: Array) -> tuple[Array, Array]:
-    """The floats beside each value: of an integer that is none, those below and above."""
+    """The float of each value; for an integer that isn't a float, those below and above."""
     if not is_wide(x):
         x = x.astype(jnp.float32)
         return x, x
@@ -155,7 +155,8 @@ def _ends(x: Array) -> tuple[Array, Array]:
 
 
 def _some_part(batch: Rows) -> Bool[Array, ""]:
-    """Whether a weight isn't whole. Of floats beyond 2^24 all are, which says nothing."""
+    """Whether a weight isn't whole. A float beyond 2^24 is always whole, and doesn't count as
+    such."""
     if batch.weights is None:
         return jnp.zeros((), bool)
     w = batch.weights
@@ -165,13 +166,13 @@ def _some_part(batch: Rows) -> Bool[Array, ""]:
 
 @final
 class QuantileSketch(AbstractStatistic):
-    """The weight of the values in cells: the statistic that `Quantile` and `Median` read, and
+    """The weight of the values in each cell: the statistic that `Quantile` and `Median` read, and
     share in a `MetricDict`. It merges exactly, in any order.
 
-    The gradient is 0: of the values the state knows their cells alone.
-    State: 327 688 floats (1.3 MB): cells 0.39 % of the value wide, and cells 6.1e-5 of the range
-    wide; 2 for the invalid rows, and a boolean: whether a weight wasn't whole. Undefined when:
-    never. Values that aren't finite, and negative weights, are invalid.
+    The gradient is 0: the state has only the cells of the values.
+    State: 327 688 floats (1.3 MB), the counts of cells 0.39 % of the value wide and of cells 6.1e-5
+    of the range wide; and a boolean, whether a weight wasn't whole. Undefined when: never. Values
+    that aren't finite, and negative weights, are invalid.
 
     !!! example
 
@@ -183,7 +184,7 @@ class QuantileSketch(AbstractStatistic):
     """
 
     bits: Float32[Array, "2 cells"] = state(reduce=EXACT_SUM)
-    ends: Float32[Array, "2"] = state(reduce=_LINEAR)  # the largest value and opposite
+    ends: Float32[Array, "2"] = state(reduce=_LINEAR)  # the largest value, and of the opposites
     linear: Float32[Array, "2 others"] = state(reduce=_LINEAR)
     parts: Bool[Array, ""] = state(reduce="max")  # whether a weight wasn't whole
     invalid: Float32[Array, "2"] = state(
@@ -199,8 +200,8 @@ class QuantileSketch(AbstractStatistic):
 
     def update(self, values: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
         batch = rows(values, mask, weights)
-        # The cell that a value lies in doesn't say where: with the ends alone as a path, a gradient
-        # would be wrong and not 0.
+        # No gradient: the cell of a value doesn't say where it lies, and that of the ends alone
+        # would be wrong, not 0.
         x, above = _ends(lax.stop_gradient(batch.values))
         batch = batch.without(~jnp.isfinite(x))
         assert batch.mask is not None
@@ -220,7 +221,8 @@ class QuantileSketch(AbstractStatistic):
         )
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """`weight`, `smallest` and `largest` of the values, the last two NaN if there are none."""
+        """A dict of scalars: `weight`, and the `smallest` and `largest` value, NaN if there is
+        none."""
         some = self.ends[0] >= -self.ends[1]
         return {
             "weight": jnp.sum(to_float(self.linear)),
@@ -230,8 +232,8 @@ class QuantileSketch(AbstractStatistic):
 
 
 class Cells(NamedTuple):
-    """The weight of each sketch in cells that are the same for all, and what the values in a
-    cell lie between; of empty cells too these are in order, and in the range of all values."""
+    """The weights of several sketches in the same cells, and what the values of a cell lie between:
+    for empty cells too these are in order, and within the range of all values."""
 
     weights: list[Pair]
     low: Float32[Array, "cells"]
@@ -239,9 +241,9 @@ class Cells(NamedTuple):
 
 
 def layouts(*sketches: QuantileSketch) -> tuple[Cells, Cells]:
-    """Both layouts of several sketches."""
+    """Both layouts, common to several sketches."""
     ends = ft.reduce(jnp.maximum, [s.ends for s in sketches])
-    # Of no values all cells are 0 wide, and not from infinity to infinity.
+    # Without values all cells have the width 0, and don't reach from infinity to infinity.
     smallest, largest = (jnp.where(jnp.isfinite(x), x, 0) for x in (-ends[1], ends[0]))
     g, width = grid(ends), bound(grid(ends).exponent)
     place = (g.base + jnp.arange(LINEAR, dtype=jnp.int32)).astype(jnp.float32)
@@ -250,7 +252,7 @@ def layouts(*sketches: QuantileSketch) -> tuple[Cells, Cells]:
     last = first + (2 ** (32 - BITS) - 1)
 
     def inside(x: Array, key: Array) -> Array:
-        # beyond infinity there are the bits of NaN
+        # Beyond infinity there are the bits of NaN.
         x = jnp.where(jnp.isnan(x), jnp.where(key < 0, smallest, largest), x)
         return jnp.clip(x, smallest, largest)
 
@@ -261,14 +263,15 @@ def layouts(*sketches: QuantileSketch) -> tuple[Cells, Cells]:
 
 
 def _place(sums: Pair, rank: Pair) -> Int32[Array, "ranks"]:
-    """The cell of the row of each rank, of shape `(2, ranks)`: the first with a larger sum."""
+    """The cell of the row of each rank, of shape `(2, ranks)`: the first whose running sum is
+    larger."""
     rest = add(sums[:, None, :], jnp.broadcast_to(-rank[:, :, None], (*rank.shape, sums.shape[1])))
     return jnp.sum(rest[0] <= 0, axis=1, dtype=jnp.int32)
 
 
 @jax.jit
 def bracket(sketch: QuantileSketch, rank: Pair) -> tuple[Array, Array]:
-    """Bounds of the order statistics of these ranks, pairs of shape `(2, ranks)`."""
+    """Bounds of the order statistics at these ranks, which are pairs of shape `(2, ranks)`."""
     cell = _place(accumulate(sketch.bits), rank)
     first = (jnp.clip(cell, 0, 2**BITS - 1) - 2 ** (BITS - 1)) << (32 - BITS)
     low, high = of_key(first), of_key(first + (2 ** (32 - BITS) - 1))

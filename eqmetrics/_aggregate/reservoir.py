@@ -16,15 +16,15 @@ from .._rows.rows import rows, trailing
 
 
 class Sample(NamedTuple):
-    """Rows that were drawn, and which of the places hold one: all, once `k` rows were seen."""
+    """Rows that were drawn, and which places hold one: all of them, once `k` rows were seen."""
 
     values: Shaped[Array, "k ..."]
     mask: Bool[Array, "k"]
 
 
 def _words(key: Array) -> Array:
-    """A key of any kind as two words. Draws from generators other than this one may differ
-    under `vmap`, and then a row's priority would depend on its batch."""
+    """A key of any kind as two words, so that priorities come from one generator: with some others
+    the draws under `vmap`, and so the priority of a row, depend on the batch."""
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.dtype != jnp.uint32:
         raise TypeError(
             f"`key` is {describe(key)}, expected a key such as `jax.random.key(0)` or "
@@ -34,13 +34,13 @@ def _words(key: Array) -> Array:
 
 
 def _priorities(words: Array, ids: Array) -> Array:
-    """63 random bits of each id, as two words; a place without a row has 0."""
+    """63 random bits for each id, as two words; 0 stands for a place without a row."""
     key = jax.random.wrap_key_data(words, impl="threefry2x32")
     each = jax.vmap(jax.random.fold_in)
     keys = each(jnp.broadcast_to(key, ids.shape), ids.astype(jnp.uint32))
     if ids.dtype.itemsize == 8:
         upper = (ids >> 32).astype(jnp.int32)
-        # A number has one priority, whatever the width it comes in.
+        # An id has one priority, whatever the width of its type.
         wide = upper != jnp.where(ids < 0, -1, 0)
         keys = jnp.where(wide, each(keys, upper.astype(jnp.uint32)), keys)
     first, second = jax.random.key_data(keys).T
@@ -48,15 +48,15 @@ def _priorities(words: Array, ids: Array) -> Array:
 
 
 def _top(k: int, priorities: Array, values: Array) -> tuple[Array, Array]:
-    """The `k` largest priorities, from the largest down, and their rows; each once."""
-    # An order from below: the complements, of which a place without a row has the last.
+    """The rows of the `k` largest priorities, in falling order, each once."""
+    # In ascending order of the complements: a place without a row is last.
     first, second = ~priorities[:, 0], ~priorities[:, 1]
     place = lax.iota(jnp.int32, first.shape[0])
     first, second, place = lax.sort((first, second, place), num_keys=2)
     again = jnp.zeros(first.shape, bool).at[1:].set(
         (first[1:] == first[:-1]) & (second[1:] == second[:-1])
     )
-    # Stable: what comes again goes to the end, and the rest stays in order.
+    # Stable: repeated rows go to the end, and the rest stays in order.
     again, first, second, place = lax.sort((again, first, second, place), num_keys=1)
     none = jnp.uint32(0xFFFFFFFF)
     first, second = (jnp.where(again, none, x)[:k] for x in (first, second))
@@ -67,7 +67,7 @@ def _top(k: int, priorities: Array, values: Array) -> tuple[Array, Array]:
 
 
 def _fits(new: Any, kept: Any) -> bool:
-    """Whether every number of one type is one of the other; floats may be rounded."""
+    """Whether every number of the type `new` is one of the type `kept`; floats may be rounded."""
     if jnp.issubdtype(new, jnp.floating):
         return bool(jnp.issubdtype(kept, jnp.floating))
     if new == jnp.bool_ or new == kept:
@@ -113,24 +113,24 @@ def _merged(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Arra
 class Reservoir(Metric):
     """A uniform sample of the rows of a stream, without replacement, of fixed size.
 
-    Each row has a random priority, a function of `key` and of the row's id alone, and the `k`
-    rows of the largest are kept. So states merge in any order, any number of devices with the
-    same key gives the same sample, and an id that comes again is the same row. What would be
-    wrong is refused: without ids two devices would draw the same priorities. A row's number in
-    its data set is an id; so is `step * batch_size + jnp.arange(batch_size)`.
+    Each row has a random priority, a function of `key` and of its id alone, and the `k` rows with
+    the largest priorities are kept. So states merge in any order, any number of devices with the
+    same key gives the same sample, and an id that comes again is the same row. Ids are required:
+    without them two devices would draw the same priorities. The index of a row in its data set is
+    an id; so is `step * batch_size + jnp.arange(batch_size)`.
 
     **Arguments:**
 
     - `k`: how many rows to keep.
-    - `key`: a key of `jax.random`, typed or not. Kept by `reset`; samples of different keys are
+    - `key`: a key of `jax.random`, typed or not. `reset` keeps it; samples of different keys are
         independent.
-    - `shape`: that of a row, `()` for a number.
-    - `dtype`: of the rows that are kept, which must hold theirs: integers of 32 bits don't fit
-        float32.
+    - `shape`: the shape of a row, `()` for a number.
+    - `dtype`: the type of the rows that are kept, in which theirs must fit: integers of 32 bits
+        don't fit float32.
 
     State: `k` rows, `2 * k + 2` integers. Undefined when: never; places without a row hold NaN
     (integers: 0), and the mask of the sample is false there. There are no weights: a sample that
-    favours heavy rows isn't one of repeated rows.
+    favours heavy rows isn't a sample of repeated rows.
     Source: Cohen and Kaplan, "Summarizing data using bottom-k sketches", 2007.
 
     !!! example
@@ -147,7 +147,7 @@ class Reservoir(Metric):
     k: int = eqx.field(static=True)
     shape: tuple[int, ...] = eqx.field(static=True)
     key: UInt32[Array, "2"] = constant()
-    priorities: UInt32[Array, "{self.k} 2"] = state()  # of a place without a row 0
+    priorities: UInt32[Array, "{self.k} 2"] = state()  # 0 in a place without a row
     values: Shaped[Array, "{self.k} ..."] = state()
 
     def __init__(
@@ -167,7 +167,8 @@ class Reservoir(Metric):
         self.values = jnp.zeros((k, *self.shape), dtype)
 
     def update(self, values: Values, *, ids: Labels, mask: Mask = None) -> Self:
-        """`values` are of shape `(*rows, *shape)`, `ids` integers of shape `(*rows)`."""
+        """`values` have the shape `(*rows, *shape)`; `ids` are integers of the shape of the
+        rows."""
         kept, chosen = _updated(self.key, self.priorities, self.values, values, ids, mask)
         return self.replace(priorities=kept, values=chosen)
 
@@ -178,7 +179,7 @@ class Reservoir(Metric):
         return self.replace(priorities=kept, values=chosen)
 
     def compute(self) -> Sample:
-        """`values` of shape `(k, *shape)` in an order that is random too, and the `mask`."""
+        """The rows, `values` of shape `(k, *shape)` in random order, and their `mask`."""
         mask = self.priorities[:, 1] != 0
         values = self.values
         if jnp.issubdtype(values.dtype, jnp.inexact):

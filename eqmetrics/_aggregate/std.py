@@ -27,12 +27,12 @@ class Variance(AbstractReadout):
 
     **Arguments:**
 
-    - `ddof`: 0 as in numpy and clu; 1 for the unbiased estimate (frequency weights).
+    - `ddof`: 0 as in numpy and clu; 1 for the unbiased estimate (weights are counts).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: 10 floats, shared with `Std` in a `MetricDict`. Undefined when: the weights sum to
-    `ddof` or less. Deviations to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or
-    infinite. Source: Chan, Golub and LeVeque, 1979.
+    `ddof` or less. Deviations from $10^{-15}$ to $10^{19}$ can be squared in float32; beyond, the
+    value is NaN or infinite. Source: Chan, Golub and LeVeque, 1979.
 
     !!! example
 
@@ -58,16 +58,16 @@ class Variance(AbstractReadout):
 
 @final
 class Std(AbstractReadout):
-    r"""The standard deviation, the root of [`eqmetrics.Variance`][].
+    r"""The standard deviation, the square root of [`eqmetrics.Variance`][].
 
     **Arguments:**
 
-    - `ddof`: 0 as in numpy and clu; 1 for the unbiased variance (frequency weights).
+    - `ddof`: 0 as in numpy and clu; 1 for the unbiased variance (weights are counts).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 10 floats, shared with `Variance` in a `MetricDict`. Undefined when: the weights
-    sum to `ddof` or less. Deviations to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is
-    NaN or infinite. Source: Chan, Golub and LeVeque, 1979.
+    State: 10 floats, shared with `Variance` in a `MetricDict`. Undefined when: the weights sum to
+    `ddof` or less. Deviations from $10^{-15}$ to $10^{19}$ can be squared in float32; beyond, the
+    value is NaN or infinite. Source: Chan, Golub and LeVeque, 1979.
 
     !!! example
 

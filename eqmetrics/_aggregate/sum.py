@@ -15,12 +15,12 @@ class Sum(AbstractExact):
     r"""The sum of all values: $\sum_i w_i x_i$, as accurate as `math.fsum`.
 
     The accumulator under nearly every metric. It keeps an unevaluated pair of float32,
-    renormalised at every step: whole numbers are exact up to $2^{48}$, and other sums are
-    right to a few units in the last place of float32, whatever the number of updates.
+    renormalised at every step: whole numbers are exact up to $2^{48}$, and other sums are correct
+    to a few units in the last place of float32, whatever the number of updates.
 
     **Arguments:**
 
-    - `shape`: trailing axes to keep; all axes before them are summed.
+    - `shape`: trailing axes to keep; all axes before them are summed over.
 
     State: `2 * prod(shape)` floats, and 2 for the invalid rows.
     Undefined when: never; an empty sum is 0.
@@ -62,11 +62,11 @@ class Sum(AbstractExact):
 
 @final
 class Count(AbstractExact):
-    """The number of rows under the mask; exact up to $2^{48}$.
+    """The number of rows, exact up to $2^{48}$: all entries of `values` under the mask.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: 2 floats. Undefined when: never; an empty count is 0. Rows are all axes of
-    `values`. `eqm.to_host` gives the exact integer where float32 can't.
+    The gradient is 0: the value is piecewise constant.
+    State: 4 floats. Undefined when: never; an empty count is 0. `eqm.to_host` gives the exact
+    integer where float32 can't.
 
     !!! example
 

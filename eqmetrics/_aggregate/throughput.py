@@ -18,7 +18,7 @@ from .._rows.rows import Rows, rows, undefined_as
 
 
 class _Longest(AbstractReduction):
-    """Over time a sum of pairs; over devices, which work at the same time, the longest."""
+    """Over time the sum; over devices, which work at the same time, the longest."""
 
     def identity(self, arrays):
         return zeros(arrays)
@@ -33,7 +33,7 @@ class _Longest(AbstractReduction):
             jnp.where(x[0] == top, x[1], -jnp.inf) for x, top in zip(arrays, longest, strict=True)
         )
         rest = MAX.values((yield "max", MAX.keys(low)), low)
-        # Where the longest is NaN no device has it as its own.
+        # Where the longest is NaN, no device equals it: its low half is 0.
         return tuple(
             jnp.stack([top, jnp.where(jnp.isfinite(r), r, 0)])
             for top, r in zip(longest, rest, strict=True)
@@ -62,11 +62,10 @@ def _steps(items: Any, seconds: Any, mask: Any) -> tuple[Rows, Array]:
 
 @final
 class Throughput(Metric):
-    """Items per second.
+    """Items per second: the items of all steps over their time.
 
-    Ordered: over steps items and seconds add; over devices, which work at the same time, items
-    add and the longest time counts. The caller reads the clock, after
-    `jax.block_until_ready`.
+    Ordered: over steps items and seconds add; over devices, which work at the same time, items add
+    and the longest time counts. Measure the seconds yourself, after `jax.block_until_ready`.
 
     **Arguments:**
 
@@ -96,8 +95,8 @@ class Throughput(Metric):
         self.seconds = jnp.zeros(2, jnp.float32)
 
     def update(self, *, items: Values, seconds: Values, mask: Mask = None) -> Self:
-        """One step: how many items it had, and how long it took. Of several entries, such as
-        those of several devices, items add and the longest time counts."""
+        """One step: `items`, how many it had, and `seconds`, how long it took, of one shape. Of
+        several entries, such as those of several devices, items add and the longest time counts."""
         batch, time = _steps(items, seconds, mask)
         assert batch.mask is not None
         (longest,) = max_rows(1, False)(jnp.zeros((), jnp.float32), time, batch.mask)

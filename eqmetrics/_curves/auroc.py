@@ -31,7 +31,7 @@ MultiClass = Literal["ovr", "ovo"]
 
 @inlined
 def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Pair]:
-    """Of all pairs of classes, in both orders, and the weight of each class."""
+    """The AUROC of all pairs of classes, in both orders, and the weight of each class."""
 
     def one(other):
         return ft.reduce(Interval.meet, map(AUROC.interval, statistic.against(other)))
@@ -43,35 +43,35 @@ def _of_pairs(statistic: AbstractScores) -> tuple[Interval, Pair]:
 
 @final
 class AUROC(AbstractRankScore):
-    r"""The area under the ROC curve: how often a positive has a higher score than a negative,
-    ties counting one half.
+    r"""The area under the ROC curve: the probability that a positive has a higher score than a
+    negative, where ties count one half.
 
     $\frac{1}{PN} \sum_{i \in +} \sum_{j \in -} [s_i > s_j] + \tfrac12 [s_i = s_j]$
 
     In constant memory, for any number of rows and scores of any range. `compute()` gives the
-    value, `bounds()` an interval in which the exact area lies for certain: pairs of rows in one
-    cell that aren't known to be tied are all that it leaves open.
+    value, `bounds()` an interval in which the exact area lies for certain. Only the order of rows
+    that share a cell and aren't known to be tied is left open.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
-    - `multi_class`: `"ovr"`, each class against all others, or `"ovo"`, against each other class:
-        the mean over the pairs of classes with rows, `"macro"`, or that weighted by their rows,
-        `"weighted"`; or each pair, `None`: of shape `(classes, classes)`. Rows of a pair are scored
-        by the one class and by the other.
+        out, `"zero"` and `"one"` count it as 0 or 1.
+    - `multi_class`: `"ovr"`, each class against all others, or `"ovo"`, each class against each
+        other: with `average="macro"` the mean over the pairs of classes that have rows, with
+        `"weighted"` that weighted by their rows, with `None` the value of each pair, of shape
+        `(classes, classes)`. A pair has the mean of two areas, by the scores of either class.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], with `pairs` for ovo; or of
     [`eqmetrics.ScoreBuffer`][]; shared.
     Undefined when: no row is positive, or none is negative.

@@ -11,7 +11,7 @@ from .rank_score import AbstractRankScore, each_against_the_others, Interval
 from .score_statistic import Cells
 
 
-# Each cell's share is a few roundings of its positives off, and the shares add up to 1.
+# The share of each cell is off by a few roundings of its positives, and the shares add up to 1.
 ROUNDING = 6e-7
 
 
@@ -26,7 +26,7 @@ class AveragePrecision(AbstractRankScore, init=False):
 
     In constant memory, for any number of rows and scores of any range. `compute()` gives the
     value, `bounds()` an interval in which the exact value lies for certain. Where a cell holds
-    several scores the value is that of their mean order, which takes a weight of 1 for one row:
+    several scores the value is the mean over their orders, for which a weight of 1 is one row:
     weights of another scale may move it within the bounds.
 
     **Arguments:**
@@ -34,19 +34,19 @@ class AveragePrecision(AbstractRankScore, init=False):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive. If all are tied it is their share of the rows.
+    Undefined when: no row is positive. If all scores are tied it is the share of positives.
     Source: Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006.
 
     !!! example
@@ -73,7 +73,7 @@ class AveragePrecision(AbstractRankScore, init=False):
         p, n = to_float(cells.positives), to_float(cells.negatives)
         tie = p * over(tp + p, tp + p + fp + n)
         highest = p * over(tp + p, tp + p + fp)
-        # The rest of these is the mean of TP / (TP + FP) along a line between two points.
+        # `lowest` and `likely` integrate TP / (TP + FP) along a line between two points.
         below = fp + n
         lowest = p - below * _log_ratio(p, tp + below)
         # In random order the j-th of the positives has n j / (p + 1) negatives before it.
@@ -95,5 +95,5 @@ class AveragePrecision(AbstractRankScore, init=False):
 
 
 def _log_ratio(x: Array, y: Array) -> Array:
-    """`log((x + y) / y)`, and 0 where `y` is: what it is multiplied with is 0 there too."""
+    """`log((x + y) / y)`; 0 where `y` is 0, where its factor is 0 too."""
     return jnp.where(y > 0, jnp.log1p(x / jnp.where(y > 0, y, 1)), 0)

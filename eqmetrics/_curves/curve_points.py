@@ -46,7 +46,7 @@ class Points(NamedTuple):
         return add(self.tp, self.fp)
 
     def recall(self) -> tuple[Array, Bool[Array, "classes"]]:
-        """And whether it is defined."""
+        """The recall, and whether it is defined."""
         return _share(self.tp, self.positives)
 
     def miss_rate(self) -> tuple[Array, Bool[Array, "classes"]]:
@@ -59,7 +59,7 @@ class Points(NamedTuple):
         return _share(self.tn, self.negatives)
 
     def precision(self) -> Array:
-        """That of no prediction at all is 1, as in scikit-learn."""
+        """The precision; 1 where nothing is predicted as positive, as in scikit-learn."""
         said = to_float(self.said)
         return jnp.where(said == 0, 1, ratio(to_float(self.tp), said))
 
@@ -70,7 +70,7 @@ def _share(part: Pair, whole: Pair) -> tuple[Array, Bool[Array, "classes"]]:
 
 
 def _finer(bits: Cells, line: Cells) -> Cells:
-    """Of each class, the layout that leaves fewer pairs of rows open."""
+    """For each class, the layout that leaves the order of fewer pairs of rows open."""
     ends = [(0, 0)] * 2 + [(1, 1)]
     empty = dict.fromkeys(Cells._fields[:2], 0) | {"smallest": ~NONE, "largest": NONE}
     wide = Cells(
@@ -128,13 +128,13 @@ def points_of(
 
 @inlined
 def tied_points(statistic: AbstractScores) -> Bool[Array, "classes cells"]:
-    """Between each of all points and the next one, whether all rows have one score: the ROC curve
-    is a straight line there."""
+    """Whether all rows between a point and the next one have one score: the ROC curve is a straight
+    line there."""
     return jnp.flip(ft.reduce(_finer, statistic.layouts()).tied, -1)
 
 
 def per_class(x: Float32[Array, "classes ..."], task: AbstractTask) -> Float32[Array, "..."]:
-    """Without the axis of the classes if the task is binary; NaN of an ignored class."""
+    """Without the axis of the classes if the task is binary; NaN for an ignored class."""
     if isinstance(task, Binary):
         return x[0]
     part = jnp.asarray(task.takes_part()).reshape(-1, *(1,) * (x.ndim - 1))
@@ -147,7 +147,7 @@ class AbstractPointScore(AbstractClassCurve, init=False):
 
     @abc.abstractmethod
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
-        """The score, of any value where there are no positives or no negatives."""
+        """The score of each class; any number where there are no positives or no negatives."""
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""

@@ -9,27 +9,27 @@ from .score_statistic import Cells
 
 @final
 class Gini(AbstractRankScore, init=False):
-    r"""How far the order of rows is from chance: $2\,\mathrm{AUROC} - 1$, from -1 to 1.
+    r"""The Gini coefficient of a ranking: $2\,\mathrm{AUROC} - 1$, from -1 to 1, where 0 is chance.
 
-    The Gini coefficient of credit scoring, also called accuracy ratio or Somers' D; not that of
-    incomes. `bounds()` gives an interval in which the exact value lies for certain.
+    It is used in credit scoring, also as accuracy ratio or Somers' D, and isn't the Gini
+    coefficient of incomes. `bounds()` gives an interval in which the exact value lies for certain.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Somers, "A new asymmetric measure of association for ordinal variables", 1962.

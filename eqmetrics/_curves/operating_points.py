@@ -21,8 +21,8 @@ def _rate(name: str, value: float) -> float:
 
 
 class Choice(NamedTuple):
-    """Of each point the value, what decides between points of one value, and whether it reaches
-    the rate; and the classes of which this is defined."""
+    """For each point the value, what decides between points of equal value, and whether the point
+    reaches the rate; and the classes for which this is defined."""
 
     values: Float32[Array, "classes points"]
     others: Float32[Array, "classes points"]
@@ -33,8 +33,8 @@ class Choice(NamedTuple):
 class AbstractOperatingPoint(AbstractReadout):
     """The best threshold of those that reach a rate. A subclass writes `choose`.
 
-    Some threshold always does: that of no prediction, infinity, has a specificity of 1 and, as
-    nothing is wrong, a precision of 1; the lowest has a recall of 1."""
+    Some threshold always does: infinity, where nothing is predicted as positive, has a specificity
+    of 1 and a precision of 1; the lowest threshold has a recall of 1."""
 
     task: AbstractTask = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
@@ -54,7 +54,7 @@ class AbstractOperatingPoint(AbstractReadout):
 
     @abc.abstractmethod
     def choose(self, points: Points) -> Choice:
-        """What there is to choose from."""
+        """The values at all points, and which of them reach the rate."""
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """`value` and `threshold`: scalars, or of shape `(classes,)` if the task isn't binary. A
@@ -63,7 +63,7 @@ class AbstractOperatingPoint(AbstractReadout):
         values, others, allowed, defined = self.choose(points)
         allowed_values = jnp.where(allowed, values, -jnp.inf)
         best = allowed_values == jnp.max(allowed_values, axis=-1, keepdims=True)
-        # Of equals in both the first, which has the highest threshold.
+        # Where both are equal the first one, which has the highest threshold.
         index = jnp.argmax(jnp.where(best, others, -jnp.inf), axis=-1)[:, None]
         at = lambda x: jnp.take_along_axis(x, index, axis=-1)[:, 0]
         threshold = jnp.where(defined, at(points.thresholds), jnp.nan)
@@ -76,25 +76,25 @@ class AbstractOperatingPoint(AbstractReadout):
 
 @final
 class PrecisionAtRecall(AbstractOperatingPoint):
-    r"""The highest precision of the thresholds with at least a given recall; of several that have
-    it, the one with the highest recall.
+    r"""The highest precision of all thresholds with at least a given recall, and the threshold that
+    has it; of several, the one with the highest recall.
 
-    Value and threshold belong together exactly; a threshold between two scores of one cell of
-    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+    The value is exactly that of the threshold. Only thresholds at the edges of the cells of the
+    [`eqmetrics.ScoreHistogram`][] are tried: few scores share a cell.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
-    - `min_recall`: what is to be reached, above 0 and at most 1.
+    - `min_recall`: the recall to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive. The lowest threshold has recall 1, so that some always
-    reaches it.
+    Undefined when: no row is positive. The lowest threshold has recall 1, so one always reaches
+    `min_recall`.
 
     !!! example
 
@@ -130,25 +130,25 @@ class PrecisionAtRecall(AbstractOperatingPoint):
 
 @final
 class RecallAtPrecision(AbstractOperatingPoint):
-    r"""The highest recall of the thresholds with at least a given precision; of several that have
-    it, the one with the highest precision.
+    r"""The highest recall of all thresholds with at least a given precision, and the threshold that
+    has it; of several, the one with the highest precision.
 
-    Value and threshold belong together exactly; a threshold between two scores of one cell of
-    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+    The value is exactly that of the threshold. Only thresholds at the edges of the cells of the
+    [`eqmetrics.ScoreHistogram`][] are tried: few scores share a cell.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
-    - `min_precision`: what is to be reached, above 0 and at most 1.
+    - `min_precision`: the precision to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive. Where no finite threshold reaches the precision, nothing
-    is to be predicted: recall 0 at the threshold infinity.
+    Undefined when: no row is positive. Where no finite threshold reaches the precision, the value
+    is recall 0 at the threshold infinity: nothing is predicted as positive.
 
     !!! example
 
@@ -184,25 +184,25 @@ class RecallAtPrecision(AbstractOperatingPoint):
 
 @final
 class SensitivityAtSpecificity(AbstractOperatingPoint):
-    r"""The highest sensitivity (recall) of the thresholds with at least a given specificity; of
-    several that have it, the one with the highest specificity.
+    r"""The highest sensitivity (recall) of all thresholds with at least a given specificity, and
+    the threshold that has it; of several, the one with the highest specificity.
 
-    Value and threshold belong together exactly; a threshold between two scores of one cell of
-    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+    The value is exactly that of the threshold. Only thresholds at the edges of the cells of the
+    [`eqmetrics.ScoreHistogram`][] are tried: few scores share a cell.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
-    - `min_specificity`: what is to be reached, above 0 and at most 1.
+    - `min_specificity`: the specificity to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative. Where no finite threshold reaches the
-    specificity, nothing is to be predicted: sensitivity 0 at the threshold infinity.
+    specificity, the value is sensitivity 0 at the threshold infinity.
 
     !!! example
 
@@ -238,25 +238,25 @@ class SensitivityAtSpecificity(AbstractOperatingPoint):
 
 @final
 class SpecificityAtSensitivity(AbstractOperatingPoint):
-    r"""The highest specificity of the thresholds with at least a given sensitivity (recall); of
-    several that have it, the one with the highest sensitivity.
+    r"""The highest specificity of all thresholds with at least a given sensitivity (recall), and
+    the threshold that has it; of several, the one with the highest sensitivity.
 
-    Value and threshold belong together exactly; a threshold between two scores of one cell of
-    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried.
+    The value is exactly that of the threshold. Only thresholds at the edges of the cells of the
+    [`eqmetrics.ScoreHistogram`][] are tried: few scores share a cell.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
-    - `min_sensitivity`: what is to be reached, above 0 and at most 1.
+    - `min_sensitivity`: the sensitivity to be reached, above 0 and at most 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative. The lowest threshold has sensitivity
-    1, so that some always reaches it.
+    1, so one always reaches `min_sensitivity`.
 
     !!! example
 

@@ -17,8 +17,8 @@ from .curve_points import AbstractPointScore, Points
 
 
 def _segments(points: Points, low: float, high: float) -> tuple[Array, ...]:
-    """Of each straight line of the ROC curve, cut to `low <= fpr <= high`: where it begins and
-    ends, the rates at both, and its slope. None has a length below 0."""
+    """For each straight line of the ROC curve, cut to `low <= fpr <= high`: where it begins and
+    ends, the true positive rates at both, and its slope. One outside has the length 0."""
     (y, _), (x, _) = points.recall(), points.fall_out()
     x0, x1, y0, y1 = x[:, :-1], x[:, 1:], y[:, :-1], y[:, 1:]
     slope = jnp.where(x1 > x0, over(y1 - y0, x1 - x0), 0)
@@ -33,9 +33,9 @@ def _sum(x: Array) -> Float32[Array, "classes"]:
 
 @final
 class PartialAUROC(AbstractPointScore):
-    r"""The area under the ROC curve up to a false positive rate.
+    r"""The area under the ROC curve up to a given false positive rate, standardized.
 
-    Standardised, $\frac12 (1 + \frac{A - m^2 / 2}{m - m^2 / 2})$ for the area $A$ up to $m$: 0.5 is
+    $\frac12 (1 + \frac{A - m^2 / 2}{m - m^2 / 2})$ for the area $A$ up to the rate $m$: 0.5 is
     chance and 1 perfect, as in scikit-learn's `roc_auc_score(max_fpr=m)`. In a cell of several
     scores the curve is a straight line.
 
@@ -43,20 +43,20 @@ class PartialAUROC(AbstractPointScore):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
-    - `max_fpr`: the rate, above 0 and at most 1.
-    - `standardized`: whether to rescale as said above, or to give the area.
+    - `max_fpr`: the false positive rate, above 0 and at most 1.
+    - `standardized`: whether to rescale as above, or to give the area $A$ itself.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: McClish, "Analyzing a portion of the ROC curve", 1989.
@@ -104,7 +104,7 @@ class PartialAUROC(AbstractPointScore):
 
     def of_points(self, points: Points) -> Float32[Array, "classes"]:
         start, end, at_start, at_end, _ = _segments(points, 0.0, self.max_fpr)
-        # What a perfect order has more, which is exactly 0 if that is what there is.
+        # What is lost against a perfect order: exactly 0 of a perfect one.
         lost = _sum((end - start) * 0.5 * ((1 - at_start) + (1 - at_end)))
         area = _sum((end - start) * 0.5 * (at_start + at_end))
         if not self.standardized:
@@ -116,8 +116,8 @@ class PartialAUROC(AbstractPointScore):
 
 @final
 class LogAUC(AbstractPointScore):
-    r"""The area under the ROC curve over the logarithm of the false positive rate, between two
-    rates, divided by its length: what is found early counts more.
+    r"""The mean true positive rate over the logarithm of the false positive rate, between two
+    rates: positives that are found early count more.
 
     $\int_a^b \mathrm{TPR}(x)\,\frac{dx}{x} / \log\frac{b}{a}$, on the ROC curve drawn with straight
     lines. Chance is $(b - a) / \log\frac ba$, 0.0215 by default; a perfect order is 1.
@@ -126,19 +126,19 @@ class LogAUC(AbstractPointScore):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
-    - `min_fpr`, `max_fpr`: the rates, above 0 and at most 1.
+    - `min_fpr`, `max_fpr`: the two false positive rates, above 0 and at most 1.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Mysinger and Shoichet, "Rapid context-dependent ligand desolvation in molecular
@@ -192,7 +192,7 @@ class LogAUC(AbstractPointScore):
         log = jnp.log1p((end - start) / start)
         rise = slope * ((end - start) - start * log)
         area, lost = _sum(at_start * log + rise), _sum((1 - at_start) * log - rise)
-        # of the range as it is in float32: a narrow one is moved by more than its length
+        # Of the two rates as they are in float32: rounding could move a narrow range by its length.
         low, high = float(np.float32(self.min_fpr)), float(np.float32(self.max_fpr))
         length = math.log1p((high - low) / low)
         return jnp.where(area <= lost, area / length, 1 - lost / length)

@@ -8,8 +8,8 @@ from .curve_points import AbstractCurve, Points
 
 @final
 class PrecisionRecallCurve(AbstractCurve, init=False):
-    r"""Precision and recall for all thresholds. Where nothing is predicted the precision is 1, as
-    in scikit-learn; its area in steps is [`eqmetrics.AveragePrecision`][].
+    r"""Precision and recall at all thresholds. Where nothing is predicted as positive the precision
+    is 1, as in scikit-learn. The area under its steps is [`eqmetrics.AveragePrecision`][].
 
     Every point is one of the exact curve, whatever the resolution: thresholds lie at the edges
     of the cells of [`eqmetrics.ScoreHistogram`][], where it is known which rows are above. The
@@ -22,12 +22,12 @@ class PrecisionRecallCurve(AbstractCurve, init=False):
     - `points`: how many points, evenly spread along the ROC curve; all of them,
         $2^{\mathrm{resolution}} + 3$ or one more than the capacity, if not given.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive, `recall`; no row was seen, `precision`.
+    Undefined when: `recall`, if no row is positive; `precision`, if no row was seen.
     Source: Davis and Goadrich, "The relationship between precision-recall and ROC curves", 2006.
 
     !!! example

@@ -1,4 +1,5 @@
-"""Readouts of curves, and scores of the order of rows: a value, and bounds that cells prove."""
+"""Readouts of curves, and scores that depend on the order of rows alone: a value, and bounds that
+the cells prove."""
 
 import abc
 import functools as ft
@@ -33,7 +34,7 @@ from .score_statistic import AbstractScores, Cells
 def scores_of_all(
     task: AbstractTask, resolution: int | None, exact: int | None, pairs: bool = False
 ) -> AbstractScores:
-    """The statistic of a readout: cells, or rows if it is to be exact."""
+    """The statistic of a readout: cells, or the rows themselves if `exact` is given."""
     if exact is None:
         return ScoreHistogram(task, resolution=resolution, pairs=pairs)
     if resolution is not None:
@@ -70,7 +71,7 @@ class AbstractClassCurve(AbstractReadout):
 
     @property
     def joined(self) -> tuple[int, ...] | None:
-        """The classes whose scores a micro average takes as if they were of one."""
+        """The classes that a micro average takes as one."""
         if self.average != "micro":
             return None
         return tuple(np.flatnonzero(self.scope.part(self.task)).tolist())
@@ -84,7 +85,7 @@ class AbstractClassCurve(AbstractReadout):
 
 
 class Interval(NamedTuple):
-    """Of each class, what a layout knows: `low <= truth <= high`, and the likeliest value."""
+    """What a layout knows of each class: `low <= exact value <= high`, and the likeliest value."""
 
     low: Float32[Array, "classes"]
     value: Float32[Array, "classes"]
@@ -98,7 +99,7 @@ class Interval(NamedTuple):
         return Interval(low, jnp.clip(value, low, high), high)
 
 
-# What rounding a number of at most 1 to float32, and moving it, can add.
+# More than rounding a number of at most 1 to float32, and adding this, can change.
 ROUNDING = 1e-7
 
 
@@ -106,8 +107,8 @@ ROUNDING = 1e-7
 def mean_between(
     found: Interval, weights: Pair, undefined: float | None, least: float
 ) -> Interval:
-    """The weighted mean over the classes, of those whose weight isn't 0: in pairs, and widened last
-    of all, since a mean of bounds that was rounded is none."""
+    """The weighted mean over the classes whose weight isn't 0: in pairs, and widened last of all,
+    since the rounded mean of two bounds needn't be a bound."""
     each = jnp.stack([jnp.where(weights[0] > 0, x, 0) for x in found])
     sums = sum_pairs(jnp.moveaxis(multiply(lift(each), weights[:, None]), -1, 1))
     total = sum_pairs(jnp.moveaxis(weights, -1, 1))
@@ -137,7 +138,7 @@ def _read(
 
 class AbstractRankScore(AbstractClassCurve, AbstractBounded, init=False):
     """A score of each class that depends on the order of its rows alone. A subclass writes
-    `interval` and `defined`, and says what is `least`; 1 is the most."""
+    `interval` and `defined`, and sets `least`, the smallest value; 1 is the largest."""
 
     least: ClassVar[float]
 
@@ -153,7 +154,7 @@ class AbstractRankScore(AbstractClassCurve, AbstractBounded, init=False):
 
     @abc.abstractmethod
     def intervals(self) -> Interval:
-        """Of the averages: those of `each_against_the_others`, if there is no other way."""
+        """The value and bounds of the average: `each_against_the_others(self)` for most scores."""
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""

@@ -7,8 +7,8 @@ from .curve_points import AbstractCurve, Points
 
 @final
 class ROC(AbstractCurve, init=False):
-    r"""The receiver operating characteristic: the true positive rate over the false positive
-    rate, for all thresholds.
+    r"""The receiver operating characteristic: the true positive rate against the false positive
+    rate, at all thresholds.
 
     Every point is one of the exact curve, whatever the resolution: thresholds lie at the edges
     of the cells of [`eqmetrics.ScoreHistogram`][], where it is known which rows are above. The
@@ -21,12 +21,12 @@ class ROC(AbstractCurve, init=False):
     - `points`: how many points, evenly spread along the ROC curve; all of them,
         $2^{\mathrm{resolution}} + 3$ or one more than the capacity, if not given.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive, `tpr`; none is negative, `fpr`.
+    Undefined when: `tpr`, if no row is positive; `fpr`, if none is negative.
     Source: Fawcett, "An introduction to ROC analysis", 2006.
 
     !!! example
@@ -46,7 +46,7 @@ class ROC(AbstractCurve, init=False):
 
 @final
 class DET(AbstractCurve, init=False):
-    r"""The detection error tradeoff: the false negative rate over the false positive rate, for
+    r"""The detection error tradeoff: the false negative rate against the false positive rate, at
     all thresholds.
 
     Every point is one of the exact curve, whatever the resolution: thresholds lie at the edges
@@ -60,12 +60,12 @@ class DET(AbstractCurve, init=False):
     - `points`: how many points, evenly spread along the ROC curve; all of them,
         $2^{\mathrm{resolution}} + 3$ or one more than the capacity, if not given.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces undefined rates; NaN if not given.
 
     The gradient is 0: rates jump, and thresholds are known by their cells.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: no row is positive, `fnr`; none is negative, `fpr`.
+    Undefined when: `fnr`, if no row is positive; `fpr`, if none is negative.
     Source: Martin et al., "The DET curve in assessment of detection task performance", 1997.
 
     !!! example
@@ -80,5 +80,5 @@ class DET(AbstractCurve, init=False):
     """
 
     def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
-        # not 1 - tpr, which cancels where it is small
+        # Not 1 - tpr, which loses digits where it is small.
         return {"fpr": points.fall_out(), "fnr": points.miss_rate()}

@@ -9,25 +9,25 @@ from .curve_points import AbstractPointScore, Points
 
 @final
 class EqualErrorRate(AbstractPointScore, init=False):
-    r"""The rate at which false positives and false negatives are equally frequent, on the ROC
-    curve drawn with straight lines.
+    r"""The rate at which the false positive rate equals the false negative rate, on the ROC curve
+    drawn with straight lines.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Martin et al., "The DET curve in assessment of detection task performance", 1997.
@@ -60,24 +60,24 @@ class KolmogorovSmirnov(AbstractPointScore, init=False):
     r"""The largest distance between the distributions of the scores of positives and of
     negatives: $\max_s |\mathrm{TPR}(s) - \mathrm{FPR}(s)|$.
 
-    Of the thresholds at the edges of the cells, so never too large.
+    Only thresholds at the edges of the cells are tried, so it is never too large.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is scored
         against all others, or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their positives; `"micro"`, of the scores of all classes as if they were of
-        one; `None`, of each class.
+        weighted by their positives; `"micro"`, the value of all classes pooled as
+        one; `None`, the value of each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
     Undefined when: no row is positive, or none is negative.
     Source: Smirnov, "Table for estimating the goodness of fit of empirical distributions", 1948.

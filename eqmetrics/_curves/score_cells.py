@@ -27,17 +27,17 @@ INFINITY = 0x7F800000
 
 
 def keys_of(scores: Float32[Array, "..."]) -> Keys:
-    """In the order of the scores; 0.0 and -0.0 are one, subnormals are not."""
+    """Integers in the order of the scores; 0.0 and -0.0 have one key, subnormals their own."""
     bits = lax.bitcast_convert_type(scores, jnp.int32)
     bits = jnp.where(bits << 1 == 0, 0, bits)
     return jnp.where(bits < 0, bits ^ _SIGN, bits)
 
 
 def once(x: Int32[Array, "..."]) -> Int32[Array, "..."]:
-    """The same integers, computed once. XLA's CPU computes what leads to an array anew in each
-    kernel that reads it, and drops an `optimization_barrier` before it decides so; a sum over
-    windows, here of one entry and a hole, it leaves alone. (AUROC of ten classes, 256 rows: 360 us
-    to 240 us.)"""
+    """The same integers, computed once. XLA's CPU recomputes what leads to an array in each kernel
+    that reads it, and drops an `optimization_barrier` before it fuses; but it doesn't fuse a sum
+    over windows, here of one entry and padding. (AUROC of ten classes, 256 rows: 360 us to
+    240 us.)"""
     ones, none = (1,) * x.ndim, ((0, 0),) * x.ndim
     zero = jnp.zeros((), x.dtype)
     return lax.reduce_window(x[None], zero, lax.add, (2, *ones), (1, *ones), ((0, 1), *none))[0]
@@ -55,8 +55,8 @@ def bit_index(keys: Keys, are_logits: bool, cells: int) -> Keys:
     resolution = cells.bit_length() - 1
     if are_logits:
         return (keys >> (32 - resolution)) + cells // 2
-    # Probabilities near 1 are as fine as those near 0: 1 - p is exact from 0.5 on, and 0 or at
-    # least 2^-24. Below 2^-95 eight cells are one, so that all fits.
+    # Cells near 1 are as fine as those near 0: 1 - p is exact from 0.5 on, and 0 or at least
+    # 2^-24. Below 2^-95 one cell takes the place of eight, so that all fit.
     rest = lax.bitcast_convert_type(1 - scores_of_keys(keys), jnp.int32)
     keys = jnp.where(keys < _HALF, keys, jnp.minimum(2 * _HALF - rest, 150 << 23))
     fine = (keys - _TINY >> (30 - resolution)) + (_TINY >> (33 - resolution))
@@ -73,7 +73,7 @@ def infinite_bits(cells: int) -> tuple[int, int]:
 
 
 def _parts(keys: Keys) -> tuple[Array, Array]:
-    """Integers `m` and `e` with score = `m * 2^(e - 150)`; subnormals too."""
+    """Integers `m` and `e` such that the score is `m * 2^(e - 150)`, also of subnormals."""
     size = jnp.where(keys < 0, keys ^ _SIGN, keys) & _SIGN
     biased = size >> 23
     m = (size & 0x7FFFFF) | jnp.where(biased > 0, 0x800000, 0)
@@ -175,7 +175,7 @@ def as_one_class(arrays: State, classes: tuple[int, ...]) -> State:
 
 
 class _ScoreCells(AbstractReduction):
-    """Of the arrays `(extremes, bit counts, bit keys, line counts, line keys)`."""
+    """Merges the arrays `(extremes, bit counts, bit keys, line counts, line keys)`."""
 
     def identity(self, arrays):
         return tuple(

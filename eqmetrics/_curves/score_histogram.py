@@ -43,9 +43,9 @@ def _counted(counts, keys, index, key, group, taken, weights):
     flat = jnp.where(taken, flat, 0)
     labelled = flat + jnp.where(taken, group * (classes * cells), 0)
     largest, smallest = (jnp.where(taken, k, NONE) for k in (key, ~key))
-    # Otherwise XLA's CPU computes all of this row by row, inside of each scatter.
-    rows = lax.optimization_barrier((flat, labelled, largest, smallest, taken))
-    flat, labelled, largest, smallest, taken = (x.ravel() for x in rows)
+    flat, labelled, largest, smallest, taken = (
+        x.ravel() for x in (flat, labelled, largest, smallest, taken)
+    )
     if weights is None:
         new = add_rows(counts, labelled, taken)
     else:
@@ -56,7 +56,8 @@ def _counted(counts, keys, index, key, group, taken, weights):
 
 
 def _largest_of_both(x, y):
-    """Over the rows. Of one class in one pass: XLA's CPU makes a tree of a single maximum."""
+    """The largest of both over the rows. For one class in one pass: of two separate maxima XLA's
+    CPU makes two trees."""
     if x.shape[1] > 1:
         return [jnp.max(z, axis=0, initial=NONE) for z in (x, y)]
     none = jnp.int32(NONE)
@@ -100,8 +101,8 @@ def _updated(
 
 
 def _cells(arrays: State, are_logits: Array) -> tuple[Cells, ...]:
-    """The bits; and the line from low scores to high ones, with the cells of the infinities at
-    its ends."""
+    """The layout by bits; and the line from low scores to high ones, with the cells of the
+    infinities at its ends."""
     extremes, bits, bit_keys, line, line_keys = arrays
     cells = line.shape[-1]
     first = first_cell(extremes, width(extremes, cells))
@@ -124,8 +125,9 @@ CELLS = "extremes", "bit_counts", "bit_keys", "line_counts", "line_keys"
 
 @final
 class ScoreHistogram(AbstractScores):
-    r"""How many positives and negatives have which score: the statistic that [`eqmetrics.AUROC`][]
-    and all other readouts of curves share, in constant memory and for scores of any range.
+    r"""How many positives and negatives have scores in each cell: the statistic that
+    [`eqmetrics.AUROC`][] and all other readouts of curves share, in constant memory and for scores
+    of any range.
 
     Rows are counted in two layouts of $2^r$ cells: by the leading bits of the float (of $1 - p$
     for a probability $p \geq 0.5$), and on a line that covers the finite scores seen, with cells
@@ -134,21 +136,21 @@ class ScoreHistogram(AbstractScores):
     the rows, whatever their order and batches.
 
     Of several classes, each is counted against all others. Logits of a multiclass task are
-    ordered by the log-odds of their softmax, which don't saturate.
+    ordered by the log-odds of their softmax probabilities, which don't saturate.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `resolution`: $r$, from 9 to 20; 16 if the task is binary, else 12, if not given.
-    - `pairs`: of a multiclass task, whether to count the rows of each class apart, as one
-        against one needs, and not only a class and all others.
+    - `pairs`: for a multiclass task, whether to count the rows of every class separately, as
+        one-vs-one needs, and not only those of a class and of all others.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: $12 \cdot 2^r$ numbers a class (3 MiB if $r = 16$, 192 KiB if $r = 12$), and a few; of
-    $c$ classes in pairs, $4 (c + 1) \cdot 2^r$ a class (704 KiB of 10 classes if $r = 12$). More
-    than $2^{28}$ numbers, 1 GiB, are refused.
-    Undefined when: never; empty counts are 0, and NaN if it was given logits and
-    probabilities, which have no common order.
+    The gradient is 0: the value is piecewise constant.
+    State: $12 \cdot 2^r$ numbers a class (3 MiB if $r = 16$, 192 KiB if $r = 12$), and a few more;
+    with `pairs` and $c$ classes, $4 (c + 1) \cdot 2^r$ a class (704 KiB each for 10 classes if
+    $r = 12$). More than $2^{28}$ numbers, 1 GiB, are refused.
+    Undefined when: it was given logits and probabilities, which have no common order. Empty
+    counts are 0.
 
     !!! example
 
@@ -204,7 +206,7 @@ class ScoreHistogram(AbstractScores):
         return self.replace(**_updated(old, inputs, task=self.task, pairs=self.pairs))
 
     def _sides(self, counts: Float32[Array, "2 groups classes cells"]) -> tuple[Pair, Pair]:
-        """All others, and the class."""
+        """The weight of all others, and of the class, in each cell."""
         if not self.pairs:
             return counts[:, 0], counts[:, 1]
         own = self._own(counts)
@@ -215,7 +217,7 @@ class ScoreHistogram(AbstractScores):
         return jnp.take_along_axis(counts, classes, axis=1)[:, 0]
 
     def layouts(self, joined: tuple[int, ...] | None = None) -> tuple[Cells, ...]:
-        """The bits, and the line between cells of minus and plus infinity."""
+        """By bits; and the line, with the cells of minus and plus infinity at its ends."""
         extremes, bits, bit_keys, line, line_keys = (getattr(self, name) for name in CELLS)
         bits, line = (jnp.stack(self._sides(x), axis=1) for x in (bits, line))
         arrays = extremes, bits, bit_keys, line, line_keys

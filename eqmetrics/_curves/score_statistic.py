@@ -16,7 +16,7 @@ from .._reduction.pair import Pair, to_float
 
 
 class Cells(NamedTuple):
-    """The cells of one layout, from low scores to high ones."""
+    """The cells of one layout, from low scores to high ones. `smallest` and `largest` are keys."""
 
     negatives: Pair  # (2, classes, cells)
     positives: Pair
@@ -55,8 +55,8 @@ class AbstractScores(AbstractStatistic, AbstractExact):
 
     @abc.abstractmethod
     def layouts(self, joined: tuple[int, ...] | None = None) -> tuple[Cells, ...]:
-        """The rows of each class against all others; or, as one class, of the classes that are
-        joined. Each layout alone holds all rows."""
+        """The rows of each class against all others; or those of the classes `joined`, as one
+        class. Each layout alone holds all rows."""
 
     @abc.abstractmethod
     def against(self, other: Int32[Array, ""]) -> tuple[Cells, ...]:

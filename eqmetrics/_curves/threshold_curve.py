@@ -18,7 +18,7 @@ from .score_statistic import AbstractScores
 
 
 def _of_counts(score: Any) -> Any:
-    """The score without its state, which isn't asked."""
+    """The score without its state, which isn't read."""
     statistic = getattr(score, "statistic", None)
     if isinstance(statistic, AbstractPartialStatistic) and not isinstance(statistic, StatScores):
         statistic = statistic.larger()
@@ -75,7 +75,7 @@ class AbstractThresholds(AbstractReadout):
 
 @final
 class ThresholdCurve(AbstractThresholds):
-    r"""Any score of counts at all thresholds, such as F1 over the threshold.
+    r"""A score of counts, such as F1, at all thresholds.
 
     Every point is exact, whatever the resolution: thresholds lie at the edges of the cells of
     [`eqmetrics.ScoreHistogram`][], where it is known which rows are above. At thresholds of your
@@ -90,7 +90,7 @@ class ThresholdCurve(AbstractThresholds):
     - `points`: how many points, evenly spread along the ROC curve; all of them,
         $2^{\mathrm{resolution}} + 3$ or one more than the capacity, if not given.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: scores jump, and thresholds are known by their cells.
@@ -139,13 +139,13 @@ class ThresholdCurve(AbstractThresholds):
 
 @final
 class BestThreshold(AbstractThresholds):
-    r"""The threshold with the best value of a score of counts, and that value: the highest F1 that
-    there is, say.
+    r"""The threshold at which a score of counts has its best value, and that value: the highest F1,
+    say.
 
-    Value and threshold belong together exactly; a threshold between two scores of one cell of
-    the [`eqmetrics.ScoreHistogram`][], of which there are few, isn't tried. Of several thresholds
-    with the best value it is the highest. The best value on the rows on which the threshold was
-    chosen is too good: read it from others.
+    The value is exactly that of the threshold. Only thresholds at the edges of the cells of the
+    [`eqmetrics.ScoreHistogram`][] are tried: few scores share a cell. Of several thresholds with
+    the best value it is the highest. On the rows on which the threshold was chosen the value is
+    too good: measure it on others.
 
     **Arguments:**
 
@@ -153,9 +153,9 @@ class BestThreshold(AbstractThresholds):
         against all others, or [`eqmetrics.Multilabel`][].
     - `score`: a score of `eqm.Binary()` that reads its counts, as [`eqmetrics.F1`][],
         [`eqmetrics.BalancedAccuracy`][], [`eqmetrics.MatthewsCorrelation`][] or one of your own.
-    - `mode`: `"max"` or `"min"`.
+    - `mode`: `"max"` if larger values are better, or `"min"`.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: a capacity: keep so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: scores jump, and thresholds are known by their cells.

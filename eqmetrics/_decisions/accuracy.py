@@ -22,14 +22,14 @@ from .task import AbstractTask, has_thresholds, Multiclass, one_threshold
 
 @final
 class Hits(AbstractPartialStatistic, AbstractLabelled):
-    """How many decisions were right, and how many were made: the statistic under
-    [`eqmetrics.Accuracy`][] and [`eqmetrics.HammingLoss`][].
+    """The number of right decisions, and of all decisions: the statistic that
+    [`eqmetrics.Accuracy`][] and [`eqmetrics.HammingLoss`][] read.
 
     **Arguments:**
 
-    - `task`: a task; or `None`: multiclass, top-1, as many classes as there are scores.
+    - `task`: a task; `None` is multiclass, top-1, with as many classes as there are scores.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats, whatever the number of classes. Undefined when: never.
 
     !!! example
@@ -56,7 +56,7 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
         hit, d = hits(self.task, inputs)
         if hit.ndim == 1:
             return self.replace(sums=self.sums.add(d.batch, right=hit, every=1))
-        # each of the labels of a row is a decision
+        # Each label of a row is a decision.
         right, every = (jnp.sum(x, axis=1, dtype=jnp.int32) for x in (hit & d.taken, d.taken))
         return self.replace(sums=self.sums.add(d.batch, right=right, every=every))
 
@@ -75,14 +75,14 @@ class Hits(AbstractPartialStatistic, AbstractLabelled):
         return hits.replace(sums=hits.sums.read_from(larger.sums, right=right, every=every))
 
     def compute(self) -> Float32[Array, "2"]:
-        """The weights of the right decisions and of all."""
+        """The weight of the right decisions and of all, of shape `(2,)`."""
         return jnp.stack(self.sums.read("right", "every"))
 
 
 def _accuracy(counts: Counts, multiclass: bool) -> tuple[Array, Array]:
     tp, fp, fn, tn = counts
-    # Of one class among several, the rows that are its own: all others would be right of it
-    # as soon as they are something else, however wrong.
+    # Of one class among several, only its own rows: any other row would be right about the class as
+    # soon as its prediction is something else, even a wrong class.
     return (tp, tp + fn) if multiclass else (tp + tn, tp + fp + fn + tn)
 
 
@@ -90,28 +90,29 @@ def _accuracy(counts: Counts, multiclass: bool) -> tuple[Array, Array]:
 class Accuracy(AbstractReadout):
     r"""The share of right decisions.
 
-    Without a task, the share of rows whose highest score is the label's, as in clu: `logits`
-    of shape `(*rows, classes)`, `labels` of shape `rows`, and a state that doesn't grow with
+    Without a task, the share of rows whose highest score is that of the label, as in clu: `logits`
+    of shape `(*rows, classes)`, `labels` of shape `(*rows,)`, and a state that doesn't grow with
     the classes. Ties go to the lower class.
 
-    The accuracy of one class of several is the share of its rows that are right (its recall),
-    as in torchmetrics; that of a label of a multilabel task is the share of right decisions
-    about it. With `average="macro"` a multiclass accuracy is the balanced accuracy.
+    The accuracy of one of several classes is the share of its rows that are right (its recall), as
+    in torchmetrics; that of one label of a multilabel task is the share of right decisions about
+    it. With `average="macro"` a multiclass accuracy is the balanced accuracy.
 
     **Arguments:**
 
-    - `task`: a task; `None` as said above.
-    - `average`: `"micro"` over all decisions alike, `"macro"`, `"weighted"` by the support of
-        the classes, or `None` for each class. Micro here, unlike in the rest of the family.
+    - `task`: a task; `None`, not given, as above.
+    - `average`: `"micro"`, over all decisions alike; `"macro"`, over the classes; `"weighted"`, by
+        the support of the classes; `None`, for each class. Unlike in the rest of the family the
+        default is `"micro"`.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: micro 6 floats, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
-    seen; of a class, when no row of it was.
+    The gradient is 0: the value is piecewise constant.
+    State: 6 floats for micro, else that of [`eqmetrics.StatScores`][]. Undefined when: no row was
+    seen; for a class, if it has no row.
 
     !!! example
 
@@ -151,7 +152,7 @@ class Accuracy(AbstractReadout):
         self.statistic = Hits(task) if task is None or whole else StatScores(task)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(classes,)` if `average` is `None`, and `(thresholds,)` of a binary
+        """A scalar; of shape `(classes,)` if `average` is `None`, and `(thresholds,)` for a binary
         task that has several."""
         if isinstance(self.statistic, Hits):
             right, every = self.statistic.compute()

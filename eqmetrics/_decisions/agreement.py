@@ -1,5 +1,5 @@
-"""Scores of the whole table: agreement beyond chance. Their numerators are differences of
-nearly equal products, so the arithmetic is in pairs."""
+"""Agreement of labels and predictions beyond chance. The numerators are differences of nearly equal
+products, so the arithmetic is in pairs."""
 
 from collections.abc import Sequence
 from typing import Any, final, Literal
@@ -24,7 +24,7 @@ KappaWeights = Literal["linear", "quadratic"] | Sequence[Sequence[float]] | None
 
 
 def _costs(weights: Any, task: AbstractTask) -> Any:
-    """Costs of one's own as tuples, and the names as they are."""
+    """The costs as tuples, or the name as it is."""
     if weights is None or isinstance(weights, str):
         if weights not in (None, "linear", "quadratic"):
             raise ValueError(
@@ -43,8 +43,9 @@ def _costs(weights: Any, task: AbstractTask) -> Any:
 
 
 def _margins(statistic: StatScores) -> tuple[Pair, Pair, Pair]:
-    """Shares of the rows: of each class, predicted as each, and right; pairs of shapes
-    `(2, classes, problems)`, twice, and `(2, problems)`. A label is a problem of two classes."""
+    """Shares of the rows, as pairs: of each class among the labels and among the predictions, of
+    shape `(2, classes, problems)`, and of right rows, `(2, problems)`. Each label of a multilabel
+    task is a problem of two classes."""
     tp, fp, fn, tn = statistic.counts()
     support, predicted = add(tp, fn), add(tp, fp)
     if isinstance(statistic.task, Multiclass):
@@ -74,21 +75,22 @@ def _one() -> Pair:
 
 @final
 class CohenKappa(AbstractReadout):
-    r"""Agreement beyond chance: $(p_o - p_e) / (1 - p_e)$, where $p_o$ is the share of right
-    rows and $p_e = \sum_k t_k p_k$ what it would be if labels and predictions were independent.
+    r"""Cohen's kappa, the agreement beyond chance: $(p_o - p_e) / (1 - p_e)$, where $p_o$ is the
+    share of right rows and $p_e = \sum_k t_k p_k$ what it would be if labels and predictions were
+    independent.
 
-    With `weights`, $1 - \sum w_{ij} c_{ij} / \sum w_{ij} t_i p_j$, where $w_{ij}$ is
-    $|i - j|$ or $(i - j)^2$, for classes that have an order, or what a mistake costs you.
+    With `weights`, $1 - \sum w_{ij} c_{ij} / \sum w_{ij} t_i p_j$, where the cost $w_{ij}$ of
+    predicting $j$ for $i$ is $|i - j|$ or $(i - j)^2$, for classes that have an order, or your own.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
         [`eqmetrics.Multilabel`][]: the mean over the labels.
-    - `weights`: `None`, `"linear"` or `"quadratic"`; or costs of your own, a matrix with the true
-        classes down and the predicted ones across, and 0 on its diagonal.
+    - `weights`: `None`, `"linear"` or `"quadratic"`; or costs of your own, a matrix with a row for
+        each true class, a column for each predicted one, and 0 on its diagonal.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], or with `weights` of
     [`eqmetrics.ConfusionCounts`][]; shared. Undefined when: no row was seen, or all are of one
     class and predicted as it.
@@ -122,18 +124,18 @@ class CohenKappa(AbstractReadout):
         self.undefined = undefined
         if weights is not None and isinstance(task, Multiclass):
             self.statistic = ConfusionCounts(task)
-        else:  # between two classes all mistakes cost the same
+        else:  # Between two classes all mistakes cost the same.
             self.statistic = StatScores(task)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
+        """A scalar; of shape `(thresholds,)` for a binary task that has several."""
         if isinstance(self.statistic, ConfusionCounts):
             return self._weighted(self.statistic)
         t, p, right = _margins(self.statistic)
         chance = _dot(t, p)
         rest = to_float(add(_one(), -chance))
         value = over(to_float(add(right, -chance)), rest)
-        # without rows all shares are 0
+        # Without rows all shares are 0.
         defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
         return each_problem(value, defined, self.task, self.undefined)
 
@@ -162,20 +164,20 @@ def _cost_of(cells: Pair, cost: Array) -> Pair:
 
 @final
 class MatthewsCorrelation(AbstractReadout):
-    r"""The correlation of labels and predictions: with the shares $t_k$ of the classes, $p_k$ of
-    the predictions and $c$ of the right rows,
+    r"""Matthews' correlation of labels and predictions: with the shares $t_k$ of the classes among
+    the labels, $p_k$ among the predictions and $c$ of the right rows,
     $(c - \sum t_k p_k) / \sqrt{(1 - \sum t_k^2)(1 - \sum p_k^2)}$.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], or
-        [`eqmetrics.Multilabel`][]: the mean over the labels (torchmetrics: that of their summed
-        table).
+        [`eqmetrics.Multilabel`][]: the mean over the labels (torchmetrics: the value of the summed
+        counts).
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, all
-    labels are of one class, or all predictions.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen, or all
+    labels, or all predictions, are of one class.
     Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation
     coefficient", 2004.
 
@@ -199,12 +201,12 @@ class MatthewsCorrelation(AbstractReadout):
         self.statistic = StatScores(task)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
+        """A scalar; of shape `(thresholds,)` for a binary task that has several."""
         t, p, right = _margins(self.statistic)
         top = to_float(add(right, -_dot(t, p)))
         spread_t, spread_p = (to_float(add(_one(), -_dot(x, x))) for x in (t, p))
         several = [jnp.sum(x[0] > 0, axis=0) > 1 for x in (t, p)]
-        # One root of the product, so that equal spreads give 1 and not the float after it. Each
-        # is above 2^-48, since one row in 2^48 is the rarest class: no underflow.
+        # One root of the product, so that equal spreads give exactly 1. Each spread is above 2^-48,
+        # that of a single row of the rarest class in 2^48, so the product doesn't underflow.
         value = over(top, root(spread_t * spread_p))
         return each_problem(value, several[0] & several[1], self.task, self.undefined)

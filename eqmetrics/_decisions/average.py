@@ -49,7 +49,7 @@ def included(task: AbstractTask, include: Sequence[int] | None) -> tuple[int, ..
 
 class Scope(NamedTuple):
     """What an average is taken over: the classes asked for, all if `include` is `None`, and what an
-    undefined one counts as."""
+    undefined class counts as."""
 
     include: tuple[int, ...] | None = None
     empty: Empty = "skip"
@@ -72,15 +72,15 @@ def scope_of(
 
 
 def mean_of(values: Array, weights: Array, undefined: float | None) -> Float32[Array, ""]:
-    """The weighted mean over the classes, of those whose weight isn't 0."""
+    """The weighted mean over the classes whose weight isn't 0."""
     kept = jnp.where(weights > 0, values, 0) * weights
     total = _total(weights)
     return undefined_as(over(_total(kept), total), total == 0, undefined)
 
 
 def _total(x: Float32[Array, "classes"]) -> Float32[Array, ""]:
-    # Of a few classes a plain sum is right to the last place or two, and XLA joins it with
-    # the others of a collection, as it doesn't a compensated one.
+    # Of a few classes a plain sum is right to the last place or two; and XLA joins it with others
+    # of a collection, unlike a compensated sum.
     return jnp.sum(x) if x.shape[0] <= 256 else to_float(sum_rows(x))
 
 
@@ -91,8 +91,8 @@ def average_of(
     undefined: float | None,
     scope: Scope = ALL,
 ) -> Float32[Array, "..."]:
-    """`ratio` gives numerator and denominator, both linear in the counts, so that micro is the
-    ratio of the totals."""
+    """`ratio` returns the numerator and the denominator, both linear in the counts, so that the
+    micro average is the ratio of the totals."""
     counts, task = statistic.counts(), statistic.task
     part = jnp.asarray(scope.part(task))
     if average == "micro" and not has_thresholds(task):
@@ -131,8 +131,8 @@ def average_classes(
 def each_problem(
     values: Array, defined: Bool[Array, "problems"], task: AbstractTask, undefined: float | None
 ) -> Float32[Array, "..."]:
-    """The mean over the problems of a task, of those where a score is defined: the labels, if it
-    has several. Of several thresholds each has its value."""
+    """The mean over the problems of a task for which a score is defined: its labels, if it has
+    several. Of several thresholds each has its value."""
     if has_thresholds(task):
         return undefined_as(values, ~defined, undefined)
     return mean_of(values, defined.astype(jnp.float32), undefined)
@@ -166,11 +166,11 @@ class AbstractClassScore(AbstractReadout):
 
     @abc.abstractmethod
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
-        """Numerator and denominator, linear in the counts; 0/0 is undefined."""
+        """The numerator and the denominator, linear in the counts; 0/0 is undefined."""
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary, and
-        `(thresholds,)` if it is and has several."""
+        `(thresholds,)` for a binary task that has several."""
         return average_of(
             self.ratio, self.statistic, self.average, self.undefined, self.scope
         )

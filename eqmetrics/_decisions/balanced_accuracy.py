@@ -15,19 +15,19 @@ from .task import AbstractTask, Multiclass
 class BalancedAccuracy(AbstractReadout):
     r"""The mean recall over the classes that have rows.
 
-    Of a binary task, the mean of the recalls of 0 and 1; of a multilabel task, the mean of
-    that over the labels.
+    For a binary task, the mean of the recalls of 0 and 1; for a multilabel task, the mean of these
+    over the labels.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `adjusted`: rescales $b$ to $(b - 1/k) / (1 - 1/k)$, where $k$ classes have rows: chance
-        is 0, as in scikit-learn.
+    - `adjusted`: rescales the value $b$ to $(b - 1/k) / (1 - 1/k)$, where $k$ classes have rows:
+        chance is 0, as in scikit-learn.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen;
-    adjusted, also when all are of one class.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row was seen; if adjusted,
+    also when all are of one class.
     Source: Brodersen et al., "The balanced accuracy and its posterior distribution", 2010.
 
     !!! example
@@ -54,7 +54,7 @@ class BalancedAccuracy(AbstractReadout):
         self.statistic = StatScores(task)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `(thresholds,)` of a binary task that has several."""
+        """A scalar; of shape `(thresholds,)` for a binary task that has several."""
         counts = self.statistic.counts().floats()
         part = jnp.asarray(self.task.takes_part())
         if isinstance(self.task, Multiclass):
@@ -62,7 +62,7 @@ class BalancedAccuracy(AbstractReadout):
         else:
             right = jnp.stack([counts.tp, counts.tn])
             rows = jnp.stack([counts.tp + counts.fn, counts.tn + counts.fp])
-        # of each problem (down: its classes), the mean over the classes that have rows
+        # The mean over the classes that have rows (first axis), of each problem (second axis).
         seen = (rows > 0) & (part[:, None] if isinstance(self.task, Multiclass) else True)
         number = jnp.sum(seen, axis=0, dtype=jnp.float32)
         mean = over(jnp.sum(jnp.where(seen, over(right, rows), 0), axis=0), number)

@@ -26,11 +26,11 @@ class Report(eqx.Module):
     scikit-learn does."""
 
     classes: dict[str, Any]
-    """`precision`, `recall`, `f1` and `support` of each class: arrays of shape `(classes,)`."""
+    """Arrays of shape `(classes,)` by name: `precision`, `recall`, `f1` and `support`."""
     averages: dict[str, dict[str, Any]]
-    """The same of `micro` (multilabel alone), `macro` and `weighted`: scalars."""
+    """The same scalars for `micro` (only multilabel), `macro` and `weighted`."""
     accuracy: Any
-    """The share of right rows; `None` for a multilabel task."""
+    """The share of right rows, a scalar; `None` for a multilabel task."""
     names: tuple[str | None, ...] = eqx.field(static=True)
     """The names of the classes; `None` where a class is ignored."""
 
@@ -74,7 +74,7 @@ def _number(support: float) -> str:
 
 
 def _with_both(counts: Counts) -> Counts:
-    """The counts of 0 and of 1, from those of 1."""
+    """The counts of the classes 0 and 1, from those of 1."""
     tp, fp, fn, tn = counts
     pairs = (tn, tp), (fn, fp), (fp, fn), (tp, tn)
     return Counts(*(jnp.concatenate(x) for x in pairs))
@@ -107,18 +107,18 @@ class ClassificationReport(AbstractReadout):
     """Precision, recall, F1 and support of each class, and their averages: printed, the table
     that scikit-learn's `classification_report` prints.
 
-    A binary task has a row for 0 and one for 1. Averages skip classes where the score is
-    undefined, as with scikit-learn's `zero_division=nan`. The average over samples isn't there.
+    A binary task has a row for 0 and one for 1. Averages skip classes where the score is undefined,
+    as with scikit-learn's `zero_division=nan`. There is no average over samples.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `names`: of the classes, in order; their numbers if not given.
+    - `names`: the names of the classes, in order; their numbers if not given.
     - `undefined`: what replaces an undefined value, after the averages; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: as
-    [`eqmetrics.Precision`][], [`eqmetrics.Recall`][] and [`eqmetrics.F1`][] are.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: as for
+    [`eqmetrics.Precision`][], [`eqmetrics.Recall`][] and [`eqmetrics.F1`][].
 
     !!! example
 

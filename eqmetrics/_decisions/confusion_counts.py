@@ -14,26 +14,26 @@ from .inputs import AbstractLabelled, Inputs
 from .task import Multiclass
 
 
-# 2 * 32767**2 is the last that an int32 counts.
+# The largest number whose square, twice, fits an int32.
 MOST_CLASSES = 2**15 - 1
 
 
 def margins(cells: Pair) -> tuple[Pair, Pair, Pair]:
-    """The sums of a matrix along its rows and along its columns, and its diagonal."""
+    """The sums of the rows of a matrix, those of its columns, and its diagonal."""
     rows = sum_pairs(jnp.swapaxes(cells, 1, 2))
     return rows, sum_pairs(cells), jnp.diagonal(cells, axis1=1, axis2=2)
 
 
 @final
 class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
-    """How often each class was predicted as each: the statistic under
-    [`eqmetrics.ConfusionMatrix`][], from which a `MetricDict` reads those of all other counts.
+    """How often each class was predicted as each: the statistic that
+    [`eqmetrics.ConfusionMatrix`][] reads, and in a `MetricDict` all scores of counts.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Multiclass`][].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes**2` floats, and 2 for the invalid rows. Undefined when: never.
 
     !!! example
@@ -64,13 +64,13 @@ class ConfusionCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
         return self.replace(sums=self.sums.add_at(d.batch, "cells", index, d.taken[:, None]))
 
     def margins(self) -> tuple[Pair, Pair, Pair]:
-        """Of each class, as pairs: the weight of its rows, of the rows predicted as it, and
-        of both at once."""
+        """For each class, as pairs: the weight of its rows, of the rows predicted as it, and
+        of the rows that are both."""
         return margins(self.sums.pair("cells"))
 
     def exact(self) -> Pair:
         return self.sums.pair("cells")
 
     def compute(self) -> Float32[Array, "classes classes"]:
-        """True classes down, predicted classes across."""
+        """The matrix: a row for each true class, a column for each predicted one."""
         return self.sums.read("cells")

@@ -20,7 +20,7 @@ Normalize = Literal["true", "pred", "all"] | None
 
 
 def pairs_of(statistic: ConfusionCounts | StatScores) -> Pair:
-    """Pairs of shape `(2, *, true, predicted)`: one matrix, or one for each label."""
+    """Pairs of shape `(2, *, true, predicted)`: one matrix, or one matrix for each label."""
     if isinstance(statistic, ConfusionCounts):
         return statistic.sums.pair("cells")
     tp, fp, fn, tn = statistic.counts()
@@ -31,7 +31,7 @@ def pairs_of(statistic: ConfusionCounts | StatScores) -> Pair:
 
 @final
 class ConfusionMatrix(AbstractReadout, AbstractExact):
-    """How often each class was predicted as each: true classes down, predicted across.
+    """How often each class was predicted as each: true classes in rows, predicted in columns.
 
     **Arguments:**
 
@@ -41,11 +41,11 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         column, `"all"` by the sum of all.
     - `undefined`: what replaces undefined entries; NaN if not given (scikit-learn: 0).
 
-    The gradient is 0: the value is constant but for jumps.
-    State: `2 * num_classes**2` floats, 8 if binary, 8 a label if multilabel; and 2 for the
-    invalid rows. Undefined when: normalized, and the sum is 0; counts never. `eqm.to_host`
-    reads counts exactly to $2^{48}$. Rows with an ignored label don't count; predictions of
-    an ignored class do.
+    The gradient is 0: the value is piecewise constant.
+    State: `2 * num_classes**2` floats, 8 if binary, 8 a label if multilabel; and 2 for the invalid
+    rows. Undefined when: normalized, and the sum is 0; counts never. `eqm.to_host` reads counts
+    exactly up to $2^{48}$. Rows with an ignored label don't count; predictions of an ignored class
+    do.
 
     !!! example
 
@@ -82,7 +82,8 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         return pairs_of(self.statistic) if self.normalize is None else None
 
     def compute(self) -> Float32[Array, "... classes classes"]:
-        """Of shape `(classes, classes)`, binary `(2, 2)`, multilabel `(labels, 2, 2)`."""
+        """Of shape `(classes, classes)`; for a binary task `(2, 2)`, multilabel
+        `(labels, 2, 2)`."""
         pairs = pairs_of(self.statistic)
         counts = to_float(pairs)
         if self.normalize is None:

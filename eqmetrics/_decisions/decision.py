@@ -15,8 +15,8 @@ from .task import AbstractTask, Binary, has_thresholds, Multiclass, Multilabel, 
 
 
 class Decisions(NamedTuple):
-    """Flattened: integers of shape `(rows,)` if one of several classes is predicted, else
-    booleans of shape `(rows, classes)`. `taken` has that shape too."""
+    """Flattened decisions: integers of shape `(rows,)` if one of several classes is predicted, else
+    booleans of shape `(rows, classes)`. `taken`, of the same shape, says which count."""
 
     labels: Shaped[Array, "rows ..."]
     predicted: Shaped[Array, "rows ..."]
@@ -31,8 +31,7 @@ def decide(task: AbstractTask, inputs: Inputs) -> Decisions:
 
 
 def hits(task: AbstractTask | None, inputs: Inputs) -> tuple[Bool[Array, "rows ..."], Decisions]:
-    """Whether each decision is right. Without a task the scores say how many classes there
-    are."""
+    """Whether each decision is right. Without a task the scores give the number of classes."""
     name, scores = scores_of(inputs)
     if task is None:
         classes = _MANY if name == "predicted_labels" else scores.shape[-1] if scores.ndim else 0
@@ -52,7 +51,7 @@ _MANY = 2**31 - 1
 
 
 def _rows_of_classes(task: Multiclass, inputs: Inputs, name: str, scores: Array) -> Rows:
-    """The labels, without ignored rows; those out of range are not yet taken out."""
+    """The labels, without ignored rows; those out of range are still there."""
     labels = inputs.labels
     if jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"`labels` is {describe(labels)}, expected integers: a class a row.")
@@ -96,18 +95,18 @@ def _decide_one(task: Multiclass, inputs: Inputs) -> Decisions:
     return Decisions(labels, predicted, batch.mask, batch)
 
 
-# XLA's CPU unrolls an argmax of few classes: 4096 x 10 in 26 us, 144 in two passes. From
-# there on it takes ten times as long as they do.
+# XLA's CPU unrolls an argmax over few classes: 4096 x 10 take 26 us, and 144 us in two passes. With
+# more classes an argmax takes ten times as long as two passes.
 _FEW = 24
-# Beyond, a float isn't the number of a place.
+# Beyond, not every integer is a float.
 _PLACES = 2**24
 
 
 def best(
     name: str, scores: Shaped[Array, "rows classes"]
 ) -> tuple[Int32[Array, "rows"], Float32[Array, "rows"], Bool[Array, "rows"]]:
-    """The class of the highest score (the lower one of equals), that score, and whether all
-    scores may be."""
+    """The class of the highest score (the lower one of equals), that score, and whether all scores
+    are valid."""
     scores = scores.astype(jnp.float32)
     classes = scores.shape[-1]
     if classes <= _FEW or classes > _PLACES:
@@ -117,7 +116,7 @@ def best(
         if name == "probabilities":
             known &= (top <= 1) & (jnp.min(scores, axis=-1) >= 0)
         return index[:, 0].astype(jnp.int32), top, known
-    # As floats: XLA's CPU vectorises their minimum, and not that of integers. Its maximum may
+    # As floats: XLA's CPU vectorises a minimum of floats, and not one of integers. Its maximum may
     # drop NaN, so the second pass looks for it.
     top = jnp.max(scores, axis=-1)
     place = jnp.arange(classes, dtype=jnp.float32)[None, :]
@@ -148,10 +147,10 @@ def _hits_of_scores(
         hit = predicted == index
         valid &= known
     else:
-        # Whether one score is the best needs no argmax, and the maximum of one code per score
-        # is one pass: 0 is beaten by the label's, 1 beats it (or ties and comes first), 2 may
-        # not be. As floats: XLA's CPU vectorises a float maximum and not an integer one or a
-        # sum, and no NaN reaches it.
+        # Whether one score is the best needs no argmax, only the maximum of a code in one pass: 0
+        # is a score below that of the label, 1 is above it (or equal and earlier), 2 is invalid. As
+        # floats: XLA's CPU vectorises a maximum of floats, and neither one of integers nor a sum,
+        # and no NaN reaches it.
         top = jnp.take_along_axis(scores, index[:, None], axis=-1)
         before = jnp.arange(task.num_classes, dtype=jnp.int32)[None, :] < index[:, None]
         beats = jnp.where((scores > top) | before, 1.0, 0.0)
@@ -199,7 +198,7 @@ def _decide_each(task: AbstractTask, inputs: Inputs) -> Decisions:
 
 
 def _positive(task: Binary | Multilabel, name: str, scores: Array) -> tuple[Array, Array]:
-    """Which scores say yes, and which say anything."""
+    """Which scores are a yes, and which are valid."""
     threshold = task.threshold
     if name == "predicted_labels":
         if has_thresholds(task) or (isinstance(task, Multilabel) and task.top_k is not None):
@@ -219,8 +218,8 @@ def _positive(task: Binary | Multilabel, name: str, scores: Array) -> tuple[Arra
 def _highest(
     scores: Array, taken: Bool[Array, "rows labels"], k: int
 ) -> Bool[Array, "rows labels"]:
-    """The `k` highest scores of each row, of those that are taken; the earlier of equals."""
-    # 0.0 and -0.0 are one score, and minus infinity comes before what isn't taken
+    """The `k` highest scores of each row among those that are taken; the earlier of equals."""
+    # 0.0 and -0.0 are equal, and minus infinity comes before what isn't taken.
     x = jnp.maximum(scores.astype(jnp.float32) + 0.0, -float(jnp.finfo(jnp.float32).max))
     _, places = lax.top_k(jnp.where(taken, x, -jnp.inf), min(k, x.shape[1]))
     row = jnp.arange(x.shape[0], dtype=jnp.int32)[:, None]

@@ -17,7 +17,7 @@ Criterion = Literal["equal", "overlap", "contain", "belong"]
 
 
 def _meets(criterion: Criterion, labels: Array, predicted: Array, taken: Array) -> Array:
-    """Whether the labels predicted in each row are what the criterion asks."""
+    """Whether the labels predicted in each row meet the criterion."""
     if criterion == "overlap":
         some = jnp.any((labels | predicted) & taken, axis=-1)
         return jnp.any(labels & predicted & taken, axis=-1) | ~some
@@ -29,19 +29,18 @@ def _meets(criterion: Criterion, labels: Array, predicted: Array, taken: Array) 
 
 @final
 class ExactMatch(AbstractLabelled):
-    """The share of rows of which every label is right; subset accuracy. Or the share of those that
-    meet a weaker criterion.
+    """The share of rows whose labels are all right (subset accuracy), or that meet a weaker
+    criterion.
 
     **Arguments:**
 
-    - `task`: [`eqmetrics.Multilabel`][]. Ignored labels may be anything; a row of which all
-        are ignored doesn't count (torchmetrics: a row with an ignored label never matches).
-    - `criterion`: what the labels that are predicted in a row must do to those that are true:
-        `"equal"` them, `"overlap"` with them (also where there are none of either), `"contain"`
-        all of them, or `"belong"` to them.
+    - `task`: [`eqmetrics.Multilabel`][]. Ignored labels may be anything; a row whose labels are all
+        ignored doesn't count (torchmetrics: a row with an ignored label never matches).
+    - `criterion`: how the predicted labels of a row relate to the true ones: they are `"equal"`,
+        `"overlap"` (also where both are empty), `"contain"` all true labels, or `"belong"` to them.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen.
 
     !!! example

@@ -20,18 +20,18 @@ class F1(AbstractClassScore, init=False):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it. A class that is predicted and never
-    true has F1 0, as one that is true and never predicted.
+    true has the F1 0, like one that is true and never predicted.
     Source: van Rijsbergen, Information Retrieval, 1979.
 
     !!! example
@@ -50,25 +50,25 @@ class F1(AbstractClassScore, init=False):
 
 @final
 class FBeta(AbstractClassScore):
-    r"""The weighted harmonic mean of precision and recall, in which recall counts
-    $\beta$ times as much.
+    r"""The weighted harmonic mean of precision and recall, in which recall counts $\beta$ times as
+    much as precision.
 
     $(1 + \beta^2)\,\mathrm{tp} / ((1 + \beta^2)\,\mathrm{tp} + \mathrm{fp} + \beta^2\,\mathrm{fn})$
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `beta`: above 1 favours recall, below 1 precision; 0 is precision and infinity recall.
+    - `beta`: above 1 favours recall, below 1 precision; 0 gives precision and infinity recall.
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class nor predicted as it.
     Source: van Rijsbergen, Information Retrieval, 1979.
@@ -103,7 +103,7 @@ class FBeta(AbstractClassScore):
         self.beta = beta
 
     def ratio(self, counts: Counts) -> tuple[Array, Array]:
-        # In units of the larger of 1 and beta^2: neither leaves the range of float32.
+        # In units of the larger of 1 and beta^2, so that neither leaves the range of float32.
         own, rest = (1.0, self.beta**2) if self.beta <= 1 else (self.beta**-2, 1.0)
         top = (own + rest) * counts.tp
         return top, top + own * counts.fp + rest * counts.fn

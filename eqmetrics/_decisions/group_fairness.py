@@ -28,27 +28,26 @@ def _share(top: Array, bottom: Array) -> Array:
 
 @final
 class GroupFairness(AbstractReadout):
-    r"""How differently a binary classifier treats groups of the rows.
+    r"""How differently a binary classifier treats groups of the rows: six measures of fairness.
 
-    With the rate of positive predictions $s_g$, the true positive rate $t_g$ and the false positive
+    From the rate of positive predictions $s_g$, the true positive rate $t_g$ and the false positive
     rate $f_g$ of each group: demographic parity is $\max s_g - \min s_g$, and as a ratio
     $\min s_g / \max s_g$; equal opportunity is $\max t_g - \min t_g$, and as a ratio
-    $\min t_g / \max t_g$; equalised odds is the larger of that difference and of
-    $\max f_g - \min f_g$, and as a ratio the smaller of that ratio and of $\min f_g / \max f_g$. 0
-    is fair, a ratio of 1. [`eqmetrics.PerGroup`][] and [`eqmetrics.Classwise`][] give the rates
-    themselves, by the names of the groups.
+    $\min t_g / \max t_g$; equalized odds is the larger of that difference and
+    $\max f_g - \min f_g$, and as a ratio the smaller of that ratio and $\min f_g / \max f_g$. A
+    difference of 0, or a ratio of 1, is fair. [`eqmetrics.PerGroup`][] and
+    [`eqmetrics.Classwise`][] give the rates themselves, by the names of the groups.
 
     **Arguments:**
 
-    - `num_groups`: how many groups; `update` takes `group` beside the arguments of
-        [`eqmetrics.StatScores`][].
+    - `num_groups`: how many groups there are; `update` takes `group`, the number of the group of
+        each row, beside the arguments of [`eqmetrics.StatScores`][].
     - `task`: [`eqmetrics.Binary`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: 8 floats a group, and 2 each for the invalid rows. Undefined when: fewer than two groups
-    have the rates that are compared; a group without one is left out. A ratio is undefined too if
-    all of its rates are 0.
+    The gradient is 0: the value is piecewise constant.
+    State: 10 floats a group, and 2. Undefined when: fewer than two groups have the rates that are
+    compared; a group without one is left out. A ratio is also undefined if all of its rates are 0.
     Source: Dwork et al., "Fairness through awareness", 2012; Hardt, Price and Srebro, "Equality of
     opportunity in supervised learning", 2016.
 
@@ -82,8 +81,8 @@ class GroupFairness(AbstractReadout):
         self.statistic = PerGroup(StatScores(task), num_groups)
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """`demographic_parity`, `equal_opportunity` and `equalized_odds`, and each as a ratio:
-        `demographic_parity_ratio`, ..."""
+        """A dict of scalars: `demographic_parity`, `equal_opportunity` and `equalized_odds`, and
+        each as a ratio: `demographic_parity_ratio`, ..."""
         counts = self.statistic.compute()
         tp, fp, fn, tn = (counts[name][:, 0] for name in ("tp", "fp", "fn", "tn"))
         rows = tp + fp + fn + tn
@@ -98,7 +97,7 @@ class GroupFairness(AbstractReadout):
             "equalized_odds": jnp.maximum(opportunity, alarms[1] - alarms[0]),
             "equalized_odds_ratio": jnp.minimum(_share(*hits), _share(*alarms)),
         }
-        # Counts are defined: NaN says that the group has invalid rows, and is no group to omit.
+        # Counts are always defined: NaN says that the group has invalid rows, not that it is empty.
         invalid = jnp.any(jnp.isnan(rows))
         return {
             name: jnp.where(invalid, jnp.nan, undefined_as(x, jnp.isnan(x), self.undefined))

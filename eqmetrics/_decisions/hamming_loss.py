@@ -12,14 +12,14 @@ from .task import AbstractTask
 
 @final
 class HammingLoss(AbstractReadout):
-    """The share of wrong decisions: of rows, or of the labels of a multilabel task one by one.
+    """The share of wrong decisions: of rows, or of the single labels of a multilabel task.
 
     **Arguments:**
 
-    - `task`: a task; `None` as in [`eqmetrics.Accuracy`][], of which this is the complement.
+    - `task`: a task; `None` as for [`eqmetrics.Accuracy`][], of which this is the complement.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats, shared. Undefined when: no row was seen.
     Source: Tsoumakas and Katakis, "Multi-label classification: an overview", 2007.
 

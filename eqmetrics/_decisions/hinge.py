@@ -19,7 +19,7 @@ MultiClass = Literal["crammer_singer", "ovr"]
 
 
 def _losses(s: Scores, ovr: bool, squared: bool) -> tuple[Array, Array]:
-    """The loss of each problem, and whether it counts."""
+    """The loss of each problem (row, label or class), and whether it counts."""
     if ovr:
         yes, taken = s.each()
         margin = jnp.where(yes, s.scores, -s.scores)
@@ -38,24 +38,24 @@ def _losses(s: Scores, ovr: bool, squared: bool) -> tuple[Array, Array]:
 
 @final
 class Hinge(Metric):
-    r"""The mean hinge loss: how far a row is from being right by a margin of 1.
+    r"""The mean hinge loss: by how much rows miss a margin of 1.
 
-    Binary $\max(0, 1 - (2 y_i - 1) s_i)$. Multiclass
-    $\max(0, 1 - s_{i y_i} + \max_{c \neq y_i} s_{ic})$, as Crammer and Singer define it and
-    scikit-learn does. Multilabel, the binary loss of each label. Scores are decision values,
-    so `logits`; probabilities have no margin of 1.
+    For a binary task $\max(0, 1 - (2 y_i - 1) s_i)$; multiclass
+    $\max(0, 1 - s_{i y_i} + \max_{c \neq y_i} s_{ic})$, as Crammer and Singer and scikit-learn
+    define it; multilabel, the binary loss of each label. Scores are decision values, so `logits`;
+    probabilities have no margin of 1.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `squared`: whether each loss is squared first.
-    - `multi_class`: of a multiclass task, `"crammer_singer"`, as said above, or `"ovr"`, the binary
+    - `multi_class`: for a multiclass task, `"crammer_singer"`, as above, or `"ovr"`, the binary
         loss of each class against all others.
-    - `average`: of a multilabel task, and of ovr, `"macro"`, the mean over the labels or classes
-        where it is defined, or `None`, for each. An ignored class is skipped.
+    - `average`: for a multilabel task and for ovr, `"macro"`, the mean over the labels or classes
+        where the loss is defined, or `None`, for each. An ignored class is skipped.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 4 floats, 4 a label if the task is multilabel, 4 a class of ovr; and 2 for the invalid
+    State: 4 floats, 4 a label if the task is multilabel, 4 a class with ovr; and 2 for the invalid
     rows.
     Undefined when: no row was seen.
     Source: Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based
@@ -108,14 +108,15 @@ class Hinge(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`mask` and `weights` have the shape of the rows."""
+        """`logits` and `labels` have the shapes of the task; `mask` and `weights` that of the
+        rows."""
         s = scores_of(self.task, Inputs(labels, logits, None, None, mask, weights))
         loss, taken = _losses(s, self.multi_class == "ovr", self.squared)
         return self.replace(sums=self.sums.add(s.batch, loss=loss, weight=taken))
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
-        `(classes,)` of ovr."""
+        """A scalar; if `average` is `None`, of shape `(labels,)` for a multilabel task, and
+        `(classes,)` for ovr."""
         loss, weight = self.sums.read("loss", "weight")
         if self.multi_class == "ovr":
             found = over(loss, weight), weight > 0

@@ -36,21 +36,21 @@ class AbstractLabelled(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes
-        are the task's. `mask` and `weights` have the shape of the rows. A `mask` of the shape of
-        multilabel `labels` removes single ones."""
+        """Takes exactly one of `logits`, `probabilities` and `predicted_labels`; their shapes are
+        the task's. `mask` and `weights` have the shape of the rows. A `mask` of the shape of
+        multilabel `labels` removes single labels."""
         return self.see(Inputs(labels, logits, probabilities, predicted_labels, mask, weights))
 
     @abc.abstractmethod
     def see(self, inputs: Inputs) -> Self:
-        """With these rows."""
+        """The metric that has also seen these rows."""
 
 
 PREDICTED = "logits", "probabilities", "predicted_labels"
 
 
 def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, Array]:
-    """What was predicted, and which of its names was used."""
+    """The scores that were given, and under which name."""
     given = {n: x for n in names if (x := getattr(inputs, n)) is not None}
     if len(given) != 1:
         first = ", ".join(f"`{n}`" for n in names[:-1])
@@ -74,14 +74,14 @@ def scores_of(inputs: Inputs, names: tuple[str, ...] = PREDICTED) -> tuple[str, 
 
 
 def split_entries(inputs: Inputs, of_labels: bool) -> tuple[Any, Bool[Array, "rows labels"] | None]:
-    """The mask of the rows; and of their labels, where each has its own."""
+    """The mask of the rows; and that of their labels, if each label has its own."""
     if of_labels and inputs.mask is not None and inputs.mask.ndim == inputs.labels.ndim:
         return split_mask(inputs.mask, inputs.labels, 1, "labels")
     return inputs.mask, None
 
 
 def says_something(name: str, scores: Array) -> Bool[Array, "..."]:
-    """Which scores may be: every metric of a task counts the same rows."""
+    """Which scores are valid. Every metric of a task counts the same rows."""
     if name == "probabilities":
         return (scores >= 0) & (scores <= 1)
     return ~jnp.isnan(scores)

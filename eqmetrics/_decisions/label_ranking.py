@@ -68,8 +68,8 @@ class AbstractLabelRanking(AbstractRowMean):
 
 @final
 class CoverageError(AbstractLabelRanking, init=False):
-    r"""How far down the ranking of a row's labels all relevant ones are found, on average: the
-    number of labels scored at least as high as the lowest relevant one.
+    r"""How far down the ranking of a row one must go to find all of its relevant labels, on
+    average: the number of labels scored at least as high as the lowest relevant one.
 
     A row without relevant labels counts 0, as in scikit-learn. The best value is the mean number
     of relevant labels.
@@ -79,7 +79,7 @@ class CoverageError(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen.
     Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.
 
@@ -100,8 +100,8 @@ class CoverageError(AbstractLabelRanking, init=False):
 
 @final
 class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
-    r"""Of the labels ranked at least as high as a relevant one, the share that is relevant: the
-    mean over the relevant labels of a row, and over the rows.
+    r"""The share of relevant labels among those ranked at least as high as a relevant label,
+    averaged over the relevant labels of a row, and over the rows.
 
     A row in which all labels are relevant, or none, counts 1, as in scikit-learn.
 
@@ -110,7 +110,7 @@ class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. An update compares all
     pairs of labels of a row.
     Source: Schapire and Singer, "BoosTexter: a boosting-based system for text categorization",
@@ -133,8 +133,8 @@ class LabelRankingAveragePrecision(AbstractLabelRanking, init=False):
 
 @final
 class LabelRankingLoss(AbstractLabelRanking, init=False):
-    r"""The share of the pairs of a relevant and an irrelevant label of a row that are in the wrong
-    order, on average. Tied pairs are wrong.
+    r"""The share of pairs of a relevant and an irrelevant label of a row that are in the wrong
+    order, averaged over the rows. Tied pairs are wrong.
 
     A row in which all labels are relevant, or none, counts 0, as in scikit-learn.
 
@@ -143,7 +143,7 @@ class LabelRankingLoss(AbstractLabelRanking, init=False):
     - `task`: [`eqmetrics.Multilabel`][]. Ignored entries are left out of their rows.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. An update compares all
     pairs of labels of a row.
     Source: Tsoumakas, Katakis and Vlahavas, "Mining multi-label data", 2010.

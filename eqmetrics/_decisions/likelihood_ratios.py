@@ -1,8 +1,9 @@
+import abc
 from collections.abc import Sequence
 from typing import final
 
 import equinox as eqx
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Bool, Float32
 
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
@@ -12,55 +13,9 @@ from .stat_scores import Counts, StatScores
 from .task import AbstractTask
 
 
-def _averaged(
-    statistic: StatScores,
-    average: AverageKind,
-    undefined: float | None,
-    scope: Scope,
-    pairs: dict[str, tuple[Array, Array]],
-    counts: Counts,
-) -> dict[str, Array]:
-    support = counts.tp + counts.fn
-    return {
-        name: average_classes(
-            value, defined, support, statistic.task, average, undefined, scope
-        )
-        for name, (value, defined) in pairs.items()
-    }
-
-
-@final
-class ClassLikelihoodRatios(AbstractReadout):
-    r"""How much a prediction of a class, and one of another, says about the class.
-
-    `positive` is $\mathrm{recall} / (1 - \mathrm{specificity})$ and `negative`
-    $(1 - \mathrm{recall}) / \mathrm{specificity}$, of each class against all others.
-
-    **Arguments:**
-
-    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; ratios have no
-        micro average.
-    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
-    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
-    - `undefined`: what replaces an undefined value; NaN if not given.
-
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the class,
-    or all are; the positive one also without false positives, the negative one without true
-    negatives, as in scikit-learn.
-
-    !!! example
-
-        ```python
-        import eqmetrics as eqm, jax.numpy as jnp
-        ratios = eqm.ClassLikelihoodRatios(eqm.Binary())
-        value = ratios(predicted_labels=jnp.array([1, 1, 0, 0]), labels=jnp.array([1, 0, 0, 1]))
-        assert value == {"positive": 1.0, "negative": 1.0}
-        ```
-    """
+class AbstractClassRatios(AbstractReadout):
+    """Two scores of each class, which aren't ratios of sums of counts and so have no micro average.
+    A subclass writes `ratios`."""
 
     task: AbstractTask = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
@@ -84,24 +39,68 @@ class ClassLikelihoodRatios(AbstractReadout):
         self.undefined = undefined
         self.statistic = StatScores(task)
 
+    @abc.abstractmethod
+    def ratios(self, counts: Counts) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
+        """The scores by name, and where each is defined."""
+
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`positive` and `negative`."""
+        """A dict of both scores: scalars, or of shape `(classes,)` if `average` is `None` and the
+        task isn't binary."""
         counts = self.statistic.counts().floats()
-        tp, fp, fn, tn = counts
-        own, others = tp + fn, fp + tn
-        both = (own > 0) & (others > 0)
-        ratios = {
-            "positive": (over(over(tp, own), over(fp, others)), both & (fp > 0)),
-            "negative": (over(over(fn, own), over(tn, others)), both & (tn > 0)),
+        how = self.task, self.average, self.undefined, self.scope
+        return {
+            name: average_classes(value, defined, counts.tp + counts.fn, *how)
+            for name, (value, defined) in self.ratios(counts).items()
         }
-        how = self.average, self.undefined, self.scope
-        return _averaged(self.statistic, *how, ratios, counts)
 
 
 @final
-class InformednessMarkedness(AbstractReadout):
-    r"""How much better than chance the predictions know the labels, and the labels the
-    predictions.
+class ClassLikelihoodRatios(AbstractClassRatios, init=False):
+    r"""The positive and the negative likelihood ratio of each class against all others: how much a
+    prediction of the class, or of another, changes the odds of the class.
+
+    `positive` is $\mathrm{recall} / (1 - \mathrm{specificity})$ and `negative`
+    $(1 - \mathrm{recall}) / \mathrm{specificity}$.
+
+    **Arguments:**
+
+    - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; ratios have no
+        micro average.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Other classes have no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it as 0 or 1.
+    - `undefined`: what replaces an undefined value; NaN if not given.
+
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the class,
+    or all are; `positive` also without false positives, and `negative` without true negatives, as
+    in scikit-learn.
+
+    !!! example
+
+        ```python
+        import eqmetrics as eqm, jax.numpy as jnp
+        ratios = eqm.ClassLikelihoodRatios(eqm.Binary())
+        value = ratios(predicted_labels=jnp.array([1, 1, 0, 0]), labels=jnp.array([1, 0, 0, 1]))
+        assert value == {"positive": 1.0, "negative": 1.0}
+        ```
+    """
+
+    def ratios(self, counts: Counts) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
+        tp, fp, fn, tn = counts
+        own, others = tp + fn, fp + tn
+        both = (own > 0) & (others > 0)
+        return {
+            "positive": (over(over(tp, own), over(fp, others)), both & (fp > 0)),
+            "negative": (over(over(fn, own), over(tn, others)), both & (tn > 0)),
+        }
+
+
+@final
+class InformednessMarkedness(AbstractClassRatios, init=False):
+    r"""How much better than chance predictions tell the labels, and labels the predictions.
 
     `informedness` (Youden's J) is $\mathrm{recall} + \mathrm{specificity} - 1$ and
     `markedness` $\mathrm{precision} + \mathrm{npv} - 1$, of each class against all others.
@@ -111,12 +110,12 @@ class InformednessMarkedness(AbstractReadout):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: informedness, if no row is
     of the class, or all are; markedness, if none is predicted as it, or all are.
     Source: Powers, "Evaluation: from precision, recall and F-measure to ROC, informedness,
@@ -132,38 +131,12 @@ class InformednessMarkedness(AbstractReadout):
         ```
     """
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    scope: Scope = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        include: Sequence[int] | None = None,
-        empty: Empty = "skip",
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.scope = scope_of(task, include, empty)
-        self.undefined = undefined
-        self.statistic = StatScores(task)
-
-    def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`informedness` and `markedness`."""
-        counts = self.statistic.counts().floats()
+    def ratios(self, counts: Counts) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
         tp, fp, fn, tn = counts
         own, others = tp + fn, fp + tn
         said, unsaid = tp + fp, fn + tn
-        # recall - (1 - specificity): adding what is near 1 and taking 1 would cancel
-        scores = {
+        # recall - (1 - specificity): a sum near 1 less 1 would cancel.
+        return {
             "informedness": (over(tp, own) - over(fp, others), (own > 0) & (others > 0)),
             "markedness": (over(tp, said) - over(fn, unsaid), (said > 0) & (unsaid > 0)),
         }
-        how = self.average, self.undefined, self.scope
-        return _averaged(self.statistic, *how, scores, counts)

@@ -8,7 +8,7 @@ from .stat_scores import Counts
 
 @final
 class Precision(AbstractClassScore, init=False):
-    r"""The share of the rows predicted as a class that are of it.
+    r"""The share of the rows predicted as a class that are of the class.
 
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp})$
 
@@ -16,15 +16,15 @@ class Precision(AbstractClassScore, init=False):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is predicted as the class.
 
@@ -52,15 +52,15 @@ class Recall(AbstractClassScore, init=False):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
     - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
-        Of others there is no value.
+        Other classes have no value.
     - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
-        out, `"zero"` and `"one"` count it.
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no row is of the class.
 

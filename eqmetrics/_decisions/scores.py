@@ -1,4 +1,4 @@
-"""Scores as they come: whose they are, which rows count, and what a logit is worth."""
+"""Scores as they were given: of which class, in which rows, and the log-odds of logits."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,9 +22,9 @@ from .task import AbstractTask, Binary, Multiclass, Multilabel
 
 
 class Scores(NamedTuple):
-    """Flattened. `labels` and `taken` are of shape `(rows,)` if a row has one of several
-    classes, else of shape `(rows, classes)`. `scores` are 0 where a row isn't taken, and `given`
-    are as they came: the softmax of a row is fastest of these."""
+    """Flattened scores. `labels` and `taken` are of shape `(rows,)` if a row has one of several
+    classes, else `(rows, classes)`. `scores` are 0 where a row isn't taken; `given` is unchanged,
+    since the softmax of that is fastest."""
 
     labels: Shaped[Array, "rows ..."]
     scores: Float32[Array, "rows classes"]
@@ -34,7 +34,7 @@ class Scores(NamedTuple):
     batch: Rows
 
     def each(self) -> tuple[Bool[Array, "rows classes"], Bool[Array, "rows classes"]]:
-        """Of each class against all others: which rows are of it, and which take part."""
+        """Each class against all others: which rows are of the class, and which take part."""
         if self.labels.ndim == 2:
             return self.labels, self.taken
         classes = jnp.arange(self.scores.shape[1], dtype=jnp.int32)
@@ -51,8 +51,8 @@ def scores_of(
     inputs: Inputs,
     without_nan: Callable[[Array], Bool[Array, "rows"]] = without_nan,
 ) -> Scores:
-    """What a metric of scores sees. Where it forms the softmax it may say how to find NaN among the
-    logits of a row, in a step of its own."""
+    """The scores and labels of a batch. A metric that computes the softmax may say how to look for
+    NaN among the logits of a row, in a step that it needs anyway."""
     name, x = scores_given(inputs, PREDICTED[:2])
     labels = inputs.labels
     if jnp.issubdtype(labels.dtype, jnp.floating):
@@ -90,12 +90,12 @@ def scores_of(
 
 
 def log_odds_of_classes(logits: Float32[Array, "rows classes"]) -> Float32[Array, "rows classes"]:
-    """Of each class $\\log(p / (1 - p))$, where `p` is its softmax: it orders rows as `p`
-    does, and doesn't saturate."""
+    """For each class $\\log(p / (1 - p))$, where $p$ is its softmax probability: it orders rows as
+    $p$ does, and doesn't saturate."""
     best = jnp.argmax(logits, axis=-1, keepdims=True).astype(jnp.int32)
     is_best = jnp.arange(logits.shape[1], dtype=jnp.int32)[None, :] == best
     top = jnp.take_along_axis(logits, best, axis=-1)
-    # Of the best class the others are summed anew: taken from the whole, they would cancel.
+    # For the best class the others are summed anew: the difference from the whole would cancel.
     others = jnp.where(is_best, -jnp.inf, logits)
     second = jnp.max(others, axis=-1, keepdims=True)
     rest = jnp.sum(jnp.where(is_best, 0, jnp.exp(_minus(others, second))), -1, keepdims=True)
@@ -107,5 +107,5 @@ def log_odds_of_classes(logits: Float32[Array, "rows classes"]) -> Float32[Array
 
 
 def _minus(x: Array, y: Array) -> Array:
-    """With inf - inf = 0."""
+    """The difference, where inf - inf is 0."""
     return jnp.where(x == y, 0, x - lax.stop_gradient(y))

@@ -16,7 +16,7 @@ from .task import AbstractTask, Multiclass
 
 
 class Counts(NamedTuple):
-    """True and false positives and negatives, of each class or of all together."""
+    """True and false positives and negatives, for each class or for all together."""
 
     tp: Array
     fp: Array
@@ -27,24 +27,24 @@ class Counts(NamedTuple):
         return Counts(*map(to_float, self))
 
     def total(self, part: Array) -> "Counts":
-        """The sums over the classes of which `part` is true, of counts that are pairs."""
+        """The sums over the classes where `part` is true, of counts that are pairs."""
         return Counts(*(sum_pairs(jnp.where(part[None], x, 0)) for x in self))
 
 
 @final
 class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
-    r"""True and false positives and negatives of each class: the statistic that the scores
-    of counts read, and share in a `MetricDict`.
+    r"""True and false positives and negatives of each class: the statistic that scores of counts
+    read, and share in a `MetricDict`.
 
     A row with label $y$ and prediction $p$ is a true positive of $y$ if $p = y$; else a false
-    negative of $y$ and a false positive of $p$. It costs $O(\text{rows} + \text{classes})$.
+    negative of $y$ and a false positive of $p$. An update costs $O(\text{rows} + \text{classes})$.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
 
-    The gradient is 0: the value is constant but for jumps.
-    State: 6 floats a class (8 if the task isn't multiclass; 8 a threshold of a binary task), and 2
+    The gradient is 0: the value is piecewise constant.
+    State: 6 floats a class (8 if the task isn't multiclass; 8 a threshold for a binary task), and 2
     for the invalid rows.
     Undefined when: never; empty counts are 0.
 
@@ -59,8 +59,8 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
     """
 
     task: AbstractTask = eqx.field(static=True)
-    # `cells`, of each class: the weight of its rows, of the rows predicted as it, and of both; and
-    # of all rows, where that isn't the sum of the first over the classes.
+    # `cells`, for each class: the weight of its rows, of the rows predicted as it, and of both; and
+    # that of all rows, unless it is the sum of the first over the classes.
     sums: Sums
 
     def __init__(self, task: AbstractTask):
@@ -106,6 +106,6 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
         return counts._asdict() | {"support": add(counts.tp, counts.fn)}
 
     def compute(self) -> dict[str, Float32[Array, "classes"]]:
-        """`tp`, `fp`, `fn`, `tn` and `support` of each class, of shape `(classes,)`; of a
-        binary task, of class 1, or with several thresholds of shape `(thresholds,)`."""
+        """A dict: `tp`, `fp`, `fn`, `tn` and `support` of each class, of shape `(classes,)`; for a
+        binary task those of class 1, or with several thresholds of shape `(thresholds,)`."""
         return {name: to_float(x) for name, x in self.exact().items()}

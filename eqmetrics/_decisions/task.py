@@ -1,4 +1,4 @@
-"""What a score means: static objects that every classification metric takes."""
+"""What a score means: the static objects that classification metrics take as their task."""
 
 import abc
 import dataclasses
@@ -76,17 +76,17 @@ def _scores(ignore_index: int | None) -> str:
 @plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Binary(AbstractTask):
-    """Two classes, of which 1 is the positive one.
+    """A task of two classes, 0 and 1, of which 1 is the positive one.
 
-    `labels` are 0 or 1 (or booleans). `logits`, `probabilities` and `predicted_labels` have
-    the shape of `labels`: one score a row, that of class 1.
+    `labels` are 0 or 1 (or booleans). `logits`, `probabilities` and `predicted_labels` have the
+    shape of `labels`: one score a row, that of class 1.
 
     **Arguments:**
 
     - `threshold`: a row is positive where its probability is greater, and not where it is equal
-        (torcheval: there too); logits are compared with the log-odds of it. Of several, in a tuple,
-        each has counts of its own: scores of [`eqmetrics.StatScores`][], and its counts, have a
-        value of shape `(thresholds,)`.
+        (torcheval: there too); logits are compared with the log-odds of the threshold. Given
+        several in a tuple, each has its own counts: [`eqmetrics.StatScores`][] and the scores that
+        read it have values of shape `(thresholds,)`.
     - `ignore_index`: rows with this label are left out.
     """
 
@@ -113,19 +113,19 @@ class Binary(AbstractTask):
 @plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Multiclass(AbstractTask):
-    """One of several classes a row.
+    """A task in which each row has one of several classes.
 
-    `labels` are integers in `[0, num_classes)`; `logits` and `probabilities` have the classes
-    on an axis more, the last. The prediction is the highest score; ties go to the lower class.
+    `labels` are integers in `[0, num_classes)`; `logits` and `probabilities` have the classes on an
+    additional last axis. The prediction is the highest score; ties go to the lower class.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `top_k`: a row is right if its label is among the `top_k` highest scores. Otherwise it
-        counts as a prediction of the highest.
-    - `ignore_index`: rows with this label are left out. If it is one of the classes, so is
-        the class, from averages, the micro one too: a prediction of it is a miss of the row's
-        own class, and nobody's false positive.
+    - `top_k`: a row is right if its label is among the `top_k` highest scores. Otherwise it counts
+        as a prediction of the highest.
+    - `ignore_index`: rows with this label are left out. If it is one of the classes, averages, the
+        micro one too, leave out the class: predicting it is a false negative of the row's own
+        class, and a false positive of none.
     """
 
     num_classes: int
@@ -152,18 +152,18 @@ class Multiclass(AbstractTask):
 @plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Multilabel(AbstractTask):
-    """Any number of labels a row, each a yes or no of its own.
+    """A task in which each row has any number of labels, each a yes or no.
 
     `labels`, and `logits`, `probabilities` or `predicted_labels`, have the shape
     `(*rows, num_labels)`; `labels` are 0 or 1 (or booleans). A `mask` has the shape of the rows, or
-    that of `labels`, and removes single ones.
+    that of `labels` to remove single labels.
 
     **Arguments:**
 
     - `num_labels`: how many labels there are.
-    - `threshold`: as in [`eqmetrics.Binary`][]; of a tuple, one for each label.
+    - `threshold`: as for [`eqmetrics.Binary`][]; a tuple has one for each label.
     - `ignore_index`: entries of `labels` with this value are left out, one by one.
-    - `top_k`: instead of a threshold, the `top_k` highest scores of a row are its yes; ties go to
+    - `top_k`: instead of a threshold, the `top_k` highest scores of a row are a yes; ties go to
         the lower label. Ignored entries aren't among them.
     """
 

@@ -22,15 +22,16 @@ def _to_host(tree: Any) -> Any:
 class Collect(AbstractWrapper):
     """Keeps the named outputs on the host and calls `fn` on their concatenation.
 
-    For values that need all rows at once, from scikit-learn or scipy. Built inside `jit`,
-    merged outside; merging under a trace is an error. Rows under a false `mask` are dropped.
+    For values that need all rows at once, from scikit-learn or scipy. It can be built inside `jit`,
+    but merging under a trace is an error. Rows under a false `mask` are dropped.
 
     **Arguments:**
 
     - `names`: the outputs to keep; all have the same leading axis.
-    - `fn`: called with the kept outputs by position; without it `compute` gives a dict.
+    - `fn`: called with the kept outputs by position; if not given, `compute` returns a dict.
 
-    State: grows with the rows, on the host. Undefined when: never; `fn` sees empty arrays.
+    State: grows with the rows, on the host. Undefined when: never; without rows `fn` gets empty
+    arrays.
 
     !!! example
 

@@ -20,7 +20,7 @@ def _gather(tree: Any) -> Any:
 
 
 def _gather_objects(x: Any) -> list[Any]:
-    """One Python object of each process. As bytes: of any length, and 64-bit numbers stay."""
+    """One Python object of each process. Sent as bytes: any length, and 64-bit numbers survive."""
     mine = np.frombuffer(pickle.dumps(x), np.uint8)
     sizes = _gather(np.array([mine.size], np.int32)).ravel()
     padded = np.zeros(sizes.max(), np.uint8)
@@ -34,8 +34,8 @@ def _is_collect(x: Any) -> bool:
 
 
 def _reduced(metric: Any) -> Any:
-    # What collects on the host has another length in each process; the rest is stacked as
-    # `vmap` would stack it, and reduced by the plan that devices use.
+    # The rows of a `Collect` differ in number between processes; the rest is stacked as `vmap`
+    # would stack it, and reduced as over devices.
     nodes, treedef = jax.tree.flatten(metric, is_leaf=_is_collect)
     collects = [i for i, x in enumerate(nodes) if _is_collect(x)]
     chunks = _gather_objects([nodes[i].chunks for i in collects]) if collects else []
@@ -68,8 +68,8 @@ def process_all_reduce(tree: _T) -> _T:
 
     For states that each process has built for itself, on its own devices or on the host, as
     [`eqmetrics.Collect`][] does: their lengths may differ, and a process may have seen no
-    rows. Every process must call it. With one process nothing changes. A state that
-    belongs to a program over all processes is whole already.
+    rows. Every process must call it. With one process nothing changes. The state of a program
+    over all processes is joined already, and is an error.
     """
     if jax.process_count() == 1:
         return tree

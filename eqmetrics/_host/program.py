@@ -1,4 +1,4 @@
-"""The values of the metrics in a pytree, from one compiled program for each structure."""
+"""The values of the metrics in a pytree, from one compiled program for each tree structure."""
 
 import contextlib
 import math
@@ -20,7 +20,7 @@ from .._wrap.from_output import FromOutput
 from .collect import Collect
 
 
-# ---- what is read of a metric
+# ---- what is read from a metric
 
 
 class _Exact(eqx.Module):
@@ -30,15 +30,15 @@ class _Exact(eqx.Module):
 
 
 class _Later(eqx.Module):
-    """Stands for the value of a metric that keeps its rows on the host: the one of these
-    names, in the metric at `place`."""
+    """Stands for the value of a metric that keeps its rows on the host: the member with these
+    names of the metric at `place`."""
 
     place: int = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
 
 
 def _inner(metric: Any) -> Any:
-    """The metric that is read under other names, and has the same value."""
+    """The metric without renamed arguments, which has the same value."""
     while isinstance(metric, (FromOutput, FromFun)):
         metric = metric.metric
     return metric
@@ -69,8 +69,8 @@ _ARRAY, _PAIR = object(), object()
 
 @jax.tree_util.register_static
 class _Form:
-    """How values are made of arrays: their treedef and its leaves, with a mark in the place of
-    an array and another one where a pair is to be added."""
+    """How values are built from arrays: their treedef and its leaves, with one mark in the place of
+    an array and another in the place of a pair to be added."""
 
     def __init__(self, treedef: Any, leaves: list[Any]):
         self.treedef = treedef
@@ -79,8 +79,8 @@ class _Form:
 
 
 class Found(NamedTuple):
-    """What was read of metrics: arrays, the small ones of them side by side in one, whether any
-    row was invalid, and how the values are made of the arrays."""
+    """What was read from metrics: arrays, of which the small ones are joined in one, whether any
+    row was invalid, and how the values are built from the arrays."""
 
     arrays: list[Any]
     small: Any
@@ -106,7 +106,7 @@ def _packed(found: Found) -> Found:
 
 
 def unpacked(found: Found) -> tuple[list[Any], bool]:
-    """The arrays, and whether any row was invalid, of what has been brought to the host."""
+    """The arrays, and whether any row was invalid, from what was transferred to the host."""
     if found.small is None:
         return found.arrays, bool(np.any(found.bad))
     arrays, large, end = [], iter(found.arrays), 0
@@ -132,7 +132,7 @@ def _has_array(x: Any) -> bool:
 
 
 def _plain(x: Any) -> Any:
-    """A number as Python has it."""
+    """A Python number for an array without axes; anything else as it is."""
     if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0:
         return x.item()
     return x
@@ -150,7 +150,7 @@ def _on_host(metric: Any, names: tuple[str, ...]) -> Any:
 
 class Plan:
     """How pytrees of one structure are read: which of their leaves belong to metrics, and the
-    program that reads those."""
+    program that reads them."""
 
     def __init__(self, treedef: Any):
         places = jax.tree.unflatten(treedef, range(treedef.num_leaves))
@@ -177,8 +177,8 @@ class Plan:
         return _packed(run(leaves)) if pack else run(leaves)
 
     def run(self, leaves: list[Any], stacked: int, alone: bool) -> Found | None:
-        """What is read of the metrics with these leaves, which lie on one device `alone`; `None`
-        if a `compute` can't be traced."""
+        """What is read from the metrics with these leaves, which are on one device if `alone`;
+        `None` if a `compute` can't be traced."""
         if not self.traceable:
             return None
         try:
@@ -197,13 +197,12 @@ class Plan:
             return None
 
     def read(self, leaves: list[Any]) -> Found:
-        """The same without a program."""
+        """The same without a compiled program."""
         arrays, form = _read(jax.tree.unflatten(self._metrics, leaves))
         return Found(arrays, None, False, form)
 
     def joined(self, form: _Form, tree: Any, fetched: list[Any], rest: list[Any], axis: int) -> Any:
-        """The pytree with values in the place of metrics. The halves of a pair lie along
-        `axis`."""
+        """The pytree with values in the place of metrics. The halves of pairs are along `axis`."""
         arrays, leaves = iter(fetched), []
         for x in form.leaves:
             if x is _ARRAY:
@@ -219,14 +218,14 @@ class Plan:
         return jax.tree.unflatten(self._outer, joined)
 
 
-# By structure. Few, so that lambdas made anew in each epoch don't fill the memory.
+# By structure. Few are kept, so that lambdas defined anew in each epoch don't fill the memory.
 _plans: dict[Any, Plan] = {}
 _MOST = 256
 
 
 def plan_of(tree: Any) -> tuple[Plan, list[Any]]:
-    """The plan of a pytree and the leaves that it speaks of: without the rows of any `Collect`,
-    each number of which would be another structure."""
+    """The plan of a pytree, and its leaves: without the rows of any `Collect`, whose number would
+    change the structure."""
     leaves, treedef = jax.tree.flatten(tree)
     plan = _plans.get(treedef)
     if plan is None:

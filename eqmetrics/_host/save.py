@@ -1,5 +1,5 @@
-"""Files that know what they hold: a line that says so, a line of JSON with the configuration and
-the shapes of the tree, its arrays as `eqx.tree_serialise_leaves` writes them, and their sum."""
+"""Files that describe their contents: a format line, a line of JSON with the configuration and
+shapes of the tree, its arrays as `eqx.tree_serialise_leaves` writes them, and their checksum."""
 
 import contextlib
 import errno
@@ -33,7 +33,7 @@ _MOST_TOLD = 6
 
 
 def _text(x: Any) -> str:
-    """Static configuration in words that are the same in another process: a function by its name
+    """Static configuration as a text that is the same in another process: a function is its name
     and the names of its parameters."""
     if isinstance(x, np.generic):
         return repr(x.item())
@@ -54,7 +54,7 @@ def _text(x: Any) -> str:
 def _told_metric(metric: Any, path: str) -> Iterator[tuple[str, str]]:
     yield path, type(metric).__qualname__
     if isinstance(metric, MetricDict):
-        # What a user names, and not the shells and slots that stand for it.
+        # The members that a user names, not the slots and shared states that stand for them.
         yield f"{path}.names", _text(metric.names)
         yield f"{path}.states", _text(tuple(type(s) for s in metric.states))
         for name, member in metric.members().items():
@@ -79,12 +79,12 @@ def _told(tree: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _structure(tree: Any) -> dict[str, str]:
-    """All that must be the same when the arrays are read, by where it is."""
+    """What must be the same when the arrays are read, by its path."""
     found: dict[str, str] = {}
     arrays, static = eqx.partition(tree, lambda x: eqx.is_array(x) or _is_shape(x))
 
     def trace(arrays: Any) -> None:
-        # Traced: members are read from statistics that they share, and `like` may hold shapes.
+        # Traced, since members are read from shared statistics, and `like` may hold shapes.
         found.update(_told(eqx.combine(arrays, static), ""))
 
     jax.eval_shape(trace, arrays)
@@ -102,7 +102,7 @@ def _is_key(x: Any) -> bool:
 
 
 def _data(x: Any) -> Any:
-    """The numbers of a key, which numpy can write; of shapes, their shape."""
+    """The numbers of a random key, which NumPy can write; for the shape of a key, their shape."""
     if not _is_key(x):
         return x
     return jax.eval_shape(jax.random.key_data, x) if _is_shape(x) else jax.random.key_data(x)
@@ -119,13 +119,13 @@ def _as_in(like: Any, x: Any) -> Any:
 def save(path: str | Path | BinaryIO, tree: Any) -> None:
     """Writes a pytree, such as a training state, with the configuration of the metrics in it.
 
-    Of everything else in the tree the arrays, keys and Python numbers are written, as
-    `eqx.tree_serialise_leaves` does, and the shapes and types. A file under this name is
-    replaced when the new one is complete.
+    Of the rest of the tree, the arrays, random keys and Python numbers are written, as by
+    `eqx.tree_serialise_leaves`, and the shapes and types. An existing file is replaced only when
+    the new one is complete.
 
     **Arguments:**
 
-    - `path`: of the file, or a binary file that is open for writing.
+    - `path`: the path of the file, or a binary file that is open for writing.
     - `tree`: any pytree.
 
     !!! example
@@ -159,7 +159,7 @@ def save(path: str | Path | BinaryIO, tree: Any) -> None:
     try:
         with open(new, "wb") as file:
             write(file)
-            # The new bytes are on the disk before the old ones go.
+            # The new bytes are on the disk before the old ones are removed.
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)
@@ -182,7 +182,7 @@ def _last(arrays: CheckedFile) -> bytes:
 
 
 def _disk_is_full(e: BaseException | None) -> bool:
-    """Equinox raises what an array raised as another error."""
+    """Whether the disk was full: Equinox raises an error of its own for that of an array."""
     while e is not None and not (isinstance(e, OSError) and e.errno == errno.ENOSPC):
         e = e.__cause__
     return e is not None
@@ -191,14 +191,13 @@ def _disk_is_full(e: BaseException | None) -> bool:
 def load(path: str | Path | BinaryIO, like: _T) -> _T:
     """Reads what [`eqmetrics.save`][] wrote.
 
-    Raises a `ValueError` that names what differs if the file is of another configuration than
-    `like`: another `average` or task, other members, other shapes; or if one bit of the file
-    isn't as it was written. A function is known by its name and its parameters; its code isn't
-    saved.
+    Raises a `ValueError` that says what differs if the file has another configuration than `like`
+    (another `average` or task, other members, other shapes), or if one bit of the file has changed.
+    Functions are compared by name and parameters; their code isn't saved.
 
     **Arguments:**
 
-    - `path`: of the file, or a binary file that is open for reading.
+    - `path`: the path of the file, or a binary file that is open for reading.
     - `like`: a pytree of the same structure and configuration, built as the saved one was; or
         its shapes alone, `eqx.filter_eval_shape(new_state)`.
 
@@ -271,7 +270,7 @@ def _difference(where: str, there: str | None, here: str | None) -> str:
 
 def _check(there: dict[str, str], here: dict[str, str], name: str, version: str) -> None:
     differ = [where for where in here | there if there.get(where) != here.get(where)]
-    # What lies below another class differs anyway.
+    # What is inside another class differs anyway.
     above = tuple(f"{where}{x}" for where in differ for x in ".[")
     lines = [
         _difference(where, there.get(where), here.get(where))

@@ -13,13 +13,13 @@ from .program import plan_of, unpacked
 
 
 def _near(x: Any) -> Any:
-    """The copy of a replicated array that lies on the first device of this process."""
+    """The copy of a replicated array on the first device of this process."""
     return x if isinstance(x.sharding, SingleDeviceSharding) else x.addressable_data(0)
 
 
 def local(tree: Any) -> Any:
-    """The arrays of a program over several processes as arrays of this one alone. All
-    processes hold a replicated array, so nothing is sent."""
+    """The arrays of a program over several processes as arrays of this process. Every process has
+    a replicated array, so nothing is sent."""
 
     def one(x):
         if not isinstance(x, jax.Array) or x.is_fully_addressable:
@@ -45,7 +45,7 @@ def _refuse_traced(name: str, tree: Any) -> None:
 
 def _placed(leaves: list[Any]) -> tuple[list[Any], bool, bool]:
     """The arrays of this process, whether one program can read them, and whether they are on
-    one device: of replicated ones one copy is enough."""
+    one device: one copy of replicated arrays is enough."""
     for kind in set(map(type, leaves)):
         if not issubclass(kind, jax.Array) or issubclass(kind, Tracer):
             return local(leaves), False, False
@@ -67,7 +67,7 @@ def _on_one_device(leaves: list[Any]) -> bool:
 
 
 def _axes_of(leaves: list[Any], stacked: int) -> tuple[int, ...]:
-    """The leading axes of a stack of states."""
+    """The sizes of the leading axes of stacked states."""
     axes = {np.shape(x)[:stacked] for x in leaves}
     if len(axes) != 1 or any(len(shape) != stacked for shape in axes):
         raise ValueError(
@@ -106,25 +106,24 @@ def to_host(
 ) -> Any:
     """Values as Python numbers and NumPy arrays, from one compiled program and in one transfer.
 
-    Metrics in the pytree are computed first; sums and counts are put together in float64,
-    so that a count of 2^40 + 3 arrives as that number. In a program of several processes
-    each reads its own copy, and nothing is sent. Raises `eqm.InvalidDataError` if a metric
-    has seen invalid rows.
+    Metrics in the pytree are computed first; sums and counts are added in float64, so that a count
+    of 2^40 + 3 is that number. In a program over several processes each reads its own copy, and
+    nothing is sent. Raises `eqm.InvalidDataError` if a metric has seen invalid rows.
 
     **Arguments:**
 
     - `tree`: a metric, or any pytree with metrics in it.
-    - `stacked`: how many leading axes of the metrics' arrays are states side by side, as `vmap`
-        over seeds or an ensemble leaves them: the values have these axes first. (Parts of one
-        stream are merged instead: `eqm.to_host(metrics.reduce())`.)
-    - `flat`: a dict of one level for a logger, from names such as `"group/name"` to floats. What
-        is no number is left out; a metric alone has the name of its class. States side by side
-        are told apart by their index: `"loss/0"`, `"loss/1"`.
-    - `arrays`: in a flat dict, `"omit"` leaves arrays out, `"spread"` gives each entry by its
-        index: `"confusion/0/1"`.
+    - `stacked`: how many leading axes of the metrics' arrays are stacked states, as from `vmap`
+        over seeds or an ensemble: the values have these axes first. (Merge parts of one stream
+        instead: `eqm.to_host(metrics.reduce())`.)
+    - `flat`: return a flat dict for a logger, from names such as `"group/name"` to floats. What
+        isn't a number is left out; a metric alone has the name of its class. Stacked states have
+        their index in the name: `"loss/0"`, `"loss/1"`.
+    - `arrays`: in a flat dict, `"omit"` leaves arrays out, `"spread"` gives each entry a name with
+        its index: `"confusion/0/1"`.
 
-    A metric is computed as under `jit`: its program is compiled once for each structure. A
-    `compute` that can't be traced, since it looks into its arrays, runs as it is.
+    Metrics are computed as under `jit`, in a program that is compiled once for each structure. A
+    `compute` that can't be traced, because it inspects its arrays, runs without `jit`.
 
     !!! example
 

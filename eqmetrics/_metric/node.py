@@ -90,7 +90,15 @@ def tracked(axis_name: str | tuple[str, ...]) -> list[str]:
 
 
 def vary_over(tree: Any, axes: Iterable[str]) -> Any:
+    """Of a metric the states: its constants are the same on all devices, and nothing would tell
+    `shard_map` so once they are said to vary."""
+    nodes = [node for _, node, _ in walk(tree)] if is_metric(tree) else []
+    constants = [getattr(node, name) for node in nodes for name in layout(type(node)).constants]
+    kept = {id(x) for x in jax.tree.leaves(constants)}
+
     def cast(x):
+        if id(x) in kept:
+            return x
         missing = tuple(a for a in axes if a not in varies_over(x))
         return lax.pcast(x, missing, to="varying") if missing else x
 

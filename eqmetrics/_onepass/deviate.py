@@ -46,7 +46,7 @@ class Deviate(AbstractOperation):
             start += size
         rows = [x for _, (x, *_) in many]
         beside = [jnp.broadcast_to(p, x.shape) for p, x in zip(pivot, rows, strict=True)]
-        deviations = SideBySide(rows, beside).map(minus)
+        deviations = SideBySide(rows).map(minus, pivot)
         return list(zip(deviations, pivot, beside, strict=True))
 
     def by_group(self, groups, *operands):

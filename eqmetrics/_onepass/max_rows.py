@@ -40,8 +40,11 @@ class MaxRows(AbstractOperation):
     @classmethod
     def together(cls, many):
         # One step for all signs: three kernels, where each had three of its own.
-        x = [op.compared(_only(*rows, none=-op.sign * jnp.inf)) for op, (_, *rows) in many]
-        largest = SideBySide(x).each(MAX.of_rows)
+        x = [_only(*rows, none=-op.sign * jnp.inf) for op, (_, *rows) in many]
+        cells = [(op, y.shape[1:]) for (op, _), y in zip(many, x, strict=True)]
+        sign = [jnp.full(shape, op.sign, jnp.float32) for op, shape in cells]
+        nan = [jnp.full(shape, op.nan, jnp.bool_) for op, shape in cells]
+        largest = SideBySide(x).each(_largest, sign, nan)
         olds = [old for _, (old, *_) in many]
         news = joined(largest)
         (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
@@ -66,6 +69,11 @@ class MaxRows(AbstractOperation):
         old, *each = operands
         x = self.compared(_only(*each, none=-self.sign * jnp.inf))
         return MAX.merge((old,), (MAX.of_rows(of_each(x, rows), 1),))
+
+
+def _largest(x: Array, axis: int, sign: Array, nan: Array) -> Array:
+    x = x * sign.astype(x.dtype)
+    return MAX.of_rows(jnp.where(jnp.isnan(x) & ~nan, -jnp.inf, x), axis)
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

@@ -1,7 +1,5 @@
 import functools as ft
 
-import jax.numpy as jnp
-
 from .operation import AbstractOperation, register
 from .side_by_side import SideBySide
 
@@ -24,14 +22,20 @@ class MultiplyRows(AbstractOperation):
 
     @classmethod
     def together(cls, many):
-        pairs = {}
-        for op, x in many:
-            for i, j in zip(op.left, op.right, strict=True):
-                pairs[id(x[i]), id(x[j])] = x[i], x[j]
-        products = SideBySide(*zip(*pairs.values(), strict=True)).map(jnp.multiply)
+        columns = {id(x): x for _, operands in many for x in operands}
+        number = {key: k for k, key in enumerate(columns)}
+        pairs = {
+            (number[id(x[i])], number[id(x[j])]): None
+            for op, x in many
+            for i, j in zip(op.left, op.right, strict=True)
+        }
+        products = SideBySide([*columns.values()]).products([*pairs])
         found = dict(zip(pairs, products, strict=True))
         return [
-            tuple(found[id(x[i]), id(x[j])] for i, j in zip(op.left, op.right, strict=True))
+            tuple(
+                found[number[id(x[i])], number[id(x[j])]]
+                for i, j in zip(op.left, op.right, strict=True)
+            )
             for op, x in many
         ]
 

@@ -2,7 +2,7 @@
 as the last axis."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -22,58 +22,98 @@ def joined(arrays: Sequence[Array]) -> Array:
 
 
 class SideBySide:
-    """Arrays of shape `(rows, *shape)`, the narrow ones joined to `(cells, rows)`; beside each may
-    be others of its shape, which are joined as it is."""
+    """Arrays of shape `(rows, *shape)`, the narrow ones joined to `(cells, rows)`."""
 
-    def __init__(self, *lists: Sequence[Shaped[Array, "rows ..."]]):
-        self.lists = lists
+    def __init__(self, arrays: Sequence[Shaped[Array, "rows ..."]]):
+        self.arrays = arrays
         alike: dict[tuple, list[int]] = {}
-        for i, each in enumerate(zip(*lists, strict=True)):
+        for i, x in enumerate(arrays):
             # Only rows that lie on the devices alike are put side by side.
-            key = *map(_kind, each), each[0].shape[0]
-            alike.setdefault((*key, i) if any(map(_is_wide, each)) else key, []).append(i)
+            key = *_kind(x), x.shape[0]
+            alike.setdefault((*key, i) if _is_wide(x) else key, []).append(i)
         self.alike = list(alike.values())
 
-    def each(self, reduce: Callable[[Array, int], Array]) -> list[Array]:
-        """What `reduce` makes of each of the first, given the axis of the rows: an array
-        `(..., cells)`."""
-        arrays = self.lists[0]
-        found: list[Any] = [None] * len(arrays)
+    def each(self, reduce: Callable[..., Array], *beside: Sequence[Array]) -> list[Array]:
+        """What `reduce` makes of each, given the axis of the rows: an array `(..., cells)`.
+        `beside` are lists of arrays of `shape`, one for each, which it takes too."""
+        found: list[Any] = [None] * len(self.arrays)
         for which in self.alike:
-            if _is_wide(x := arrays[which[0]]):
-                total = reduce(x, 0)
+            if _is_wide(x := self.arrays[which[0]]):
+                total = reduce(x, 0, *(b[which[0]][None] for b in beside))
                 found[which[0]] = total.reshape(*total.shape[: total.ndim - x.ndim + 1], -1)
                 continue
-            total, start = reduce(_joined([arrays[i] for i in which]), 1), 0
-            for i in which:
-                size = math.prod(arrays[i].shape[1:])
-                found[i] = total[..., start : start + size]
-                start += size
+            total = reduce(self._joined(which), 1, *(_cells(b, which) for b in beside))
+            for i, start, end in self._places(which):
+                found[i] = total[..., start:end]
         return found
 
-    def map(self, fn: Callable[..., Array]) -> list[Array]:
+    def map(self, fn: Callable[..., Array], *beside: Sequence[Array]) -> list[Array]:
         """What `fn`, which treats all entries alike, makes of each and what is beside it."""
-        found: list[Any] = [None] * len(self.lists[0])
+        found: list[Any] = [None] * len(self.arrays)
         for which in self.alike:
-            lists = [[x[i] for i in which] for x in self.lists]
             if len(which) == 1:
-                found[which[0]] = fn(*(x for (x,) in lists))
+                x, *rest = (of[which[0]] for of in (self.arrays, *beside))
+                found[which[0]] = fn(x, *(jnp.broadcast_to(y, x.shape) for y in rest))
                 continue
-            total, start = fn(*map(_joined, lists)), 0
-            for i, x in zip(which, lists[0], strict=True):
-                size = math.prod(x.shape[1:])
-                found[i] = total[start : start + size].T.reshape(x.shape)
-                start += size
+            x = self._joined(which)
+            x = fn(x, *(jnp.broadcast_to(_cells(b, which), x.shape) for b in beside))
+            for i, start, end in self._places(which):
+                found[i] = x[start:end].T.reshape(self.arrays[i].shape)
         return found
+
+    def products(self, pairs: Sequence[tuple[int, int]]) -> list[Array]:
+        """The products of pairs of them: one multiplication for all pairs of neighbours."""
+        found: dict[tuple[int, int], Array] = {}
+        for which in self.alike:
+            places = {i: (start, end) for i, start, end in self._places(which)}
+            here = [pair for pair in pairs if {*pair} <= {*which}]
+            if len(which) == 1 or len(here) == 1:
+                continue
+            x = self._joined(which)
+            for run in _runs(here, places):
+                (a, b), size = run[0], sum(places[i][1] - places[i][0] for i, _ in run)
+                a, b = places[a][0], places[b][0]
+                product, start = x[a : a + size] * x[b : b + size], 0
+                for i, j in run:
+                    end = start + places[i][1] - places[i][0]
+                    found[i, j] = product[start:end].T.reshape(self.arrays[i].shape)
+                    start = end
+        one = lambda i, j: found[i, j] if (i, j) in found else self.arrays[i] * self.arrays[j]
+        return [one(*pair) for pair in pairs]
+
+    def _joined(self, which: list[int]) -> Array:
+        flat = [_rows_last(self.arrays[i]) for i in which]
+        return flat[0] if len(flat) == 1 else jnp.concatenate(flat)
+
+    def _places(self, which: list[int]) -> Iterator[tuple[int, int, int]]:
+        """Each of those that are joined, with its first cell and the one behind its last."""
+        start = 0
+        for i in which:
+            end = start + math.prod(self.arrays[i].shape[1:])
+            yield i, start, end
+            start = end
+
+
+def _runs(
+    pairs: Sequence[tuple[int, int]], places: dict[int, tuple[int, int]]
+) -> list[list[tuple[int, int]]]:
+    """Pairs of which both members are neighbours of those of the pair before."""
+    runs: list[list[tuple[int, int]]] = []
+    for i, j in sorted(pairs, key=lambda p: (places[p[1]][0] - places[p[0]][0], places[p[0]])):
+        last = runs[-1][-1] if runs else None
+        if last and [places[k][1] for k in last] == [places[k][0] for k in (i, j)]:
+            runs[-1].append((i, j))
+        else:
+            runs.append([(i, j)])
+    return runs
+
+
+def _cells(beside: Sequence[Array], which: list[int]) -> Array:
+    return joined([jnp.ravel(beside[i]) for i in which])[:, None]
 
 
 def _kind(x: Array) -> tuple:
     return x.dtype, jax.typeof(x).sharding.spec[:1], varies_over(x)
-
-
-def _joined(arrays: list[Array]) -> Array:
-    flat = [_rows_last(x) for x in arrays]
-    return flat[0] if len(flat) == 1 else jnp.concatenate(flat)
 
 
 def _rows_last(x: Array) -> Array:

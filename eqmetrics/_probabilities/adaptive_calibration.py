@@ -22,19 +22,20 @@ from .proper_scores import check_label_average, LabelAverage
 @final
 class ConfidenceHistogram(AbstractConfidenceSums):
     r"""The weight of the rows whose confidence lies in each of many cells, their confidences and
-    how many of them were right: the statistic of [`eqmetrics.AdaptiveCalibrationError`][].
+    how many of them were right: the statistic that [`eqmetrics.AdaptiveCalibrationError`][] reads.
 
-    The cells are the leading bits of the confidence $p$, of $1 - p$ from 0.5 on: as fine near 1 as
-    near 0, where confidences gather. Those of one problem are $2^{r - 7}$ to each halving.
+    The cells are the leading bits of the confidence $p$, and of $1 - p$ from 0.5 on: as fine near 1
+    as near 0, where confidences gather. With a resolution $r$ there are $2^{r - 7}$ cells from a
+    confidence to twice that.
 
     **Arguments:**
 
-    - `task`, `per_class`: as in [`eqmetrics.CalibrationBins`][].
-    - `resolution`: $r$, from 9 to 20; 14 if there is one problem, 11 if labels or classes are
-        apart, if not given.
+    - `task`, `per_class`: as for [`eqmetrics.CalibrationBins`][].
+    - `resolution`: $r$, from 9 to 20; if not given, 14 for a single problem, or 11 for labels or
+        classes apart.
 
-    State: `6 * 2**resolution` floats (384 KiB, 48 KiB), for each label or class if these are apart;
-    and 2 for the invalid rows. Undefined when: never; empty sums are 0.
+    State: `6 * 2**resolution` floats (384 KiB, or 48 KiB for each label or class apart), and 2 for
+    the invalid rows. Undefined when: never; empty sums are 0.
 
     !!! example
 
@@ -66,12 +67,12 @@ class ConfidenceHistogram(AbstractConfidenceSums):
 
     @staticmethod
     def cell_of(p: Float32[Array, "rows problems"], cells: int) -> Int32[Array, "rows problems"]:
-        # softmax may round to more than 1
+        # The softmax may round to more than 1.
         return bit_index(keys_of(jnp.clip(p, 0, 1)), False, cells)
 
 
 def _at(total: Array, sums: Array, wanted: Array) -> Array:
-    """The sum of one problem up to a weight of `wanted`: between cells along a straight line."""
+    """The sum of one problem over the rows up to a weight of `wanted`: linear within a cell."""
     cell = jnp.clip(jnp.searchsorted(total, wanted) - 1, 0, total.shape[0] - 2)
     inside = total[cell + 1] - total[cell]
     share = jnp.where(inside > 0, over(wanted - total[cell], inside), 0)
@@ -80,7 +81,7 @@ def _at(total: Array, sums: Array, wanted: Array) -> Array:
 
 @inlined
 def _gaps(cells: Float32[Array, "2 3 problems cells"], edges: Float32[Array, "edges"]):
-    """Of each bin the mean of right less confidence, and the weight of all."""
+    """The mean of right less confidence in each bin, and the weight of all rows."""
     weight = to_float(cumulated(cells[:, 0]))
     gap = to_float(cumulated(add(cells[:, 2], -cells[:, 1])))
     total = weight[:, -1:]
@@ -91,26 +92,26 @@ def _gaps(cells: Float32[Array, "2 3 problems cells"], edges: Float32[Array, "ed
 
 @final
 class AdaptiveCalibrationError(AbstractReadout):
-    r"""How far confidence is from accuracy, over bins of equal mass: each has as many rows, however
-    confidences gather.
+    r"""How far confidence is from accuracy, over bins of equal mass: each bin has as many rows as
+    any other.
 
-    With $\Delta_b$ the accuracy less the mean confidence in the $b$-th of $B$ bins, of rows in the
-    order of their confidence: l1 $\frac1B \sum_b |\Delta_b|$; l2
-    $\sqrt{\frac1B \sum_b \Delta_b^2}$; max $\max_b |\Delta_b|$.
+    With $\Delta_b$ the accuracy less the mean confidence in bin $b$ of $B$, of rows in the order of
+    their confidence: `"l1"` is $\frac1B \sum_b |\Delta_b|$, `"l2"`
+    $\sqrt{\frac1B \sum_b \Delta_b^2}$ and `"max"` $\max_b |\Delta_b|$.
 
-    Read from cells of an [`eqmetrics.ConfidenceHistogram`][]. Where an edge of a bin falls into a
-    cell, its rows are split between the bins by weight, with the cell's means, and so are tied
-    rows, for which the order of rows says nothing.
+    It is read from the cells of an [`eqmetrics.ConfidenceHistogram`][]. Where the edge of a bin
+    falls into a cell, the rows of the cell are split between the bins by weight, with the means of
+    the cell. So are tied rows, whose order means nothing.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which the highest
         probability is the confidence, or [`eqmetrics.Multilabel`][].
     - `norm`: `"l1"`, `"l2"` or `"max"`.
-    - `bins`: how many there are.
-    - `per_class`: of a multiclass task, each class against all others instead: the adaptive
-        error of the paper, which has no mean over top labels.
-    - `average`: of a multilabel task, and per class, `"macro"`, the mean over the labels or
+    - `bins`: how many bins there are.
+    - `per_class`: for a multiclass task, take each class against all others instead: the adaptive
+        error of the paper.
+    - `average`: for a multilabel task, and per class, `"macro"`, the mean over the labels or
         classes where it is defined, or `None`, for each. An ignored class is skipped.
     - `resolution`: that of the [`eqmetrics.ConfidenceHistogram`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -158,7 +159,7 @@ class AdaptiveCalibrationError(AbstractReadout):
         self.statistic = ConfidenceHistogram(task, resolution=resolution, per_class=per_class)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
+        """A scalar; if `average` is `None`, of shape `(labels,)` for a multilabel task, and
         `(classes,)` per class."""
         edges = jnp.asarray(np.arange(self.bins + 1) / self.bins, jnp.float32)
         gaps, total = _gaps(self.statistic.sums.pair("cells"), edges)

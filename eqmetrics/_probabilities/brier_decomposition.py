@@ -25,7 +25,7 @@ def _blocks(starts: Bool[Array, "cells"]) -> Int32[Array, "cells"]:
 def _means(
     starts: Bool[Array, "cells"], positives: Array, weight: Array
 ) -> Float32[Array, "cells"]:
-    """The share of positives of each block, by its number; 2, which is above all, of none."""
+    """The share of positives of each block, by its number; 2, above any share, for an empty one."""
     add = lambda x: jax.ops.segment_sum(
         x, _blocks(starts), num_segments=len(x), indices_are_sorted=True
     )
@@ -36,12 +36,12 @@ def _means(
 def _pooled(
     positives: Float32[Array, "cells"], weight: Float32[Array, "cells"]
 ) -> Float32[Array, "cells"]:
-    """Shares that don't fall from one cell to the next, nearest to those of the cells in squares.
-    Neighbours that fall are pooled, all at once, until none do: the order of pooling changes
-    nothing."""
+    """Isotonic regression: the shares nearest to those of the cells in squared distance that never
+    fall from one cell to the next. Neighbours that fall are pooled, all at once, until none do; the
+    order of pooling changes nothing."""
 
     def falls(starts: Array) -> Array:
-        """The starts of blocks that aren't above the block before."""
+        """The starts of blocks whose share isn't above that of the block before."""
         means = _means(starts, positives, weight)
         low = jnp.concatenate([jnp.zeros(1, bool), means[1:] <= means[:-1]])
         return starts & low[_blocks(starts)]
@@ -69,7 +69,7 @@ def _parts(negatives: Pair, positives: Pair, p: Float32[Array, "classes cells"])
     pooled = jax.vmap(_pooled)(y, w)
     mean = lambda x: over(_sum(x), total)
     squared = mean(y * (1 - p) ** 2 + n * p**2)
-    best = mean(w * pooled * (1 - pooled))  # the Brier score of the calibrated ones
+    best = mean(w * pooled * (1 - pooled))  # the Brier score of the calibrated probabilities
     return {
         "brier": squared,
         "miscalibration": jnp.maximum(squared - best, 0),
@@ -81,25 +81,24 @@ def _parts(negatives: Pair, positives: Pair, p: Float32[Array, "classes cells"])
 
 @final
 class BrierDecomposition(AbstractReadout):
-    r"""The Brier score in three: what miscalibration costs, what discrimination earns, and how
-    uncertain the labels are. Without bins.
+    r"""The Brier score in three parts, without bins: what miscalibration costs, what discrimination
+    earns, and how uncertain the labels are.
 
-    $\mathrm{Brier} = \mathrm{MCB} - \mathrm{DSC} + \mathrm{UNC}$. With $\hat p_i$ the calibrated
-    probabilities, the shares of positives that rise with $p_i$ and are nearest to the labels (the
-    isotonic regression), and $\pi$ the share of all: the miscalibration is the Brier score of $p$
-    less that of $\hat p$, the discrimination $\frac1n \sum_i (\hat p_i - \pi)^2$, and the
-    uncertainty $\pi (1 - \pi)$. Murphy's reliability, resolution and uncertainty, where bins are
-    the blocks of the regression.
+    $\mathrm{Brier} = \mathrm{MCB} - \mathrm{DSC} + \mathrm{UNC}$. Let $\hat p_i$ be the calibrated
+    probabilities, the isotonic regression of the labels on $p_i$, and $\pi$ the share of positives.
+    The miscalibration is the Brier score of $p$ less that of $\hat p$, the discrimination
+    $\frac1n \sum_i (\hat p_i - \pi)^2$, and the uncertainty $\pi (1 - \pi)$: Murphy's reliability,
+    resolution and uncertainty, with the blocks of the regression as bins.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which each class is taken
         against all others, or [`eqmetrics.Multilabel`][].
-    - `exact`: a capacity: how many rows there is room for.
+    - `exact`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: rows are known by the order of their scores.
-    State: that of [`eqmetrics.ScoreBuffer`][], shared with curves of this capacity.
+    The gradient is 0: the state stops it.
+    State: that of [`eqmetrics.ScoreBuffer`][], shared with curves built with the same `exact`.
     Undefined when: no row was seen, or more than there is room for.
     Source: Dimitriadis, Gneiting and Jordan, "Stable reliability diagrams for probabilistic
     classifiers", 2021 (CORP); Murphy, "A new vector partition of the probability score", 1973.
@@ -126,12 +125,12 @@ class BrierDecomposition(AbstractReadout):
         self.statistic = ScoreBuffer(task, exact)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`brier`, `miscalibration`, `discrimination` and `uncertainty`: scalars, or of shape
-        `(classes,)` if the task isn't binary."""
+        """A dict of `brier`, `miscalibration`, `discrimination` and `uncertainty`: scalars, or of
+        shape `(classes,)` if the task isn't binary."""
         (cells,) = self.statistic.layouts()
         some = to_float(cells.negatives) + to_float(cells.positives) > 0
         score = jnp.where(some, scores_of_keys(cells.largest), 0)
-        # A class of logits is known by its log-odds.
+        # The key of logits is that of the log-odds of the class.
         p = jnp.where(self.statistic.kinds[0], jax.nn.sigmoid(score), score)
         found = _parts(cells.negatives, cells.positives, p)
         total = found.pop("weight")

@@ -21,7 +21,8 @@ from .._reduction.pair import Pair, to_float
 
 
 def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
-    """Confidence, whether it was right, and whether it takes part, of shape (rows, problems)."""
+    """The confidence, whether it was right, and whether it takes part: of shape (rows,
+    problems)."""
     x = s.scores
     if s.labels.ndim == 2:
         return jax.nn.sigmoid(x) if s.are_logits else x, s.labels, s.taken
@@ -33,10 +34,10 @@ def confidences(s: Scores, per_class: bool) -> tuple[Array, Array, Array]:
 
 
 def bin_of(p: Float32[Array, "..."], bins: int) -> Array:
-    """The bins are closed below, the last one above too."""
+    """The bin of each probability. Bins include their lower edge, the last one the upper too."""
     edges = jnp.asarray(np.arange(bins + 1) / bins, jnp.float32)
     index = jnp.clip(jnp.floor(p * bins).astype(jnp.int32), 0, bins - 1)
-    # The product may have been rounded across an edge.
+    # Rounding of the product may have crossed an edge.
     down, up = p < edges[index], p >= edges[index + 1]
     index = index - down.astype(jnp.int32) + up.astype(jnp.int32)
     return jnp.clip(index, 0, bins - 1)
@@ -46,8 +47,8 @@ _DENSE = 2**24
 
 
 class AbstractConfidenceSums(AbstractStatistic, AbstractExact):
-    """The sums of weight, confidence and right rows over cells of confidence. A subclass says
-    which, in `cell_of`."""
+    """The sums of weight, confidence and right rows over cells of confidence. A subclass says which
+    cells in `cell_of`."""
 
     task: AbstractTask = eqx.field(static=True)
     per_class: bool = eqx.field(static=True)
@@ -55,7 +56,7 @@ class AbstractConfidenceSums(AbstractStatistic, AbstractExact):
 
     @property
     def apart(self) -> bool:
-        """Whether labels or classes have cells of their own."""
+        """Whether each label or class has its own cells."""
         return self.per_class or isinstance(self.task, Multilabel)
 
     def empty_sums(self, cells: int) -> Sums:
@@ -84,7 +85,7 @@ class AbstractConfidenceSums(AbstractStatistic, AbstractExact):
         index = self.cell_of(p, cells)
         three = jnp.stack([jnp.ones_like(p), p, right.astype(jnp.float32)], axis=1)
         three = jnp.where(taken[:, None], three, 0)
-        # Of a size that `jax.export` leaves open, the form that asks nothing of it.
+        # If `jax.export` leaves the number of rows open, the form that holds for any.
         if not isinstance(count, int) or count * problems * cells <= _DENSE:
             inside = index[..., None] == jnp.arange(cells, dtype=jnp.int32)[None, None, :]
             each = jnp.where(inside[:, None], three[..., None], 0)
@@ -99,29 +100,30 @@ class AbstractConfidenceSums(AbstractStatistic, AbstractExact):
         return {name: cells[:, i] for i, name in enumerate(names)}
 
     def compute(self) -> dict[str, Float32[Array, "problems cells"]]:
-        """Sums over the rows of each bin or cell: `weight`, `confidence` and `right`."""
+        """A dict of sums over the rows of each bin or cell, `weight`, `confidence` and `right`, of
+        shape `(problems, bins)`."""
         return {name: to_float(x) for name, x in self.exact().items()}
 
 
 @final
 class CalibrationBins(AbstractConfidenceSums):
-    r"""The weight of the rows whose confidence lies in each of some bins, their confidences and
-    how many of them were right: the statistic that [`eqmetrics.CalibrationError`][] and
+    r"""The weight of the rows whose confidence lies in each bin, their confidences and how many of
+    them were right: the statistic that [`eqmetrics.CalibrationError`][] and
     [`eqmetrics.ReliabilityDiagram`][] share.
 
-    The bins have one width, $[k / b, (k + 1) / b)$; the last one is closed, so that confidences of
-    exactly 0 and 1 are in the first and the last, and the weights add up to that of all rows.
+    The bins have equal width, $[k / b, (k + 1) / b)$; the last one includes 1, so that the weights
+    of the bins add up to that of all rows.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][] or [`eqmetrics.Multilabel`][]: the confidence is the
-        probability of yes, and right is a label of 1. [`eqmetrics.Multiclass`][]: the confidence
-        is the highest probability, and right is that class.
-    - `bins`: how many there are.
-    - `per_class`: of a multiclass task, each class against all others instead.
+        probability of 1, which is right where the label is 1. [`eqmetrics.Multiclass`][]: the
+        confidence is the highest probability, which is right where the label is that class.
+    - `bins`: how many bins there are.
+    - `per_class`: for a multiclass task, take each class against all others instead.
 
-    State: `6 * bins` floats, for each label or class if these have bins of their own; and 2 for
-    the invalid rows. Undefined when: never; empty sums are 0.
+    State: `6 * bins` floats, for each label or class if these have their own bins; and 2 for the
+    invalid rows. Undefined when: never; empty sums are 0.
 
     !!! example
 

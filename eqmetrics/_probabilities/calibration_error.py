@@ -40,7 +40,7 @@ def averaged(
     average: LabelAverage,
     undefined: float | None,
 ) -> Float32[Array, "..."]:
-    """The one value; or that of each label or class, if the task's are apart, or their mean."""
+    """The only value; or if labels or classes are apart, that of each, or their mean."""
     if apart is None:
         return undefined_as(values, ~defined, undefined)[0]
     part = jnp.asarray(apart.takes_part())
@@ -54,22 +54,21 @@ class CalibrationError(AbstractReadout):
     r"""How far confidence is from accuracy, over bins of equal width.
 
     With $w_b$ the share of the rows in bin $b$ and $\Delta_b$ their accuracy less their mean
-    confidence: l1 $\sum_b w_b |\Delta_b|$, the expected calibration error; l2
-    $\sqrt{\sum_b w_b \Delta_b^2}$; max $\max_b |\Delta_b|$.
+    confidence: `"l1"` is $\sum_b w_b |\Delta_b|$, the expected calibration error (ECE), `"l2"`
+    $\sqrt{\sum_b w_b \Delta_b^2}$ and `"max"` $\max_b |\Delta_b|$.
 
-    Binary, the confidence is the probability of class 1 and right is a label of 1, as in
-    torchmetrics. Bins are closed below, the last one above too: see
-    [`eqmetrics.CalibrationBins`][].
+    For a binary task the confidence is the probability of class 1, and right is a label of 1, as in
+    torchmetrics. See [`eqmetrics.CalibrationBins`][] for the bins.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][], of which the highest
         probability is the confidence, or [`eqmetrics.Multilabel`][].
     - `norm`: `"l1"`, `"l2"` or `"max"`.
-    - `bins`: how many there are.
-    - `per_class`: of a multiclass task, each class against all others instead: the class-wise
-        error.
-    - `average`: of a multilabel task, and per class, `"macro"`, the mean over the labels or
+    - `bins`: how many bins there are.
+    - `per_class`: for a multiclass task, take each class against all others instead: the
+        class-wise error.
+    - `average`: for a multilabel task, and per class, `"macro"`, the mean over the labels or
         classes where it is defined, or `None`, for each. An ignored class is skipped.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -113,10 +112,10 @@ class CalibrationError(AbstractReadout):
         self.statistic = CalibrationBins(task, bins=bins, per_class=per_class)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; if `average` is `None`, of shape `(labels,)` of a multilabel task, and
+        """A scalar; if `average` is `None`, of shape `(labels,)` for a multilabel task, and
         `(classes,)` per class."""
         weight, confidence, right = self.statistic.exact().values()
-        # In pairs: the difference of two near sums would lose what float32 has.
+        # In pairs: the difference of two nearly equal sums would lose the digits of float32.
         gap = jnp.abs(to_float(add(right, -confidence)))
         each, total = to_float(weight), to_float(sum_pairs(jnp.moveaxis(weight, -1, 1)))
         gap = jnp.where(each > 0, over(gap, each), 0)
@@ -128,15 +127,15 @@ class CalibrationError(AbstractReadout):
 
 @final
 class ReliabilityDiagram(AbstractReadout):
-    """What a reliability diagram shows: of each bin of confidence, its accuracy.
+    """The points of a reliability diagram: the confidence and accuracy of each bin of confidence.
 
     **Arguments:**
 
-    - `task`, `bins` and `per_class`: those of [`eqmetrics.CalibrationBins`][].
+    - `task`, `bins`, `per_class`: as for [`eqmetrics.CalibrationBins`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.CalibrationBins`][], shared.
-    Undefined when: a bin has no rows, its confidence and accuracy; its weight is 0.
+    Undefined when: `confidence` and `accuracy` of a bin, if it has no rows; its weight is 0.
     Source: Murphy and Winkler, "Reliability of subjective probability forecasts of
     precipitation and temperature", 1977.
 
@@ -165,8 +164,8 @@ class ReliabilityDiagram(AbstractReadout):
         self.statistic = CalibrationBins(task, bins=bins, per_class=per_class)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`confidence` and `accuracy`, means over the rows of each bin, and its `weight`: of shape
-        `(bins,)`; of a multilabel task, or per class, `(labels, bins)`."""
+        """A dict of `confidence` and `accuracy`, means over the rows of each bin, and its `weight`:
+        of shape `(bins,)`; for a multilabel task, or per class, `(labels, bins)`."""
         sums = self.statistic.compute()
         weight = sums["weight"]
         mean = lambda x: undefined_as(over(x, weight), weight == 0, self.undefined)

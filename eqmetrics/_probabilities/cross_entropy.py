@@ -20,7 +20,7 @@ from .proper_scores import average_problems, check_label_average, LabelAverage
 def _of_classes(x: Array, q: Array, are_logits: bool) -> Float32[Array, "rows 1"]:
     if not are_logits:
         return -jnp.sum(xlogy(q, x), axis=-1, keepdims=True)
-    # Less the largest, which moves nothing; those that are infinite share the probability 1.
+    # Less the largest, which doesn't change the softmax; infinite logits share the probability 1.
     top = lax.stop_gradient(jnp.max(x, axis=-1, keepdims=True))
     infinite = (x == top) & jnp.isinf(top)
     less = jnp.where(infinite, 0, x - jnp.where(infinite, 0, top))
@@ -38,20 +38,20 @@ def _of_each(x: Array, q: Array, are_logits: bool) -> Float32[Array, "rows probl
 
 @final
 class CrossEntropy(Metric):
-    r"""The mean cross-entropy of the probabilities with those of the targets, in nats: the log loss
-    of labels that are soft.
+    r"""The mean cross-entropy of probabilities and target probabilities, in nats: the log loss of
+    soft labels.
 
     Multiclass $-\sum_c q_{ic} \log p_{ic}$; binary and multilabel
-    $-q_i \log p_i - (1 - q_i) \log (1 - p_i)$. Of targets of 0 and 1 it is [`eqmetrics.LogLoss`][].
-    A probability of 0 for what has some in the target costs infinity.
+    $-q_i \log p_i - (1 - q_i) \log (1 - p_i)$. With targets of 0 and 1 it is
+    [`eqmetrics.LogLoss`][]. A probability of 0 costs infinity where the target isn't 0.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][],
-        without `ignore_index`: what is to be left out, a mask says.
-    - `smoothing`: how much of each target is spread evenly over the classes first: the label
-        smoothing $\epsilon$.
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+        without `ignore_index`: use a mask instead.
+    - `smoothing`: the label smoothing $\epsilon$, the share of each target that is first spread
+        evenly over the classes.
+    - `average`: for a multilabel task, `"macro"`, the mean over the labels where it is defined,
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -127,9 +127,9 @@ class CrossEntropy(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes exactly one of `logits` and `probabilities`. They and `targets`, the probabilities
-        that are right, have the shape of the rows; multiclass and multilabel, with the classes or
-        labels on an axis more. `mask` and `weights` have the shape of the rows."""
+        """Takes exactly one of `logits` and `probabilities`. They and `targets`, probabilities too,
+        have the shape of the rows, for multiclass and multilabel tasks with an additional last axis
+        of classes or labels. `mask` and `weights` have the shape of the rows."""
         inputs = Inputs(targets, logits, probabilities, None, mask, weights)
         batch, x, q, are_logits = self._scores(inputs)
         keep: Bool[Array, "rows 1"] = jnp.ones((x.shape[0], 1), bool)

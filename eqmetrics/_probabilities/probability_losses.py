@@ -17,7 +17,7 @@ from .._reduction.pair import Pair
 
 
 def _log_loss(s: Scores) -> Float32[Array, "rows problems"]:
-    """Of a yes or no for each class, or of the probabilities of all classes, as a column."""
+    """The loss of each yes or no; or of the label among all classes, as a column."""
     x, yes = s.scores, s.labels
     if s.labels.ndim == 1:
         label = jnp.where(s.taken, s.labels, 0)
@@ -26,7 +26,7 @@ def _log_loss(s: Scores) -> Float32[Array, "rows problems"]:
             return losses_of(x, label, s.taken, infinities(x))[:, None]
         return -jnp.log(jnp.take_along_axis(x, label[:, None], axis=-1))
     if s.are_logits:
-        # -log sigmoid: no probability is formed, so none saturates
+        # -log sigmoid: no probability is computed, so none saturates.
         return jax.nn.softplus(jnp.where(yes, -x, x))
     return -jnp.where(yes, jnp.log(jnp.where(yes, x, 1)), jnp.log1p(-jnp.where(yes, 0, x)))
 
@@ -41,7 +41,7 @@ def _squared_error(s: Scores, yes: Bool[Array, "rows classes"]) -> Float32[Array
 
 
 class AbstractLosses(AbstractStatistic, AbstractExact):
-    """Sums over the rows of what probabilities cost. A subclass names them."""
+    """Sums over the rows of losses of probabilities. A subclass names them."""
 
     names: eqx.AbstractClassVar[tuple[str, ...]]
 
@@ -81,7 +81,7 @@ class AbstractLosses(AbstractStatistic, AbstractExact):
         return {name: self.sums.pair(name) for name in self.names}
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """Sums over the rows by name: `log_loss`, `squared_error` and `weight` of the task, or of
+        """A dict of sums over the rows: `log_loss`, `squared_error` and `weight` of the task, or of
         each label; and `positives`, the weight of each class."""
         return self.sums.compute()
 
@@ -89,15 +89,15 @@ class AbstractLosses(AbstractStatistic, AbstractExact):
 @final
 class ProbabilityLosses(AbstractLosses, init=False):
     """The log loss and the squared error of probabilities, and how often each class occurs: the
-    statistic of the scores relative to these, and of [`eqmetrics.LogLoss`][] and
-    [`eqmetrics.Brier`][] beside them in a `MetricDict`.
+    statistic of the scores relative to these, and, beside them in a `MetricDict`, of
+    [`eqmetrics.LogLoss`][] and [`eqmetrics.Brier`][].
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
 
-    State: 8 floats and 2 a class; 8 a label if the task is multilabel, and 2 for the invalid
-    rows. Undefined when: never; empty sums are 0.
+    State: 8 floats and 2 a class; 8 a label if the task is multilabel, and 2 for the invalid rows.
+    Undefined when: never; empty sums are 0.
 
     !!! example
 
@@ -126,15 +126,16 @@ class AbstractPartialLosses(AbstractLosses, AbstractPartialStatistic, init=False
 
 @final
 class LogLosses(AbstractPartialLosses, init=False):
-    """The log loss of probabilities and its weight: the statistic of [`eqmetrics.LogLoss`][].
+    """The sum of the log losses and the weight of the rows: the statistic that
+    [`eqmetrics.LogLoss`][] reads.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
 
-    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. Read from
-    an [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict`. Undefined when: never; empty sums
-    are 0.
+    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. An
+    [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict` takes its place. Undefined when:
+    never; empty sums are 0.
 
     !!! example
 
@@ -151,15 +152,16 @@ class LogLosses(AbstractPartialLosses, init=False):
 
 @final
 class BrierLosses(AbstractPartialLosses, init=False):
-    """The squared error of probabilities and its weight: the statistic of [`eqmetrics.Brier`][].
+    """The sum of the squared errors of probabilities and the weight of the rows: the statistic that
+    [`eqmetrics.Brier`][] reads.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
 
-    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. Read from
-    an [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict`. Undefined when: never; empty sums
-    are 0.
+    State: 6 floats; 4 a label if the task is multilabel, and 2 for the invalid rows. An
+    [`eqmetrics.ProbabilityLosses`][] in the same `MetricDict` takes its place. Undefined when:
+    never; empty sums are 0.
 
     !!! example
 

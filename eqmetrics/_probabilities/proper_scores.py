@@ -27,7 +27,7 @@ def average_problems(
     average: LabelAverage,
     undefined: float | None,
 ) -> Float32[Array, "..."]:
-    """The value of a task, or of each label of a multilabel one."""
+    """The value of a task, or for a multilabel task that of each label or their mean."""
     if isinstance(task, (Binary, Multiclass)):
         return undefined_as(values, ~defined, undefined)[0]
     if average is None:
@@ -36,7 +36,8 @@ def average_problems(
 
 
 class AbstractProperScore(AbstractReadout):
-    """A readout of losses of probabilities. A subclass says of which, and writes `compute`."""
+    """A readout of losses of probabilities. A subclass says of which (`reads`) and writes
+    `compute`."""
 
     reads: eqx.AbstractClassVar[type[AbstractLosses]]
 
@@ -71,13 +72,13 @@ def _mean_loss(score: AbstractProperScore, name: str) -> Float32[Array, "..."]:
 class LogLoss(AbstractProperScore, init=False):
     r"""The mean negative log-probability of the label, in nats: $-\frac1n \sum_i \log p_i(y_i)$.
 
-    From logits no probability is formed, so that none saturates: the loss of a logit of -50 is
-    50. A probability of 0 for what happened costs infinity; scikit-learn clips it.
+    Logits aren't made into probabilities, which would saturate: the loss of a logit of -50 is 50. A
+    probability of 0 for what happened costs infinity (scikit-learn clips it).
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+    - `average`: for a multilabel task, `"macro"`, the mean over the labels where it is defined,
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -106,15 +107,16 @@ class LogLoss(AbstractProperScore, init=False):
 class Brier(AbstractProperScore, init=False):
     r"""The mean squared error of the probabilities.
 
-    Binary $(p_i - y_i)^2$, from 0 to 1. Multiclass $\sum_c (p_{ic} - [y_i = c])^2$, from 0 to 2, as
-    Brier and scikit-learn define it; two classes give twice the binary value. (scikit-learn 1.7 to
-    1.9 halves it where there are two classes, also of probabilities of shape `(rows, 2)`, unless
-    `scale_by_half=False`: `Multiclass(2)` is that value, `Binary()` is its default.)
+    For a binary task $(p_i - y_i)^2$, from 0 to 1; multiclass $\sum_c (p_{ic} - [y_i = c])^2$, from
+    0 to 2, as Brier and scikit-learn define it; two classes give twice the binary value.
+    (scikit-learn 1.7 to 1.9 halves it for two classes, also with probabilities of shape
+    `(rows, 2)`, unless `scale_by_half=False`: `Multiclass(2)` gives that value, `Binary()` its
+    default.)
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+    - `average`: for a multilabel task, `"macro"`, the mean over the labels where it is defined,
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 

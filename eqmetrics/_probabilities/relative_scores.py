@@ -12,7 +12,7 @@ from .proper_scores import AbstractProperScore, average_problems
 
 
 def _shares(statistic: AbstractLosses) -> Float32[Array, "classes problems"]:
-    """How often each class occurs, down; of a yes or no, both."""
+    """How often each class occurs (first axis); for a yes or no, both."""
     weight, positives = statistic.sums.read("weight", "positives")
     if isinstance(statistic.task, Multiclass):
         return ratio(positives[:, None], weight[None, :])
@@ -26,19 +26,19 @@ def _entropy(shares: Array) -> Array:
 
 
 def _impurity(shares: Array) -> Array:
-    # not 1 - sum of squares, which cancels where one class is rare
+    # Not 1 - sum of squares, which cancels where one class is rare.
     return jnp.sum(shares * (1 - shares), axis=0)
 
 
 def _relative(
     score: AbstractProperScore, name: str, of_constant: Callable[[Array], Array], complement: bool
 ) -> Float32[Array, "..."]:
-    """A mean loss relative to that of the best constant prediction, the shares."""
+    """A mean loss relative to that of the best constant prediction, the class frequencies."""
     statistic = score.statistic
     sums, shares = statistic.compute(), _shares(statistic)
     weight, least = sums["weight"], of_constant(shares)
     if name == "squared_error" and not isinstance(statistic.task, Multiclass):
-        least = least / 2  # a yes or no has the error of one of its two classes
+        least = least / 2  # a yes or no has the error of one of its two classes alone
     relative = over(over(sums[name], weight), least)
     defined = (weight > 0) & (least > 0)
     values = 1 - relative if complement else relative
@@ -53,16 +53,16 @@ class AbstractRelativeScore(AbstractProperScore, init=False):
 
 @final
 class NormalizedEntropy(AbstractRelativeScore, init=False):
-    r"""The log loss over that of the best constant prediction: below 1 is better than knowing
-    the classes' frequencies alone.
+    r"""The log loss over that of the best constant prediction: below 1 is better than predicting
+    the class frequencies.
 
-    $\mathrm{LogLoss} / -\sum_c \pi_c \log \pi_c$, where $\pi_c$ is the share of class $c$ in the
+    $\mathrm{LogLoss} / -\sum_c \pi_c \log \pi_c$, where $\pi_c$ is the share of class $c$ among the
     rows seen.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+    - `average`: for a multilabel task, `"macro"`, the mean over the labels where it is defined,
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -88,7 +88,7 @@ class NormalizedEntropy(AbstractRelativeScore, init=False):
 @final
 class D2LogLoss(AbstractRelativeScore, init=False):
     r"""The share of the log loss of the best constant prediction that is explained: 1 is perfect, 0
-    as good as the classes' frequencies.
+    is as good as predicting the class frequencies.
 
     $1 - \mathrm{LogLoss} / -\sum_c \pi_c \log \pi_c$, the complement of
     [`eqmetrics.NormalizedEntropy`][].
@@ -96,7 +96,7 @@ class D2LogLoss(AbstractRelativeScore, init=False):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+    - `average`: for a multilabel task, `"macro"`, the mean over the labels where it is defined,
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -121,8 +121,8 @@ class D2LogLoss(AbstractRelativeScore, init=False):
 
 @final
 class D2Brier(AbstractRelativeScore, init=False):
-    r"""The share of the Brier score of the best constant prediction that is explained: 1 is
-    perfect, 0 as good as the classes' frequencies. The Brier skill score.
+    r"""The Brier skill score, the share of the Brier score of the best constant prediction that is
+    explained: 1 is perfect, 0 is as good as predicting the class frequencies.
 
     $1 - \mathrm{Brier} / B$, where $B$ is $\pi (1 - \pi)$ if the task is binary, else
     $\sum_c \pi_c (1 - \pi_c)$.
@@ -130,7 +130,7 @@ class D2Brier(AbstractRelativeScore, init=False):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: of a multilabel task, `"macro"`, the mean over the labels where it is defined,
+    - `average`: for a multilabel task, `"macro"`, the mean over the labels where it is defined,
         or `None`, for each label.
     - `undefined`: what replaces an undefined value; NaN if not given.
 

@@ -1,7 +1,7 @@
 import abc
 import functools as ft
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal
 
 import jax
@@ -37,7 +37,7 @@ class AbstractReduction(abc.ABC):
 
         A generator: it yields a kind of collective with the arrays that it wants
         reduced, is sent the results, and returns the merged arrays. `run` steps the
-        plans of a whole collection together and sends each kind once a round.
+        plans of a whole collection together.
         """
 
     @abc.abstractmethod
@@ -239,7 +239,10 @@ MIN = Extremum("min")
 NAMED: dict[str, AbstractReduction] = {"sum": SUM, "max": MAX, "min": MIN}
 
 
-_COLLECTIVES = {"max": lax.pmax, "min": lax.pmin, "sum": lax.psum}
+# In the order in which `together` sends them.
+_COLLECTIVES: dict[Collective, Callable[..., list[Array]]] = {
+    "max": lax.pmax, "min": lax.pmin, "sum": lax.psum
+}  # fmt: skip
 _SMALL = 2**14
 
 
@@ -269,25 +272,43 @@ def _send(kind: Collective, arrays: list[Array], axis_name: Any) -> list[Array]:
     return answers
 
 
+def together(
+    plans: Sequence[Plan],
+) -> Generator[tuple[Collective, list[Array]], list[Array], list[tuple[Array, ...]]]:
+    """Several plans as one. While any of them asks for a maximum, those that ask for sums wait: so
+    the sums of plans of two and of three collectives are one."""
+    results: list[tuple[Array, ...]] = [()] * len(plans)
+    asked: dict[int, tuple[Collective, list[Array]]] = {}
+
+    def step(i: int, answer: list[Array] | None) -> None:
+        try:
+            # the first `send` to a generator must be None: it starts it
+            asked[i] = plans[i].send(answer)  # pyright: ignore[reportArgumentType]
+        except StopIteration as done:
+            asked.pop(i, None)
+            results[i] = done.value
+
+    for i in range(len(plans)):
+        step(i, None)
+    while asked:
+        kinds = {kind for kind, _ in asked.values()}
+        kind: Collective = next(x for x in _COLLECTIVES if x in kinds)
+        turn = [i for i in sorted(asked) if asked[i][0] == kind]
+        answers = iter((yield kind, [x for i in turn for x in asked[i][1]]))
+        for i in turn:
+            step(i, [next(answers) for _ in asked[i][1]])
+    return results
+
+
 def run(
     plans: Sequence[Plan], axis_name: str | tuple[str, ...]
 ) -> list[tuple[Array, ...]]:
-    """Runs plans side by side: one collective per kind in each round."""
-    results: list[tuple[Array, ...]] = [()] * len(plans)
-    inbox: dict[int, list[Array] | None] = dict.fromkeys(range(len(plans)))
-    while inbox:
-        asked: dict[Collective, list[tuple[int, list[Array]]]] = {}
-        for i, answer in inbox.items():
-            try:
-                # the first `send` to a generator must be None: it starts it
-                kind, arrays = plans[i].send(answer)  # pyright: ignore[reportArgumentType]
-            except StopIteration as done:
-                results[i] = done.value
-            else:
-                asked.setdefault(kind, []).append((i, arrays))
-        inbox = {}
-        for kind, requests in asked.items():
-            answers = iter(_send(kind, [x for _, arrays in requests for x in arrays], axis_name))
-            for i, arrays in requests:
-                inbox[i] = [next(answers) for _ in arrays]
-    return results
+    """Runs plans side by side: one collective for all that ask for its kind."""
+    plan, answer = together(plans), None
+    while True:
+        try:
+            # as above
+            kind, arrays = plan.send(answer)  # pyright: ignore[reportArgumentType]
+        except StopIteration as done:
+            return done.value
+        answer = _send(kind, arrays, axis_name)

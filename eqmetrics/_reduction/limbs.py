@@ -57,14 +57,17 @@ def from_limbs(limbs: Sequence[Array], tops: Sequence[Array], size: int) -> tupl
 
 def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
     factor = _power_of_two(bits - (top - 126))
-    rest, low = x[0] * factor, x[1] * factor
-    limbs = []
-    for i in range(count):
-        # Only the last limb rounds: what the others cut off is exact and goes on.
-        limb = (jnp.round(rest) if i == count - 1 else rest).astype(jnp.int32)
-        limbs.append(limb)
-        rest = rest - limb.astype(jnp.float32)
-        rest = (rest + low if i == 0 else rest) * 2.0**bits
+    # Both halves are cut, each by itself: what the first limb leaves of the high one has together
+    # with the low one more bits than a float, where limbs are narrow, of more than 64 devices.
+    limbs, rests = [], [x[0] * factor]
+    for i in range(count - 1):
+        cut = [rest.astype(jnp.int32) for rest in rests]
+        limbs.append(sum(cut[1:], cut[0]))
+        rests = [r - c.astype(jnp.float32) for r, c in zip(rests, cut, strict=True)]
+        rests = rests if i else [*rests, x[1] * factor]  # which is below 1
+        rests = [rest * 2.0**bits for rest in rests]
+    # Only the last limb rounds: what the others cut off is exact and goes on.
+    limbs.append(jnp.round(sum(rests[1:], rests[0])).astype(jnp.int32))
     # Through limbs a NaN would come back as a number: where some device isn't finite,
     # the first limb counts what pulls up and the second what pulls down (NaN: both).
     special, odd = top == 255, ~jnp.isfinite(x[0])
@@ -77,7 +80,7 @@ def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
 def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
     special, up, down = top == 255, limbs[0] > 0, limbs[1] > 0
     # The carries go up, so that each limb but the first is in [0, 2^bits) and exact as a
-    # float; then from the smallest up.
+    # float; then from the largest down, since the first two may cancel.
     rest = []
     carry = jnp.zeros_like(limbs[0])
     for limb in reversed(limbs[1:]):
@@ -86,10 +89,10 @@ def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
         rest.append((limb - (carry << bits)).astype(jnp.float32))
     first = limbs[0] + carry
     high = first.astype(jnp.float32)
-    low = jnp.zeros_like(high)
-    for part in rest:
-        low = (low + part) * 2.0**-bits
-    low = low + (first - high.astype(jnp.int32)).astype(jnp.float32)
+    low = (first - high.astype(jnp.int32)).astype(jnp.float32)
+    for i, part in enumerate(reversed(rest), 1):
+        high, error = two_sum(high, part * 2.0 ** (-bits * i))
+        low = low + error
     factor = _power_of_two((top - 126) - bits)
     high, low = two_sum(high, low)
     infinity = jnp.where(up, jnp.where(down, jnp.nan, jnp.inf), -jnp.inf)

@@ -10,16 +10,6 @@ from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
 from .paired import Multioutput
 
 
-def _checked_floor(floor: float) -> float:
-    if not 0 <= floor < math.inf:
-        raise ValueError(f"floor={floor}: expected a finite number from 0 on.")
-    return float(floor)
-
-
-def _at_least(size: Array, floor: float) -> Array:
-    return jnp.maximum(size, floor) if floor else size
-
-
 @final
 class MeanAbsoluteError(AbstractMeanLoss, init=False):
     r"""The mean absolute error: $\sum_i w_i |p_i - t_i| / \sum_i w_i$.
@@ -49,8 +39,32 @@ class MeanAbsoluteError(AbstractMeanLoss, init=False):
         return jnp.abs(errors)
 
 
+class AbstractRelativeLoss(AbstractMeanLoss):
+    """The mean of a loss that is divided by a size, which `floor` bounds from below."""
+
+    floor: float = eqx.field(static=True, kw_only=True)
+
+    def __init__(
+        self,
+        *,
+        floor: float = 0.0,
+        outputs: int | tuple[int, ...] = (),
+        multioutput: Multioutput = "uniform_average",
+        undefined: float | None = None,
+    ):
+        if not 0 <= floor < math.inf:
+            raise ValueError(f"floor={floor}: expected a finite number from 0 on.")
+        self.floor = float(floor)
+        AbstractLossSums.__init__(
+            self, outputs=outputs, multioutput=multioutput, undefined=undefined
+        )
+
+    def at_least(self, size: Array) -> Array:
+        return jnp.maximum(size, self.floor) if self.floor else size
+
+
 @final
-class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
+class MeanAbsolutePercentageError(AbstractRelativeLoss, init=False):
     r"""The mean of the absolute errors relative to the targets, as a fraction:
     $\sum_i w_i |p_i - t_i| / |t_i| \,/ \sum_i w_i$.
 
@@ -59,7 +73,7 @@ class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
 
     **Arguments:**
 
-    - `floor`: the size that a target is taken to have at least: $|p_i - t_i| / \max(|t_i|, f)$.
+    - `floor`: the smallest size $f$ that a target counts as: $|p_i - t_i| / \max(|t_i|, f)$.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.
@@ -77,33 +91,18 @@ class MeanAbsolutePercentageError(AbstractMeanLoss, init=False):
         ```
     """
 
-    floor: float = eqx.field(static=True, kw_only=True)
-
-    def __init__(
-        self,
-        *,
-        floor: float = 0.0,
-        outputs: int | tuple[int, ...] = (),
-        multioutput: Multioutput = "uniform_average",
-        undefined: float | None = None,
-    ):
-        self.floor = _checked_floor(floor)
-        AbstractLossSums.__init__(
-            self, outputs=outputs, multioutput=multioutput, undefined=undefined
-        )
-
     @property
     def valid(self) -> str:
         """Which rows are valid, in words."""
         return ("" if self.floor else "targets != 0, ") + "weights >= 0 and finite"
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
-        size = _at_least(jnp.abs(targets), self.floor)
+        size = self.at_least(jnp.abs(targets))
         return Within(jnp.abs(over(errors, size)), size != 0)
 
 
 @final
-class SymmetricMAPE(AbstractMeanLoss, init=False):
+class SymmetricMAPE(AbstractRelativeLoss, init=False):
     r"""The mean of the absolute errors relative to the mean size of prediction and target, from
     0 to 2: $\sum_i w_i \frac{2 |p_i - t_i|}{|p_i| + |t_i|} / \sum_i w_i$.
 
@@ -111,8 +110,8 @@ class SymmetricMAPE(AbstractMeanLoss, init=False):
 
     **Arguments:**
 
-    - `floor`: what the mean size of prediction and target, which the error is divided by, is taken
-        to be at least: a small error where both are near 0 then counts little.
+    - `floor`: the smallest value that the mean size of prediction and target, which divides the
+        error, counts as: a small error where both are near 0 then counts little.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.
@@ -131,22 +130,8 @@ class SymmetricMAPE(AbstractMeanLoss, init=False):
     """
 
     valid: ClassVar[str] = "weights >= 0 and finite"
-    floor: float = eqx.field(static=True, kw_only=True)
-
-    def __init__(
-        self,
-        *,
-        floor: float = 0.0,
-        outputs: int | tuple[int, ...] = (),
-        multioutput: Multioutput = "uniform_average",
-        undefined: float | None = None,
-    ):
-        self.floor = _checked_floor(floor)
-        AbstractLossSums.__init__(
-            self, outputs=outputs, multioutput=multioutput, undefined=undefined
-        )
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
-        # Halves first: their sum stays in the range of float32.
+        # Halves first: so their sum stays in the range of float32.
         size = jnp.abs(predictions) / 2 + jnp.abs(targets) / 2
-        return over(jnp.abs(errors), _at_least(size, self.floor))
+        return over(jnp.abs(errors), self.at_least(size))

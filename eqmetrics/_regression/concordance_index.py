@@ -25,10 +25,10 @@ def _index(columns: dict[str, Array], mask: Array) -> tuple[Array, Array]:
     event, weights = columns["events"], columns["weights"]
     weights = scaled(weights, mask)
     died = event & mask
-    # At one time those who were only seen to live come after those who died.
+    # At equal times those censored come after those who died.
     order = 2 * ranks(t, mask) + (~died).astype(jnp.int32)
     pairs = ordered_pairs(order, ranks(p, mask), died, weights)
-    # Those in the same order twice, and equal predictions once.
+    # Pairs in the same order count twice, and those of equal predictions once.
     twice = add(pairs.total, add(pairs.same, -pairs.opposite))
     total = to_float(pairs.total)
     return jnp.clip(over(to_float(twice), total) / 2, 0, 1), total == 0
@@ -36,21 +36,21 @@ def _index(columns: dict[str, Array], mask: Array) -> tuple[Array, Array]:
 
 @final
 class ConcordanceIndex(Metric):
-    r"""Harrell's concordance index of predicted survival times: of the pairs of rows of which it
-    is known who lived longer, the share whose predictions are in that order. Equal predictions
-    count as half a pair, and a weight repeats a row.
+    r"""Harrell's concordance index of predicted survival times: the share of comparable pairs of
+    rows whose predictions are in the right order. Equal predictions count as half a pair, and a
+    weight repeats a row.
 
-    It is known of a pair if the one with the smaller time died, or if both have one time and one
-    of them died. Predictions are larger for those who live longer: give the negative of a risk.
-    Exact, from a buffer of all rows, in $O(n \log n)$.
+    A pair is comparable if the row with the smaller time died, or if both have the same time and
+    one of them died. Predictions are larger for those who live longer: pass the negative of a
+    risk. Exact, from a buffer of all rows, in $O(n \log n)$.
 
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: `6 * capacity + 7` numbers. Undefined when: there is no such pair, or more than
+    The gradient is 0: the value is piecewise constant.
+    State: `6 * capacity + 7` numbers. Undefined when: no pair is comparable, or more than
     `capacity` rows were seen. NaN is invalid.
     Source: Harrell, Lee and Mark, "Multivariable prognostic models", 1996.
 
@@ -62,7 +62,7 @@ class ConcordanceIndex(Metric):
         value = index(
             predictions=jnp.array([1.0, 3.0, 2.0]),
             targets=jnp.array([5.0, 7.0, 9.0]),  # the times
-            events=jnp.array([True, True, False]),  # the last one was seen to live until then
+            events=jnp.array([True, True, False]),  # the last one was alive at that time
         )
         assert abs(value - 2 / 3) < 1e-6
         ```
@@ -90,8 +90,8 @@ class ConcordanceIndex(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`targets` are the times, and `events` says whether they are of a death, in booleans or
-        in 1 and 0; all three are of one shape, and every entry is a row."""
+        """`targets` are the times, and `events` says whether each is that of a death, as booleans
+        or 1 and 0; all three are of one shape, and every entry is a row."""
         batch, (p, t, e) = paired(predictions, targets, mask, weights, events=events)
         batch = batch.without(jnp.isnan(p) | jnp.isnan(t) | ((e != 0) & (e != 1)))
         numbers = numbers_of(batch, predictions, targets)

@@ -12,7 +12,7 @@ from .pair_moments import Spreads
 
 @final
 class Pearson(AbstractMomentScore, init=False):
-    r"""The linear correlation of predictions and targets:
+    r"""Pearson's linear correlation of predictions and targets:
     $\mathrm{Cov}(p, t) / (\sigma_p \sigma_t)$.
 
     **Arguments:**
@@ -22,9 +22,9 @@ class Pearson(AbstractMomentScore, init=False):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: predictions or targets of
-    a column are constant. Deviations below $10^{-15}$ or from $10^{19}$ on have no square in
-    float32: NaN.
+    State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: predictions or targets of a
+    column are constant. Deviations below $10^{-15}$ or from $10^{19}$ on have no square in float32:
+    NaN.
     Source: Pearson, "Notes on regression and inheritance in the case of two parents", 1895.
 
     !!! example
@@ -44,10 +44,10 @@ class Pearson(AbstractMomentScore, init=False):
 
 @final
 class Concordance(AbstractMomentScore, init=False):
-    r"""The concordance correlation coefficient, by how much predictions and targets lie on the
+    r"""Lin's concordance correlation coefficient, how close predictions and targets are to the
     line $p = t$: $2\,\mathrm{Cov}(p, t) / (\sigma_p^2 + \sigma_t^2 + (\bar p - \bar t)^2)$.
 
-    With variances over $n$, as Lin has it; torchmetrics divides them by $n - 1$.
+    Variances are over $n$, as Lin defines them; torchmetrics divides by $n - 1$.
 
     **Arguments:**
 

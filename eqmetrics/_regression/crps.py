@@ -14,7 +14,7 @@ from .paired import errors_of, paired
 
 
 def _score(x: Float32[Array, "rows members"], m: Any, fair: bool) -> Float32[Array, "rows"]:
-    """Of sorted members, less the target; zeros behind the `m` of them change nothing."""
+    """The CRPS of sorted members, less the target; zeros after the first `m` change nothing."""
     rank = 2 * jnp.arange(x.shape[1], dtype=jnp.float32)[None] + (1 - m)
     rank = rank / (m - 1 if fair else m)
     return jnp.sum((jnp.abs(x) - x * rank) / m, axis=1)
@@ -25,21 +25,21 @@ class CRPSEnsemble(AbstractLossSums):
     r"""The mean continuous ranked probability score of ensembles, whose members are equally
     likely: $\frac1m \sum_j |x_j - t| - \frac1{2 m^2} \sum_{jk} |x_j - x_k|$.
 
-    Of one member it is the absolute error. The members are sorted: $O(m \log m)$. Ensembles of
+    With one member it is the absolute error. The members are sorted: $O(m \log m)$. Ensembles of
     different sizes are padded, and `members` says which are real.
 
-    So it is the score of the members as a distribution (properscoring, xskillscore), which few
-    members make too large. With `fair=True` it is the expected score of the distribution that they
-    are drawn from, whatever their number: $m (m - 1)$ in the place of $m^2$ (WeatherBench 2, the
-    training loss of ensemble models). It can be negative.
+    This is the score of the members as a distribution (properscoring, xskillscore), which is too
+    large for few members. With `fair=True` it is the expected score of the distribution that they
+    are drawn from, whatever their number: with $m (m - 1)$ in the place of $m^2$ (WeatherBench 2,
+    the training loss of ensemble models). It can be negative.
 
     **Arguments:**
 
-    - `fair`: whether the spread is that of the distribution behind the members.
+    - `fair`: whether to score the distribution behind the members.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 6 floats. Undefined when: the weights sum to 0. Rows without a member, `fair` without
-    two, are invalid.
+    State: 6 floats. Undefined when: the weights sum to 0. Rows without a member, or with `fair`
+    without two, are invalid.
     Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
     2007; Ferro, "Fair scores for ensemble forecasts", 2014.
 
@@ -76,13 +76,13 @@ class CRPSEnsemble(AbstractLossSums):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `rows`.
-        `members`, of the shape of the samples or of their last axis, says which samples are
-        real: the rest changes nothing, whatever it holds."""
+        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `(*rows,)`.
+        `members`, of the shape of the samples or of their last axis, says which samples are real:
+        others change nothing, whatever they hold."""
         e = ensemble(samples, targets, members, mask, weights, least=1 + self.fair)
         if e.real is None:
             return self.plus(e.batch, _score(jnp.sort(e.x, axis=1), e.many, self.fair))
-        # Those that aren't real come last, behind a NaN that is.
+        # Samples that aren't real come last, even after a real NaN.
         _, x = lax.sort((~e.real, e.x), dimension=1, num_keys=2)
         there = jnp.arange(x.shape[1])[None] < jnp.asarray(e.many)[:, None]
         score = _score(jnp.where(there, x, 0), jnp.asarray(e.many)[:, None], self.fair)

@@ -1,4 +1,4 @@
-"""Pinball losses relative to that of a quantile of the targets, which a sketch bounds."""
+"""Pinball losses relative to that of a quantile of the targets, known from a sketch by bounds."""
 
 from typing import final, Self
 
@@ -23,12 +23,12 @@ from .paired import errors_of, paired, unless
 
 @final
 class OneSidedErrors(AbstractStatistic):
-    r"""The sums of the errors above and below the targets, and a sketch of the targets: what
-    `D2Pinball` and `D2AbsoluteError` read, and share in a `MetricDict`.
+    r"""The sums of the errors above and below the targets, and a sketch of the targets: the
+    statistic that `D2Pinball` and `D2AbsoluteError` read, and share in a `MetricDict`.
 
-    The gradient is 0: of the values the state knows their cells alone.
-    State: a [`eqmetrics.QuantileSketch`][], 1.3 MB, and 6 floats. Undefined when: never; sums of
-    no rows are 0. Rows that aren't finite, and negative weights, are invalid.
+    The gradient is 0: the state has only the cells of the targets.
+    State: a [`eqmetrics.QuantileSketch`][], 1.3 MB, and 6 floats. Undefined when: never; empty sums
+    are 0. Rows that aren't finite, and negative weights, are invalid.
 
     !!! example
 
@@ -51,11 +51,11 @@ class OneSidedErrors(AbstractStatistic):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are real and of one shape."""
-        # A sketch has no gradient: not one of half a quotient.
+        # A sketch has no gradient, and that of half a quotient would be wrong.
         predictions, targets = jax.lax.stop_gradient((predictions, targets))
         batch, (p, t) = paired(predictions, targets, mask, weights)
         finite = jnp.isfinite(p) & jnp.isfinite(t)
-        # The sketch counts what is invalid.
+        # The sketch counts the invalid rows.
         batch = batch.only(finite)._replace(invalid=None)
         errors = errors_of(batch, predictions, targets)
         shown, counted = unless(~finite, targets, weights)
@@ -67,14 +67,15 @@ class OneSidedErrors(AbstractStatistic):
         )
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """`below`: of the predictions below their targets; `above`: of the others."""
+        """A dict of the sums of errors: `below`, of predictions below their targets; `above`, of
+        the others."""
         return self.sums.compute()
 
 
 @jax.jit
 def _losses(sketch: QuantileSketch, share: Pair) -> tuple[Array, Array, Array]:
-    """What the least pinball loss of all values to one number lies between, and an estimate.
-    It is that to the value of the rank `share` of their weight."""
+    """Bounds of the smallest pinball loss of all values to one number, and an estimate. That number
+    is the value of rank `share` of their weight."""
     alpha, rest = to_float(share), to_float(add(lift(jnp.ones_like(share[0])), -share))
     rank = multiply(sum_pairs(sketch.linear), share)
     q = [x[0] for x in bracket(sketch, rank[:, None])]
@@ -96,7 +97,7 @@ def _losses(sketch: QuantileSketch, share: Pair) -> tuple[Array, Array, Array]:
         found.append([to_float(sum_rows(jnp.where(weight > 0, weight * x, 0))) for x in ends])
     (low, high, near), (other_low, other_high, other_near) = found
     near = jnp.where(high - low < other_high - other_low, near, other_near)
-    # The sums are rounded.
+    # Room for the rounding of the sums.
     low = jnp.maximum(low, other_low) * (1 - 2.0**-21)
     high = jnp.minimum(high, other_high) * (1 + 2.0**-21)
     return low, high, jnp.clip(near, low, high)
@@ -117,13 +118,13 @@ def _scores(
 
 @final
 class D2Pinball(AbstractReadout, AbstractBounded):
-    r"""The share of the pinball loss of the targets that is explained, $R^2$ of another loss:
+    r"""The share of the pinball loss of the targets that is explained, an $R^2$ with another loss:
     $1 - \sum_i w_i \rho_\alpha(t_i - p_i) / \sum_i w_i \rho_\alpha(t_i - q_\alpha)$, where
-    $q_\alpha$, the $\alpha$ quantile of the targets, is the number that makes that sum least.
+    $q_\alpha$, the $\alpha$ quantile of the targets, is the constant with the smallest loss.
 
-    1 is perfect, and 0 as good as always predicting that quantile. The state is of fixed size, so
-    the denominator isn't exact: each target is known to 0.39 % of its value, or to 6.1e-5 of the
-    range of the targets, whichever gives less. `bounds()` gives two numbers that the score lies
+    1 is perfect, and 0 is as good as always predicting that quantile. The state is of fixed size,
+    so the denominator isn't exact: each target is known to 0.39 % of its value, or to 6.1e-5 of the
+    range of the targets, whichever is less. `bounds()` gives two numbers that the score lies
     between, and `compute()` an estimate between them.
 
     **Arguments:**
@@ -131,9 +132,9 @@ class D2Pinball(AbstractReadout, AbstractBounded):
     - `alpha`: the quantile that is predicted, between 0 and 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: of the values the state knows their cells alone.
+    The gradient is 0: the state has only the cells of the targets.
     State: that of [`eqmetrics.OneSidedErrors`][], shared. Undefined when: the targets are constant,
-    as one row is. Rows that aren't finite are invalid.
+    or there is one row. Rows that aren't finite are invalid.
     Source: Koenker and Machado, "Goodness of fit and related inference processes for quantile
     regression", 1999.
 
@@ -172,20 +173,20 @@ class D2Pinball(AbstractReadout, AbstractBounded):
 
 @final
 class D2AbsoluteError(AbstractReadout, AbstractBounded):
-    r"""The share of the absolute error of the targets that is explained, $R^2$ of another loss:
-    $1 - \sum_i w_i |t_i - p_i| / \sum_i w_i |t_i - \mathrm{median}(t)|$, the
+    r"""The share of the absolute error of the targets that is explained, an $R^2$ with another
+    loss: $1 - \sum_i w_i |t_i - p_i| / \sum_i w_i |t_i - \mathrm{median}(t)|$, the
     [`eqmetrics.D2Pinball`][] of 0.5.
 
-    1 is perfect, and 0 as good as always predicting the median. The denominator is known as that
-    of `D2Pinball` is: `bounds()` gives two numbers that the score lies between.
+    1 is perfect, and 0 is as good as always predicting the median. As for `D2Pinball`, `bounds()`
+    gives two numbers that the score lies between.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: of the values the state knows their cells alone.
+    The gradient is 0: the state has only the cells of the targets.
     State: that of [`eqmetrics.OneSidedErrors`][], shared. Undefined when: the targets are constant,
-    as one row is. Rows that aren't finite are invalid.
+    or there is one row. Rows that aren't finite are invalid.
     Source: Koenker and Machado, "Goodness of fit and related inference processes for quantile
     regression", 1999.
 

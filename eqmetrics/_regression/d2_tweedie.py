@@ -1,6 +1,6 @@
-"""A mean deviance relative to that of the mean of the targets. The latter merges as variances
-do: a deviance is a Bregman divergence, so that of some targets to any number is that to their
-mean and that of their mean (Banerjee et al., "Clustering with Bregman divergences", 2005)."""
+"""A mean deviance relative to that of the mean of the targets. The latter merges as variances do,
+since a deviance is a Bregman divergence: that of targets to any number is that to their mean plus
+that of their mean (Banerjee et al., "Clustering with Bregman divergences", 2005)."""
 
 from typing import final, NamedTuple, Self
 
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
-from .._aggregate.joint import AbstractJointMoments, is_constant, Joint
+from .._aggregate.joint import is_constant, Joint
+from .._aggregate.moments import SQUARE
 from .._custom_types import Mask, Values, Weights
 from .._metric.field import state
 from .._metric.metric import Metric
@@ -25,16 +26,8 @@ from .mean_error import Within, without_invalid
 from .paired import checked_multioutput, errors_of, Multioutput, over_columns, paired
 
 
-class _Targets(AbstractJointMoments):
-    def factors(self, variables):
-        return np.array([0]), np.array([0])
-
-
-_TARGETS = _Targets()
-
-
 class _Spread(NamedTuple):
-    """Pairs: the weight and the mean of targets, and the sum of their deviances to it."""
+    """Pairs: the weight and the mean of the targets, and the sum of their deviances to it."""
 
     weight: Pair
     mean: Pair
@@ -42,7 +35,7 @@ class _Spread(NamedTuple):
 
 
 def _to_mean(power: float, mean: Array, delta: Array, t: Array) -> Array:
-    """The deviance of `t` to `mean`, whose difference `delta` has digits that `t` hasn't."""
+    """The deviance of `t` to `mean`. Their difference `delta` has digits that `t` hasn't."""
     if power == 0:
         return delta * delta
     safe = jnp.where(mean == 0, 1, mean)
@@ -51,15 +44,15 @@ def _to_mean(power: float, mean: Array, delta: Array, t: Array) -> Array:
 
 
 def _of_batch(power: float, batch: Rows, t: Array, losses: Array) -> tuple[_Spread, Pair]:
-    """Of the targets, and the sum of the losses."""
+    """The spread of the targets of a batch, and the sum of the losses."""
     weight, shape = weight_column(batch), t.shape[1:]
-    # Twice: of a constant, of integers that fit no float too, the deviations are then 0.
+    # Twice: then the deviations of a constant are 0, also of integers that don't fit a float.
     d, high, high_beside = DEVIATE(batch.values, *weight)
     d, low, low_beside = DEVIATE(d, *weight)
     own = _to_mean(power, high_beside + low_beside, d, t)
     sums = Sums(rest=shape, own=shape, total=shape, weight=())
     sums = sums.add(batch._replace(invalid=None), rest=d, own=own, total=losses, weight=1)
-    # About the mean there is less than about that number: by the deviance of one to the other.
+    # The deviance to the mean is smaller than to `near`, by that of the mean to `near`.
     near, n = add(lift(high), lift(low)), sums.pair("weight")
     offset = over(sums.read("rest"), to_float(n))
     mean = add(near, lift(offset))
@@ -70,7 +63,7 @@ def _of_batch(power: float, batch: Rows, t: Array, losses: Array) -> tuple[_Spre
 def _plus(power: float, left: _Spread, right: _Spread) -> _Spread:
     none = jnp.zeros_like(left.mean)[:, None]
     a, b = (Joint(x.weight, x.mean[:, None], none) for x in (left, right))
-    weight, mean, _ = _TARGETS.plus(a, b)
+    weight, mean, _ = SQUARE.plus(a, b)
     mean, own = mean[:, 0], add(left.own, right.own)
     for x in (left, right):
         delta = to_float(add(x.mean, -mean))
@@ -82,23 +75,24 @@ def _plus(power: float, left: _Spread, right: _Spread) -> _Spread:
 
 @final
 class D2Tweedie(Metric):
-    r"""The share of the Tweedie deviance of the targets that is explained, $R^2$ of another loss:
-    $1 - \sum_i w_i d(t_i, p_i) / \sum_i w_i d(t_i, \bar t)$. See [`eqmetrics.Tweedie`][] for $d$.
+    r"""The share of the Tweedie deviance of the targets that is explained, an $R^2$ with another
+    loss: $1 - \sum_i w_i d(t_i, p_i) / \sum_i w_i d(t_i, \bar t)$. See [`eqmetrics.Tweedie`][] for
+    $d$.
 
-    1 is perfect, and 0 as good as the mean of the targets.
+    1 is perfect, and 0 is as good as always predicting the mean of the targets.
 
     **Arguments:**
 
-    - `power`: of the deviance; 0, which makes it `R2`, or at least 1.
+    - `power`: the power of the deviance; 0, which gives `R2`, or at least 1.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: `8 * prod(outputs) + 4` floats. Undefined when: the targets of a column are constant, as
-    those of one row are. Invalid are predictions of 0 or less unless `power` is 0, negative targets
-    for a `power` of 1 or more, and targets of 0 for one of 2 or more. Mean deviances of the targets
-    below $10^{-30}$ aren't known, and the value is NaN.
+    State: `8 * prod(outputs) + 4` floats. Undefined when: the targets of a column are constant, or
+    there is one row. Predictions of 0 or less are invalid unless `power` is 0, and so are negative
+    targets for a `power` of 1 or more, and targets of 0 for one of 2 or more. Where the mean
+    deviance of the targets is below $10^{-30}$ the value is NaN.
     Source: Hastie, Tibshirani and Wainwright, Statistical Learning with Sparsity, 2015, eq. 3.11.
 
     !!! example
@@ -118,9 +112,9 @@ class D2Tweedie(Metric):
     undefined: float | None = eqx.field(static=True)
     weight: Float32[Array, "2"] = state()
     mean: Float32[Array, "2 ..."] = state()  # of the targets
-    own: Float32[Array, "2 ..."] = state()  # deviance of the targets to their mean
-    total: Float32[Array, "2 ..."] = state()  # and to the predictions
-    ends: Float32[Array, "2 ..."] = state(initial=-np.inf)  # the largest target and opposite
+    own: Float32[Array, "2 ..."] = state()  # the deviance of the targets to their mean
+    total: Float32[Array, "2 ..."] = state()  # the deviance of the targets to the predictions
+    ends: Float32[Array, "2 ..."] = state(initial=-np.inf)  # the largest target, and opposite
     invalid: Float32[Array, "2"] = state(valid="{self.valid}")
 
     def __init__(
@@ -185,6 +179,6 @@ class D2Tweedie(Metric):
         least = divisor(own)
         spread = own * jnp.abs(to_float(self.mean)) ** self.power
         values = 1 - over(over(to_float(self.total), weight), least)
-        values = jnp.where(least == 0, jnp.nan, values)  # out of range, if no constant
+        values = jnp.where(least == 0, jnp.nan, values)  # out of range, unless constant
         values = undefined_as(values, is_constant(self.ends, spread), self.undefined)
         return over_columns(values, self.multioutput)

@@ -17,8 +17,8 @@ _WEIGHTS = _WEIGHTS.tolist()
 
 
 def _near(power: float, d: Array) -> Array:
-    """The remainder of a Taylor series as an integral: the terms of the deviance of two close
-    numbers cancel, and this has no difference. Right to float32 for |d| < 0.3."""
+    """The remainder of the Taylor series as an integral, accurate to float32 for |d| < 0.3: the
+    terms of the deviance of two close numbers cancel, and this has no difference."""
     nodes = zip(_WEIGHTS, _NODES, strict=True)
     return d * d * sum(w * (1 - u) * (1 + u * d) ** -power for w, u in nodes)
 
@@ -34,17 +34,17 @@ def _log_like(x: Array, a: float) -> Array:
 
 
 def relative(power: float, d: Array, x: Array) -> Array:
-    """The unit deviance of `t = (1 + d) p` in units of `2 * p ** (2 - power)`; `power` isn't 0.
-    `x` is `max(t, 0) / p`, which `1 + d` doesn't tell where `t` is small."""
-    # x^b / (a b) - x / a + 1 / b, without the differences in which it cancels where a or b is
-    # small: at 1 and at 2 it has no value, but a limit.
+    """The unit deviance of `t = (1 + d) p`, in units of `2 * p ** (2 - power)`; `power` isn't 0.
+    `x` is `max(t, 0) / p`, which is lost in `1 + d` where `t` is small."""
+    # x^b / (a b) - x / a + 1 / b, in a form that doesn't cancel where a or b is small: for the
+    # powers 1 and 2 it has a limit, but no value.
     a, b = 1 - power, 2 - power
     some = jnp.where(x > 0, x, 1)
     if power < 1.5:
         far = (some * _log_like(some, a) - d) / b
     else:
         far = (d - _log_like(some, b)) / -a
-    if power < 2:  # of t = 0, and of what is negative
+    if power < 2:  # for t = 0, and for negative t
         far = jnp.where(x > 0, far, 1 / b - ((1 + d) / a if power < 0 else 0))
     close = jnp.abs(d) < 0.3
     return jnp.where(close, _near(power, jnp.where(close, d, 0)), far)
@@ -74,7 +74,7 @@ def domain(power: float) -> str:
 
 
 def in_domain(power: float, predictions: Array, targets: Array) -> Array:
-    """False where a value is outside; NaN isn't: it propagates."""
+    """False where a value is outside the domain. NaN isn't: it propagates."""
     outside = jnp.zeros(targets.shape, bool) if power == 0 else predictions <= 0
     if power >= 1:
         outside |= (targets < 0) if power < 2 else (targets <= 0)
@@ -83,8 +83,8 @@ def in_domain(power: float, predictions: Array, targets: Array) -> Array:
 
 @final
 class Tweedie(AbstractMeanLoss):
-    r"""The mean deviance of a Tweedie distribution, whose variance is proportional to the mean
-    to the power $p$; $\mu$ is the prediction and $t$ the target:
+    r"""The mean deviance of a Tweedie distribution, whose variance is proportional to the mean to
+    the power $p$. With the prediction $\mu$ and the target $t$:
 
     - $p = 0$ (normal): $(t - \mu)^2$;
     - $p = 1$ (Poisson): $2 (t \ln(t / \mu) - t + \mu)$;
@@ -100,8 +100,8 @@ class Tweedie(AbstractMeanLoss):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Invalid are
-    predictions of 0 or less unless `power` is 0, negative targets for a `power` of 1 or more,
+    State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Predictions of 0 or
+    less are invalid unless `power` is 0, and so are negative targets for a `power` of 1 or more,
     and targets of 0 for one of 2 or more.
     Source: Jørgensen, The Theory of Dispersion Models, 1997.
 

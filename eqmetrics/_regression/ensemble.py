@@ -1,5 +1,4 @@
-"""Ensembles beside targets: samples of members that are equally likely, of which some may not be
-there."""
+"""Ensembles beside targets: samples of equally likely members, some of which may be missing."""
 
 from typing import Any, NamedTuple
 
@@ -13,9 +12,9 @@ from .._rows.rows import flat, Rows, rows
 
 class Ensemble(NamedTuple):
     batch: Rows
-    x: Float32[Array, "rows members *vector"]  # samples less the target; 0 if they aren't there
-    real: Bool[Array, "rows members"] | None  # `None` if all are
-    many: Float32[Array, "rows"] | int  # how many are; `least` where they are fewer
+    x: Float32[Array, "rows members *vector"]  # samples less the target; 0 where missing
+    real: Bool[Array, "rows members"] | None  # which members are there; `None` if all are
+    many: Float32[Array, "rows"] | int  # how many are there, but no fewer than `least`
     enough: Bool[Array, "rows"] | None  # which rows have at least `least`; `None` if all have
 
     def of_members(self, each: Float32[Array, "rows members"]) -> Float32[Array, "rows"]:
@@ -31,7 +30,7 @@ class Ensemble(NamedTuple):
 def member_mask(
     members: Any, shape: tuple[int, ...], name: str = "samples"
 ) -> Bool[Array, "rows members"] | None:
-    """Which members are there, of samples whose rows and members have this shape."""
+    """Which members are there; `shape` is that of the rows and members of the samples."""
     if members is None:
         return None
     members = jnp.asarray(members)
@@ -53,8 +52,8 @@ def ensemble(
     least: int = 1,
     vectors: bool = False,
 ) -> Ensemble:
-    """Samples of shape `(*rows, members)` and targets of shape `rows`; with `vectors`, both have
-    one axis more, the last."""
+    """The ensembles of samples of shape `(*rows, members)` and targets of shape `(*rows,)`; with
+    `vectors`, both have one axis more, the last."""
     s, t = jnp.asarray(samples), jnp.asarray(targets)
     inner = 2 if vectors else 1
     vector = t.shape[-1:] if vectors else ()
@@ -73,7 +72,7 @@ def ensemble(
         )
     batch = rows(t, mask, weights, vector, "targets")
     rows(s, None, None, (size, *vector), "samples")  # real numbers
-    # From the target, so that a large offset costs no digits.
+    # Less the target, so that a large offset costs no digits.
     x = flat(minus(s, jnp.broadcast_to(jnp.expand_dims(t, head), s.shape)), (size, *vector))
     real = member_mask(members, s.shape[: head + 1])
     if real is None:

@@ -12,12 +12,12 @@ from .paired import Multioutput
 
 @final
 class Huber(AbstractPairLoss):
-    r"""The mean Huber loss: of an error $e$, $e^2 / 2$ where $|e| \le \delta$ and
+    r"""The mean Huber loss: for an error $e$, $e^2 / 2$ where $|e| \le \delta$ and
     $\delta (|e| - \delta / 2)$ beyond.
 
     **Arguments:**
 
-    - `delta`: the error where the loss turns from a square into a line.
+    - `delta`: the error where the loss turns from quadratic to linear.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.

@@ -12,7 +12,7 @@ from .paired import errors_of, Multioutput, together
 
 @final
 class IntervalCoverage(AbstractLossSums, init=False):
-    r"""The share of targets inside their intervals, ends included:
+    r"""The share of targets inside their predicted intervals, ends included:
     $\sum_i w_i [l_i \le t_i \le u_i] / \sum_i w_i$.
 
     **Arguments:**
@@ -22,7 +22,7 @@ class IntervalCoverage(AbstractLossSums, init=False):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * prod(outputs) + 4` floats. Undefined when: the weights sum to 0. Rows whose lower
     end is above the upper one, or that hold NaN, are invalid.
     Source: Christoffersen, "Evaluating interval forecasts", 1998.
@@ -63,12 +63,12 @@ class IntervalCoverage(AbstractLossSums, init=False):
 
 @final
 class WinklerScore(AbstractLossSums):
-    r"""The mean interval score of central intervals that hold $1 - \alpha$ of the targets:
-    their width, and $2 / \alpha$ times the distance of a target outside.
+    r"""The mean interval score of central prediction intervals of level $1 - \alpha$: their width,
+    and $2 / \alpha$ times the distance of a target outside.
 
     **Arguments:**
 
-    - `alpha`: the share of targets outside that the intervals are made for: 0.1 for 90 %.
+    - `alpha`: the share of targets that the intervals are meant to leave outside: 0.1 for 90 %.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.

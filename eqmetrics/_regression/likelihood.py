@@ -17,8 +17,8 @@ class PoissonNLL(AbstractMeanLoss, init=False):
     r"""The mean negative log-likelihood of Poisson distributions with the predicted means:
     $\sum_i w_i (p_i - t_i \ln p_i + \ln t_i!) / \sum_i w_i$.
 
-    With the last term, which doesn't depend on the predictions and which torch and keras leave
-    out by default: so it is the likelihood, and comparable between models of other kinds.
+    It has the last term, which doesn't depend on the predictions and which torch and keras leave
+    out by default: so models of different kinds are comparable.
 
     **Arguments:**
 
@@ -46,7 +46,7 @@ class PoissonNLL(AbstractMeanLoss, init=False):
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
         direct = predictions - xlogy(targets, predictions) + gammaln(targets + 1)
-        # The terms of large counts cancel: there half the deviance, and Stirling's series.
+        # The terms cancel for large counts: take half the deviance, and Stirling's series, instead.
         t = jnp.maximum(targets, 10)
         rest = jnp.log(2 * math.pi * t) / 2 + (1 - 1 / (30 * t * t)) / (12 * t)
         errors = jnp.where(targets > 10, errors, predictions - t)
@@ -62,7 +62,7 @@ class GaussianNLL(AbstractLossSums, init=False):
     $\sum_i w_i \left(\ln \sigma_i + \frac{(t_i - p_i)^2}{2 \sigma_i^2}
     + \frac{\ln 2 \pi}{2}\right) / \sum_i w_i$.
 
-    With the constant, which torch leaves out by default.
+    It has the constant, which torch leaves out by default.
 
     **Arguments:**
 

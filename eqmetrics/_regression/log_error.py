@@ -8,19 +8,24 @@ from .._rows.squares import square
 from .mean_error import AbstractPairLoss, Within
 
 
-def _squared_log_error(predictions: Array, targets: Array, errors: Array) -> Within:
-    # The quotient of the two keeps the digits that the difference of their logarithms loses.
-    ratio = errors / (1 + targets)
-    near = jnp.log1p(jnp.where(jnp.abs(ratio) < 0.5, ratio, 0))
-    far = jnp.log1p(predictions) - jnp.log1p(targets)
-    log = jnp.where(jnp.abs(ratio) < 0.5, near, far)
-    inside = ~((predictions <= -1) | (targets <= -1))  # NaN isn't outside: it propagates
-    return Within(square(log), inside)
+class AbstractSquaredLogError(AbstractPairLoss, init=False):
+    """The sum of the squared differences of logarithms."""
+
+    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
+
+    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
+        # From the quotient: the difference of the logarithms of close numbers loses digits.
+        ratio = errors / (1 + targets)
+        near = jnp.log1p(jnp.where(jnp.abs(ratio) < 0.5, ratio, 0))
+        far = jnp.log1p(predictions) - jnp.log1p(targets)
+        log = jnp.where(jnp.abs(ratio) < 0.5, near, far)
+        inside = ~((predictions <= -1) | (targets <= -1))  # NaN isn't outside: it propagates
+        return Within(square(log), inside)
 
 
 @final
-class MeanSquaredLogError(AbstractPairLoss, init=False):
-    r"""The mean squared error of the logarithms:
+class MeanSquaredLogError(AbstractSquaredLogError, init=False):
+    r"""The mean squared difference of the logarithms:
     $\sum_i w_i (\ln(1 + p_i) - \ln(1 + t_i))^2 / \sum_i w_i$.
 
     **Arguments:**
@@ -45,19 +50,14 @@ class MeanSquaredLogError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
-
-    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
-        return _squared_log_error(predictions, targets, errors)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         return self.overall(self.mean_square())
 
 
 @final
-class RootMeanSquaredLogError(AbstractPairLoss, init=False):
-    r"""The root of the mean squared error of the logarithms, of each column:
+class RootMeanSquaredLogError(AbstractSquaredLogError, init=False):
+    r"""The root of the mean squared difference of the logarithms, of each column:
     $\sqrt{\sum_i w_i (\ln(1 + p_i) - \ln(1 + t_i))^2 / \sum_i w_i}$.
 
     **Arguments:**
@@ -82,11 +82,6 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
         ```
     """
 
-    valid: ClassVar[str] = "predictions > -1, targets > -1, weights >= 0 and finite"
-
-    def losses(self, predictions: Array, targets: Array, errors: Array) -> Within:
-        return _squared_log_error(predictions, targets, errors)
-
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         return self.overall(root(self.mean_square()))
@@ -95,8 +90,9 @@ class RootMeanSquaredLogError(AbstractPairLoss, init=False):
 @final
 class LogCosh(AbstractPairLoss, init=False):
     r"""The mean of the logarithm of the hyperbolic cosine of the errors:
-    $\sum_i w_i \ln\cosh(p_i - t_i) / \sum_i w_i$; half a square near 0 and an absolute value
-    far from it.
+    $\sum_i w_i \ln\cosh(p_i - t_i) / \sum_i w_i$, where each term is about $e^2 / 2$ for small
+    errors
+    $e$ and $|e| - \ln 2$ for large ones.
 
     **Arguments:**
 

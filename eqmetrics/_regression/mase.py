@@ -11,12 +11,12 @@ from .paired import errors_of, paired
 
 @final
 class MASE(AbstractLossSums, init=False):
-    r"""The mean absolute scaled error: of each forecast the absolute error relative to the mean
+    r"""The mean absolute scaled error of forecasts: each absolute error is relative to the mean
     absolute error $q$ of the naive forecast in the training part of its series,
     $\sum_i w_i |p_i - t_i| / q_i \,/ \sum_i w_i$.
 
-    For a series `train` with season `m`, $q$ is `abs(train[m:] - train[:-m]).mean()`; the caller
-    gives it with each row, so that one metric serves many series.
+    For a series `train` with season `m`, $q$ is `abs(train[m:] - train[:-m]).mean()`. It is passed
+    with each row, so that one metric serves many series.
 
     **Arguments:**
 

@@ -15,7 +15,7 @@ from .paired import checked_multioutput, errors_of, Multioutput, over_columns, p
 
 
 class Within(NamedTuple):
-    """Losses that have a domain: where `valid` is false the row is invalid."""
+    """Losses that have a domain: a row is invalid where `valid` is false."""
 
     losses: Float32[Array, "rows ..."]
     valid: Bool[Array, "rows ..."]
@@ -29,7 +29,7 @@ def without_invalid(batch: Rows, losses: Array | Within) -> tuple[Rows, Array]:
 
 
 class AbstractLossSums(Metric):
-    """The sum of a loss, of each column, and of the weights."""
+    """The sum of a loss for each column, and of the weights."""
 
     valid: eqx.AbstractVar[str]
 
@@ -51,7 +51,7 @@ class AbstractLossSums(Metric):
         self.sums = Sums(self.valid.format(self=self), total=self.outputs, weight=())
 
     def plus(self, batch: Rows, losses: Float32[Array, "rows ..."] | Within) -> Self:
-        """With the losses of these rows."""
+        """The metric with the losses of these rows added."""
         batch, losses = without_invalid(batch, losses)
         return self.replace(sums=self.sums.add(batch, total=losses, weight=1))
 
@@ -61,17 +61,17 @@ class AbstractLossSums(Metric):
         return ratio(total, weight)
 
     def mean_square(self) -> Float32[Array, "..."]:
-        """The same of a loss near a square; NaN if that left the range of float32."""
+        """The same for a loss that is a square near 0; NaN if it left the range of float32."""
         return nan_if_lost(self.mean(), self.sums.read("total"))
 
     def overall(self, values: Array) -> Float32[Array, "..."]:
-        """The value from those of the columns."""
+        """The value of the metric from those of the columns."""
         empty = self.sums.read("weight") == 0
         return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
 
 
 class AbstractPairLoss(AbstractLossSums, init=False):
-    """The sum of a loss of prediction, target and error."""
+    """The sum of a loss that depends on prediction, target and error."""
 
     @abc.abstractmethod
     def losses(
@@ -80,8 +80,8 @@ class AbstractPairLoss(AbstractLossSums, init=False):
         targets: Float32[Array, "rows ..."],
         errors: Float32[Array, "rows ..."],
     ) -> Float32[Array, "rows ..."] | Within:
-        """The loss of each entry. `errors`, of predictions less targets, are those of integers
-        too, of which the floats don't tell."""
+        """The loss of each entry. `errors` are predictions less targets, subtracted before integers
+        are rounded to float32."""
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
@@ -92,7 +92,7 @@ class AbstractPairLoss(AbstractLossSums, init=False):
 
 
 class AbstractMeanLoss(AbstractPairLoss, init=False):
-    """The mean of a loss of prediction, target and error."""
+    """The mean of a loss that depends on prediction, target and error."""
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
@@ -100,7 +100,7 @@ class AbstractMeanLoss(AbstractPairLoss, init=False):
 
 
 class AbstractMeanError(AbstractMeanLoss, init=False):
-    """The mean of a loss. A subclass writes `loss` alone, and in `valid` says which rows are:
+    """The mean of a loss. A subclass writes only `loss`, and in `valid` which rows are valid:
 
     !!! example
 
@@ -118,7 +118,7 @@ class AbstractMeanError(AbstractMeanLoss, init=False):
         assert MeanCubedError()(predictions=jnp.array([1.0, 2.0]), targets=jnp.zeros(2)) == 4.5
         ```
 
-    Both are float32: integers beyond $2^{24}$ have been rounded.
+    `loss` gets both as float32: integers beyond $2^{24}$ have been rounded.
     """
 
     @abc.abstractmethod

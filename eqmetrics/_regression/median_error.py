@@ -14,18 +14,18 @@ from .paired import errors_of, paired
 
 @final
 class MedianAbsoluteError(AbstractBounded):
-    r"""The median of the absolute errors $|p_i - t_i|$, from a state of fixed size, with bounds.
+    r"""The median of the absolute errors $|p_i - t_i|$, with bounds, from a state of fixed size.
 
-    `bounds()` gives two numbers that it lies between, and `compute()` their middle: at most
-    0.39 % of the value apart, and at most 6.1e-5 of the range of the errors, where the order
-    statistics on both sides lie in one cell. No scale of the weights changes it. See
+    `bounds()` gives two numbers that the median lies between, and `compute()` their middle. Where
+    the order statistics on both sides lie in one cell they are at most 0.39 % of the value apart,
+    and at most 6.1e-5 of the range of the errors. The scale of the weights doesn't matter. See
     [`eqmetrics.Quantile`][].
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: of the values the state knows their cells alone.
+    The gradient is 0: the state has only the cells of the errors.
     State: a [`eqmetrics.QuantileSketch`][], 1.3 MB. Undefined when: no row was seen. Errors that
     aren't finite, and negative weights, are invalid.
     Source: Hampel, "The influence curve and its role in robust estimation", 1974.

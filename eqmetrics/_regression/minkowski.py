@@ -12,8 +12,8 @@ from .paired import Multioutput
 
 @final
 class Minkowski(AbstractPairLoss):
-    r"""The Minkowski distance of all predictions from all targets:
-    $(\sum_i w_i |p_i - t_i|^p)^{1/p}$. A sum and no mean, as in scipy and torchmetrics.
+    r"""The Minkowski distance of all predictions from all targets,
+    $(\sum_i w_i |p_i - t_i|^p)^{1/p}$: of a sum, not a mean, as in scipy and torchmetrics.
 
     **Arguments:**
 
@@ -57,7 +57,7 @@ class Minkowski(AbstractPairLoss):
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         x = jnp.abs(errors)
-        # As in `square`: what falls below the range counts as a small number.
+        # As in `square`: a power below the range of float32 counts as a small number.
         return jnp.where(x == 0, 0, jnp.maximum(x**self.p, SMALLEST))
 
     def compute(self) -> Float32[Array, "..."]:

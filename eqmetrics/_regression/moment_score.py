@@ -52,8 +52,8 @@ class AbstractMomentScore(AbstractReadout):
 def explained(
     unexplained: Array, s: Spreads, multioutput: WeightedMultioutput, undefined: float | None
 ) -> Float32[Array, "..."]:
-    """1 less a share of the spread of the targets, over the columns."""
-    # A spread of 0 that isn't of a constant has left the range of float32.
+    """1 less the unexplained share of the spread of the targets, over the columns."""
+    # A spread of 0 that isn't that of a constant has left the range of float32.
     values = jnp.where(s.targets == 0, jnp.nan, 1 - over(unexplained, s.targets))
     if multioutput != "variance_weighted":
         return over_columns(undefined_as(values, s.constant_targets, undefined), multioutput)

@@ -20,8 +20,8 @@ from .rank_correlation import BOTH, kinds_of, midranks
 @jax.jit
 def _gini(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array]:
     weights = scaled(weights, mask)
-    # Times a power of 2 that makes the largest nearly 1, and less their mean: no product with a
-    # rank leaves the range of float32, and an offset takes no digits.
+    # Times a power of 2 that brings the largest near 1, and less their mean: so no product with a
+    # rank leaves the range of float32, and an offset costs no digits.
     _, exponent = jnp.frexp(jnp.max(jnp.where(mask, jnp.abs(t[0]), 0), initial=0))
     near = jnp.where(mask, jnp.ldexp(t, -exponent), 0)
     total = to_float(sum_rows(jnp.where(mask, weights * near[0], 0)))
@@ -29,7 +29,7 @@ def _gini(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array
     from_mean = to_float(add(near, lift(jnp.broadcast_to(-mean, near[0].shape))))
 
     def covariance(x: Array) -> Array:
-        """Of the targets and their ranks by x."""
+        """The covariance of the targets and their ranks by x."""
         rank = midranks(x, weights, mask)
         none = jnp.full((2, 2), -jnp.inf, jnp.float32)
         batch = Rows(rank, mask, weights, None)
@@ -41,17 +41,17 @@ def _gini(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, Array
 
 @final
 class NormalizedGini(AbstractReadout):
-    r"""How well predictions order targets that are amounts, as the losses of insurance policies:
-    the Gini coefficient of the targets in the order of the predictions over that in their own,
+    r"""How well predictions order targets that are amounts, such as insurance losses: the Gini
+    coefficient of the targets in the order of the predictions, over that in their own order,
     $\mathrm{Cov}(t, F_p) / \mathrm{Cov}(t, F_t)$. $F$ is the share of the weight with a smaller
-    value, and half of that with an equal one.
+    value, plus half of that with an equal one.
 
-    1 is the order of the targets, 0 none, -1 the reverse: any increasing function of the
-    predictions has the same value. It is twice the area between the diagonal and the Lorenz curve
-    of predictions, over that of the targets. Equal predictions have the mean of all their orders;
-    other code takes the one in which the rows came. Of policies with an exposure give the losses
-    per exposure as `targets`, and the exposures as `weights`. [`eqmetrics.Gini`][] is that of
-    binary labels.
+    1 is the order of the targets, 0 is none and -1 the reverse; an increasing function of the
+    predictions doesn't change it. It is twice the area between the diagonal and the Lorenz curve in
+    the order of the predictions, over that in the order of the targets. Equal predictions have the
+    mean of all their orders; other code takes the order of the rows. For policies with an exposure
+    pass the losses per exposure as `targets`, and the exposures as `weights`. For binary labels see
+    [`eqmetrics.Gini`][].
 
     Exact, from a buffer of all rows.
 
@@ -60,9 +60,9 @@ class NormalizedGini(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: none is taken through an order.
+    The gradient is 0: an order has none.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: the targets are constant, or
-    more than `capacity` rows were seen. NaN is invalid, and infinite targets make it NaN.
+    more than `capacity` rows were seen. NaN is invalid; infinite targets make the value NaN.
     Source: Frees, Meyers and Cummings, "Summarizing insurance scores using a Gini index", 2011;
     Schechtman and Yitzhaki, "A measure of association based on Gini's mean difference", 1987.
 

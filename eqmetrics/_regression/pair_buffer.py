@@ -20,7 +20,7 @@ NUMBERS = "predictions", "targets", "predictions_low", "targets_low"
 
 
 def numbers_of(batch: Rows, predictions: Any, targets: Any) -> dict[str, Array]:
-    """Columns of both, and of what a float leaves of integers."""
+    """Columns of predictions and targets, and of what their floats leave of integers."""
     both = [as_pair(x.reshape(batch.values.shape)) for x in (predictions, targets)]
     return dict(zip(NUMBERS, (x[half] for half in (0, 1) for x in both), strict=True))
 
@@ -31,7 +31,7 @@ def pairs_of(columns: dict[str, Array]) -> tuple[Pair, Pair]:
 
 
 def appended(buffer: Buffer, batch: Rows, **columns: Array) -> Buffer:
-    """With the rows of a batch and their weights."""
+    """The buffer with the rows of a batch and their weights."""
     weights = jnp.ones(batch.values.shape[:1], jnp.float32)
     weights = weights if batch.weights is None else batch.weights
     return buffer.update(**columns, weights=weights, mask=batch.mask)
@@ -39,15 +39,15 @@ def appended(buffer: Buffer, batch: Rows, **columns: Array) -> Buffer:
 
 @final
 class PairBuffer(AbstractStatistic):
-    """Predictions, targets and weights of up to `capacity` rows: the statistic that `Spearman` and
-    `Kendall` read, and share in a `MetricDict`. See [`eqmetrics.Buffer`][].
+    """Predictions, targets and weights of up to `capacity` rows: the statistic that `Spearman`,
+    `Kendall` and `NormalizedGini` read, and share in a `MetricDict`. See [`eqmetrics.Buffer`][].
 
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: `5 * capacity + 7` numbers. Undefined when: there were more rows than that. NaN and
+    The gradient is 0: the value is piecewise constant.
+    State: `5 * capacity + 7` numbers. Undefined when: there were more than `capacity` rows. NaN and
     negative weights are invalid.
 
     !!! example
@@ -88,7 +88,7 @@ class PairBuffer(AbstractStatistic):
         return columns["predictions"], columns["targets"], columns["weights"], mask
 
     def pairs(self) -> tuple[Pair, Pair, Array, Bool[Array, "{self.capacity}"]]:
-        """The same, with predictions and targets as pairs."""
+        """As `rows`, with predictions and targets as pairs."""
         columns, mask = self.kept.rows()
         return *pairs_of(columns), columns["weights"], mask
 

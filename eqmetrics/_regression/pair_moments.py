@@ -19,8 +19,8 @@ from .paired import errors_of, paired
 
 
 class _Pair(AbstractJointMoments):
-    """Of targets, predictions and errors. The errors have moments of their own: as differences
-    of the others' they would lose their digits where predictions are good."""
+    """Moments of targets, predictions and errors. Those of the errors are kept apart: as
+    differences of the others they would lose their digits where predictions are good."""
 
     def factors(self, variables):
         return np.array([0, 1, 0, 2]), np.array([0, 1, 1, 2])
@@ -33,8 +33,9 @@ PAIR = _Pair()
 
 
 class Spreads(NamedTuple):
-    """Of each column: means over the rows, and which are constants. `both` is the mean product
-    of the deviations of targets and predictions, the others are mean squares of deviations."""
+    """For each column, means over the rows, and whether it is constant. `both` is the mean product
+    of the deviations of targets and predictions; `targets`, `predictions` and `errors` are mean
+    squares of deviations."""
 
     weight: Float32[Array, ""]
     mean_target: Array
@@ -53,8 +54,9 @@ class Spreads(NamedTuple):
 
 @final
 class PairMoments(AbstractStatistic):
-    """Weight, means, squares and products of the deviations of targets, predictions and errors:
-    the statistic that `R2`, `Pearson` and their like read, and share in a `MetricDict`.
+    """The weight of the rows, and the means, squares and products of the deviations of targets,
+    predictions and errors: the statistic that `R2`, `Pearson` and others read, and share in a
+    `MetricDict`.
 
     **Arguments:**
 
@@ -76,8 +78,9 @@ class PairMoments(AbstractStatistic):
     outputs: tuple[int, ...] = eqx.field(static=True)
     weight: Float32[Array, "2"] = state(reduce=PAIR)
     mean: Float32[Array, "2 3 ..."] = state(reduce=PAIR)  # target, prediction, error
-    products: Float32[Array, "2 4 ..."] = state(reduce=PAIR)  # targets', predictions', of both
-    # of targets and predictions, and of their opposites
+    # Of targets, of predictions, of both and of errors.
+    products: Float32[Array, "2 4 ..."] = state(reduce=PAIR)
+    # The largest values, and opposites, of targets and predictions.
     ends: Float32[Array, "2 2 ..."] = state(reduce="max")
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="weights >= 0 and finite")
 
@@ -104,8 +107,9 @@ class PairMoments(AbstractStatistic):
         return Spreads(weight, *to_float(self.mean), *products, *constant)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`weight`, a scalar; `mean`, of targets, predictions and errors; `products` of the
-        deviations: squares of targets, of predictions, products of both, squares of errors."""
+        """A dict: `weight`, a scalar; `mean`, of targets, predictions and errors; `products` of the
+        deviations: squares of targets, of predictions, products of both, squares of errors. The
+        latter two have `outputs` as further axes."""
         return {
             "weight": to_float(self.weight),
             "mean": to_float(self.mean),

@@ -1,4 +1,4 @@
-"""Predictions beside targets: the rows of both, and what several columns of them come to."""
+"""Predictions beside targets: the rows of both, and the value from several columns."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def checked_multioutput(
     outputs: int | tuple[int, ...],
     kinds: tuple[str, ...] = ("uniform_average", "raw_values"),
 ) -> Any:
-    """One of the words, or the weights of the columns as a tuple."""
+    """One of the words as it is, or the weights of the columns as a tuple."""
     if isinstance(multioutput, str):
         if multioutput in kinds:
             return multioutput
@@ -68,14 +68,13 @@ def paired(
 
 
 def errors_of(batch: Rows, x: Any, y: Any) -> Float32[Array, "rows ..."]:
-    """The differences of two of these arrays. Of those in float32 they would be wrong where
-    integers don't fit it."""
+    """The differences of two of these arrays, subtracted before integers are rounded to float32."""
     return minus(x, y).reshape(batch.values.shape)
 
 
 def unless(bad: Array, x: Any, weights: Any) -> tuple[Array, Any]:
-    """Values and weights for a statistic that counts as invalid what isn't finite, with the bad
-    rows among it. An integer that no float holds can't be NaN; its weight can."""
+    """Values and weights for a statistic that counts as invalid what isn't finite, such that the
+    `bad` rows are invalid. An integer that isn't a float can't be NaN; its weight can."""
     bad = bad.reshape(x.shape)
     if not is_wide(x):
         return jnp.where(bad, jnp.nan, x.astype(jnp.float32)), weights

@@ -10,12 +10,13 @@ from .paired import Multioutput
 
 @final
 class Pinball(AbstractMeanLoss):
-    r"""The mean pinball (quantile) loss, least for the $\alpha$ quantile of the targets:
+    r"""The mean pinball (quantile) loss, which is smallest for the $\alpha$ quantile of the
+    targets:
     $\alpha (t - p)$ where $p \le t$, and $(1 - \alpha) (p - t)$ above.
 
     **Arguments:**
 
-    - `alpha`: the quantile that is predicted, from 0 to 1. At 0.5 it is half the mean
+    - `alpha`: the quantile that is predicted, from 0 to 1. At 0.5 the loss is half the mean
         absolute error.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for

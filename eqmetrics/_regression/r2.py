@@ -20,18 +20,18 @@ class R2(AbstractReadout):
 
     **Arguments:**
 
-    - `adjusted`: how many regressors the model has; each column is then
-        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$: weights are
-        repetition here, and their scale counts.
+    - `adjusted`: the number of regressors of the model; each column is then
+        $1 - (1 - R^2) (n - 1) / (n - \mathrm{adjusted} - 1)$, with $n = \sum_i w_i$: the scale of
+        the weights matters here.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`,
-        `"variance_weighted"`: by the spread of their targets, or a weight for each.
+        `"variance_weighted"`, by the variance of their targets, or a weight for each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
-    are constant, as those of one row are (scikit-learn says 0 or 1 of a constant);
-    `adjusted`, when $n \le \mathrm{adjusted} + 1$. Deviations below $10^{-15}$ or from $10^{19}$
-    on have no square in float32: NaN.
+    State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column are
+    constant, or there is one row (scikit-learn returns 0 or 1 for a constant); `adjusted`, if
+    $n \le \mathrm{adjusted} + 1$. Deviations below $10^{-15}$ or from $10^{19}$ on have no square
+    in float32: NaN.
     Source: Draper and Smith, Applied Regression Analysis, 1998.
 
     !!! example
@@ -77,14 +77,14 @@ class R2(AbstractReadout):
 
 @final
 class ExplainedVariance(AbstractReadout):
-    r"""The share of the variance of the targets that the predictions explain, whatever their
-    mean error: $1 - \mathrm{Var}(t - p) / \mathrm{Var}(t)$.
+    r"""The share of the variance of the targets that predictions explain, where a constant error
+    costs nothing: $1 - \mathrm{Var}(t - p) / \mathrm{Var}(t)$.
 
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`,
-        `"variance_weighted"`: by the spread of their targets, or a weight for each.
+        `"variance_weighted"`, by the variance of their targets, or a weight for each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
@@ -124,7 +124,7 @@ class ExplainedVariance(AbstractReadout):
 
 @final
 class RelativeSquaredError(AbstractMomentScore, init=False):
-    r"""The squared error relative to that of the mean of the targets, $1 - R^2$:
+    r"""The squared error relative to that of always predicting the mean of the targets, $1 - R^2$:
     $\sum_i w_i (t_i - p_i)^2 / \sum_i w_i (t_i - \bar t)^2$.
 
     **Arguments:**
@@ -158,18 +158,18 @@ class NormalizedRMSE(AbstractReadout):
 
     **Arguments:**
 
-    - `by`: `"range"`, the largest less the smallest target; `"std"`, their standard deviation
-        (the root of [`eqmetrics.RelativeSquaredError`][]); `"mean"`, the absolute value of their
-        mean, as torchmetrics does by default; or `"norm"`, the root of their mean square, so that
-        it is $\|p - t\| / \|t\|$. (torchmetrics' `"l2"` is that over the root of the number of
-        rows: it gets smaller the more rows there are.)
+    - `by`: `"range"`, the largest less the smallest target; `"std"`, their standard deviation (the
+        root of [`eqmetrics.RelativeSquaredError`][]); `"mean"`, the absolute value of their mean,
+        as torchmetrics does by default; or `"norm"`, the root of their mean square, which gives
+        $\|p - t\| / \|t\|$. (torchmetrics' `"l2"` is that over the root of the number of rows: it
+        falls as rows are added.)
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column
-    are constant, or by mean or norm, when that is 0 or no row was seen.
+    State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets of a column are
+    constant; with `"mean"` or `"norm"` instead if that is 0, or no row was seen.
     Source: Shcherbakov et al., "A survey of forecast error measures", 2013.
 
     !!! example

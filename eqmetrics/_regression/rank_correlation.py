@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Float32
 
 from .._aggregate.joint import AbstractJointMoments, correlation
@@ -14,17 +13,7 @@ from .._reduction.pair import add, multiply, to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .._rows.rows import Rows, undefined_as
-from .ordered_pairs import (
-    before,
-    changes,
-    fixed,
-    ordered_pairs,
-    pair_of,
-    ranks,
-    scaled,
-    squares,
-    starts,
-)
+from .ordered_pairs import fixed, ordered_pairs, pair_of, ranks, scaled, squares, sums_of_ranks
 from .pair_buffer import PairBuffer
 
 
@@ -39,29 +28,17 @@ class _Both(AbstractJointMoments):
 BOTH = _Both()
 
 
-def by_rank(x: Array, weights: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
-    """Ranks as integers, and in their order: the weights, where groups of equal ones begin, and
-    the places that the rows came from."""
-    rank = ranks(x, mask)
-    place = lax.iota(jnp.int32, rank.shape[0])
-    order, weights, place = lax.sort((rank, weights, place), num_keys=1)
-    return rank, weights, changes(order), place
-
-
 def midranks(x: Array, weights: Array, mask: Array) -> Array:
-    """The share of the weight that is below, and half that of equal values."""
-    _, w, new, place = by_rank(x, weights, mask)
-    start, w = starts(new), fixed(w)
-    below = (jnp.cumsum(w, axis=1, dtype=jnp.int32) - w)[:, start]
-    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
-    sizes = jnp.where(last[None], before(w, start) + w, 0)
-    sizes = jnp.zeros_like(w).at[:, start].add(sizes)[:, start]
-    middle = to_float(pair_of(below)) + to_float(pair_of(sizes)) / 2
-    return jnp.zeros_like(middle).at[place].set(over(middle, jnp.sum(weights)))
+    """The share of the weight that is below each value, plus half that of equal values."""
+    rank = ranks(x, mask)
+    sums = sums_of_ranks(rank, fixed(weights))
+    below = jnp.cumsum(sums, axis=1, dtype=jnp.int32) - sums
+    middle = to_float(pair_of(below)) + to_float(pair_of(sums)) / 2
+    return over(middle, jnp.sum(weights))[rank]
 
 
 def kinds_of(x: Array, mask: Array) -> Array:
-    """How many distinct values there are."""
+    """The number of distinct values."""
     return jnp.max(jnp.where(mask, ranks(x, mask), -1)) + 1
 
 
@@ -78,8 +55,8 @@ def _spearman(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, A
 
 @final
 class Spearman(AbstractReadout):
-    r"""The rank correlation $\rho$ of predictions and targets: Pearson's of their ranks. Equal
-    values have their mean rank, and a weight repeats a row.
+    r"""Spearman's rank correlation $\rho$ of predictions and targets: Pearson's of their ranks.
+    Equal values have their mean rank, and a weight repeats a row.
 
     Exact, from a buffer of all rows.
 
@@ -117,19 +94,18 @@ class Spearman(AbstractReadout):
 
 @jax.jit
 def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array, ...]:
-    """The difference of pairs in the same and in opposite order, how many differ in each, the
-    weight, and the number of distinct values in each; products are of `scaled` weights."""
+    """The pairs in the same order less those in opposite order, how many pairs differ in each
+    variable, all pairs, the weight, and the number of distinct values in each variable; products
+    are of `scaled` weights."""
     weight = to_float(sum_rows(jnp.where(mask, weights, 0)))
     weights = scaled(weights, mask)
-    _, w, new, _ = by_rank(p, weights, mask)
     first, second = ranks(p, mask), ranks(t, mask)
     pairs = ordered_pairs(first, second, mask, weights)
     total = sum_rows(weights)
     all_pairs = multiply(total, total)
-    _, w_t, new_t, _ = by_rank(t, weights, mask)
     half = [
-        to_float(add(all_pairs, -squares(fixed(x), begins))) / 2
-        for x, begins in ((w, new), (w_t, new_t))
+        to_float(add(all_pairs, -squares(sums_of_ranks(rank, fixed(weights))))) / 2
+        for rank in (first, second)
     ]
     whole = to_float(all_pairs)
     difference = to_float(add(pairs.same, -pairs.opposite))
@@ -138,24 +114,25 @@ def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array,
 
 @final
 class Kendall(AbstractReadout):
-    r"""The rank correlation $\tau$ of predictions and targets: pairs of rows that both put in the
-    same order less those in opposite ones, $C - D$, relative to what it could be. A weight repeats
-    a row, so that a pair counts as the product of its weights; $n$ is their sum.
+    r"""Kendall's rank correlation $\tau$ of predictions and targets: the pairs of rows that both
+    put in the same order less those in opposite order, $C - D$, relative to the largest possible
+    number. A weight repeats a row: a pair counts as the product of its weights, and $n$ is their
+    sum.
 
     Exact, from a buffer of all rows, in $O(n \log n)$.
 
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
-    - `variant`: $C - D$ is divided by, with `"a"`, all pairs, $n (n - 1) / 2$ (frequency weights:
-        their scale matters here); with `"b"`, the geometric mean of the numbers of pairs that
-        differ in their predictions and in their targets; with `"c"`, $n^2 (m - 1) / 2 m$, where
-        $m$ is the smaller number of distinct values.
+    - `variant`: what divides $C - D$: with `"a"` all pairs, $n (n - 1) / 2$ (weights are counts:
+        their scale matters here); with `"b"` the geometric mean of the numbers of pairs that differ
+        in their predictions and in their targets; with `"c"` $n^2 (m - 1) / 2 m$, where $m$ is the
+        smaller number of distinct values.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is constant but for jumps.
     State: that of [`eqmetrics.PairBuffer`][], shared. Undefined when: predictions or targets are
-    constant (variant `"a"`: when the weights sum to 1 or less), or more than `capacity` rows were
+    constant (variant `"a"`: if the weights sum to 1 or less), or more than `capacity` rows were
     seen. NaN is invalid.
     Source: Kendall, "The treatment of ties in ranking problems", 1945; Stuart, "The estimation and
     comparison of strengths of association in contingency tables", 1953.

@@ -17,7 +17,7 @@ from .paired import checked_multioutput, Multioutput, over_columns, paired
 
 
 class AbstractRatioError(Metric):
-    """A sum over the rows divided by another, of each column. A subclass writes `terms`."""
+    """A sum over the rows divided by another, for each column. A subclass writes `terms`."""
 
     valid: eqx.AbstractVar[str]
 
@@ -41,7 +41,7 @@ class AbstractRatioError(Metric):
     @abc.abstractmethod
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Bool[Array, "..."]]:
         """What each entry adds to numerator and denominator, and which entries are valid. Both
-        are as they were given, integers too."""
+        arguments have the type that was given, integers too."""
 
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
@@ -94,19 +94,19 @@ class WeightedMAPE(AbstractRatioError, init=False):
 
 @final
 class CriticalSuccessIndex(AbstractRatioError):
-    r"""The threat score of an event, a value of at least `threshold`:
-    hits / (hits + misses + false alarms). Rows where the event was neither predicted nor
-    observed don't take part.
+    r"""The critical success index (threat score) of an event, a value of at least `threshold`:
+    hits / (hits + misses + false alarms). Rows where the event was neither predicted nor observed
+    don't count.
 
     **Arguments:**
 
-    - `threshold`: values from here up are the event.
+    - `threshold`: values of at least this are the event.
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
     - `multioutput`: `"uniform_average"` of the columns, their `"raw_values"`, or a weight for
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * prod(outputs) + 2` floats. Undefined when: the event was never predicted nor
     observed. Rows with NaN are invalid.
     Source: Gilbert, "Finley's tornado predictions", 1884; Schaefer, "The critical success
@@ -142,5 +142,5 @@ class CriticalSuccessIndex(AbstractRatioError):
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
         said, seen = (reaches(x, self.threshold) for x in (predictions, targets))
-        # not of their sum: infinities of both signs are numbers
+        # Not of their sum: infinities of both signs are valid.
         return said & seen, said | seen, ~(jnp.isnan(predictions) | jnp.isnan(targets))

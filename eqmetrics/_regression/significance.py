@@ -13,15 +13,15 @@ from .._reduction.pair import add, to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over
 from .correlation import Pearson
-from .ordered_pairs import before, fixed, pair_of, scaled, starts
+from .ordered_pairs import fixed, pair_of, ranks, scaled, sums_of_ranks
 from .pair_buffer import PairBuffer
 from .pair_moments import PairMoments
-from .rank_correlation import by_rank, Kendall, pair_counts, Spearman
+from .rank_correlation import Kendall, pair_counts, Spearman
 
 
 class _Ties(NamedTuple):
-    """Of the shares s of the weight that groups of equal values have: the sums of s^2, of s^3 and
-    of s - s^3, which is no difference of what is nearly equal."""
+    """For the shares s of the weight of each group of equal values: the sums of s^2, of s^3 and of
+    s - s^3, computed without cancellation."""
 
     squares: Array
     cubes: Array
@@ -29,10 +29,7 @@ class _Ties(NamedTuple):
 
 
 def _ties(x: Array, weights: Array, mask: Array) -> _Ties:
-    _, w, new, _ = by_rank(x, weights, mask)
-    last = jnp.ones(new.shape, bool).at[:-1].set(new[1:])
-    w = fixed(w)
-    groups = pair_of(jnp.where(last[None], before(w, starts(new)) + w, 0))
+    groups = pair_of(sums_of_ranks(ranks(x, mask), fixed(weights)))
     total = sum_rows(weights)
     share = over(to_float(groups), to_float(total))
     other = over(to_float(add(total[:, None], -groups)), to_float(total))
@@ -42,9 +39,8 @@ def _ties(x: Array, weights: Array, mask: Array) -> _Ties:
 
 @jax.jit
 def _normal(p: Array, t: Array, weights: Array, mask: Array) -> Array:
-    """The p-value of the difference of pairs in the same and in opposite order. Its variance is
-    that of Kendall (1970) where there are ties, over n^3 / 18, put so that what cancels isn't
-    formed."""
+    """The p-value of the difference of pairs in the same and in opposite order. The variance is
+    that of Kendall (1970) under ties, over n^3 / 18, in a form that doesn't cancel."""
     difference, _, _, whole, *_ = pair_counts(p, t, weights, mask)
     n = to_float(sum_rows(jnp.where(mask, weights, 0)))
     some = n > 2
@@ -65,8 +61,8 @@ def _normal(p: Array, t: Array, weights: Array, mask: Array) -> Array:
 
 
 def _student(r: Array, n: Array) -> Array:
-    """The p-value of a correlation of n rows without any, by Student's t with n - 2 degrees of
-    freedom."""
+    """The p-value of a correlation of n rows under independence, by Student's t with n - 2 degrees
+    of freedom."""
     r = jax.lax.stop_gradient(r)
     some = (n > 2) & ~jnp.isnan(r)
     half = jnp.where(some, (n - 2) / 2, 1)
@@ -76,21 +72,21 @@ def _student(r: Array, n: Array) -> Array:
 
 @final
 class Significance(AbstractReadout):
-    r"""A correlation with its p-value: how probable one at least that far from 0 is, on either
-    side, if predictions and targets were independent.
+    r"""A correlation with its two-sided p-value: the probability of one at least as far from 0 if
+    predictions and targets were independent.
 
-    Of [`eqmetrics.Pearson`][] and [`eqmetrics.Spearman`][] by Student's t of
-    $r \sqrt{(n - 2) / (1 - r^2)}$ with $n - 2$ degrees of freedom, and of [`eqmetrics.Kendall`][]
+    For [`eqmetrics.Pearson`][] and [`eqmetrics.Spearman`][] by Student's t of
+    $r \sqrt{(n - 2) / (1 - r^2)}$ with $n - 2$ degrees of freedom, and for [`eqmetrics.Kendall`][]
     by the normal distribution with the variance under ties, the same for all variants: as scipy's
-    `pearsonr`, `spearmanr` and `kendalltau(method="asymptotic")`. An interval of Pearson's is
-    [`eqmetrics.Interval`][]'s.
+    `pearsonr`, `spearmanr` and `kendalltau(method="asymptotic")`. [`eqmetrics.Interval`][] gives a
+    confidence interval of Pearson's.
 
     **Arguments:**
 
     - `metric`: `Pearson`, `Spearman` or `Kendall`. Its configuration is used, not what it has seen.
         Each column of `outputs` has its own p-value.
 
-    Whole weights are repetition, and their scale counts: $n$ is their sum. The gradient is 0.
+    Whole weights are repetition, and their scale matters: $n$ is their sum. The gradient is 0.
     State: that of the metric, shared. Undefined when: the metric is, or $n$ is 2 or less.
     Source: Kendall, Rank Correlation Methods, 4th edition, 1970, chapter 5 (ties); Student,
     "Probable error of a correlation coefficient", 1908.
@@ -122,7 +118,7 @@ class Significance(AbstractReadout):
         self.statistic = metric.statistic.reset()
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """A dict of `value` and `p_value`, scalars; of shape `outputs` if the metric has any."""
+        """A dict of `value` and `p_value`: scalars, or of shape `outputs` if the metric has any."""
         kept, (kind, argument) = self.statistic, self.like
         if isinstance(kept, PairMoments):
             empty = Pearson(outputs=kept.outputs, multioutput="raw_values")

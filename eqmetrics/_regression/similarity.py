@@ -1,4 +1,4 @@
-"""Scores of one vector against another, the last axis: one number a row."""
+"""Scores of one vector against another, on the last axis: one number a row."""
 
 import abc
 from typing import ClassVar, final, Self
@@ -28,8 +28,8 @@ class AbstractVectorScore(AbstractLossSums):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are real, of shape `(*rows, n)`; `mask` and `weights` of
-        shape `rows`."""
+        """`predictions` and `targets` are real, of shape `(*rows, n)`; `mask` and `weights` have
+        the shape of the rows."""
         shape = jnp.shape(predictions)[-1:]
         if not shape:
             raise TypeError(
@@ -68,7 +68,7 @@ class CosineSimilarity(AbstractVectorScore, init=False):
     valid: ClassVar[str] = "vectors that aren't 0, weights >= 0 and finite"
 
     def score(self, predictions: Array, targets: Array) -> Within:
-        # In units of the largest entries, whose squares can't leave the range of float32.
+        # In units of the largest entries, whose squares stay in the range of float32.
         units, some = [], jnp.ones(predictions.shape[0], bool)
         for x in (predictions, targets):
             size = jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0)
@@ -79,7 +79,7 @@ class CosineSimilarity(AbstractVectorScore, init=False):
 
 
 def _shares(x: Array) -> tuple[Array, Array]:
-    """Of the sum of each row; and which rows have shares."""
+    """The shares of the sum of each row; and which rows have shares."""
     total = jnp.sum(x, axis=1, keepdims=True)
     outside = jnp.any(x < 0, axis=1) | (total[:, 0] == 0)
     return x / total, ~outside
@@ -91,7 +91,7 @@ class KLDivergence(AbstractVectorScore, init=False):
     nats: $\sum_k t_k \ln(t_k / p_k)$.
 
     The last axis holds the probabilities of a distribution; each is divided by their sum, as in
-    scipy and torchmetrics.
+    scipy and torchmetrics. The logarithms are natural.
 
     **Arguments:**
 
@@ -124,8 +124,8 @@ class JensenShannon(AbstractVectorScore, init=False):
     nats, from 0 to $\ln 2$: with $m = (p + t) / 2$,
     $\frac12 \sum_k t_k \ln(t_k / m_k) + \frac12 \sum_k p_k \ln(p_k / m_k)$.
 
-    The divergence, as in torchmetrics: scipy's `jensenshannon` is its root. The last axis holds
-    the probabilities of a distribution; each is divided by their sum.
+    This is the divergence, as in torchmetrics; scipy's `jensenshannon` is its square root. The last
+    axis holds the probabilities of a distribution; each is divided by their sum.
 
     **Arguments:**
 

@@ -16,14 +16,14 @@ from .paired import checked_multioutput, errors_of, Multioutput, over_columns, p
 
 @final
 class SquaredErrors(AbstractStatistic):
-    """The sum of the squared errors, of each column, and of the weights: what `MeanSquaredError`
-    and `RootMeanSquaredError` read, and share in a `MetricDict`.
+    """The sum of the squared errors for each column, and of the weights: the statistic that
+    `MeanSquaredError` and `RootMeanSquaredError` read, and share in a `MetricDict`.
 
     **Arguments:**
 
     - `outputs`: how many columns, or their shape; `()`: every entry is a row.
 
-    State: `2 * prod(outputs) + 4` floats. Undefined when: never; sums of no rows are 0.
+    State: `2 * prod(outputs) + 4` floats. Undefined when: never; empty sums are 0.
 
     !!! example
 
@@ -51,12 +51,12 @@ class SquaredErrors(AbstractStatistic):
         return self.replace(sums=self.sums.add(batch, total=square(errors), weight=1))
 
     def means(self) -> Float32[Array, "..."]:
-        """Of each column; NaN if the squares left the range of float32."""
+        """The mean of each column; NaN if the squares left the range of float32."""
         total, weight = self.sums.read("total", "weight")
         return nan_if_lost(over(total, weight), total)
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`total`, of each column, and `weight`, a scalar."""
+        """A dict: `total`, of shape `outputs`, and `weight`, a scalar."""
         return self.sums.compute()
 
 
@@ -79,7 +79,7 @@ class _AbstractSquaredError(AbstractReadout):
         self.statistic = SquaredErrors(outputs)
 
     def overall(self, values: Array) -> Float32[Array, "..."]:
-        """The value from those of the columns."""
+        """The value of the metric from those of the columns."""
         empty = self.statistic.sums.read("weight") == 0
         return over_columns(undefined_as(values, empty, self.undefined), self.multioutput)
 
@@ -95,8 +95,9 @@ class MeanSquaredError(_AbstractSquaredError, init=False):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to
-    0. Errors to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or infinite.
+    State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to 0.
+    Errors from $10^{-15}$ to $10^{19}$ can be squared in float32; beyond, the value is NaN or
+    infinite.
     Source: Gauss, Theoria combinationis observationum, 1823.
 
     !!! example
@@ -115,7 +116,7 @@ class MeanSquaredError(_AbstractSquaredError, init=False):
 
 @final
 class RootMeanSquaredError(_AbstractSquaredError, init=False):
-    r"""The root of the mean squared error: $\sqrt{\sum_i w_i (p_i - t_i)^2 / \sum_i w_i}$.
+    r"""The square root of the mean squared error: $\sqrt{\sum_i w_i (p_i - t_i)^2 / \sum_i w_i}$.
 
     With `outputs`, the mean of the roots of the columns, as in scikit-learn.
 
@@ -126,8 +127,9 @@ class RootMeanSquaredError(_AbstractSquaredError, init=False):
         each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to
-    0. Errors to $10^{-15}$ and $10^{19}$ are squared; beyond, the value is NaN or infinite.
+    State: that of [`eqmetrics.SquaredErrors`][], shared. Undefined when: the weights sum to 0.
+    Errors from $10^{-15}$ to $10^{19}$ can be squared in float32; beyond, the value is NaN or
+    infinite.
     Source: Gauss, Theoria combinationis observationum, 1823.
 
     !!! example

@@ -17,10 +17,10 @@ from .paired import paired, unless
 
 
 def _distance(cells: Cells, weight: Array) -> tuple[Array, Array]:
-    """The distance with every value in the middle of its cell, and how far these may have moved."""
+    """The distance with every value in the middle of its cell, and how far off it may be."""
     p, t = cells.weights
     apart = over(jnp.abs(to_float(accumulate(add(p, -t))))[:-1], weight)
-    # From middle to middle. A middle itself may be no float at an offset.
+    # From middle to middle. A middle itself needn't be a float.
     gaps = (cells.low[1:] - cells.low[:-1]) / 2 + (cells.high[1:] - cells.high[:-1]) / 2
     moved = over(to_float(p) + to_float(t), weight) * (cells.high / 2 - cells.low / 2)
     return to_float(sum_rows(apart * gaps)), to_float(sum_rows(moved))
@@ -28,11 +28,11 @@ def _distance(cells: Cells, weight: Array) -> tuple[Array, Array]:
 
 @jax.jit
 def _distances(predictions: QuantileSketch, targets: QuantileSketch) -> tuple[Array, ...]:
-    """A lower and an upper bound, and an estimate."""
+    """A lower and an upper bound, an estimate, and the weight."""
     weight = to_float(sum_pairs(targets.linear))
     found = [_distance(cells, weight) for cells in layouts(predictions, targets)]
     low, high = (jnp.stack([x + sign * e for x, e in found]) for sign in (-1, 1))
-    # The sums are rounded.
+    # Room for the rounding of the sums.
     low = jnp.maximum(jnp.max(low), 0) * (1 - 2.0**-21)
     high = jnp.min(high) * (1 + 2.0**-21)
     (linear, moved), (bits, others) = found
@@ -42,19 +42,20 @@ def _distances(predictions: QuantileSketch, targets: QuantileSketch) -> tuple[Ar
 
 @final
 class Wasserstein1D(AbstractBounded):
-    r"""The earth mover's distance of the distribution of the predictions from that of the targets:
-    $\int |F_p(x) - F_t(x)| \, dx$. Which prediction belongs to which target doesn't matter.
+    r"""The Wasserstein (earth mover's) distance of the distribution of the predictions from that of
+    the targets: $\int |F_p(x) - F_t(x)| \, dx$. Which prediction belongs to which target doesn't
+    matter.
 
     The state is of fixed size: each value is known to 0.39 % of itself, or to 6.1e-5 of the range
-    of all values, whichever gives less, and the distance to the mean of this. `bounds()` gives two
-    numbers that it lies between, and `compute()` an estimate between them.
+    of all values, whichever is less, and the distance to the mean of these. `bounds()` gives two
+    numbers that the distance lies between, and `compute()` an estimate between them.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: of the values the state knows their cells alone.
-    State: two of [`eqmetrics.QuantileSketch`][], 2.6 MB. Undefined when: the weights sum to 0. Rows
+    The gradient is 0: the state has only the cells of the values.
+    State: two [`eqmetrics.QuantileSketch`][], 2.6 MB. Undefined when: the weights sum to 0. Rows
     that aren't finite, and negative weights, are invalid.
     Source: Vallender, "Calculation of the Wasserstein distance between probability distributions on
     the line", 1974.

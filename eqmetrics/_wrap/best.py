@@ -47,10 +47,10 @@ _FIRST = _First()
 
 @final
 class Best(AbstractWrapper):
-    """The best value that an update gave, the step that it was, and how many came since.
+    """The best value that an update gave, the number of that update, and how many came since.
 
     The value of an update is that of its rows alone: update it once an evaluation, as with
-    `eqm.Best(eqm.Average())` and the score of the epoch. Undefined values are passed over.
+    `eqm.Best(eqm.Average())` and the score of the epoch. Undefined values are skipped.
 
     Ordered: `merge` joins consecutive parts of a stream; `update_across` and `all_reduce` of one
     update join the rows of all devices before the value is taken.
@@ -59,11 +59,11 @@ class Best(AbstractWrapper):
 
     - `metric`: any metric whose value is one number. Its configuration is used, not what it has
         seen.
-    - `mode`: `"max"` or `"min"`.
+    - `mode`: `"max"` if larger values are better, or `"min"`.
 
     State: that of the metric, 3 floats and two integers. Undefined when: no update had a value.
-    Of equal values the first counts. Steps count from 0; `since` is 0 when the newest update
-    is the best, and all updates where none had a value: stop training when it reaches the
+    Of equal values the first counts. Steps count from 0; `since` is 0 if the newest update is the
+    best, and the number of all updates if none had a value: stop training when it reaches your
     patience.
 
     !!! example
@@ -80,11 +80,11 @@ class Best(AbstractWrapper):
     ordered: ClassVar[bool] = True
 
     mode: Literal["max", "min"] = eqx.field(static=True)
-    metric: Metric  # of the newest update
-    top: Float32[Array, ""] = state(reduce=_FIRST)  # of those before; negated if "min"
+    metric: Metric  # the newest update
+    top: Float32[Array, ""] = state(reduce=_FIRST)  # the best before it; negated if "min"
     top_step: Int32[Array, ""] = state(reduce=_FIRST)
     updates: Int32[Array, ""] = state(reduce=CLOCK)
-    # Of the updates before, too.
+    # Of all updates, also those before the newest.
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="those that the metric takes")
 
     def __init__(self, metric: Metric, mode: Literal["max", "min"] = "max"):
@@ -108,7 +108,7 @@ class Best(AbstractWrapper):
         return arguments_of(self.metric)
 
     def _reached(self) -> tuple[Array, Array]:
-        """The best of all updates, the newest too."""
+        """The best value of all updates, the newest too, and its step."""
         (value,) = jax.tree.leaves(self.metric.compute())
         value = value.astype(jnp.float32)
         value = value if self.mode == "max" else -value
@@ -117,7 +117,7 @@ class Best(AbstractWrapper):
         return _FIRST.merge((self.top, self.top_step), newest)
 
     def _left_out(self) -> Pair:
-        """The invalid rows of all updates: a newer one doesn't make them good."""
+        """The invalid rows of all updates: a later update doesn't make them valid."""
         counts = [jnp.sum(x).astype(jnp.float32) for _, _, x in invalid_counts(self.metric)]
         return add(self.invalid, lift(sum(counts, jnp.zeros((), jnp.float32))))
 
@@ -139,7 +139,7 @@ class Best(AbstractWrapper):
         return rebuild(self, kept | {"updates": self.updates + other.updates})
 
     def compute(self) -> dict[str, Array]:
-        """A dict of `value`, `step` and `since`, the updates after that step."""
+        """A dict of scalars: `value`, its `step`, and `since`, the number of updates after it."""
         top, step = self._reached()
         some = step != _NEVER
         value = top if self.mode == "max" else -top

@@ -28,7 +28,7 @@ from .inside import as_floats, is_ordered, needs, of_fixed_size, taken_by, value
 
 
 class _OneStream(AbstractReduction):
-    """Of a count of rows that serve as their own ids: two streams have the same ones."""
+    """Of a count of rows that numbers them: the numbers of two streams would be the same."""
 
     def identity(self, arrays):
         return zeros(arrays)
@@ -66,8 +66,9 @@ class _Stream(Metric):
         return self.rows
 
 
-# Weight k where the random bits lie in [F(k - 1), F(k)) of the Poisson distribution of mean 1. In
-# 16 bits, half the work of 32: its mean is off by less than 1e-5, and no weight is above 8.
+# The weight is k where the random bits lie in [F(k - 1), F(k)), F of the Poisson distribution of
+# mean 1. 16 bits take half the work of 32: the mean is off by less than 1e-5, and the largest
+# weight is 8.
 _CUMULATED = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(8)])
 _STEPS = tuple(np.round(_CUMULATED * 2**16).astype(int).tolist())
 
@@ -81,13 +82,13 @@ def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..
     return jnp.moveaxis(jnp.asarray(counts).reshape(*ids.shape, samples), -1, 0)
 
 
-# So many entries at once.
+# How many entries are computed at once.
 _AT_ONCE = 2**22
 
 
 @inlined
 def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
-    """A stack of metrics, each with these rows under weights of its own."""
+    """A stack of metrics, each updated with these rows under its own weights."""
     samples = weights.shape[0]
     if "weights" not in outputs and weights.size <= _AT_ONCE:
         try:
@@ -107,13 +108,14 @@ def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
 
 @final
 class Bootstrap(AbstractWrapper):
-    r"""A metric with its standard error and a confidence interval, by the Poisson bootstrap:
-    `samples` replicates see every row with a weight of their own, drawn from the Poisson
-    distribution of mean 1.
+    r"""A metric with its standard error and a confidence interval, by the Poisson bootstrap: in
+    each of `samples` replicates every row has a random weight from the Poisson distribution of mean
+    1.
 
-    With `ids=True`, `update` takes `ids`, a different integer for each row: the weights are a
-    function of key, id and replicate, so that any batches, merges and devices give what one pass
-    gives. Without, the rows are numbered as they come: for one stream, which can't be merged.
+    With `ids=True`, `update` takes `ids`, a different integer for each row. The weights are a
+    function of key, id and replicate alone, so that any batches, merges and devices give the result
+    of one pass. Without, rows are numbered as they come: for a single stream, which can't be
+    merged.
 
     **Arguments:**
 
@@ -125,11 +127,10 @@ class Bootstrap(AbstractWrapper):
     - `quantiles`: shares of the replicates; the value then has their `quantiles`, along a leading
         axis.
 
-    The values of all replicates are `replicate_values()`, for a picture or an interval of your
-    own.
+    `replicate_values()` returns the values of all replicates, for a plot or another interval.
 
-    State: `samples + 1` times that of the metric. One of a curve takes a smaller `resolution`: 200
-    times 3 MiB are 600. Undefined when: of the value, when the metric is. Replicates without a
+    State: `samples + 1` times that of the metric. Give a metric of curves a smaller `resolution`:
+    200 times 3 MiB are 600 MiB. Undefined when: for `value`, if the metric is. Replicates without a
     value are left out and counted in `undefined`; with fewer than two there is no error.
     Source: Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson
     frequencies", 2006; Efron, "Bootstrap methods", 1979 (percentile interval).
@@ -217,8 +218,8 @@ class Bootstrap(AbstractWrapper):
         return rebuild(self, changes)
 
     def compute(self) -> dict[str, Any]:
-        """A dict of `value`, `standard_error`, `low`, `high` and `undefined`, each as the value of
-        the metric is; and of `quantiles` if there are any, with an axis of them before."""
+        """A dict of `value`, `standard_error`, `low`, `high` and `undefined`, each of the structure
+        of the metric's value; and of `quantiles` if there are any, along a leading axis."""
         values = values_of(self.replicates)
         tail = (1 - self.confidence) / 2
 

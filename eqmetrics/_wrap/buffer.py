@@ -46,15 +46,15 @@ def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str
     for name, x in new.items():
         if _is_integer(x) and x.dtype != columns[name].dtype:
             stored = x.astype(columns[name].dtype)
-            # A number that changed when it was narrowed would be another one.
+            # An integer that changed when it was narrowed is another one: invalid.
             bad = jnp.any((stored.astype(x.dtype) != x).reshape(len(x), -1), axis=-1)
             bad = bad if mask is None else bad & mask
             mask = ~bad if mask is None else mask & ~bad
             invalid = plus_count(invalid, bad)
     size, capacity = (len(next(iter(x.values()))) for x in (new, columns))
     if mask is None:
-        # As a block, which is written in place. The last block that doesn't fit replaces
-        # rows of the one before: some are lost in any case, and counted.
+        # One block, which is written in place. A last block that doesn't fit replaces rows of the
+        # one before: some rows are lost in any case, and counted.
         block = min(size, capacity)
         start = jnp.minimum(count, capacity - block)
         put = lambda x, y: lax.dynamic_update_slice_in_dim(x, y[:block], start, 0)
@@ -90,15 +90,16 @@ def _counted(total: Array, capacity: int, lost: Pair) -> dict[str, Array]:
 
 @final
 class Buffer(AbstractWrapper, AbstractStatistic):
-    """Keeps the named outputs on the device, for up to a number of rows, and calls `fn` on them.
+    """Up to `capacity` rows of the named outputs, kept on the device, and the value of `fn` on
+    them.
 
-    For values that need all rows at once. What [`eqmetrics.Collect`][] does on the host, this
-    does under `jit`, and on several devices: each keeps its rows, and merging puts them in one
-    buffer. Rows under a false `mask` take no room. Rows for which there is none are counted:
-    then the value is NaN, and `metric.check()` says which capacity they need.
+    For values that need all rows at once. It does under `jit` and on several devices what
+    [`eqmetrics.Collect`][] does on the host: each device keeps its rows, and merging puts them in
+    one buffer. Rows under a false `mask` take no room. Rows beyond the capacity are counted as
+    lost: then the value is NaN, and `metric.check()` says which capacity is needed.
 
-    `fn` gets the columns by position, of shape `(capacity, ...)`, and a boolean array: which
-    places hold a row. Their order isn't promised, so `fn` shouldn't depend on it.
+    `fn` gets the columns by position, of shape `(capacity, ...)`, and a boolean array of the places
+    that hold a row. Their order isn't promised, so `fn` shouldn't depend on it.
 
     **Arguments:**
 
@@ -110,7 +111,7 @@ class Buffer(AbstractWrapper, AbstractStatistic):
         `logits=jax.ShapeDtypeStruct((10,), jnp.float32)`.
 
     State: `capacity` rows of the columns, and 5 numbers. Undefined when: more rows were seen than
-    there is room for; or `fn` says so, which gets a mask without a row if none was seen.
+    there is room for; or `fn` returns NaN. If no row was seen it gets a mask that is all false.
 
     !!! example
 
@@ -158,7 +159,7 @@ class Buffer(AbstractWrapper, AbstractStatistic):
         return dict.fromkeys((name for name, _, _ in self.specs), True) | {"mask": False}
 
     def update(self, **outputs: Any) -> Self:
-        """Takes the columns and `mask`, of one shape of rows; a scalar is one row."""
+        """Takes the columns and `mask`, all with the same axes of rows; a scalar is one row."""
         given = {name: to_array(name, x) for name, x in outputs.items()}
         mask, new, like = given.get("mask"), {}, None
         flat_mask = None
@@ -191,7 +192,7 @@ class Buffer(AbstractWrapper, AbstractStatistic):
         return self.replace(**_joined(self._state(), other._state()))
 
     def rows(self) -> tuple[Columns, Bool[Array, "{self.capacity}"]]:
-        """The columns as they are kept, and which places hold a row: the first ones."""
+        """The columns as they are kept, and which places hold a row: the first `count` ones."""
         return self.columns, jnp.arange(self.capacity, dtype=jnp.int32) < self.count
 
     def compute(self) -> Any:

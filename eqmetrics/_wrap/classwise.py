@@ -14,15 +14,15 @@ from .inside import must_be_metric
 
 @final
 class Classwise(AbstractRelay):
-    """The values of the classes under their names.
+    """The values of a metric for each class, in a dict by the names of the classes.
 
     **Arguments:**
 
-    - `metric`: one whose value has an axis of the classes in front, as with `average=None`, and as
-        [`eqmetrics.PerGroup`][] has.
-    - `names`: of the classes, in their order.
+    - `metric`: one whose value has a leading axis of the classes, as with `average=None`, or of the
+        groups of a [`eqmetrics.PerGroup`][].
+    - `names`: the names of the classes, in their order.
 
-    State: the metric's own. Undefined when: of a class, when the metric is.
+    State: the metric's own. Undefined when: for a class, if the metric is.
 
     !!! example
 
@@ -56,7 +56,7 @@ class Classwise(AbstractRelay):
         return self.relay(outputs, update_of)
 
     def compute(self) -> dict[str, Any]:
-        """A dict of the names."""
+        """A dict with the value of each class by its name."""
         value = self.metric.compute()
         for x in jax.tree.leaves(value):
             if jnp.shape(x)[:1] != (len(self.names),):

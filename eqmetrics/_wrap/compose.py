@@ -11,18 +11,18 @@ from .._metric.node import is_metric, rebuild
 
 @final
 class Compose(AbstractRelay):
-    """A function of the values of some metrics.
+    """A function of the values of several metrics.
 
     Outputs go to the metrics as in a [`eqmetrics.MetricDict`][], and equal statistics are kept
     once.
 
     **Arguments:**
 
-    - `fn`: called with the values, in the order of the metrics. Define it once, outside of the
-        loop: another function is another configuration.
+    - `fn`: called with the values, in the order of the metrics. Define it once, outside the loop:
+        another function is another configuration.
     - `metrics`: the metrics.
 
-    State: theirs, a shared statistic once. Undefined when: `fn` says so; NaN in, NaN out.
+    State: that of the metrics, a shared statistic once. Undefined when: `fn` returns NaN.
 
     !!! example
 
@@ -56,5 +56,5 @@ class Compose(AbstractRelay):
         return self.relay(outputs, update_of)
 
     def compute(self) -> Any:
-        """What `fn` returns."""
+        """The result of `fn`."""
         return self.fn(*self.metrics.compute().values())

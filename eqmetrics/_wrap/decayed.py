@@ -16,7 +16,7 @@ from .inside import is_ordered, of_fixed_size
 
 
 def _scaled(metric: Any, factor: Pair) -> Any:
-    """The metric in which every row has `factor` times its weight. Counts of invalid rows stay."""
+    """The metric in which every row has `factor` times its weight. Invalid rows count as before."""
     mine = layout(type(metric))
     changes: dict[str, Any] = {}
     for reduction, names in mine.groups:
@@ -33,7 +33,7 @@ def _scaled(metric: Any, factor: Pair) -> Any:
 
 
 def _unscalable(node: Metric) -> str | None:
-    """A state array of it in which rows can't count for less."""
+    """The name of a state array in which rows can't count for less, if there is one."""
     mine, sums, others = layout(type(node)), [], []
     for reduction, names in mine.groups:
         arrays = jax.tree.leaves([getattr(node, n) for n in names])
@@ -42,13 +42,13 @@ def _unscalable(node: Metric) -> str | None:
             sums += [n for n in names if n not in mine.validity]
         else:
             others.append((reduction, names[0]))
-    # Moments keep the ends of the values too, and a row of any weight is as large as it is.
+    # Moments also keep the ends of the values, which don't depend on the weights.
     left = [n for r, n in others if not (sums and isinstance(r, Extremum))]
     return left[0] if left else None
 
 
 def _power(updates: Array, half_life: float) -> Float32[Array, "2"]:
-    """`2^(-updates / half_life)` as a pair: a float would cost a sum its last digits."""
+    """`2^(-updates / half_life)` as a pair, so that a sum keeps its last digits."""
     factor = lift(jnp.ones((), jnp.float32))
     for k in range(31):
         x = np.float64(0.5) ** (2.0**k / half_life)
@@ -65,7 +65,7 @@ def _joined(old: Metric, new: Metric, factor: Array) -> Metric:
 
 @final
 class Decayed(AbstractWrapper):
-    r"""A metric in which the rows of an update $n$ updates ago count $2^{-n / h}$ times.
+    r"""A metric with exponential decay: a row of $n$ updates ago counts $2^{-n / h}$ times.
 
     Ordered: `merge` joins consecutive parts of a stream; `reduce` and `all_reduce` join devices
     that have made the same updates, each with rows of its own. Every update counts, an empty one
@@ -78,8 +78,8 @@ class Decayed(AbstractWrapper):
         used, not what it has seen.
     - `half_life`: $h$, in updates.
 
-    State: that of the metric, and an integer. Undefined when: the metric is; a weight that
-    decays below the range of float32 is 0.
+    State: that of the metric, and an integer. Undefined when: the metric is. A weight that decays
+    below the range of float32 is 0.
 
     !!! example
 

@@ -19,12 +19,12 @@ def _told(made: Any) -> str:
 
 @final
 class FromFun(AbstractRelay):
-    """A metric fed with what a function of the outputs returns; made by
-    `metric.from_fun(fn)`. `mask` and `weights` are handed on unless `fn` returns them.
+    """A metric that reads what a function of the outputs returns; made by `metric.from_fun(fn)`.
+    `mask` and `weights` are passed on unless `fn` returns them.
 
-    A function without a closure is equal to one of the same name, code, defaults and globals, so
-    that a lambda made anew each epoch neither compiles again nor refuses to merge. With a closure
-    it is a function of its own: define it once, or give what it closes over as a default.
+    Functions without a closure are equal if their name, code, defaults and globals are, so that a
+    lambda made anew each epoch neither compiles again nor refuses to merge. A function with a
+    closure equals only itself: define it once, or pass what it closes over as a default.
 
     State: the metric's own. Undefined when: the metric is.
 
@@ -42,7 +42,7 @@ class FromFun(AbstractRelay):
     metric: Metric
 
     def __init__(self, metric: Metric, fn: Callable[..., Any]):
-        fn = one_of_equal(fn)  # before it is remembered by `parameters`
+        fn = one_of_equal(fn)  # before `parameters` caches it
         try:
             named = parameters(fn)
         except (TypeError, ValueError):  # not callable, without a signature, not hashable
@@ -57,7 +57,7 @@ class FromFun(AbstractRelay):
         self.metric = metric
 
     def arguments(self) -> dict[str, bool]:
-        named = parameters(self.fn)  # first: what another function returns is the first of them
+        named = parameters(self.fn)  # first, since the metric may take one of the same name
         return named | {
             name: required
             for name, required in arguments_of(self.metric).items()

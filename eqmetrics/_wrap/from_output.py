@@ -42,7 +42,7 @@ class FromOutput(AbstractRelay):
             )
         joined: dict[str, str | None] = dict(zip(required, names, strict=False))
         for name, output in renames.items():
-            # `mask=None` may be said of a metric that takes no mask: that is its use.
+            # `mask=None` is allowed for a metric that takes no mask: it says so on purpose.
             if (name not in takes and output is not None) or name in joined:
                 raise TypeError(
                     f"`from_output({name}={output!r})`: `{type(metric).__name__}` takes "

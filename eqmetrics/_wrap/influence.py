@@ -1,8 +1,8 @@
-"""What single rows add to the state of a metric, and how its value changes along that.
+"""What single rows add to the state of a metric, and how its value changes with it.
 
-A state of sums is linear in the rows: a row adds its columns. Moments about a mean are, too, once
-they are written about any fixed centre: a state of weight `n`, mean and products adds `n`, `n d`
-and `products + n d d'`, where `d` is its mean less the centre. All that a row adds is one vector.
+A state of sums is linear in the rows: a row adds its columns. So are moments about a mean, once
+they are written about a fixed centre: a state of weight `n`, mean and products adds `n`, `n d` and
+`products + n d d'`, where `d` is its mean less the centre. All that a row adds is one vector.
 """
 
 import math
@@ -28,7 +28,7 @@ from .inside import as_floats
 
 
 class Part(NamedTuple):
-    """Sums of a state: the number of their leaf, how many axes stacks have put before theirs, and
+    """Sums of a state: the number of their leaf, how many axes of stacks come before theirs, and
     whether they are pairs."""
 
     leaf: int
@@ -37,8 +37,8 @@ class Part(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Moments of a state: the numbers of the leaves `weight`, `mean` and `products`, and where in
-    the stacks around them."""
+    """Moments of a state: the numbers of the leaves `weight`, `mean` and `products`, and their
+    place in the stacks around them."""
 
     leaves: tuple[int, int, int]
     place: tuple[int, ...]
@@ -51,7 +51,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(wrapper: str, metric: Metric) -> Parts:
-    """Of what the state consists; an error if it isn't sums over rows."""
+    """The parts of a state; an error if it isn't made of sums over rows."""
     leaves, treedef = jax.tree.flatten(opened(metric))
     numbered = jax.tree.unflatten(treedef, range(len(leaves)))
     sums, moments = [], []
@@ -70,7 +70,7 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
                     sums.append(Part(number, len(axes), True))
                 elif reduction is SUM and jnp.issubdtype(leaves[number].dtype, jnp.floating):
                     sums.append(Part(number, len(axes), False))
-                # Moments keep the ends of the values too, to tell constants.
+                # Moments also keep the ends of the values, to tell constants.
                 elif not (joint and isinstance(reduction, Extremum)):
                     what = f"{type(metric).__qualname__}{path}.{name}"
                     dtype = leaves[number].dtype if reduction is SUM else None
@@ -81,7 +81,7 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
 
 
 def _is_joint(reduction: Any) -> TypeGuard[AbstractJointMoments]:
-    """Moments with a product for each pair of variables: of a whole matrix there are too many."""
+    """Moments with one product for each pair of variables; a whole matrix has too many."""
     return isinstance(reduction, AbstractJointMoments) and np.ndim(reduction.factors(2)[0]) == 1
 
 
@@ -101,12 +101,12 @@ def _not_sums(wrapper: str, what: str, dtype: Any, reduction: Any) -> TypeError:
 
 
 def cells_of(parts: Parts, metric: Metric) -> int:
-    """How many numbers a row adds."""
+    """How many numbers a row adds to."""
     return jax.eval_shape(lambda m: added(parts, of_one(m), centre_of(parts, m)), metric)[0].size
 
 
 class States(NamedTuple):
-    """States side by side: their leaves, with an axis of them that is the last."""
+    """States side by side: their leaves, with the states along the last axis."""
 
     leaves: list[Any]
 
@@ -121,7 +121,7 @@ def of_stack(metric: Metric) -> States:
 
 
 def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
-    """The means of a state, as pairs side by side."""
+    """The means in a state, as pairs side by side."""
     leaves = jax.tree.leaves(opened(metric))
     means = [leaves[m.leaves[1]][m.place].reshape(2, -1) for m in parts.moments]
     return jnp.concatenate([jnp.zeros((2, 0), jnp.float32), *means], axis=1)
@@ -137,7 +137,7 @@ def middle_of(
         n = to_float(n) if weights is None else jnp.where(weights > 0, to_float(n) * weights, 0)
         n, mean = n[None], mean[0].reshape(math.prod(mean.shape[1:-1]), n.size)
         middle = over(jnp.sum(jnp.where(n > 0, mean * n, 0), axis=1), jnp.sum(n))
-        # A constant to `grad`: nothing depends on the choice of it.
+        # A constant to `grad`: no value depends on the choice.
         middle = jax.lax.stop_gradient(jnp.where(jnp.isfinite(middle), middle, 0))
         centre.append(jnp.stack([middle, jnp.zeros_like(middle)]))
     return jnp.concatenate(centre, axis=1)
@@ -146,7 +146,7 @@ def middle_of(
 def added(
     parts: Parts, states: States, centre: Pair
 ) -> tuple[Float32[Array, "cells states"], Float32[Array, "cells states"]]:
-    """What all that each state has seen adds, about a centre: floats, and what they lack of it."""
+    """What each state adds in all, about a centre: floats, and the rest that they leave."""
     high, low, start = [], [], 0
     count = states.leaves[0].shape[-1]
     for leaf, depth, pairs in parts.sums:
@@ -173,7 +173,7 @@ def _cells(x: Array) -> Float32[Array, "cells states"]:
 
 
 def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
-    """The state with a little more, which is written about the state's own means."""
+    """The state with a small change, which is written about the means of the state."""
     leaves, treedef = jax.tree.flatten(opened(metric))
     start = 0
 
@@ -203,7 +203,7 @@ def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
 def linearised(
     parts: Parts, metric: Metric
 ) -> tuple[Any, Callable[[Float32[Array, "cells"]], Any]]:
-    """The value, as floats and with its dicts for `plain_dicts`, and how it changes with what is
+    """The value, as floats and with its dicts for `plain_dicts`, and its derivative along what is
     added."""
 
     def value(by: Array) -> Any:

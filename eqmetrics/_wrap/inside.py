@@ -1,4 +1,4 @@
-"""What wrappers of any metric ask of it, and how they read a stack of it."""
+"""What wrappers require of a metric, and how they read a stack of metrics."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from .._reduction.pair import inlined
 
 
 def leaves(metric: Any) -> Iterator[Metric]:
-    """The metrics that read outputs themselves, below all that hand them on."""
+    """The metrics that read outputs themselves, below all that only pass them on."""
     if not isinstance(metric, AbstractRelay):
         yield metric
         return
@@ -52,12 +52,12 @@ def of_fixed_size(wrapper: str, metric: Any) -> None:
 
 
 def is_ordered(metric: Any) -> bool:
-    """Whether any metric in it reads time."""
+    """Whether any metric in it is ordered."""
     return any(type(node).ordered for _, node, _ in walk(metric))
 
 
 def needs(wrapper: str, metric: Metric, argument: str, why: str) -> None:
-    """An error if some metric inside doesn't take an argument."""
+    """An error if a metric inside doesn't take an argument."""
     for leaf in leaves(metric):
         if argument not in arguments_of(leaf):
             raise TypeError(
@@ -67,7 +67,7 @@ def needs(wrapper: str, metric: Metric, argument: str, why: str) -> None:
 
 
 def taken_by(wrapper: str, metric: Metric, *own: str) -> dict[str, bool]:
-    """The arguments of a wrapper that takes some of its own."""
+    """The arguments of a wrapper, its own and those of its metric."""
     takes = arguments_of(metric)
     for name in own:
         if name in takes:
@@ -83,7 +83,7 @@ def taken_by(wrapper: str, metric: Metric, *own: str) -> dict[str, bool]:
 
 @inlined
 def values_of(stacked: Any) -> Any:
-    """The value of each metric of a stack, along a leading axis; dicts keep their order, for
+    """The value of each metric of a stack, along a leading axis. Dicts keep their order, for
     `eqmetrics._collection.ordered.dicts`."""
     return jax.vmap(lambda m: in_order(m.compute()))(stacked)
 

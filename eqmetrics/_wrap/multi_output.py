@@ -24,15 +24,15 @@ def _updated(metrics: Metric, apart: dict[str, Any], shared: dict[str, Any]) -> 
 
 @final
 class MultiOutput(AbstractWrapper):
-    """One copy of a metric for each column, by `vmap`.
+    """The value of a metric for each column of the last axis: one copy of it for each, by `vmap`.
 
     **Arguments:**
 
     - `metric`: any metric. Its configuration is used, not what it has seen.
-    - `num_outputs`: how many columns: the size of the last axis of each output.
+    - `num_outputs`: how many columns there are: the size of the last axis of each output.
     - `shared`: the outputs that have no such axis, and that every column sees whole.
 
-    State: `num_outputs` times that of the metric. Undefined when: of a column, when the metric is.
+    State: `num_outputs` times that of the metric. Undefined when: for a column, if the metric is.
 
     !!! example
 

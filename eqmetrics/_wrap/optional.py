@@ -8,12 +8,12 @@ from .._metric.node import rebuild
 
 @final
 class Optional(AbstractRelay):
-    """A metric that an update without its outputs leaves as it is, as gradients, which training
-    has and evaluation hasn't.
+    """A metric that stays as it is in an update without its outputs, such as gradients, which
+    training has and evaluation hasn't.
 
-    If all that the metric requires is missing, nothing is added; if a part of it is, that is an
-    error, as elsewhere. An output that no member of a collection takes stays an error as well, so
-    that a misspelt name is told where the output is passed.
+    If all outputs that the metric requires are missing, nothing is added; if only some are, that is
+    an error. An output that no member of a collection takes is still an error, so that a misspelt
+    name is found.
 
     **Arguments:**
 

@@ -26,7 +26,7 @@ from .from_output import FromOutput
 from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
 
 
-# Of what must look at all rows anew for each group, so many entries at once.
+# Where all rows are looked at anew for each group, so many entries are computed at once.
 _AT_ONCE = 2**22
 
 
@@ -42,12 +42,12 @@ def _expanded(name: str, x: Array, shape: tuple[int, ...]) -> Array:
 def _members(
     group: Integer[Array, "..."], mask: Any, weights: Any, groups: int
 ) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
-    """Of each row its group, whether it takes part, and whether its group is out of range."""
+    """For each row its group, whether it takes part, and whether its group is out of range."""
     mask, weights = (None if x is None else jnp.asarray(x) for x in (mask, weights))
     group = narrow(group)
     known = (group >= 0) & (group < groups)
     own = jnp.where(known, group, 0)
-    # A row of weight 0 isn't there, whatever group it is said to be of.
+    # A row of weight 0 isn't there, whatever its group is.
     others = {} if mask is None else {"mask": mask}
     others |= {} if weights is None else {"weights": weights != 0}
     shape = max([group.shape, *(x.shape for x in others.values())], key=len)
@@ -97,7 +97,7 @@ def _check_rows(metric: Metric, group: Array, outputs: dict[str, Any]) -> None:
 
 @inlined
 def _by_rows(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
-    """In one pass over the rows if the metric is a sum of what each says, else group by group."""
+    """In one pass over the rows if the metric keeps only sums over rows, else group by group."""
     takes_mask = "mask" in arguments_of(metric)
     masked = outputs | {"mask": taken} if takes_mask else outputs
     groups = Groups(flat(group), flat(taken), len(jax.tree.leaves(metric)[0]))
@@ -135,26 +135,27 @@ def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any
 
 @final
 class PerGroup(AbstractExact, AbstractWrapper):
-    """A metric for each group of the rows, as an integer output `group` says.
+    """The value of a metric for each group of rows, where an integer output `group` gives the
+    group.
 
-    The value of each group is that of the metric on the rows of that group alone. A metric that
-    keeps what it knows in sums over rows ([`eqmetrics.Sums`][] and what is built on them: all
-    counts, means, losses and moments) sees every row once; any other is updated with a mask for
-    each group, which costs time by their number.
+    The value of each group is that of the metric on the rows of that group alone. A metric whose
+    state is sums over rows ([`eqmetrics.Sums`][] and what is built on them: all counts, means,
+    losses and moments) sees every row once; any other is updated with a mask for each group, which
+    takes time in proportion to their number.
 
     **Arguments:**
 
     - `metric`: any metric that takes a `mask`, a [`eqmetrics.MetricDict`][] too. Its
         configuration is used, not what it has seen.
-    - `num_groups`: how many there are. `update` takes their numbers as `group`, integers of the
-        shape of the rows; or, where a row may be in several groups or in none, booleans of the
+    - `num_groups`: how many groups there are. `update` takes their numbers as `group`, integers of
+        the shape of the rows; or, where a row may be in several groups or in none, booleans of
         shape `(*rows, num_groups)`: each group then sees all rows, with a mask.
-    - `worst`: `"min"` or `"max"`: which end of the values is the worst. `compute` then gives a
-        dict of `groups`, `overall` (the value of all rows), `worst` and `gap`.
+    - `worst`: `"min"` or `"max"`, whichever end of the values is the worst. `compute` then returns
+        a dict of `groups`, `overall` (the value of all rows), `worst` and `gap`.
 
-    State: `num_groups` times that of the metric, and 2 floats. Undefined when: of a group, when
-    the metric is. Rows of a group outside of `[0, num_groups)` are invalid. Groups without a
-    value are left out of `worst` and `gap`, which are NaN where `overall` is.
+    State: `num_groups` times that of the metric, and 2 floats. Undefined when: for a group, if the
+    metric is. Rows of a group outside `[0, num_groups)` are invalid. Groups without a value are
+    left out of `worst` and `gap`, which are NaN where `overall` is.
 
     !!! example
 
@@ -204,11 +205,11 @@ class PerGroup(AbstractExact, AbstractWrapper):
         def update(metric: Any, outputs: dict[str, Any]) -> Any:
             if isinstance(metric, AbstractRelay):
                 return metric.relay(outputs, update)
-            # Each metric has the mask and the weights that it reads: `from_output` may say others.
+            # Each metric has the mask and weights that it reads: `from_output` may rename them.
             mask, weights = outputs.get("mask"), outputs.get("weights")
             outputs = {name: x for name, x in outputs.items() if name != "mask"}
             key = id(mask), id(weights)
-            if key not in seen:  # kept with the arrays, so that no other has their id
+            if key not in seen:  # kept with the arrays, so that no others get their ids
                 members = (
                     _members_of_many(group, mask, weights)
                     if many
@@ -262,6 +263,6 @@ def _largest(values: Array, overall: Array) -> Array:
     x = as_floats(values)
     known = ~jnp.isnan(x)
     most = jnp.max(jnp.where(known, x, -jnp.inf), axis=0)
-    # What makes the value of all rows NaN, as an invalid row does, isn't a group to omit.
+    # What makes the value of all rows NaN, such as an invalid row, isn't a group to omit.
     some = jnp.any(known, axis=0) & ~jnp.isnan(as_floats(overall))
     return jnp.where(some, most, jnp.nan)

@@ -29,14 +29,14 @@ def _each(
 
 
 def _whole_rows(mask: Array | None) -> Array | None:
-    """Of a mask of what is in the rows, which rows have anything."""
+    """Which rows have any entry, by a mask of the entries."""
     return mask if mask is None else jnp.any(mask, axis=tuple(range(1, mask.ndim)))
 
 
 @final
 class RowMean(AbstractRowMean, AbstractWrapper):
-    """The mean over the rows of the value that a metric has of each row alone: what other libraries
-    call averages over samples.
+    """The mean over the rows of the value that a metric has on each row alone: what other libraries
+    call an average over samples.
 
     A row is an entry of the first axis, whatever it holds: the labels of a document, the pixels of
     an image. `metric.per_row(...)` gives the values themselves.
@@ -45,12 +45,12 @@ class RowMean(AbstractRowMean, AbstractWrapper):
 
     - `metric`: any metric whose value is one array. Its configuration is used, not what it has
         seen.
-    - `empty`: what a row counts as of which the value is undefined: `"skip"` leaves it out, of the
-        weight too, `"zero"` and `"one"` count it.
+    - `empty`: what a row whose value is undefined counts as: `"skip"` leaves it out, its weight
+        too, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    `weights` of one axis weigh the rows; those of more axes, and a `mask` of more, are of what is
-    in a row, and the metric's.
+    `weights` of one axis weigh the rows; `weights` and `mask` of more axes are passed to the
+    metric, for the entries of a row.
     State: 4 floats for each number of the value, 2 for the invalid rows, and that of the metric,
     which stays empty. Undefined when: no row has a value. The gradient is that of the metric.
 
@@ -96,7 +96,7 @@ class RowMean(AbstractRowMean, AbstractWrapper):
         )
         if weighed:
             del given["weights"]
-        # Whatever a row holds that doesn't take part, the metric is not to look at it.
+        # Whatever a row holds that doesn't take part, the metric must not see it.
         if "mask" in takes and every.mask is not None:
             inner = jnp.ones(count, bool) if mask is None else mask
             keep = every.mask.reshape(-1, *(1,) * (inner.ndim - 1))

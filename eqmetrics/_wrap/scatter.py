@@ -1,4 +1,4 @@
-"""How what rows add scatters: the sums of products of its deviations from its mean."""
+"""The scatter of what rows add: the sums of products of the deviations from its mean."""
 
 from typing import NamedTuple, Self
 
@@ -36,18 +36,17 @@ class Scatter(Metric):
         low: Float32[Array, "cells rows"],
         weights: Float32[Array, "rows"] | None,
     ) -> Self:
-        """Adds rows, each once, or as many times as its weight says; one of weight 0 may hold
-        anything."""
+        """Adds rows, each once or with its weight; a row of weight 0 may hold anything."""
         w = None if weights is None else weights[None]
         often = lambda x: x if w is None else jnp.where(w > 0, x * w, 0)
         count = jnp.float32(high.shape[1]) if w is None else jnp.sum(w)
-        # A constant to `grad`: nothing depends on the choice of it.
+        # A constant to `grad`: no value depends on the choice.
         mean = jax.lax.stop_gradient(over(jnp.sum(often(high), axis=1), count))
         pivot = jnp.where(jnp.isfinite(mean), mean, 0)
         d = (high - pivot[:, None]) + low
         d = d if w is None else jnp.where(w > 0, d, 0)
         weighted = often(d)
-        # Sums of a batch as floats: of products with weights no more is known.
+        # The sums of a batch are floats: weighted products aren't known better.
         matrix = jnp.matmul(weighted, d.T, precision="highest")
         n, first = lift(count), lift(jnp.sum(weighted, axis=1))
         both = jnp.concatenate([first, lift(matrix[CROSS.factors(len(d))])], axis=1)
@@ -62,13 +61,13 @@ class Scatter(Metric):
         return jnp.zeros((cells, cells), jnp.float32).at[i, j].set(x).at[j, i].set(x)
 
     def compute(self) -> Float32[Array, "cells cells"]:
-        """The sums of products of deviations."""
+        """The sums of products of deviations, of shape `(cells, cells)`."""
         return self.matrix()
 
 
 class Block(NamedTuple):
-    """Where moments stand in what a row adds: the first cell, how many variables and columns, and
-    the factors of each product."""
+    """The place of moments in what a row adds: the first cell, the numbers of variables and
+    columns, and the factors of each product."""
 
     start: int
     variables: int
@@ -91,7 +90,8 @@ def blocks_of(parts: Parts, metric: Metric) -> tuple[Block, ...]:
 
 
 def _places(block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Of the deviations and of their products, `(variables, columns)` and `(products, columns)`."""
+    """The places of the deviations, `(variables, columns)`, and of products,
+    `(products, columns)`."""
     first = block.start + 1 + np.arange(block.variables * block.columns)
     products = len(block.left) * block.columns
     second = first[-1] + 1 + np.arange(products)
@@ -99,7 +99,7 @@ def _places(block: Block) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _change(blocks: tuple[Block, ...], by: Float32[Array, "variables"], cells: int) -> Array:
-    """With 1 on its diagonal, the matrix that takes what a row adds about a centre to that about
+    """The matrix that, added to the identity, turns what a row adds about a centre into that about
     `centre + by`: `n d` becomes `n (d - b)`, and `n d d'` becomes `n (d - b) (d - b)'`."""
     matrix, start = jnp.zeros((cells, cells), jnp.float32), 0
     for block in blocks:
@@ -114,7 +114,7 @@ def _change(blocks: tuple[Block, ...], by: Float32[Array, "variables"], cells: i
 
 
 class CentredScatter(Metric):
-    """The same where rows add moments: these are about a centre, which merges move."""
+    """A `Scatter` of rows that add moments: these are about a centre, which a merge moves."""
 
     blocks: tuple[Block, ...] = eqx.field(static=True)
     scatter: Scatter
@@ -133,7 +133,7 @@ class CentredScatter(Metric):
         low: Float32[Array, "cells rows"],
         weights: Float32[Array, "rows"] | None,
     ) -> Self:
-        """Adds rows, which add moments about a centre of their own."""
+        """Adds rows, whose moments are about a centre of their own."""
         empty = self.reset()
         new = {"centre": centre, "scatter": empty.scatter.update(high, low, weights)}
         return self.merge(rebuild(empty, new))
@@ -177,5 +177,5 @@ class CentredScatter(Metric):
         return self._about(centre).matrix()
 
     def compute(self) -> Float32[Array, "cells cells"]:
-        """The sums of products of deviations of what the rows add about the centre."""
+        """The sums of products of deviations, of shape `(cells, cells)`, about the centre."""
         return self.scatter.matrix()

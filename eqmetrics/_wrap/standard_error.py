@@ -9,22 +9,22 @@ from .confidence import Interval
 
 @final
 class StandardError(AbstractReadout):
-    r"""The standard error of the mean of all entries: $\sqrt{\sum_i (x_i - \bar x)^2} / n$, and of
-    rows in clusters the root of $\sum_c \big(\sum_{i \in c} (x_i - \bar x)\big)^2$ over $n$.
+    r"""The standard error of the mean of all values: $\sqrt{\sum_i (x_i - \bar x)^2} / n$, or for
+    rows in clusters $\sqrt{\sum_c \big(\sum_{i \in c} (x_i - \bar x)\big)^2} / n$.
 
     [`eqmetrics.Interval`][] gives it for any metric, beside the value and an interval. A row is an
-    entry of the first axis, which may hold several.
+    entry of the first axis, which may hold several values.
 
     **Arguments:**
 
-    - `shape`: trailing axes to keep, as of [`eqmetrics.Average`][].
+    - `shape`: trailing axes to keep, as for [`eqmetrics.Average`][].
     - `clusters`: how many clusters there are; `update` then takes `cluster`, for each row an
         integer in `[0, clusters)`.
 
-    Whole weights are repetition, and their scale counts, but with `clusters`.
+    Whole weights are repetition, and their scale matters, except with `clusters`.
     State: 14 floats for a scalar; with `clusters` 4 for each, and 2. Undefined when: there are
-    fewer than two rows, or clusters with rows. The gradient is that of the formula; at an error of
-    0 it is 0.
+    fewer than two rows, or clusters with rows. The gradient is that of the formula, and 0 where the
+    error is 0.
     Source: Miller, "Adding error bars to evals: a statistical approach to language model
     evaluations", 2024.
 

@@ -8,9 +8,9 @@ from jaxtyping import Array, Float32
 
 
 def quantile(p: float, degrees: Float32[Array, ""]) -> Float32[Array, ""]:
-    """The number that a share `p` from 1/2 on lies below. Hill, "Algorithm 396: Student's
-    t-quantiles", 1970: right to 5 digits from 3 degrees of freedom on, and exact for fewer; those
-    of weights are any number."""
+    """The `p` quantile, for `p` from 1/2 on. Hill, "Algorithm 396: Student's t-quantiles", 1970:
+    right to 5 digits from 3 degrees of freedom on, and exact for 1 and 2; with weights the degrees
+    may be any number."""
     tail = 2 * (1 - p)
     x = -NormalDist().inv_cdf(tail / 2)
     n = jnp.maximum(degrees, 1)

@@ -17,8 +17,8 @@ from .inside import is_ordered, of_fixed_size
 
 
 # The states of the last updates are the leaves of a binary tree in one array: node i is the merge
-# of nodes 2i and 2i + 1, node 1 of all. An update changes one leaf and the nodes above it. Node 0
-# isn't used, and so is always an empty metric.
+# of nodes 2i and 2i + 1, and node 1 that of all. An update changes one leaf and the nodes above it.
+# Node 0 isn't used, and so always is an empty metric.
 
 
 def _at(tree: Any, i: Any) -> Any:
@@ -48,7 +48,7 @@ def _with_leaf(tree: Metric, leaf: Array, batch: Metric) -> Metric:
 
 @inlined
 def _with_leaves(tree: Metric, leaves: Metric) -> Metric:
-    """The tree above other leaves, level by level."""
+    """The tree with other leaves, merged level by level."""
     size = len(jax.tree.leaves(tree)[0]) // 2
     tree = jax.tree.map(lambda x, y: x.at[size:].set(y), tree, leaves)
     while size > 1:
@@ -82,19 +82,19 @@ def _levels(tree: Metric) -> int:
 
 @final
 class Windowed(AbstractWrapper):
-    """A metric of the last updates alone.
+    """The value of a metric on the rows of the last `size` updates.
 
     Ordered: `merge` joins consecutive parts of a stream; `reduce` and `all_reduce` join devices
-    that have made the same updates, each with rows of its own. Every update counts, an empty one
-    too. An update and a read-out take a number of merges that grows with the logarithm of `size`.
+    that have made the same updates, each with its own rows. Every update counts, an empty one too.
+    An update and a `compute` take a number of merges that grows with the logarithm of `size`.
 
     **Arguments:**
 
     - `metric`: any metric of fixed size. Its configuration is used, not what it has seen.
-    - `size`: how many updates.
+    - `size`: how many updates are kept.
 
-    State: that of the metric, times twice the next power of 2 from `size` on; and an integer.
-    Undefined when: the metric is of the rows of the last updates.
+    State: twice the next power of 2 from `size` on, times that of the metric; and an integer.
+    Undefined when: the metric is, on the rows of the last updates.
 
     !!! example
 
@@ -133,8 +133,8 @@ class Windowed(AbstractWrapper):
 
     def merge(self, other: Self) -> Self:
         """This stream, and then the other one."""
-        # Each leaf holds the last update of all whose number has the rest of its place: one of
-        # the other side, or, if that hasn't made so many, one of this.
+        # A leaf holds the newest update whose number, modulo `size`, is its place: one of the other
+        # side, or, if that hasn't made so many, one of this.
         place = jnp.arange(self.nodes // 2, dtype=jnp.int32)
         total = self.updates + other.updates
         number = total - 1 - (total - 1 - place) % self.size

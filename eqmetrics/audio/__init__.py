@@ -1,4 +1,4 @@
-"""Scores of signals in time: ratios of energies, sources of mixtures, and distances of spectra."""
+"""Scores of audio signals: ratios of energies, separated sources, and distances of spectra."""
 
 from ._improvement import Improvement as Improvement
 from ._permutation import PermutationInvariant as PermutationInvariant

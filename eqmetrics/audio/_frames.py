@@ -1,4 +1,4 @@
-"""Short-time spectra: what lies in windows of a signal, by frequency."""
+"""Short-time spectra: the power of windows of a signal, by frequency."""
 
 import functools as ft
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from ._signals import Samples, Signals
 
 
 class Resolution(NamedTuple):
-    """Of a spectrum: samples of its transform, from one window to the next, and of the window."""
+    """How a spectrum is taken: the samples of the transform, of a hop, and of the window."""
 
     fft: int
     hop: int
@@ -28,20 +28,20 @@ class Resolution(NamedTuple):
 
 class Spectra(NamedTuple):
     power: Float32[Array, "rows frames frequencies"]
-    keep: Bool[Array, "#rows frames"]  # which frames are in the signal
+    keep: Bool[Array, "#rows frames"]  # which frames lie in the signal
 
 
 @ft.cache
 def _window(at: Resolution) -> np.ndarray:
-    """Hann's, in the middle of the transform."""
+    """Hann's window, in the middle of the transform."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(at.window) / at.window)
     left = (at.fft - at.window) // 2
     return np.pad(hann, (left, at.fft - at.window - left)).astype(np.float32)
 
 
 def spectra(x: Samples, view: Signals, at: Resolution) -> Spectra:
-    """Of windows around each `hop`-th sample of the signals, which are reflected at both ends.
-    Signals have what a mask leaves out at their end."""
+    """The power spectra of windows around each `hop`-th sample of the signals, which are reflected
+    at both ends. Samples that a mask leaves out are at the end of the signals."""
     frames = 1 + x.shape[-1] // at.hop
     middle = np.arange(frames, dtype=np.int32)[:, None] * np.int32(at.hop)
     place = middle + np.arange(at.fft, dtype=np.int32)[None, :] - np.int32(at.fft // 2)
@@ -59,26 +59,26 @@ def spectra(x: Samples, view: Signals, at: Resolution) -> Spectra:
 
 
 def _reflected(numpy: Any, place: Any, length: Any) -> Any:
-    """The sample that stands at a place, of a signal reflected at its first and last samples."""
+    """The sample at a place, of a signal reflected at its first and last samples."""
     period = numpy.maximum(2 * (length - 1), 1)
     there = place % period
     return numpy.minimum(there, period - there)
 
 
 def magnitude(power: Array) -> Array:
-    """Whose slope is 0 where there is none."""
+    """The root of a power, whose gradient is 0 at 0."""
     return root(power)
 
 
 def size_of(x: Array) -> Array:
-    """The absolute value, whose slope at 0 is 0."""
+    """The absolute value, whose gradient at 0 is 0."""
     return x * jnp.sign(x)
 
 
 @ft.cache
 def mel_filters(sample_rate: float, fft: int, mels: int, low: float, high: float) -> np.ndarray:
-    """Triangles of one area over frequencies, whose ends are equally far apart in mel: of shape
-    `(fft // 2 + 1, mels)`. The scale is Slaney's: linear to 1 kHz, logarithmic above."""
+    """Triangular filters of equal area over the frequencies, with ends equally far apart in mel: of
+    shape `(fft // 2 + 1, mels)`. The scale is Slaney's: linear to 1 kHz, logarithmic above."""
     step, knee, ratio = 200 / 3, 1000.0, np.log(6.4) / 27
 
     def mel(hertz: float) -> float:

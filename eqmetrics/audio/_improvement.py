@@ -11,14 +11,14 @@ from ._permutation import of_sources, PermutationInvariant
 
 @final
 class Improvement(Metric):
-    """How much better than the mixture itself the predictions are: the value of a metric less its
-    value for the mixture in the place of each prediction. Of [`eqmetrics.audio.SDR`][] that is
-    SDRi, of [`eqmetrics.audio.SISDR`][] SI-SDRi.
+    """How much better than the mixture the predictions are: the value of a metric less its value
+    for the mixture in the place of each prediction. With [`eqmetrics.audio.SDR`][] it is SDRi, with
+    [`eqmetrics.audio.SISDR`][] SI-SDRi.
 
     **Arguments:**
 
-    - `metric`: a metric of `predictions` and `targets`, an
-        [`eqmetrics.audio.PermutationInvariant`][] too: the mixture has no order.
+    - `metric`: a metric of `predictions` and `targets`, or an
+        [`eqmetrics.audio.PermutationInvariant`][], which orders only the predictions.
 
     The gradient is that of the value.
     State: twice that of the metric. Undefined when: the metric is.
@@ -55,7 +55,7 @@ class Improvement(Metric):
         weights: Weights = None,
     ) -> Self:
         """`predictions`, `targets`, `mask` and `weights` are those of the metric; `mixture` has the
-        shape of the targets, or lacks their last axis but one, of sources."""
+        shape of the targets, with or without the axis of sources, the last but one."""
         mixture, targets = jnp.asarray(mixture), jnp.asarray(targets)
         if mixture.shape == (*targets.shape[:-2], *targets.shape[-1:]) and targets.ndim > 1:
             mixture = jnp.broadcast_to(mixture[..., None, :], targets.shape)
@@ -73,5 +73,5 @@ class Improvement(Metric):
         )
 
     def compute(self) -> Any:
-        """The difference of the two values."""
+        """The difference of the two values, of the shape of the metric's value."""
         return self.metric.compute() - self.mixture.compute()

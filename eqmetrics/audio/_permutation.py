@@ -18,7 +18,7 @@ from .._wrap.inside import of_fixed_size
 from ._signals import signals
 
 
-MOST = 6  # sources, of which there are 720 permutations
+MOST = 6  # sources: 720 permutations
 
 
 def of_sources(name: str, metric: Metric) -> None:
@@ -38,12 +38,12 @@ def _permutations(sources: int) -> np.ndarray:
 
 
 def _best(values: Float32[Array, "rows sources sources"]) -> Int32[Array, "rows sources"]:
-    """Of each target the prediction, so that the sum of values of predictions (first axis) of
-    targets is largest. A pair without a value counts as 0: a silent target has none at all."""
+    """The prediction of each target, such that the sum of the values of predictions (first axis)
+    for targets is largest. A pair without a value counts as 0: a silent target may have none."""
     table = _permutations(values.shape[-1])
     each = values[:, table, np.arange(values.shape[-1], dtype=np.int32)[None, :]]
     infinite = jnp.isinf(each)
-    # First those of most infinities, beside which no other value can be seen.
+    # First by the number of infinities, since other values vanish beside one.
     most = jnp.sum(jnp.where(infinite, jnp.sign(each), 0), axis=-1)
     rest = jnp.sum(jnp.where(jnp.isfinite(each), each, 0), axis=-1)
     first = most == jnp.max(most, axis=-1, keepdims=True)
@@ -70,19 +70,18 @@ def _chosen(metric: Any, p: Array, t: Array, mask: Any, mode: str) -> Int32[Arra
 
 @final
 class PermutationInvariant(Metric):
-    """A metric of the sources of mixtures, whose order is free: in each mixture the predictions are
-    put in the order that is best for it, and then given to the metric.
+    """The value of a metric of separated sources, whose order is free: for each mixture the
+    predictions are put in the best order, and then given to the metric.
 
-    Best is the order with the largest sum of the values of single sources. Each mixture has its
-    own: one order for a whole batch isn't what papers report.
+    The best order has the largest sum of the values of single sources. Each mixture has its own
+    order: one order for a whole batch isn't what papers report.
 
     **Arguments:**
 
-    - `metric`: a metric of one prediction and one target, such as [`eqmetrics.audio.SISDR`][].
-        It is asked for a value of each pair of a prediction and a target, and then sees the chosen
-        pairs.
-    - `sources`: how many there are, 1 to 6. All permutations are tried.
-    - `mode`: `"max"`, or `"min"` for distances.
+    - `metric`: a metric of one prediction and one target, such as [`eqmetrics.audio.SISDR`][]. It
+        gives the value of each pair of a prediction and a target, and then sees the chosen pairs.
+    - `sources`: how many sources there are, 1 to 6. All permutations are tried.
+    - `mode`: `"max"` if larger values are better, or `"min"`, for distances.
 
     The gradient is that of the metric in the chosen order.
     State: that of the metric. Undefined when: the metric is. Pairs without a value count as 0 in
@@ -119,8 +118,8 @@ class PermutationInvariant(Metric):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, sources, time)`; `mask` and `weights`
-        have the shape of the rows, which are mixtures; `mask` may have that of the targets, and
-        leaves out their samples."""
+        have the shape of the rows, which are mixtures; a `mask` of the shape of the targets leaves
+        out samples."""
         predictions, targets = jnp.asarray(predictions), jnp.asarray(targets)
         view = signals(predictions, targets, mask, weights, ("sources", "time"))
         if view.shape[0] != self.sources:
@@ -128,7 +127,7 @@ class PermutationInvariant(Metric):
                 f"`predictions` is {describe(predictions)}, with {view.shape[0]} sources, expected "
                 f"{self.sources}: (*rows, {self.sources}, time)."
             )
-        # A mask of samples is that of the targets, whatever prediction stands beside them.
+        # A mask of samples is that of the targets, whichever prediction is paired with them.
         p, t = (flat(x, view.shape) for x in lax.stop_gradient((predictions, targets)))
         if view.batch.mask is not None:
             p, t = (jnp.where(view.batch.mask[:, None, None], x, 0) for x in (p, t))

@@ -1,11 +1,11 @@
-"""What a filter makes of one signal that is nearest to another, in float32.
+"""The projection of a signal on the filtered versions of another, in float32.
 
-The filter solves a Toeplitz system of the target's autocorrelation, whose condition is the square
-of the signal's: a float32 solution leaves errors that hide every residual below -40 dB. So the
-factor of the system, with a load that keeps it positive, is only a preconditioner for steps of
-conjugate gradients on the signals themselves (CGLS: Björck, "Numerical methods for least squares
-problems", 1996, 7.4), and the value is read from the energy of the residual in time, to which
-errors of the filter count by their square.
+The filter solves a Toeplitz system of the target's autocorrelation, whose condition number is the
+square of the signal's: a float32 solution leaves errors that hide every residual below -40 dB. So
+the factor of the system, with a load that keeps it positive, is only a preconditioner for conjugate
+gradient steps on the signals themselves (CGLS: Björck, "Numerical methods for least squares
+problems", 1996, 7.4), and the value is read from the energy of the residual in time, which errors
+of the filter change only by their square.
 """
 
 import jax
@@ -16,15 +16,15 @@ from jaxtyping import Array, Float32
 from ._signals import Samples, total
 
 
-LOAD = 1e-5  # of the energy: 1e-6 isn't positive for signals of low frequencies, 1e-4 takes longer
+LOAD = 1e-5  # of the energy. 1e-6 isn't positive for low frequencies; 1e-4 takes more steps.
 STEPS = 24  # some tens for conditions of 1e9; 2 or 3 for speech
-SMALL = 1e-16  # of the first gradient, in squares: steps from there on would add rounding alone
+SMALL = 1e-16  # of the first squared gradient: further steps would only add rounding
 
 Filter = Float32[Array, "rows taps"]
 
 
 def _fast(n: int) -> int:
-    """At least n, and quick to transform."""
+    """The smallest size of at least n that is fast to transform."""
     sizes = []
     for odd in (1, 3, 5, 9, 15):
         size = odd
@@ -48,9 +48,9 @@ def _solve(factor: Array, b: Filter) -> Filter:
 
 
 def projected(p: Samples, t: Samples, taps: int) -> tuple[Samples, Samples]:
-    """The target filtered by `taps` numbers so that it is nearest to the prediction, and what is
-    left of that: signals of `taps - 1` more samples. Neither may have an energy of many powers of
-    ten; a silent target projects to silence."""
+    """The target filtered by the `taps` numbers that bring it nearest to the prediction, and the
+    rest of the prediction: signals of `taps - 1` more samples. Both energies must be near 1; a
+    silent target projects to silence."""
     size = t.shape[-1] + taps - 1
     length = _fast(size)
     fft = lambda x: jnp.fft.rfft(x, length)
@@ -59,7 +59,7 @@ def projected(p: Samples, t: Samples, taps: int) -> tuple[Samples, Samples]:
     filtered = lambda h: back(of_target * fft(h), size)
     adjoint = lambda x: back(of_target.conj() * fft(x), taps)
     whole = jnp.pad(p, ((0, 0), (0, taps - 1)))
-    # The filter of the best one has no slope: that of the value is the one at a fixed filter.
+    # The best filter needs no gradient: that of the value is the one at a fixed filter.
     h = lax.stop_gradient(_filter(*lax.stop_gradient((whole, t)), taps, filtered, adjoint))
     near = filtered(h)
     return near, whole - near
@@ -77,7 +77,7 @@ def _filter(whole: Samples, t: Samples, taps: int, filtered, adjoint) -> Filter:
     )
 
     def gradient(e: Samples) -> tuple[Filter, Float32[Array, "rows"]]:
-        """Of the residual, preconditioned, and its square in that norm."""
+        """The preconditioned gradient of the residual, and its square in that norm."""
         g = adjoint(e) / size
         z = _solve(factor, g)
         return z, jnp.sum(g * z, axis=1)

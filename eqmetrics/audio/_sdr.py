@@ -12,26 +12,26 @@ from ._signals import decibels, scaled, signals, total
 
 @final
 class SDR(AbstractRowMean):
-    r"""The signal-to-distortion ratio of BSS Eval in decibels: that of what a filter makes of the
-    target, so that it is nearest to the prediction, to what the prediction is beside that. Of each
-    signal, then their mean.
+    r"""The signal-to-distortion ratio of BSS Eval in decibels, averaged over the signals: the
+    energy of the filtered target that is nearest to the prediction, over the energy of the rest of
+    the prediction.
 
-    It forgives any filter of `filter_length` samples, a delay or an echo;
-    [`eqmetrics.audio.SISDR`][] forgives a scale alone, and [`eqmetrics.audio.SNR`][] nothing.
+    It forgives any filter of `filter_length` samples, such as a delay or an echo;
+    [`eqmetrics.audio.SISDR`][] forgives only a scale, and [`eqmetrics.audio.SNR`][] nothing.
 
     **Arguments:**
 
-    - `filter_length`: samples of the filter; 512 in BSS Eval 3, mir_eval and fast-bss-eval.
+    - `filter_length`: the samples of the filter; 512 in BSS Eval 3, mir_eval and fast-bss-eval.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    In float32 it is within 1e-3 dB of a float64 solution up to 60 dB; above some 120 dB all is
-    rounding, and no value is infinite. Samples that a mask leaves out are removed: the rest moves
-    together. A silent prediction of a target that isn't has minus infinity; a silent target has no
-    value, and is left out. NaN in a sample propagates. An update holds two matrices of
-    `filter_length` squared for each signal: 2 MB at 512.
+    In float32 it is within 1e-3 dB of a float64 solution up to 60 dB; above some 120 dB only
+    rounding is left, and no value is infinite. Samples that a mask leaves out are removed, and the
+    rest closes up. A silent prediction of a target that isn't silent has minus infinity; a silent
+    target has no value, and is left out. NaN in a sample propagates. An update holds two matrices
+    of `filter_length` squared for each signal: 2 MB at 512.
 
     The gradient is that of the value; 0 where it is infinite.
-    State: 6 floats. Undefined when: each target is silent, or no signal was seen.
+    State: 6 floats. Undefined when: every target is silent, or no signal was seen.
     Source: Vincent, Gribonval and Févotte, "Performance measurement in blind audio source
     separation", 2006; Scheibler, "SDR, medium rare with fast computations", 2022.
 
@@ -57,13 +57,13 @@ class SDR(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or theirs, and leaves out samples; `weights` that of the rows."""
+        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
         view = signals(predictions, targets, mask, weights)
         p, t = (scaled(view.together(view.samples(x)))[0] for x in (predictions, targets))
         near, rest = projected(p, t, self.filter_length)
         whole, noise = total(p * p), total(rest * rest)
-        # The energies of both parts sum to that of the whole, if the filter is the best: so its
-        # slope is one at a fixed filter, which that of the first part isn't.
+        # For the best filter both energies sum to that of the whole: so the gradient is taken of
+        # the difference, at a fixed filter, and not of the first part, which would be wrong.
         signal, rest_of = lax.stop_gradient(total(near * near)), whole - noise
         change = (rest_of - lax.stop_gradient(rest_of)) / jnp.where(signal == 0, 1, signal)
         value, _ = decibels(signal * (1 + change), noise)

@@ -1,4 +1,4 @@
-"""Signals: the last axis is time, in samples, and a row is one of them. Their shapes, masks, scales
+"""Signals: the last axis is time, in samples, and a row is one signal. Their shapes, masks, scales
 and energies."""
 
 from typing import Any, NamedTuple
@@ -18,12 +18,12 @@ OfRows = Float32[Array, "rows"]
 
 
 class Signals(NamedTuple):
-    """Flattened to `(rows, *sources, time)`. What doesn't take part is 0."""
+    """Signals flattened to `(rows, *sources, time)`. What doesn't take part is 0."""
 
     batch: Rows
-    shape: tuple[int, ...]  # (*sources, time), of one row
-    keep: Bool[Array, "rows *sources time"] | None  # in the rows; `None` where all samples are
-    inside: Bool[Array, "rows #*sources #time"] | None  # and with the mask of the rows
+    shape: tuple[int, ...]  # (*sources, time) of one row
+    keep: Bool[Array, "rows *sources time"] | None  # samples that count; `None` if all do
+    inside: Bool[Array, "rows #*sources #time"] | None  # the same, and with the mask of the rows
 
     def samples(self, x: Any) -> Samples:
         x = flat(jnp.asarray(x), self.shape).astype(jnp.float32)
@@ -33,14 +33,14 @@ class Signals(NamedTuple):
         return self.samples(minus(x, y))
 
     def together(self, x: Samples) -> Samples:
-        """With the samples that are left out at the end: what the rest would be without them."""
+        """The signals with the samples that are left out at the end, so that the rest closes up."""
         if self.keep is None:
             return x
         order = jnp.argsort(~self.keep, axis=-1, stable=True)
         return jnp.take_along_axis(x, order, axis=-1)
 
     def length(self) -> Float32[Array, "rows *sources"]:
-        """How many samples there are."""
+        """How many samples of each signal count."""
         if self.keep is None:
             shape = (self.batch.values.shape[0], *self.shape[:-1])
             return jnp.full(shape, self.shape[-1], jnp.float32)
@@ -73,13 +73,13 @@ def signals(
 
 
 def total(x: Float32[Array, "*rows time"]) -> Float32[Array, "*rows"]:
-    """Of the samples. (XLA sums in a tree: a million of them are right to 2^-23.)"""
+    """The sum of the samples. (XLA sums in a tree: a million samples are right to 2^-23.)"""
     return jnp.sum(x, axis=-1)
 
 
 def scaled(x: Samples, axes: int = 1) -> tuple[Samples, OfRows]:
-    """Divided by a power of two, after which the largest is from 1 to 2, so that no square leaves
-    the range of float32; and its exponent. Silence stays."""
+    """The signals divided by a power of two, so that the largest sample is from 1 to 2 and no
+    square leaves the range of float32; and its exponent. Silence stays."""
     over = tuple(range(-axes, 0))
     top = lax.stop_gradient(jnp.max(jnp.abs(x), axis=over, keepdims=True, initial=0))
     bits = lax.bitcast_convert_type(top, jnp.int32) & jnp.int32(0x7F800000)
@@ -92,8 +92,8 @@ def scaled(x: Samples, axes: int = 1) -> tuple[Samples, OfRows]:
 def decibels(
     top: OfRows, bottom: OfRows, powers: tuple[OfRows, OfRows] | None = None
 ) -> tuple[OfRows, Bool[Array, "rows"]]:
-    """Of a quotient of energies, of signals that were divided by `powers` of two; and where it is
-    one, since of 0/0 there is none."""
+    """The decibels of a quotient of energies, of signals that were divided by `powers` of two; and
+    where it is defined: 0/0 isn't."""
     none, perfect = top == 0, bottom == 0
     value = 10 * jnp.log10(jnp.where(none, 1, top) / jnp.where(perfect, 1, bottom))
     if powers is not None:
@@ -103,15 +103,15 @@ def decibels(
 
 
 def without_mean(x: Samples, view: Signals) -> Samples:
-    """Less the mean of the samples of each signal that take part."""
+    """The signals less the mean of their samples that count."""
     count = jnp.maximum(view.length(), 1)[..., None]
 
     def centred(x: Samples) -> Samples:
         x = x - total(x)[..., None] / count
         return x if view.inside is None else jnp.where(view.inside, x, 0)
 
-    # Twice, since a mean much larger than the signal takes its digits. What is as small then as
-    # the rounding of the mean is silence: that of a constant.
+    # Twice, since a mean much larger than the signal costs it digits. What is then as small as the
+    # rounding of the mean is silence: a constant.
     new = centred(centred(x))
     size = lambda x: jnp.max(jnp.abs(x), axis=-1, keepdims=True, initial=0)
     return jnp.where(size(new) <= 2.0**-22 * size(x), 0, new)

@@ -10,16 +10,16 @@ from ._signals import decibels, scaled, signals, total, without_mean
 
 @final
 class SNR(AbstractRowMean):
-    r"""The signal-to-noise ratio in decibels, $10 \log_{10}(\lVert t \rVert^2 / \lVert t - p
-    \rVert^2)$: of each signal, then their mean.
+    r"""The signal-to-noise ratio in decibels, averaged over the signals:
+    $10 \log_{10}(\lVert t \rVert^2 / \lVert t - p \rVert^2)$.
 
     **Arguments:**
 
-    - `zero_mean`: take the mean of each signal off first.
+    - `zero_mean`: whether to subtract the mean of each signal first.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Nothing is added to the energies: a signal that is equal to its target has infinity, one whose
-    target is silent has minus infinity, and the mean is infinite, too. Mask them:
+    Nothing is added to the energies: a signal that equals its target has infinity, one whose target
+    is silent has minus infinity, and then so has the mean. Leave them out by a mask:
     `mask=jnp.any(targets != 0, axis=-1)`. If both are silent there is no value, and the signal is
     left out. NaN in a sample propagates.
 
@@ -48,7 +48,7 @@ class SNR(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or theirs, and leaves out samples; `weights` that of the rows."""
+        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
         view = signals(predictions, targets, mask, weights)
         t, e = view.samples(targets), view.minus(jnp.asarray(predictions), jnp.asarray(targets))
         if self.zero_mean:
@@ -60,23 +60,23 @@ class SNR(AbstractRowMean):
 
 @final
 class SISDR(AbstractRowMean):
-    r"""The scale-invariant signal-to-distortion ratio in decibels, $10 \log_{10}(\lVert \alpha t
-    \rVert^2 / \lVert \alpha t - p \rVert^2)$ with $\alpha = \langle p, t \rangle / \lVert t
-    \rVert^2$: of each signal, then their mean. That of signals without their means is also known
+    r"""The scale-invariant signal-to-distortion ratio in decibels, averaged over the signals:
+    $10 \log_{10}(\lVert \alpha t \rVert^2 / \lVert \alpha t - p \rVert^2)$ with
+    $\alpha = \langle p, t \rangle / \lVert t \rVert^2$. With signals of zero mean it is also known
     as SI-SNR.
 
     **Arguments:**
 
-    - `zero_mean`: take the mean of each signal off first. (torchmetrics' `SI-SDR` doesn't, by
-        default; its SI-SNR does.)
+    - `zero_mean`: whether to subtract the mean of each signal first. (By default torchmetrics'
+        SI-SDR doesn't; its SI-SNR does.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A multiple of the target has infinity, or by rounding some 140 dB; a silent prediction of a
-    target that isn't has minus infinity. A silent target, which no scale reaches, has no value,
-    and is left out. NaN in a sample propagates.
+    target that isn't silent has minus infinity. A silent target has no value, and is left out. NaN
+    in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
-    State: 6 floats. Undefined when: each target is silent, or no signal was seen.
+    State: 6 floats. Undefined when: every target is silent, or no signal was seen.
     Source: Le Roux et al., "SDR: half-baked or well done?", 2019.
 
     !!! example
@@ -99,12 +99,12 @@ class SISDR(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or theirs, and leaves out samples; `weights` that of the rows."""
+        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
         view = signals(predictions, targets, mask, weights)
         p, t = view.samples(predictions), view.samples(targets)
         if self.zero_mean:
             p, t = without_mean(p, view), without_mean(t, view)
-        (p, _), (t, _) = scaled(p), scaled(t)  # whose scales change nothing
+        (p, _), (t, _) = scaled(p), scaled(t)  # scales change nothing
         energy = total(t * t)
         alpha = total(p * t) / jnp.where(energy == 0, 1, energy)
         e = p - alpha[:, None] * t
@@ -115,19 +115,18 @@ class SISDR(AbstractRowMean):
 
 @final
 class SASDR(AbstractRowMean):
-    r"""The source-aggregated signal-to-distortion ratio in decibels: energies are summed over the
-    sources of a mixture before they are compared, $10 \log_{10}(\sum_s \lVert t_s \rVert^2 / \sum_s
-    \lVert t_s - p_s \rVert^2)$: of each mixture, then their mean.
+    r"""The source-aggregated signal-to-distortion ratio in decibels, averaged over the mixtures:
+    energies are summed over the sources of a mixture before they are compared,
+    $10 \log_{10}(\sum_s \lVert t_s \rVert^2 / \sum_s \lVert t_s - p_s \rVert^2)$.
 
-    A source that is silent in a mixture, whose own SNR would be minus infinity, is no special
-    case.
+    So it is finite for a mixture with a silent source, whose own SNR would be minus infinity.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A mixture whose sources are all silent, and predicted so, has no value, and is left out. NaN in
-    a sample propagates.
+    A mixture whose sources are all silent, and predicted to be, has no value, and is left out. NaN
+    in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: no mixture has a value.
@@ -151,7 +150,7 @@ class SASDR(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, sources, time)`; `mask` has the shape
-        of the rows, or theirs, and leaves out samples; `weights` that of the rows."""
+        of the rows, or of the predictions to leave out samples; `weights` has that of the rows."""
         view = signals(predictions, targets, mask, weights, ("sources", "time"))
         t, e = view.samples(targets), view.minus(jnp.asarray(predictions), jnp.asarray(targets))
         (t, top), (e, below) = scaled(t, 2), scaled(e, 2)

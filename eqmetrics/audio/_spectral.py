@@ -20,21 +20,22 @@ def _check_floor(floor: float) -> None:
 
 @final
 class MultiResolutionSTFT(AbstractRowMean):
-    r"""The distance of short-time spectra at several resolutions: the mean over them of the
-    spectral convergence $\lVert |T| - |P| \rVert / \lVert |T| \rVert$ plus the mean absolute
-    difference of $\ln |T|$ and $\ln |P|$: of each signal, then their mean.
+    r"""The distance of short-time spectra at several resolutions, averaged over the signals: the
+    mean over the resolutions of the spectral convergence
+    $\lVert |T| - |P| \rVert / \lVert |T| \rVert$ plus the mean absolute difference of $\ln |T|$ and
+    $\ln |P|$.
 
     **Arguments:**
 
-    - `resolutions`: of each the samples of the transform, from window to window, and of the
-        window: those of Parallel WaveGAN if not given.
-    - `floor`: of the power at each frequency, below which none counts: so a silent signal has a
-        value, as in auraloss.
+    - `resolutions`: for each the samples of the transform, of a hop from window to window, and of
+        the window; those of Parallel WaveGAN if not given.
+    - `floor`: the smallest power that counts at each frequency: so a silent signal has a value, as
+        in auraloss.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Windows are Hann's, around samples 0, hop, 2 hop and so on of the signal, which is reflected at
-    both ends: that of torch and librosa. Samples that a mask leaves out are removed: the rest moves
-    together. NaN in a sample propagates.
+    Windows are Hann's, around the samples 0, hop, 2 hop and so on of the signal, which is reflected
+    at both ends, as in torch and librosa. Samples that a mask leaves out are removed, and the rest
+    closes up. NaN in a sample propagates.
 
     The gradient is that of the value.
     State: 6 floats. Undefined when: no signal has a sample.
@@ -78,7 +79,7 @@ class MultiResolutionSTFT(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or theirs, and leaves out samples; `weights` that of the rows."""
+        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
         view = signals(predictions, targets, mask, weights)
         p, t = (view.together(view.samples(x)) for x in (predictions, targets))
         norm = lambda x: root(jnp.sum(x * x, axis=(1, 2)))
@@ -99,20 +100,20 @@ class MultiResolutionSTFT(AbstractRowMean):
 @final
 class LogMelDistance(AbstractRowMean):
     r"""The mean absolute difference of log mel spectra, $\lvert \ln m(p) - \ln m(t) \rvert$, over
-    the frames and bands of each signal, then over the signals.
+    the frames and bands of each signal, averaged over the signals.
 
     **Arguments:**
 
-    - `sample_rate`: in hertz.
-    - `mels`: how many bands, of one area each, on Slaney's scale, as in librosa.
-    - `resolution`: the samples of the transform, from window to window, and of the window.
-    - `low`, `high`: the frequencies in hertz where the first band starts and the last ends; half
-        the sample rate if not given.
-    - `floor`: of the magnitude in each band, below which none counts, as in HiFi-GAN.
+    - `sample_rate`: samples a second, in hertz.
+    - `mels`: how many bands, of equal area on Slaney's scale, as in librosa.
+    - `resolution`: the samples of the transform, of a hop from window to window, and of the window.
+    - `low`, `high`: the frequencies in hertz where the first band starts and the last ends; `high`
+        is half the sample rate if not given.
+    - `floor`: the smallest magnitude that counts in each band, as in HiFi-GAN.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Windows are those of [`eqmetrics.audio.MultiResolutionSTFT`][]. Samples that a mask leaves out
-    are removed: the rest moves together. NaN in a sample propagates.
+    are removed, and the rest closes up. NaN in a sample propagates.
 
     The gradient is that of the value.
     State: 6 floats. Undefined when: no signal has a sample.
@@ -168,7 +169,7 @@ class LogMelDistance(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or theirs, and leaves out samples; `weights` that of the rows."""
+        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
         view = signals(predictions, targets, mask, weights)
         size = self.sample_rate, self.resolution.fft, self.mels, self.low, self.high
         filters = jnp.asarray(mel_filters(*size))
@@ -183,15 +184,15 @@ class LogMelDistance(AbstractRowMean):
 
 @final
 class MelCepstralDistortion(AbstractRowMean):
-    r"""Mel-cepstral distortion in decibels, $\frac{10}{\ln 10} \sqrt{2 \sum_d (p_d - t_d)^2}$: of
-    each pair of frames, then their mean.
+    r"""The mel-cepstral distortion in decibels, averaged over the frames:
+    $\frac{10}{\ln 10} \sqrt{2 \sum_d (p_d - t_d)^2}$.
 
-    A row is a frame of mel-cepstral coefficients; predictions and targets are aligned already.
-    (Aligning them, by dynamic time warping, is for the host.)
+    A row is a frame of mel-cepstral coefficients. Predictions and targets must be aligned: do
+    dynamic time warping on the host first.
 
     **Arguments:**
 
-    - `start`: the first coefficient that counts: 1 leaves out the energy.
+    - `start`: the first coefficient that counts: 1 leaves out coefficient 0, the energy.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where an error is 0. NaN in a coefficient propagates.

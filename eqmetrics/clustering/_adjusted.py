@@ -15,16 +15,16 @@ from ._information import AbstractAveragedScore, mean_of
 from ._table import per, Table, total_of
 
 
-# Points of each cell's distribution. Where it has more, every so-maniest is taken: with four or
-# more of them a standard deviation, the sum of a smooth function is that of all.
+# Points at which the distribution of each cell is summed. Where it has more, only every `step`-th
+# is taken: with four or more points a standard deviation the sum of a smooth function is the same.
 _POINTS = 128
 _FEW = 8.0  # below, the series of the logarithm of a factorial has too few digits
 _AT_ONCE = 2**19
 
 
 def _rarity(d: Float32[Array, "..."], m: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    r"""$\log x! - x \log m + m$ of $x = m + d$. Of all four cells it is, but for its sign and a
-    constant, the logarithm of a probability; and it is small where that is large."""
+    r"""$\log x! - x \log m + m$ with $x = m + d$. Summed over the four cells it is the negative
+    logarithm of a probability, but for a constant, and small where that probability is large."""
     x = m + d
     s = jnp.maximum(x, _FEW)
     r = 1 / (s * s)
@@ -36,17 +36,17 @@ def _rarity(d: Float32[Array, "..."], m: Float32[Array, "..."]) -> Float32[Array
 
 
 def _expected_of(a: Pair, clusters: Pair, n: Pair) -> Float32[Array, "clusters"]:
-    """What the cells of one class, of `a` rows, add to the expected information, if the rows are
-    dealt to the clusters at random: a hypergeometric distribution of each cell."""
+    """What the cells of one class, which has `a` rows, add to the expected information if rows are
+    assigned to the clusters at random: each cell has a hypergeometric distribution."""
     a = jnp.broadcast_to(a[:, None], clusters.shape)
     rest_a, rest_b = (add(jnp.broadcast_to(n[:, None], x.shape), -x) for x in (a, clusters))
-    # The means of the four cells of this class, this cluster, and all others.
+    # The means of the four cells: of this class and all others, this cluster and all others.
     shares = [per(clusters, n), per(rest_b, n)]
     means = [multiply(x, share) for x in (a, rest_a) for share in shares]
     m = [to_float(x) for x in means]
     total = to_float(n)
     spread = root(over(m[0] * m[3], jnp.maximum(total - 1, 1)[None]))
-    # Offsets from the whole number below the mean, which a float may not hold.
+    # Offsets from the whole number below the mean, which may be too large for a float.
     floor = jnp.floor(means[0][0])
     start = to_float(add(lift(floor), -means[0]))
     width = jnp.ceil(8 * spread + 6)
@@ -68,8 +68,8 @@ def _expected_of(a: Pair, clusters: Pair, n: Pair) -> Float32[Array, "clusters"]
 
 
 def expected_information(table: Table) -> Float32[Array, ""]:
-    """The mutual information, times the total of the table, that partitions with these numbers of
-    rows have on average."""
+    """The mean mutual information, times the total of the table, of random partitions with the same
+    numbers of rows."""
     one = 1 / table.unit
     classes, clusters, n = (x * one for x in (table.classes, table.clusters, table.total))
     size = max(1, min(classes.shape[1], _AT_ONCE // (_POINTS * clusters.shape[1])))
@@ -79,24 +79,25 @@ def expected_information(table: Table) -> Float32[Array, ""]:
 
 @final
 class AdjustedMutualInformation(AbstractAveragedScore, init=False):
-    r"""The mutual information less what chance gives, over its most: $(I - E) / (m - E)$, with $m$
-    a mean of the entropies of labels and clusters, and $E$ what $I$ is on average if the rows are
-    dealt at random to clusters of these sizes. 0 by chance, 1 where both are the same.
+    r"""The mutual information adjusted for chance: $(I - E) / (m - E)$, where $m$ is a mean of the
+    entropies of labels and clusters, and $E$ the mean of $I$ if rows are assigned at random to
+    clusters of these sizes. 0 is chance, 1 is where both are the same.
 
-    $E$ takes a time that doesn't depend on the number of rows. A weight stands for so many rows:
+    Computing $E$ takes a time that doesn't depend on the number of rows. A weight repeats a row:
     the scale of the weights matters.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there is
-    nothing between $E$ and $m$: both sides have one group alone, or one for each row; with
-    `"geometric"` one side has one group, with `"min"` one side is either.
+    State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: $E = m$:
+    both sides have a single group, or one for each row; with `"geometric"` if one side has a single
+    group, with `"min"` if one side is either.
     Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison",
     2010.
 
@@ -114,7 +115,7 @@ class AdjustedMutualInformation(AbstractAveragedScore, init=False):
         i = Information.of(table)
         chance = expected_information(table)
         most = mean_of(*i.entropies, self.average)
-        # By counts, not by the difference, which is rounded.
+        # By counts: the difference is rounded.
         single, alone = [], []
         for groups in (table.classes, table.clusters):
             single.append(jnp.sum(groups[0] > 0, dtype=jnp.int32) <= 1)
@@ -126,7 +127,7 @@ class AdjustedMutualInformation(AbstractAveragedScore, init=False):
             "min": single[0] | single[1] | alone[0] | alone[1],
         }[self.average]
         defined = table.some & ~none
-        # Where one side has one group, or one for each row, chance gives all that there is.
+        # Where one side has a single group, or one for each row, the score is that of chance.
         certain = single[0] | single[1] | alone[0] | alone[1]
         beyond = jnp.where(certain, 0, i.mutual - chance)
         return over(beyond, jnp.where(defined, most - chance, 1)), defined

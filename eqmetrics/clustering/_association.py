@@ -1,4 +1,4 @@
-"""How far two nominal variables go together, from the table of both."""
+"""The association of two nominal variables, from the table of both."""
 
 from typing import final, NamedTuple
 
@@ -10,11 +10,11 @@ from .._reduction.pair import add, lift, Pair, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.quotient import over, root
 from ._deviance import Information
-from ._table import AbstractTableScore, Counts, counts_of, Table, total_of
+from ._table import AbstractTableScore, Table, total_of
 
 
 class _ChiSquared(NamedTuple):
-    """Of the table of the classes and clusters that have rows."""
+    """Chi squared of a table, and the numbers of classes and clusters that have rows."""
 
     phi: Float32[Array, ""]  # chi squared over the number of rows
     classes: Float32[Array, ""]
@@ -30,7 +30,7 @@ class _ChiSquared(NamedTuple):
         return cls(total_of(over(d, mean) * d) / total, classes, clusters, rest)
 
     def corrected(self) -> tuple[Array, Array, Array]:
-        """Without bias: phi, and the numbers of classes and of clusters less 1."""
+        """Corrected for bias: phi, and the numbers of classes and of clusters less 1."""
         r, k = self.classes - 1, self.clusters - 1
         rest = jnp.where(self.rest > 0, self.rest, 1)
         phi = jnp.maximum(self.phi - k * r / rest, 0)
@@ -44,8 +44,6 @@ class _ChiSquared(NamedTuple):
 
 class _AbstractCorrected(AbstractTableScore):
     bias_correction: bool = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: Counts
 
     def __init__(
         self,
@@ -56,27 +54,26 @@ class _AbstractCorrected(AbstractTableScore):
         undefined: float | None = None,
     ):
         self.bias_correction = bias_correction
-        self.undefined = undefined
-        self.statistic = counts_of(num_classes, num_clusters)
+        AbstractTableScore.__init__(self, num_classes, num_clusters, undefined=undefined)
 
 
 @final
 class CramersV(_AbstractCorrected, init=False):
-    r"""Cramér's V, from 0 (independent) to 1: $\sqrt{\frac{\chi^2 / n}{\min(r, k) - 1}}$, of $r$
+    r"""Cramér's V, from 0 (independent) to 1: $\sqrt{\frac{\chi^2 / n}{\min(r, k) - 1}}$ for $r$
     classes and $k$ clusters that have rows.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
-    - `bias_correction`: takes off what $\chi^2$, $r$ and $k$ have by chance; then the scale of the
-        weights matters. scipy doesn't; torchmetrics does unless told otherwise.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `bias_correction`: whether to subtract what $\chi^2$, $r$ and $k$ are by chance; then the
+        scale of the weights matters. scipy doesn't; torchmetrics does by default.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are of one class, or in one cluster; with `bias_correction` where there are hardly more rows
-    than classes.
+    are of one class, or in one cluster; with `bias_correction` also where there are hardly more
+    rows than classes.
     Source: Cramér, Mathematical Methods of Statistics, 1946; Bergsma, "A bias-correction for
     Cramér's V and Tschuprow's T", 2013.
 
@@ -101,21 +98,21 @@ class CramersV(_AbstractCorrected, init=False):
 
 @final
 class TschuprowsT(_AbstractCorrected, init=False):
-    r"""Tschuprow's T, from 0 (independent) to 1: $\sqrt{\frac{\chi^2 / n}{\sqrt{(r - 1)(k - 1)}}}$,
-    of $r$ classes and $k$ clusters that have rows. 1 only where $r = k$.
+    r"""Tschuprow's T, from 0 (independent) to 1: $\sqrt{\frac{\chi^2 / n}{\sqrt{(r - 1)(k - 1)}}}$
+    for $r$ classes and $k$ clusters that have rows. It is 1 only if $r = k$.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
-    - `bias_correction`: takes off what $\chi^2$, $r$ and $k$ have by chance; then the scale of the
-        weights matters. scipy doesn't; torchmetrics does unless told otherwise.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `bias_correction`: whether to subtract what $\chi^2$, $r$ and $k$ are by chance; then the
+        scale of the weights matters. scipy doesn't; torchmetrics does by default.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are of one class, or in one cluster; with `bias_correction` where there are hardly more rows
-    than classes.
+    are of one class, or in one cluster; with `bias_correction` also where there are hardly more
+    rows than classes.
     Source: Tschuprow, Principles of the Mathematical Theory of Correlation, 1939; Bergsma, "A
     bias-correction for Cramér's V and Tschuprow's T", 2013.
 
@@ -140,15 +137,15 @@ class TschuprowsT(_AbstractCorrected, init=False):
 @final
 class ContingencyCoefficient(AbstractTableScore, init=False):
     r"""Pearson's contingency coefficient: $\sqrt{\frac{\chi^2}{n + \chi^2}}$. 0 where classes and
-    clusters are independent; of $k$ classes and clusters at most $\sqrt{1 - 1/k}$.
+    clusters are independent; at most $\sqrt{1 - 1/k}$ for $k$ classes and clusters.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Pearson, "On the theory of contingency and its relation to association and normal
     correlation", 1904.
@@ -172,18 +169,18 @@ class ContingencyCoefficient(AbstractTableScore, init=False):
 @final
 class TheilsU(AbstractTableScore, init=False):
     r"""Theil's U, the uncertainty coefficient of the labels given the predicted labels:
-    $1 - H(C \mid K) / H(C)$. From 0 to 1; not symmetric. It is the homogeneity of clusters.
+    $1 - H(C \mid K) / H(C)$. From 0 to 1; not symmetric. Of clusters it is the homogeneity.
 
     **Arguments:**
 
-    - `num_classes`: `labels`, of the variable that is told, are below it.
-    - `num_clusters`: `predicted_labels`, of the variable that tells, are below it; as many as
-        classes if not given.
+    - `num_classes`: the number of values of the predicted variable, in `labels`.
+    - `num_clusters`: the number of values of the predicting variable, in `predicted_labels`; as
+        many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (dython: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are of one class, or there is none. Source: Theil, Statistical Decomposition Analysis, 1972.
+    are of one class, or none was seen. Source: Theil, Statistical Decomposition Analysis, 1972.
 
     !!! example
 
@@ -201,7 +198,7 @@ class TheilsU(AbstractTableScore, init=False):
 
 
 def _most(x: Pair) -> Pair:
-    """The largest along the first axis, of pairs."""
+    """The largest of pairs along the first axis."""
     high = jnp.max(x[0], axis=0)
     low = jnp.max(jnp.where(x[0] == high[None], x[1], -jnp.inf), axis=0)
     return jnp.stack([high, low])
@@ -210,19 +207,19 @@ def _most(x: Pair) -> Pair:
 @final
 class GoodmanKruskalLambda(AbstractTableScore, init=False):
     r"""Goodman and Kruskal's lambda of the labels given the predicted labels: the share of the
-    mistakes of always saying the most frequent class that go away if the cluster is known. From 0
-    to 1; not symmetric.
+    errors of always predicting the most frequent class that knowing the cluster avoids. From 0 to
+    1; not symmetric.
 
     **Arguments:**
 
-    - `num_classes`: `labels`, of the variable that is told, are below it.
-    - `num_clusters`: `predicted_labels`, of the variable that tells, are below it; as many as
-        classes if not given.
+    - `num_classes`: the number of values of the predicted variable, in `labels`.
+    - `num_clusters`: the number of values of the predicting variable, in `predicted_labels`; as
+        many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are of one class, or there is none.
+    are of one class, or none was seen.
     Source: Goodman and Kruskal, "Measures of association for cross classifications", 1954.
 
     !!! example

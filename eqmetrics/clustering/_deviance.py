@@ -1,6 +1,6 @@
-"""Sums of terms that are never negative, from which mutual information and entropies are made:
-differences of entropies would lose all digits where labels and clusters are nearly independent,
-and those of a share near 1 where they nearly agree."""
+"""Mutual information and entropies as sums of terms that are never negative: differences of
+entropies would lose all digits where labels and clusters are nearly independent, and logarithms of
+shares near 1 where they nearly agree."""
 
 from typing import NamedTuple
 
@@ -13,15 +13,15 @@ from ._table import less, Table, total_of
 
 
 def deviance(d: Float32[Array, "..."], m: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    r"""$x \log(x / m) + m - x$ of $x = m + d \ge 0$: to all digits near $d = 0$, where it is
-    $d^2 / 2m$. 0 where `m` is."""
+    r"""$x \log(x / m) + m - x$ with $x = m + d \ge 0$: to all digits near $d = 0$, where it is
+    $d^2 / 2m$. 0 where `m` is 0."""
     x = jnp.maximum(m + d, 0)
     v = over(d, x + m)
     v = jnp.clip(v, -1, 1)
     near = jnp.abs(v) < 1 / 3
     w = jnp.where(near, v, 0)
     series = jnp.zeros_like(w)
-    for k in range(17, 1, -2):  # of atanh(v) - v, less its factor v^3
+    for k in range(17, 1, -2):  # of atanh(v) - v, without its factor v^3
         series = series * (w * w) + jnp.float32(1 / k)
     close = d * w + 2 * x * (w * w * w) * series
     there = (x > 0) & (m > 0) & ~near
@@ -30,7 +30,7 @@ def deviance(d: Float32[Array, "..."], m: Float32[Array, "..."]) -> Float32[Arra
 
 
 class Information(NamedTuple):
-    """In nats, times the total of the table."""
+    """Mutual information and conditional entropies in nats, times the total of the table."""
 
     mutual: Float32[Array, ""]
     of_classes: Float32[Array, ""]  # the entropy of the classes, given the clusters
@@ -45,12 +45,12 @@ class Information(NamedTuple):
 
     @property
     def entropies(self) -> tuple[Array, Array]:
-        """Of the classes, and of the clusters."""
+        """The entropy of the classes, and of the clusters."""
         return self.mutual + self.of_classes, self.mutual + self.of_clusters
 
 
 def _within(cells: Pair, whole: Pair) -> Float32[Array, "classes clusters"]:
-    r"""$x \log(n / x)$, of a cell and the sum that it is in."""
+    r"""$x \log(n / x)$ for a cell $x$ and the sum $n$ that contains it."""
     rest, x = less(whole, cells), to_float(cells)
     some = x > 0
     return jnp.where(some, x * jnp.log1p(rest / jnp.where(some, x, 1)), 0)

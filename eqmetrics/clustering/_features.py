@@ -1,4 +1,4 @@
-"""Rows of features, each in a cluster: as moments of each cluster, or kept as they are."""
+"""Rows of features, each in a cluster: as moments of each cluster, or as a buffer of the rows."""
 
 from typing import Any, final, NamedTuple, Self
 
@@ -40,8 +40,8 @@ def check_sizes(num_clusters: Any, dim: Any) -> None:
 def clustered(
     features: Any, predicted_labels: Any, num_clusters: int, dim: int, mask: Any, weights: Any
 ) -> tuple[Rows, Int32[Array, "rows"]]:
-    """Rows of `(*rows, dim)`, and the cluster of each: 0 where it is out of range, which is
-    invalid, as is a feature without a number."""
+    """Rows of shape `(*rows, dim)`, and the cluster of each: 0 where it is out of range, which is
+    invalid, as is a feature that isn't finite."""
     if predicted_labels.shape != features.shape[:-1]:
         raise TypeError(
             f"`predicted_labels` is {describe(predicted_labels)} and `features` is "
@@ -58,7 +58,7 @@ def clustered(
 
 @final
 class VectorMoments(Metric):
-    """The weight of some rows, the mean of each feature, and the sums of its squared deviations."""
+    """The weight of rows, the mean of each feature, and the sums of its squared deviations."""
 
     dim: int = eqx.field(static=True)
     weight: Float32[Array, "2"] = state(reduce=SQUARE)
@@ -85,37 +85,37 @@ class VectorMoments(Metric):
 class Clusters(NamedTuple):
     weight: Float32[Array, "2 clusters"]
     mean: Float32[Array, "2 clusters dim"]
-    squares: Float32[Array, "clusters"]  # the distances of the rows from the mean, squared
+    squares: Float32[Array, "clusters"]  # the sum of squared distances of the rows from the mean
 
     @property
     def seen(self) -> Bool[Array, "clusters"]:
         return self.weight[0] > 0
 
     def centres(self) -> Float32[Array, "clusters dim"]:
-        """The means about a point that is near all of them."""
+        """The means, less a point that is near all of them."""
         weight = self.seen[:, None].astype(jnp.float32)
         pivot = over(jnp.sum(self.mean[0] * weight, axis=0), jnp.sum(weight))
-        # By equal weights: any point will do.
+        # With equal weights: any point near them will do.
         pivot = lift(jnp.broadcast_to(jax.lax.stop_gradient(pivot), self.mean.shape[1:]))
         return jnp.where(self.seen[:, None], to_float(add(self.mean, -pivot)), 0)
 
 
 @final
 class ClusterMoments(AbstractStatistic):
-    """Of each cluster its weight, its mean, and the squared distances of its rows from the mean:
-    the statistic of [`eqmetrics.clustering.CalinskiHarabasz`][] and
-    [`eqmetrics.clustering.DaviesBouldin`][], which share it in a `MetricDict`.
+    """The weight, the mean, and the sum of squared distances from the mean of the rows of each
+    cluster: the statistic that [`eqmetrics.clustering.CalinskiHarabasz`][] and
+    [`eqmetrics.clustering.DaviesBouldin`][] share in a `MetricDict`.
 
-    Streamed: about a pivot near the rows, merged as Chan, Golub and LeVeque do, in pairs of floats.
+    No rows are kept: moments about a pivot near the rows merge as Chan, Golub and LeVeque do.
 
     **Arguments:**
 
-    - `num_clusters`: `predicted_labels` are below it.
+    - `num_clusters`: the number of clusters, in `predicted_labels`.
     - `dim`: how many features a row has.
 
     The gradient is that of the moments.
-    State: `6 * num_clusters * dim + 2 * num_clusters + 4` floats. Undefined when: of a cluster
-    without rows, the mean. A feature that is NaN or infinite, and a cluster out of range, are
+    State: `6 * num_clusters * dim + 2 * num_clusters + 4` floats. Undefined when: the mean of a
+    cluster, if it has no rows. A feature that is NaN or infinite, and a cluster out of range, are
     invalid.
 
     !!! example
@@ -153,7 +153,7 @@ class ClusterMoments(AbstractStatistic):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`features` of shape `(*rows, dim)`; the others have the shape of the rows."""
+        """`features` have the shape `(*rows, dim)`; the others that of the rows."""
         batch, cluster = clustered(
             features, predicted_labels, self.num_clusters, self.dim, mask, weights
         )
@@ -178,7 +178,7 @@ class ClusterMoments(AbstractStatistic):
 
 
 class Kept(NamedTuple):
-    """Rows about their mean; of weight 0 where there is none."""
+    """Rows less their mean; a place without a row has weight 0."""
 
     features: Float32[Array, "rows dim"]
     cluster: Int32[Array, "rows"]
@@ -195,13 +195,13 @@ class ClusterBuffer(AbstractStatistic):
 
     **Arguments:**
 
-    - `num_clusters`: `predicted_labels` are below it.
+    - `num_clusters`: the number of clusters, in `predicted_labels`.
     - `dim`: how many features a row has.
     - `capacity`: how many rows there is room for, on all devices together.
 
     The gradient is 0: the weights of the clusters don't depend on the features.
-    State: `capacity * (dim + 2) + 7` numbers. Undefined when: there are more rows than that. A
-    feature that is NaN or infinite, and a cluster out of range, are invalid.
+    State: `capacity * (dim + 2) + 7` numbers. Undefined when: there are more than `capacity` rows.
+    A feature that is NaN or infinite, and a cluster out of range, are invalid.
 
     !!! example
 
@@ -238,7 +238,7 @@ class ClusterBuffer(AbstractStatistic):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`features` of shape `(*rows, dim)`; the others have the shape of the rows."""
+        """`features` have the shape `(*rows, dim)`; the others that of the rows."""
         batch, cluster = clustered(
             features, predicted_labels, self.num_clusters, self.dim, mask, weights
         )
@@ -251,7 +251,7 @@ class ClusterBuffer(AbstractStatistic):
     def rows(self) -> Kept:
         columns, mask = self.kept.rows()
         x, w = columns["features"], jnp.where(mask, columns["weights"], 0)
-        # About their mean, or squares of an offset would take the digits of all distances.
+        # Less their mean: squares of an offset would cost all distances their digits.
         total = jnp.sum(jnp.where(mask[:, None], x, 0), axis=0)
         count = jnp.sum(mask, dtype=jnp.float32)
         mean = jax.lax.stop_gradient(over(total, count))
@@ -265,5 +265,5 @@ class ClusterBuffer(AbstractStatistic):
         return Kept(x, cluster, w, within, of_each, over(sums, of_each[:, None]))
 
     def compute(self) -> Float32[Array, "{self.num_clusters}"]:
-        """The weight of each cluster."""
+        """The weight of each cluster, of shape `(num_clusters,)`."""
         return self.rows().of_each

@@ -20,17 +20,17 @@ from ._table import per
 @final
 class FleissKappa(Metric):
     r"""Fleiss' kappa, the agreement of several raters beyond chance:
-    $(\bar P - P_e) / (1 - P_e)$, with the mean over the rows of the share of the pairs of raters
-    that agree, and $P_e$ the sum of the squared shares of the categories.
+    $(\bar P - P_e) / (1 - P_e)$, where $\bar P$ is the share of the pairs of raters that agree,
+    averaged over the rows, and $P_e$ the sum of the squared shares of the categories.
 
     **Arguments:**
 
     - `num_classes`: how many categories there are.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Raters may be others from row to row. Rows with fewer than two ratings are left out; with a
-    different number of them in each row, each row counts once in $\bar P$, each rating once in
-    $P_e$. The gradient is 0: the value is constant but for jumps.
+    The raters may differ from row to row. Rows with fewer than two ratings are left out; if rows
+    have different numbers of ratings, each row counts once in $\bar P$, each rating once in $P_e$.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes + 6` floats. Undefined when: no row has two ratings, or all ratings are
     of one category. A row with a category out of range is invalid.
     Source: Fleiss, "Measuring nominal scale agreement among many raters", 1971.
@@ -57,8 +57,8 @@ class FleissKappa(Metric):
         self.sums = Sums(valid, agreement=(), rows=(), ratings=self.num_classes)
 
     def update(self, *, ratings: Labels, mask: Mask = None, weights: Weights = None) -> Self:
-        """`ratings` of shape `(*rows, raters)`: a category from each rater. `mask` of that shape
-        removes ratings, as those that are missing; one of the rows removes rows."""
+        """`ratings` have the shape `(*rows, raters)`: a category from each rater. A `mask` of that
+        shape removes single ratings, such as missing ones; one of the rows removes rows."""
         r = ratings_of(ratings, self.num_classes, mask, weights)
         place = jnp.arange(self.num_classes, dtype=jnp.int32)
         hits = r.there[:, :, None] & (r.category[:, :, None] == place[None, None, :])
@@ -77,7 +77,7 @@ class FleissKappa(Metric):
 
 @jax.jit
 def _kappa(agreement: Pair, rows: Pair, ratings: Pair) -> tuple[Array, Array]:
-    # In pairs: seen and chance may be nearly equal, and both nearly 1.
+    # In pairs: observed and expected agreement may be nearly equal, and both nearly 1.
     one = lift(jnp.ones((), jnp.float32))
     some = rows[0] > 0
     shares = per(ratings, jnp.where(some, sum_pairs(ratings), one))

@@ -1,4 +1,4 @@
-"""Scores of what the clusters tell of the classes, in nats or as a share of the entropy."""
+"""Scores of how much the clusters tell about the classes, in nats or as a share of the entropy."""
 
 from typing import final, get_args, Literal
 
@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 from .._rows.quotient import over, root
 from ._deviance import Information
-from ._table import AbstractTableScore, Counts, counts_of, Table
+from ._table import AbstractTableScore, Table
 
 
 Average = Literal["arithmetic", "geometric", "min", "max"]  # of the entropies of both sides
@@ -28,7 +28,7 @@ def mean_of(x: Array, y: Array, average: Average) -> Array:
 
 
 class AbstractAveragedScore(AbstractTableScore):
-    """One that is divided by a mean of the entropies of both sides."""
+    """A score that is divided by a mean of the entropies of both sides."""
 
     average: Average = eqx.field(static=True)
 
@@ -48,19 +48,19 @@ class AbstractAveragedScore(AbstractTableScore):
 @final
 class MutualInformation(AbstractTableScore, init=False):
     r"""The mutual information of labels and clusters in nats:
-    $\frac{1}{n} \sum_{ij} n_{ij} \log \frac{n\, n_{ij}}{a_i b_j}$, with $a_i$ rows of each class
-    and $b_j$ of each cluster.
+    $\frac{1}{n} \sum_{ij} n_{ij} \log \frac{n\, n_{ij}}{a_i b_j}$, with $a_i$ rows of class $i$ and
+    $b_j$ of cluster $j$.
 
-    Summed as deviances from independence, none of which is negative, so that of nearly independent
-    labels no digit cancels. For bits divide by $\log 2$.
+    It is summed as deviances from independence, none of which is negative, so that no digits cancel
+    where labels are nearly independent. For bits divide by $\log 2$.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Shannon, "A mathematical theory of communication", 1948.
 
@@ -80,16 +80,16 @@ class MutualInformation(AbstractTableScore, init=False):
 
 @final
 class VariationOfInformation(AbstractTableScore, init=False):
-    r"""What labels and clusters don't tell of each other, in nats: $H(C \mid K) + H(K \mid C)$, the
-    entropies of each given the other. A distance of partitions: 0 where they are the same.
+    r"""What labels and clusters don't tell about each other, in nats: the sum of the conditional
+    entropies, $H(C \mid K) + H(K \mid C)$. A distance of partitions: 0 where they are the same.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Meilă, "Comparing clusterings: an information based distance", 2007.
 
@@ -114,14 +114,14 @@ class NormalizedMutualInformation(AbstractAveragedScore, init=False):
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: that mean
-    is 0: all rows are of one class and in one cluster; with `"geometric"` and `"min"`, one of them.
+    is 0: all rows are of one class and in one cluster; with `"geometric"` and `"min"`, either.
     Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison",
     2010.
 
@@ -143,17 +143,17 @@ class NormalizedMutualInformation(AbstractAveragedScore, init=False):
 
 @final
 class Homogeneity(AbstractTableScore, init=False):
-    r"""How far each cluster holds rows of one class alone: $1 - H(C \mid K) / H(C)$, from 0 to 1.
+    r"""How far each cluster has rows of only one class: $1 - H(C \mid K) / H(C)$, from 0 to 1.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are of one class, or there is none.
+    are of one class, or none was seen.
     Source: Rosenberg and Hirschberg, "V-measure: a conditional entropy-based external cluster
     evaluation measure", 2007.
 
@@ -175,17 +175,18 @@ class Homogeneity(AbstractTableScore, init=False):
 
 @final
 class Completeness(AbstractTableScore, init=False):
-    r"""How far the rows of each class are in one cluster: $1 - H(K \mid C) / H(K)$, from 0 to 1.
+    r"""How far the rows of each class are in only one cluster: $1 - H(K \mid C) / H(K)$, from 0 to
+    1.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are in one cluster, or there is none.
+    are in one cluster, or none was seen.
     Source: Rosenberg and Hirschberg, "V-measure: a conditional entropy-based external cluster
     evaluation measure", 2007.
 
@@ -207,20 +208,19 @@ class Completeness(AbstractTableScore, init=False):
 
 @final
 class VMeasure(AbstractTableScore):
-    r"""The harmonic mean of homogeneity and completeness:
-    $(1 + \beta) I / (\beta H(K) + H(C))$, with the mutual information $I$. With $\beta = 1$ it is
-    the normalized mutual information.
+    r"""The harmonic mean of homogeneity and completeness: $(1 + \beta) I / (\beta H(K) + H(C))$,
+    with the mutual information $I$. With $\beta = 1$ it is the normalized mutual information.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
-    - `beta`: above 1 completeness counts for more.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `beta`: above 1 completeness counts more.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: all rows
-    are of one class and in one cluster, or there is none.
+    are of one class and in one cluster, or none was seen.
     Source: Rosenberg and Hirschberg, "V-measure: a conditional entropy-based external cluster
     evaluation measure", 2007.
 
@@ -235,8 +235,6 @@ class VMeasure(AbstractTableScore):
     """
 
     beta: float = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: Counts
 
     def __init__(
         self,
@@ -249,8 +247,7 @@ class VMeasure(AbstractTableScore):
         if not beta > 0:
             raise ValueError(f"beta={beta}: expected a number above 0.")
         self.beta = float(beta)
-        self.undefined = undefined
-        self.statistic = counts_of(num_classes, num_clusters)
+        AbstractTableScore.__init__(self, num_classes, num_clusters, undefined=undefined)
 
     def of(self, table: Table) -> tuple[Array, Array]:
         i = Information.of(table)

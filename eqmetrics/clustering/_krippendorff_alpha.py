@@ -23,16 +23,16 @@ Level = Literal["nominal", "ordinal", "interval"]
 
 @final
 class Coincidences(AbstractStatistic):
-    """How often two categories came together in a row, of all pairs of its ratings: the statistic
-    of [`eqmetrics.clustering.KrippendorffAlpha`][].
+    """How often two categories were given to the same row, over all pairs of its ratings: the
+    statistic that [`eqmetrics.clustering.KrippendorffAlpha`][] reads.
 
-    A row of $m$ ratings has $m (m - 1)$ pairs, of $1 / (m - 1)$ each: $m$ in all.
+    A row of $m$ ratings has $m (m - 1)$ ordered pairs, each of weight $1 / (m - 1)$: $m$ in all.
 
     **Arguments:**
 
     - `num_classes`: how many categories there are.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes**2 + 2` floats. Undefined when: never. A row with a category out of
     range is invalid.
 
@@ -55,8 +55,8 @@ class Coincidences(AbstractStatistic):
         self.sums = Sums(valid, cells=(self.num_classes, self.num_classes))
 
     def update(self, *, ratings: Labels, mask: Mask = None, weights: Weights = None) -> Self:
-        """`ratings` of shape `(*rows, raters)`: a category from each rater. `mask` of that shape
-        removes ratings, as those that are missing; one of the rows removes rows."""
+        """`ratings` have the shape `(*rows, raters)`: a category from each rater. A `mask` of that
+        shape removes single ratings, such as missing ones; one of the rows removes rows."""
         r = ratings_of(ratings, self.num_classes, mask, weights)
         first, second = np.triu_indices(r.there.shape[1], 1)
         index = r.category[:, first] * jnp.int32(self.num_classes) + r.category[:, second]
@@ -66,33 +66,34 @@ class Coincidences(AbstractStatistic):
         return self.replace(sums=self.sums.add_at(r.batch, "cells", index, values))
 
     def pairs(self) -> Pair:
-        """The matrix: each pair in both orders."""
+        """The matrix, with each pair in both orders."""
         cells = self.sums.pair("cells")
         return add(cells, jnp.swapaxes(cells, 1, 2))
 
     def compute(self) -> Float32[Array, "classes classes"]:
-        """Of shape `(num_classes, num_classes)`, symmetric."""
+        """The matrix, symmetric, of shape `(num_classes, num_classes)`."""
         return to_float(self.pairs())
 
 
 @final
 class KrippendorffAlpha(AbstractReadout):
     r"""Krippendorff's alpha, the agreement of any number of raters beyond chance: $1 - D_o / D_e$,
-    the mean squared difference of two ratings of a row over that of any two ratings.
+    where $D_o$ is the mean squared difference of two ratings of a row and $D_e$ that of any two
+    ratings.
 
     **Arguments:**
 
     - `num_classes`: how many categories there are.
-    - `level`: what the difference of two categories is. `"nominal"`: 1, if they aren't the same;
-        `"ordinal"`: the number of ratings between them, with half of those of their own;
-        `"interval"`: that of their numbers.
+    - `level`: what the difference of two categories is: `"nominal"`, 1 if they differ; `"ordinal"`,
+        the number of ratings between them, plus half of those of both; `"interval"`, the difference
+        of their numbers.
     - `values`: the number of each category, for `"interval"`; 0, 1, 2, ... if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Ratings may be missing; rows with fewer than two are left out. A weight stands for so many rows:
-    the scale of the weights matters, a little. The gradient is 0: the value is constant but for
-    jumps. State: that of [`eqmetrics.clustering.Coincidences`][], shared. Undefined when: no row
-    has two ratings, or all of them are the same category (or number).
+    Ratings may be missing; rows with fewer than two are left out. A weight repeats a row: the scale
+    of the weights matters slightly. The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.clustering.Coincidences`][], shared. Undefined when: no row has two
+    ratings, or all ratings are of one category (or number).
     Source: Krippendorff, Content Analysis, 2004, chapter 11.
 
     !!! example
@@ -138,7 +139,7 @@ class KrippendorffAlpha(AbstractReadout):
 @jax.jit
 def _alpha(metric: KrippendorffAlpha) -> tuple[Array, Array]:
     cells = metric.statistic.pairs()
-    # By a power of 2, so that products of weights stay in the range of a float.
+    # Times a power of 2, so that products of weights stay in the range of a float.
     unit = jax.lax.stop_gradient(power_of(sum_pairs(cells.reshape(2, -1))))
     cells = cells * unit
     of_each = sum_pairs(cells)
@@ -165,7 +166,7 @@ def _differences(metric: KrippendorffAlpha, of_each: Pair) -> Float32[Array, "2 
         x = np.asarray(metric.values)
         squares = (x[:, None] - x[None, :]) ** 2
         most = np.max(squares, initial=0.0)
-        # To at most 1, which changes no quotient.
+        # Scaled to at most 1, which changes no quotient.
         return lift(jnp.asarray((squares / (most if most > 0 else 1)).astype(np.float32)))
     before = jnp.asarray(np.tril(np.ones((size, size), np.float32)) - 0.5 * np.eye(size))
     before = lift(before.astype(jnp.float32))

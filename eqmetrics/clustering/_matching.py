@@ -1,4 +1,4 @@
-"""Scores that give each cluster a class, or each row its neighbours."""
+"""Scores that match clusters with classes, or look at the neighbours of each row."""
 
 from typing import final
 
@@ -14,18 +14,18 @@ from ._table import AbstractTableScore, Table, total_of
 
 @final
 class Purity(AbstractTableScore, init=False):
-    """The share of the rows that are of the class that is most frequent in their cluster.
+    """The share of rows that are of the most frequent class of their cluster.
 
-    Each cluster has a class for itself, and several may have the same: with a cluster for each row
-    it is 1. See [`eqmetrics.clustering.ClusterAccuracy`][] where each class has one cluster.
+    Several clusters may have the same class, so with a cluster for each row it is 1. See
+    [`eqmetrics.clustering.ClusterAccuracy`][] where each class has one cluster.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Manning, Raghavan and Schütze, Introduction to Information Retrieval, 2008, 16.3.
 
@@ -46,18 +46,18 @@ class Purity(AbstractTableScore, init=False):
 
 @final
 class BCubed(AbstractTableScore, init=False):
-    r"""B-cubed precision, recall and F1: of each row the share of its cluster that is of its class,
-    and the share of its class that is in its cluster; the means over all rows, and the harmonic
-    mean of these.
+    r"""B-cubed precision, recall and F1: the share of the row's cluster that is of its class, and
+    the share of its class that is in its cluster, averaged over the rows; and the harmonic mean of
+    the averages.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A row is of its own class and cluster.
-    The gradient is 0: the value is constant but for jumps.
+    A row counts as one of its own class and cluster.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Bagga and Baldwin, "Entity-based cross-document coreferencing using the vector
     space model", 1998.
@@ -83,25 +83,24 @@ class BCubed(AbstractTableScore, init=False):
         return {"precision": precision, "recall": recall, "f1": f1}, table.some
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """A dict of `precision`, `recall` and `f1`."""
+        """A dict of scalars: `precision`, `recall` and `f1`."""
         return self.read()
 
 
 @final
 class ClusterAccuracy(AbstractTableScore, init=False):
-    """The accuracy with the best names for the clusters: each is given a class, no two the same,
-    so that most rows are right.
+    """The accuracy with the best one-to-one assignment of clusters to classes.
 
-    Where there are more clusters than classes, or fewer, some stay without. The assignment is
+    If there are more clusters than classes, or fewer, some remain unassigned. The assignment is
     found on the device, in time of the cube of the number of clusters: for up to some hundreds.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no row was
     seen. Source: Kuhn, "The Hungarian method for the assignment problem", 1955; Xie, Girshick and
     Farhadi, "Unsupervised deep embedding for clustering analysis", 2016, equation 10.

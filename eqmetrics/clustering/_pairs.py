@@ -1,6 +1,6 @@
-"""Scores of pairs of rows: whether two are together in a class, and in a cluster. The pairs of
-100 000 rows are beyond the integers of 32 bits, and their products beyond those of 64; here they
-are pairs of floats."""
+"""Scores of pairs of rows: whether both are in one class, and in one cluster. The pairs of 100 000
+rows are beyond integers of 32 bits, and their products beyond those of 64; here they are pairs of
+floats."""
 
 from typing import final, NamedTuple
 
@@ -16,8 +16,8 @@ from ._table import AbstractTableScore, Counts, counts_of, per, Table
 
 
 class Together(NamedTuple):
-    """Pairs of rows, each in both orders, in units of the square of that of the table: together in
-    both, in the class alone, in the cluster alone, in neither; and all."""
+    """Numbers of pairs of rows, each in both orders, in units of the square of the table's unit:
+    together in both, only in the class, only in the cluster, in neither; and all pairs."""
 
     both: Float32[Array, "2"]
     in_class: Float32[Array, "2"]
@@ -39,7 +39,7 @@ class Together(NamedTuple):
         )
         whole = jnp.where(table.some, whole, 0)
         in_class, in_cluster = add(of_class, -both), add(of_cluster, -both)
-        # From the largest on: what is left of all pairs is 0 where it is.
+        # In this order, so that where no pair is in neither, exactly 0 is left.
         neither = add(add(whole, -of_class), -in_cluster)
         return cls(both, in_class, in_cluster, neither, whole)
 
@@ -55,17 +55,17 @@ def _confusion(statistic: Counts) -> Pair:
 
 @final
 class PairConfusion(AbstractReadout, AbstractExact):
-    """The confusion matrix of pairs of rows: whether they are in the same class (down), and in the
-    same cluster (across); each pair in both orders, as scikit-learn counts.
+    """The confusion matrix of pairs of rows: whether they are in the same class (rows of the
+    matrix) and in the same cluster (columns); each pair counts in both orders, as in scikit-learn.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
 
-    A weight stands for so many rows: the scale of the weights matters. `eqm.to_host` reads the
-    numbers exactly to $2^{48}$, those of 16 million rows.
-    The gradient is 0: the value is constant but for jumps.
+    A weight repeats a row: the scale of the weights matters. `eqm.to_host` reads the numbers
+    exactly up to $2^{48}$, the pairs of 16 million rows.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: never.
 
     !!! example
@@ -87,25 +87,25 @@ class PairConfusion(AbstractReadout, AbstractExact):
         return _confusion(self.statistic)
 
     def compute(self) -> Float32[Array, "2 2"]:
-        """Apart and together in the class down, in the cluster across."""
+        """Apart and together: in the class (rows), in the cluster (columns)."""
         return to_float(_confusion(self.statistic))
 
 
 @final
 class RandScore(AbstractTableScore, init=False):
-    """The share of the pairs of rows that are together in both class and cluster, or in neither.
+    """The share of pairs of rows that are together in both class and cluster, or in neither.
 
-    A weight stands for so many rows: the scale of the weights matters.
+    A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there are
-    less than two rows.
+    fewer than two rows.
     Source: Rand, "Objective criteria for the evaluation of clustering methods", 1971.
 
     !!! example
@@ -119,29 +119,29 @@ class RandScore(AbstractTableScore, init=False):
 
     def of(self, table: Table) -> tuple[Array, Array]:
         pairs = Together.of(table)
-        # Of whole counts the sum is the whole where no pair differs.
+        # With whole counts the sum is exactly the whole where all pairs agree.
         agree = to_float(add(pairs.both, pairs.neither))
         return ratio(agree, to_float(pairs.all)), pairs.all[0] > 0
 
 
 @final
 class AdjustedRandScore(AbstractTableScore, init=False):
-    r"""The Rand score beyond chance: 0 for partitions that are independent, 1 where both are the
-    same. With $n_{11}$ pairs of rows together in both, $n_{10}$ in the class alone, $n_{01}$ in the
-    cluster alone and $n_{00}$ in neither, $2 (n_{11} n_{00} - n_{10} n_{01})$ over
+    r"""The Rand score adjusted for chance: 0 for independent partitions, 1 where both are the same.
+    With $n_{11}$ pairs of rows together in both, $n_{10}$ only in the class, $n_{01}$ only in the
+    cluster and $n_{00}$ in neither, $2 (n_{11} n_{00} - n_{10} n_{01})$ over
     $(n_{11} + n_{01})(n_{01} + n_{00}) + (n_{11} + n_{10})(n_{10} + n_{00})$.
 
-    A weight stands for so many rows: the scale of the weights matters.
+    A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there are
-    less than two rows, both sides have one group alone, or both one for each row.
+    fewer than two rows, both sides have a single group, or both have one for each row.
     Source: Hubert and Arabie, "Comparing partitions", 1985.
 
     !!! example
@@ -166,18 +166,18 @@ class AdjustedRandScore(AbstractTableScore, init=False):
 
 @final
 class FowlkesMallows(AbstractTableScore, init=False):
-    r"""The geometric mean of precision and recall of pairs of rows: those together in both class
-    and cluster, over the root of those in a class times those in a cluster.
+    r"""The geometric mean of the precision and the recall of pairs of rows: the number together in
+    both class and cluster, over the root of the number in a class times that in a cluster.
 
-    A weight stands for so many rows: the scale of the weights matters.
+    A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: no two rows
     are of one class, or no two in one cluster.
     Source: Fowlkes and Mallows, "A method for comparing two hierarchical clusterings", 1983.

@@ -1,4 +1,4 @@
-"""Rows that several raters gave a category each, and some raters none."""
+"""Rows to which several raters gave a category each; some ratings may be missing."""
 
 from typing import Any, NamedTuple
 
@@ -11,12 +11,12 @@ from .._rows.rows import narrow, Rows, rows
 
 
 class Ratings(NamedTuple):
-    """Rows with two ratings or more; `category` is 0 where `there` is false."""
+    """Rows with at least two ratings; `category` is 0 where `there` is false."""
 
     batch: Rows
     category: Int32[Array, "rows raters"]
     there: Bool[Array, "rows raters"]
-    raters: Int32[Array, "rows"]  # how many of them there are
+    raters: Int32[Array, "rows"]  # how many ratings the row has
 
 
 def ratings_of(ratings: Any, num_classes: int, mask: Any, weights: Any) -> Ratings:
@@ -28,6 +28,6 @@ def ratings_of(ratings: Any, num_classes: int, mask: Any, weights: Any) -> Ratin
     bad = jnp.any(there & ~inside, axis=1)
     there = there & inside
     count = jnp.sum(there, axis=1, dtype=jnp.int32)
-    # What is invalid is told of a row with too few ratings, too.
+    # Rows with too few ratings count as invalid too, if one is out of range.
     batch = batch.without(bad).only((count > 1) | bad)
     return Ratings(batch, jnp.where(there, batch.values, 0), there, count)

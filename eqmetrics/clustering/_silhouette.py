@@ -1,4 +1,4 @@
-"""The silhouette: how much nearer each row is to its own cluster than to the next."""
+"""The silhouette: how much nearer each row is to its own cluster than to the next one."""
 
 import math
 from typing import Any, final, Self
@@ -20,7 +20,7 @@ from .._rows.rows import undefined_as
 from ._features import check_sizes, ClusterBuffer, clustered, Kept, valid_in
 
 
-_ENTRIES = 2**21  # distances at once
+_ENTRIES = 2**21  # how many distances are computed at once
 
 
 def _width(
@@ -42,12 +42,12 @@ def _width(
 
 
 def _sums_of_distances(kept: Kept) -> Float32[Array, "rows clusters"]:
-    """Of each row, the distances to all rows of each cluster.
+    """The sums of the distances of each row to the rows of each cluster.
 
     With a row $x_i = c + z_i$ of a cluster of mean $c$ and another $x_j = c' + z_j$,
-    $|x_i - x_j|^2 = |x_i - c'|^2 + |z_j|^2 - 2 z_i z_j - 2 (c - c') z_j$: in one cluster nothing
-    larger than the squares of the deviations, so that those of narrow clusters which are far apart
-    keep their digits. All of it is one product of matrices.
+    $|x_i - x_j|^2 = |x_i - c'|^2 + |z_j|^2 - 2 z_i z_j - 2 (c - c') z_j$: within one cluster no
+    term is larger than the squared deviations, so that narrow clusters far apart keep their digits.
+    All of it is one product of matrices.
     """
     centres = kept.centres
     own = (kept.within > 0).astype(jnp.float32)
@@ -64,12 +64,12 @@ def _sums_of_distances(kept: Kept) -> Float32[Array, "rows clusters"]:
     left = jnp.concatenate([z, own, apart], axis=1)
     right = jnp.concatenate([-2 * z, -2 * along, own], axis=1)
 
-    @jax.checkpoint  # or a gradient would keep the distances of all pairs
+    @jax.checkpoint  # else a gradient would keep the distances of all pairs
     def block(rows: tuple[Array, Array]) -> Array:
         x, own_size = rows
         local = own_size[:, None] + size[None, :]
         d = jnp.matmul(x, right.T, precision="highest") + size[None, :]
-        # What is nearer than rounding tells is 0, as each row and itself.
+        # A distance below the rounding error is 0, as that of a row to itself.
         d = root(jnp.where(d > 2.0**-21 * local, d, 0))
         return jnp.matmul(d, kept.within, precision="highest")
 
@@ -96,19 +96,19 @@ class Silhouette(AbstractReadout):
     r"""The mean silhouette of the rows: $(b - a) / \max(a, b)$, with the mean distance $a$ of a row
     to the others of its cluster, and $b$ to those of the nearest other cluster. From -1 to 1.
 
-    All pairs of rows, in blocks: time grows with the square of `capacity`, memory doesn't. The
-    distance is Euclidean; [`eqmetrics.clustering.SquaredSilhouette`][] of its square keeps no rows.
-    A weight repeats a row, so that the scale of the weights matters.
+    It takes all pairs of rows, in blocks: time grows with the square of `capacity`, memory doesn't.
+    The distance is Euclidean; [`eqmetrics.clustering.SquaredSilhouette`][], with its square, keeps
+    no rows. A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 
-    - `num_clusters`: `predicted_labels` are below it.
+    - `num_clusters`: the number of clusters, in `predicted_labels`.
     - `dim`: how many features a row has.
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A row that is alone in its cluster has 0. The gradient is that of the value.
-    State: that of [`eqmetrics.clustering.ClusterBuffer`][], shared. Undefined when: there are less
+    State: that of [`eqmetrics.clustering.ClusterBuffer`][], shared. Undefined when: there are fewer
     than two clusters, or more than `capacity` rows.
     Source: Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster
     analysis", 1987.
@@ -140,23 +140,23 @@ class Silhouette(AbstractReadout):
 
 @final
 class SquaredSilhouette(AbstractRowMean):
-    r"""The mean silhouette of the rows with squared distances, which need no other row: the mean
-    squared distance of a row $x$ to a cluster of mean $c$ is $|x - c|^2$ and the mean square of the
-    cluster about $c$.
+    r"""The mean silhouette of the rows with squared distances, which needs no other rows: the mean
+    squared distance of a row $x$ to a cluster of mean $c$ is $|x - c|^2$ plus the mean square of
+    the cluster about $c$.
 
-    In two passes over the rows: [`eqmetrics.clustering.ClusterMoments`][] in the first; what it
-    says of the clusters, and this, in the second.
+    It takes two passes over the rows: one for [`eqmetrics.clustering.ClusterMoments`][], whose
+    value this metric gets for the second pass.
 
     **Arguments:**
 
-    - `clusters`: the value of `ClusterMoments` of the same rows: a dict of `weight`, `mean` and
+    - `clusters`: the value of `ClusterMoments` on the same rows: a dict of `weight`, `mean` and
         `squares`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A row that is alone in its cluster has 0, and one in a cluster that had no row is invalid. The
-    gradient is that of the value, with the clusters as they are.
-    State: 6 floats, and the clusters. Undefined when: no row was seen, or there are less than two
-    clusters. It is `sklearn.metrics.silhouette_score(..., metric="sqeuclidean")`.
+    A row that is alone in its cluster has 0, and one in a cluster without rows is invalid. The
+    gradient is that of the value, for fixed clusters.
+    State: 6 floats, and the clusters. Undefined when: no row was seen, or there are fewer than two
+    clusters. It equals `sklearn.metrics.silhouette_score(..., metric="sqeuclidean")`.
     Source: Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster
     analysis", 1987.
 
@@ -198,7 +198,7 @@ class SquaredSilhouette(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`features` of shape `(*rows, dim)`; the others have the shape of the rows."""
+        """`features` have the shape `(*rows, dim)`; the others that of the rows."""
         count, dim = self.mean.shape
         batch, cluster = clustered(features, predicted_labels, count, dim, mask, weights)
         some = self.weight > 0

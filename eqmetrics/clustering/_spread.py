@@ -1,4 +1,4 @@
-"""Scores of how far clusters lie apart, measured by how far each is spread."""
+"""Scores of how far clusters lie apart, relative to the spread of each."""
 
 from typing import final, get_args, Literal
 
@@ -20,23 +20,23 @@ Spread = Literal["rms", "mean"]
 
 @final
 class CalinskiHarabasz(AbstractReadout):
-    r"""The Calinski-Harabasz index, the variance ratio of clusters: $\frac{B / (k - 1)}{W / (n -
-    k)}$, with the squared distances $B$ of the means of $k$ clusters from that of all rows, and $W$
-    of the rows from the mean of their cluster. Higher is better.
+    r"""The Calinski-Harabasz index, the variance ratio of clusters:
+    $\frac{B / (k - 1)}{W / (n - k)}$, with the sum $B$ over the rows of the squared distances of
+    the mean of their cluster, one of $k$, from the mean of all, and $W$ of the rows from the mean
+    of their cluster. Higher is better.
 
-    Streamed: the rows aren't kept. A weight stands for so many rows: the scale of the weights
-    matters.
+    The rows aren't kept. A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 
-    - `num_clusters`: `predicted_labels` are below it.
+    - `num_clusters`: the number of clusters, in `predicted_labels`.
     - `dim`: how many features a row has.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
-    State: that of [`eqmetrics.clustering.ClusterMoments`][], shared. Undefined when: there are less
-    than two clusters, no more rows than clusters, or all rows lie on the mean of their cluster
-    (scikit-learn: 1).
+    State: that of [`eqmetrics.clustering.ClusterMoments`][], shared. Undefined when: there are
+    fewer than two clusters, no more rows than clusters, or all rows lie on the mean of their
+    cluster (scikit-learn: 1).
     Source: Caliński and Harabasz, "A dendrite method for cluster analysis", 1974.
 
     !!! example
@@ -80,25 +80,25 @@ def _variance_ratio(statistic: ClusterMoments) -> tuple[Array, Array]:
 
 @final
 class DaviesBouldin(AbstractReadout):
-    r"""The Davies-Bouldin index: of each cluster the other one that it is least apart from, by
-    $(s_i + s_j) / \lVert c_i - c_j \rVert$ with the spreads $s$ of the rows about the means $c$;
-    the mean over the clusters. Lower is better.
+    r"""The Davies-Bouldin index: for each cluster the largest
+    $(s_i + s_j) / \lVert c_i - c_j \rVert$ over the other clusters, with the spreads $s$ of the
+    rows about the means $c$; averaged over the clusters. Lower is better.
 
     With `spread="rms"` the rows aren't kept: $s$ is the root mean square of their distances from
-    the mean, as in the paper with $q = 2$. scikit-learn has the mean of the distances, for which
-    all rows are needed.
+    the mean, as in the paper with $q = 2$. scikit-learn takes the mean of the distances, which
+    needs all rows.
 
     **Arguments:**
 
-    - `num_clusters`: `predicted_labels` are below it.
+    - `num_clusters`: the number of clusters, in `predicted_labels`.
     - `dim`: how many features a row has.
-    - `spread`: `"rms"`, or `"mean"` of up to `capacity` rows.
-    - `capacity`: how many rows there is room for, on all devices together; for `"mean"`.
+    - `spread`: `"rms"`, or `"mean"`, from a buffer of up to `capacity` rows.
+    - `capacity`: only with `"mean"`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Infinite where two clusters have the same mean. The gradient is that of the value.
     State: that of [`eqmetrics.clustering.ClusterMoments`][], or with `"mean"` of
-    [`eqmetrics.clustering.ClusterBuffer`][]; shared. Undefined when: there are less than two
+    [`eqmetrics.clustering.ClusterBuffer`][]; shared. Undefined when: there are fewer than two
     clusters.
     Source: Davies and Bouldin, "A cluster separation measure", 1979.
 

@@ -1,5 +1,5 @@
-"""How often each class met each cluster: the statistic of all scores of two partitions, and what
-they read in it."""
+"""How often each class met each cluster: the statistic of all scores of two partitions, and the
+table that they read from it."""
 
 import abc
 from typing import Any, final, NamedTuple, Self
@@ -25,19 +25,19 @@ from .._rows.rows import flat, narrow, rows, undefined_as
 
 @final
 class ContingencyCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
-    """How often each class met each cluster: the statistic of scores of clusterings. With as many
-    clusters as classes it is [`eqmetrics.ConfusionCounts`][], which they share with a confusion
-    matrix.
+    """How many rows each class has in each cluster: the statistic of scores of clusterings. With as
+    many clusters as classes these use [`eqmetrics.ConfusionCounts`][] instead, which they share
+    with a confusion matrix.
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: the number of clusters, in `predicted_labels`.
 
-    `logits` and `probabilities` of shape `(*rows, num_clusters)` may stand for
+    `logits` or `probabilities` of shape `(*rows, num_clusters)` may take the place of
     `predicted_labels`: the cluster is that of the highest.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_classes * num_clusters + 2` floats. Undefined when: never.
 
     !!! example
@@ -91,7 +91,7 @@ class ContingencyCounts(AbstractStatistic, AbstractExact, AbstractLabelled):
         return self.sums.pair("cells")
 
     def compute(self) -> Float32[Array, "classes clusters"]:
-        """Classes down, clusters across."""
+        """The counts: a row for each class, a column for each cluster."""
         return self.sums.read("cells")
 
 
@@ -99,7 +99,7 @@ Counts = ConfusionCounts | ContingencyCounts
 
 
 def counts_of(num_classes: int, num_clusters: int | None) -> Counts:
-    """The statistic, that of a confusion matrix where there are as many of both."""
+    """The statistic: that of a confusion matrix if there are as many clusters as classes."""
     check_whole("num_classes", num_classes)
     if num_clusters is None or num_clusters == num_classes:
         return ConfusionCounts(Multiclass(num_classes))
@@ -107,13 +107,13 @@ def counts_of(num_classes: int, num_clusters: int | None) -> Counts:
 
 
 class Table(NamedTuple):
-    """The counts times a power of 2, with which the sum of all is between 1/2 and 1. It keeps them
-    exact, and products of weights in the range of a float."""
+    """The counts times a power of 2 that brings their sum between 1/2 and 1. That keeps them exact,
+    and products of weights in the range of a float."""
 
     cells: Float32[Array, "2 classes clusters"]
     classes: Float32[Array, "2 classes"]
     clusters: Float32[Array, "2 clusters"]
-    total: Float32[Array, "2"]  # 1 if there is none
+    total: Float32[Array, "2"]  # 1 if there are no rows
     some: Bool[Array, ""]  # whether there is a row
     unit: Float32[Array, ""]  # what a count of 1 is here
 
@@ -129,17 +129,17 @@ class Table(NamedTuple):
         return cls(cells, classes, clusters, total, some, unit)
 
     def shares(self) -> tuple[Pair, Pair]:
-        """Of the classes, and of the clusters."""
+        """The shares of the classes, and of the clusters."""
         return per(self.classes, self.total), per(self.clusters, self.total)
 
     def expected(self) -> Float32[Array, "2 classes clusters"]:
-        """The cells if classes and clusters were independent."""
+        """What the cells would be if classes and clusters were independent."""
         share = per(self.clusters, self.total)
         return multiply(*jnp.broadcast_arrays(self.classes[:, :, None], share[:, None, :]))
 
     def apart(self) -> tuple[Array, Array]:
-        """By how much the cells differ from what is expected, and that; exactly 0 where all rows
-        are of one class, or in one cluster."""
+        """The differences of the cells from the expected cells, and the latter; exactly 0 where all
+        rows are of one class, or in one cluster."""
         expected = self.expected()
         several = [jnp.sum(x, dtype=jnp.int32) > 1 for x in self.seen()]
         d = jnp.where(several[0] & several[1], less(self.cells, expected), 0)
@@ -151,7 +151,7 @@ class Table(NamedTuple):
 
 
 def per(x: Pair, total: Pair) -> Pair:
-    """Pairs of any shape over one."""
+    """Pairs of any shape divided by one pair."""
     return divide(x, jnp.broadcast_to(total.reshape(2, *(1,) * (x.ndim - 1)), x.shape))
 
 
@@ -166,7 +166,7 @@ def less(x: Pair, y: Pair) -> Float32[Array, "..."]:
 
 
 class AbstractTableScore(AbstractReadout):
-    """A value of how often each class met each cluster. A subclass writes `of`."""
+    """A value of the table of classes and clusters. A subclass writes `of`."""
 
     undefined: float | None = eqx.field(static=True)
     statistic: Counts
@@ -186,27 +186,27 @@ class AbstractTableScore(AbstractReadout):
         return jax.tree.map(lambda x: undefined_as(x, ~defined, self.undefined), value)
 
     def compute(self) -> Any:
-        """The value, a scalar."""
+        """The value: a scalar."""
         return self.read()
 
 
-@jax.jit  # of some hundred small operations
+@jax.jit  # some hundred small operations
 def _value(metric: AbstractTableScore) -> tuple[Any, Array]:
     return metric.of(Table.of(metric.statistic))
 
 
 @final
 class ContingencyMatrix(AbstractReadout, AbstractExact):
-    """How often each class met each cluster: classes down, clusters across.
+    """How many rows each class (rows of the matrix) has in each cluster (columns).
 
     **Arguments:**
 
-    - `num_classes`: `labels` are below it.
-    - `num_clusters`: `predicted_labels` are below it; as many as classes if not given.
+    - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
+    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: never.
-    `eqm.to_host` reads counts exactly to $2^{48}$.
+    `eqm.to_host` reads counts exactly up to $2^{48}$.
 
     !!! example
 
@@ -227,5 +227,5 @@ class ContingencyMatrix(AbstractReadout, AbstractExact):
         return self.statistic.exact()
 
     def compute(self) -> Float32[Array, "classes clusters"]:
-        """Of shape `(num_classes, num_clusters)`."""
+        """The counts, of shape `(num_classes, num_clusters)`."""
         return self.statistic.compute()

@@ -1,4 +1,4 @@
-"""Detection: boxes, how much they overlap, and how well objects are found."""
+"""Detection: the overlap of boxes, and how well objects are found."""
 
 from ._box_iou import BoxIoU as BoxIoU
 from ._boxes import box_iou as box_iou, Boxes as Boxes

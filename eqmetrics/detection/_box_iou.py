@@ -12,8 +12,8 @@ from ._boxes import Boxes, check_boxes, check_four, check_kind, Kind, overlap
 
 @final
 class BoxIoU(AbstractRowMean):
-    """The mean overlap of each predicted box with its own box: that of pairs, as a loss has it.
-    [`eqmetrics.detection.box_iou`][] gives that of each with each.
+    """The mean overlap of each predicted box with its own target box, as in a loss.
+    [`eqmetrics.detection.box_iou`][] computes that of each box with each.
 
     **Arguments:**
 
@@ -21,7 +21,7 @@ class BoxIoU(AbstractRowMean):
     - `kind`: `"iou"`, `"giou"`, `"diou"` or `"ciou"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A row is invalid where a number of its boxes isn't finite or a size is below 0.
+    A row is invalid if a number of its boxes isn't finite or a size is below 0.
     The gradient is that of the value.
     State: 6 floats. Undefined when: there is no row.
     Source: as [`eqmetrics.detection.box_iou`][].
@@ -55,7 +55,7 @@ class BoxIoU(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Both are of shape `(*rows, 4)`: the first with the first, and so on."""
+        """Both are of shape `(*rows, 4)`: the first box with the first, and so on."""
         return self._see(predicted_boxes, boxes, mask, weights)
 
     def _see(self, predicted_boxes: Any, boxes: Any, mask: Any, weights: Any) -> Self:
@@ -72,6 +72,6 @@ class BoxIoU(AbstractRowMean):
         bad = self.boxes.bad(both[0]) | self.boxes.bad(both[1])
         batch = batch.without(bad)
         left_out = bad if batch.mask is None else ~batch.mask
-        # Zeros from the start: a NaN that is only dropped at the end has a gradient.
+        # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
         both = [self.boxes.corners(jnp.where(left_out[:, None], 0, x)) for x in both]
         return self.plus(batch, overlap(self.kind, both[0], both[1]))

@@ -27,7 +27,7 @@ class Boxes:
         the smaller numbers, width and height (COCO's files); `"cxcywh"`, the centre, width and
         height (DETR, YOLO).
 
-    A box is as large as its corners are apart: one pixel isn't added, as VOC's own code did.
+    The size of a box is the distance of its corners: no pixel is added, as in VOC's own code.
 
     !!! example
 
@@ -59,7 +59,7 @@ class Boxes:
     def corners(
         self, boxes: Float32[Array, "... 4"]
     ) -> tuple[Float32[Array, "... 2"], Float32[Array, "... 2"]]:
-        """The same in floats."""
+        """The smaller and the larger corner in floats, of shape `(..., 2)`."""
         first, second = boxes[..., :2], boxes[..., 2:]
         if self.format == "xyxy":
             return first, second
@@ -68,7 +68,7 @@ class Boxes:
         return first - 0.5 * second, first + 0.5 * second
 
     def bad(self, boxes: Float32[Array, "... 4"]) -> Bool[Array, "..."]:
-        """Boxes that are none: with a number that isn't finite, or a size below 0."""
+        """Which boxes are invalid: with a number that isn't finite, or a size below 0."""
         low, high = self.corners(boxes)
         size = high - low if self.format == "xyxy" else boxes[..., 2:]
         finite = jnp.isfinite(low) & jnp.isfinite(high) & jnp.isfinite(size)
@@ -104,13 +104,13 @@ def _squares(x: Array) -> Array:
 
 @inlined
 def _angle(wh: tuple[Array, Array]) -> Array:
-    """The angle of the diagonal; 0 of a box that is a point."""
+    """The angle of the diagonal; 0 for a box that is a point."""
     none = (wh[0] == 0) & (wh[1] == 0)
     return jnp.where(none, 0, jnp.arctan2(wh[0], jnp.where(none, 1, wh[1])))
 
 
 def overlap(kind: Kind, x: tuple[Array, Array], y: tuple[Array, Array]) -> Array:
-    """Of boxes given by their corners, of shapes that broadcast."""
+    """The overlap of boxes given by their corners, of shapes that broadcast."""
     (low_x, high_x), (low_y, high_y) = x, y
     size_x, size_y = _extents(low_x, high_x), _extents(low_y, high_y)
     width, height = _extents(jnp.maximum(low_x, low_y), jnp.minimum(high_x, high_y))
@@ -140,11 +140,12 @@ def check_kind(kind: str) -> None:
 def box_iou(
     predicted_boxes: Values, boxes: Values, *, format: Format, kind: Kind = "iou"
 ) -> Float32[Array, "... detections objects"]:
-    r"""How much each of some boxes overlaps each of others.
+    r"""The overlap of each predicted box with each target box.
 
-    With $I$ the intersection, $U$ the union, $H$ the smallest box around both: IoU is $I/U$, from 0
-    to 1; GIoU is IoU less $(H - U)/H$, above -1; DIoU is IoU less the squared distance of the
-    centres over the squared diagonal of $H$; CIoU is DIoU less $v^2/(1 - \mathrm{IoU} + v)$, where
+    With the intersection $I$, the union $U$ and the smallest box $H$ around both: IoU is $I/U$,
+    from 0 to 1; GIoU is IoU less $(H - U)/H$, above -1; DIoU is IoU less the squared distance of
+    the centres over the squared diagonal of $H$; CIoU is DIoU less $v^2/(1 - \mathrm{IoU} + v)$,
+    where
     $v$ is the square of $2/\pi$ times the difference of $\arctan(w/h)$.
 
     **Arguments:**
@@ -154,10 +155,10 @@ def box_iou(
     - `format`: that of [`eqmetrics.detection.Boxes`][].
     - `kind`: `"iou"`, `"giou"`, `"diou"` or `"ciou"`.
 
-    **Returns:** an array of shape `(..., detections, objects)`; NaN for a box that is none: one
-    with a number that isn't finite, or a size below 0. Two boxes without area have an IoU of 0.
+    **Returns:** an array of shape `(..., detections, objects)`; NaN for an invalid box, with a
+    number that isn't finite or a size below 0. Two boxes without area have an IoU of 0.
 
-    The gradient is that of the value: as a loss, `1 - giou` has one also for boxes apart. Source:
+    The gradient is that of the value: with `"giou"` also where boxes don't overlap. Source:
     Rezatofighi et al., "Generalized intersection over union", 2019; Zheng et al., "Distance-IoU
     loss", 2020.
 
@@ -180,7 +181,7 @@ def box_iou(
         )
     x, y = x[..., :, None, :].astype(jnp.float32), y[..., None, :, :].astype(jnp.float32)
     bad = given.bad(x) | given.bad(y)
-    # Zeros from the start: a NaN that is only dropped at the end has a gradient.
+    # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
     safe = [jnp.where(given.bad(b)[..., None], 0, b) for b in (x, y)]
     value = overlap(kind, given.corners(safe[0]), given.corners(safe[1]))
     return jnp.where(bad, jnp.nan, value)

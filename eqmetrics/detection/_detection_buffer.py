@@ -26,27 +26,28 @@ from ._matching import similar_boxes, taken_along
 
 @final
 class DetectionBuffer(AbstractDetections):
-    """What each detection was, of up to `capacity` of them: the statistic that
-    [`eqmetrics.detection.MeanAveragePrecision`][] and its like read, and share in a `MetricDict`.
+    """The outcomes of up to `capacity` detections: the statistic that
+    [`eqmetrics.detection.MeanAveragePrecision`][] and the other scores of detections read, and
+    share in a `MetricDict`.
 
-    Boxes are matched with the objects of their own image at once, so that no box is kept: of each
-    detection its score, class, rank and image, and for each threshold and range of areas whether it
-    found an object.
+    Each update matches boxes with the objects of their own image, so that no box is kept: only the
+    score, class, rank and image of each detection, and for each threshold and range of areas
+    whether it found an object.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
     - `boxes`: [`eqmetrics.detection.Boxes`][].
     - `capacity`: how many detections there is room for, on all devices together. Those beyond the
-        largest of `max_detections` in their class and image take none.
-    - `thresholds`: of the IoU, from the smallest.
+        largest of `max_detections` in their class and image need none.
+    - `thresholds`: of the IoU, in rising order.
     - `area_ranges`: names, and the smallest and the largest area of each, both included.
-    - `max_detections`: how many detections of a class and image count.
+    - `max_detections`: how many detections of a class in an image count.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: for each detection 12 bytes, and 4 for every 20 pairs of a threshold and a range: 20
-    with COCO's; two floats for each class and range, and 7 numbers. A reduction over devices sends
-    all of it. Undefined when: there were more detections than that.
+    The gradient is 0: the value is piecewise constant.
+    State: 12 bytes a detection, and 4 for every 20 pairs of a threshold and a range, so 20 with
+    COCO's; two floats for each class and range, and 7 numbers. A reduction over devices sends all
+    of it. Undefined when: there were more than `capacity` detections.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.
 
     !!! example
@@ -107,7 +108,7 @@ class DetectionBuffer(AbstractDetections):
         ids: Labels | None = None,
         mask: Mask = None,
     ) -> Self:
-        """Sees whole images, padded to some number of detections and of objects.
+        """Sees whole images, padded to a common number of detections and of objects.
 
         **Arguments:**
 
@@ -116,11 +117,13 @@ class DetectionBuffer(AbstractDetections):
             `predicted_mask` is padding.
         - `boxes`: of shape `(*images, objects, 4)`.
         - `labels`, `box_mask`: of shape `(*images, objects)`. A false `box_mask` is padding.
-        - `crowd`: which boxes stand for many objects: what is in them is neither right nor wrong.
-        - `areas`: of the objects, if not those of their boxes: COCO's are those of the outlines.
-        - `ids`: a number of each image, from 0, as in its file: detections with the same score
-            come in the order of these. Without it they are counted all at once.
-        - `mask`: of the shape of the images.
+        - `crowd`: of shape `(*images, objects)`, which boxes stand for many objects: detections in
+            them are neither right nor wrong.
+        - `areas`: of shape `(*images, objects)`, the areas of the objects, if not those of their
+            boxes: COCO's are those of the outlines.
+        - `ids`: of the shape of the images, a number for each image, from 0: detections with the
+            same score are ordered by it. Without it they are counted all at once.
+        - `mask`: of the shape of the images; a false one removes the image.
         """
         given = Given(
             scores, predicted_labels, labels, crowd, areas, predicted_mask, box_mask, ids, mask

@@ -16,26 +16,26 @@ from ._precision import Cell, curves
 class DetectionReport(AbstractReadout):
     """The numbers that COCO's `summarize` prints, by name.
 
-    `ap`, `ap_50`, `ap_75`, and of each range of areas but the first `ap_small` and so on, are those
-    of [`eqmetrics.detection.MeanAveragePrecision`][]; `ar_1`, `ar_10`, `ar_100`, and `ar_small` and
-    so on, of [`eqmetrics.detection.MeanAverageRecall`][].
+    `ap`, `ap_50`, `ap_75`, and `ap_small` and so on for each range of areas but the first, are
+    those of [`eqmetrics.detection.MeanAveragePrecision`][]; `ar_1`, `ar_10`, `ar_100`, and
+    `ar_small` and so on, those of [`eqmetrics.detection.MeanAverageRecall`][].
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `boxes`: [`eqmetrics.detection.Boxes`][]; or `None`, where updates are given a `similarity` of
-        each detection to each object instead, as [`eqmetrics.detection.SimilarityBuffer`][] says.
+    - `boxes`: [`eqmetrics.detection.Boxes`][]; or `None`, if updates get the `similarity` of each
+        detection to each object instead, as for [`eqmetrics.detection.SimilarityBuffer`][].
     - `capacity`: how many detections there is room for, on all devices together.
-    - `thresholds`: of the IoU, from the smallest; 0.5, 0.55, ..., 0.95 if not given. There is no
+    - `thresholds`: of the IoU, in rising order; 0.5, 0.55, ..., 0.95 if not given. There is no
         `ap_75` without 0.75.
     - `area_ranges`: names, and the smallest and the largest area of each; COCO's if not given.
-    - `max_detections`: numbers of detections of a class and image.
+    - `max_detections`: numbers of detections of a class in an image, each with a recall.
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.detection.DetectionBuffer`][], shared. Undefined when: no object
-    was seen.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.detection.DetectionBuffer`][], shared. Undefined when: no object was
+    seen, for a range of areas in that range.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.
 
     !!! example
@@ -75,7 +75,7 @@ class DetectionReport(AbstractReadout):
         self.undefined = undefined
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """Scalars by name; arrays of shape `(classes,)` if `average` is `None`."""
+        """A dict of scalars; of arrays of shape `(classes,)` if `average` is `None`."""
         s = self.statistic
         steps, most = len(s.thresholds), len(s.limits) - 1
         every = [Cell(a, t, most) for a in range(len(s.ranges)) for t in range(steps)]

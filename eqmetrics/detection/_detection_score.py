@@ -1,4 +1,4 @@
-"""What the readouts of detections share."""
+"""What the readouts of detections have in common."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -60,7 +60,7 @@ def mean_of_classes(
     average: Average,
     undefined: float | None,
 ) -> Float32[Array, "..."]:
-    """The mean over cells of one range of areas, and over the classes that have an object in it."""
+    """The mean over the cells, of one range of areas, and over the classes with an object in it."""
     each, some = jnp.mean(each, axis=0), defined[0]
     if average is None:
         return undefined_as(each, ~some, undefined)
@@ -70,7 +70,7 @@ def mean_of_classes(
 
 
 class AbstractDetectionScore(AbstractReadout):
-    """A score of each class at some thresholds, in one range of areas."""
+    """A score of each class at one or all thresholds, in one range of areas."""
 
     statistic: AbstractDetections
     threshold: float | None = eqx.field(static=True)
@@ -104,7 +104,7 @@ class AbstractDetectionScore(AbstractReadout):
         self.undefined = undefined
 
     def cells(self, limit: int) -> list[Cell]:
-        """What is read, of the detections that a limit lets through."""
+        """The cells to be read, with the detections up to a limit."""
         names, known = [name for name, _, _ in self.statistic.ranges], self.statistic.thresholds
         area = 0 if self.area is None else names.index(self.area)
         wanted = [

@@ -19,7 +19,8 @@ from .._wrap.buffer import Buffer
 from ._matching import by_score, Detections, DIGITS, match, Matched, Objects, Similar, taken_along
 
 
-# Those of COCO: 0.5 to 0.95, areas in pixels, and 1, 10 and 100 detections of a class and image.
+# COCO's: IoU from 0.5 to 0.95, areas in pixels, and 1, 10 and 100 detections of a class in an
+# image.
 THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 RANGES = {
     "all": (0.0, 1e10),
@@ -35,7 +36,7 @@ VALID = "labels in [0, {self.classes}), scores without NaN, areas >= 0, ids >= 0
 
 
 class Given(NamedTuple):
-    """Arguments of an update, as they came."""
+    """The arguments of an update, as they were given."""
 
     scores: Any
     predicted_labels: Any
@@ -49,7 +50,7 @@ class Given(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What an update was given, flattened; what doesn't take part is 0."""
+    """The arguments of an update, flattened; what doesn't take part is 0."""
 
     batch: Rows
     order: Int32[Array, "images detections"]
@@ -79,14 +80,14 @@ def check_like(like: Any, what: str, **arrays: Any) -> None:
 
 
 def as_areas(x: Any, real: Array) -> tuple[Pair, Array]:
-    """As pairs, and which images have an area that is none."""
+    """The areas as pairs, and which images have an invalid area."""
     area = flat(x, x.shape[-1:]).astype(jnp.float32)
     bad = real & ~(area >= 0)
     return lift(jnp.where(real & ~bad, area, 0)), jnp.any(bad, axis=1)
 
 
 class AbstractDetections(AbstractStatistic):
-    """What [`eqmetrics.detection.MeanAveragePrecision`][] and other readouts share."""
+    """The state that [`eqmetrics.detection.MeanAveragePrecision`][] and other readouts share."""
 
     classes: int = eqx.field(static=True)
     capacity: int = eqx.field(static=True)
@@ -130,15 +131,15 @@ class AbstractDetections(AbstractStatistic):
         self.kept = Buffer(
             capacity,
             key=jnp.int32,
-            place=jnp.int32,  # the class, and the rank in class and image
-            image=jnp.int32,  # -1 if it has no id
+            place=jnp.int32,  # the class, and the rank in the class and image
+            image=jnp.int32,  # its id; -1 if there is none
             outcomes=jax.ShapeDtypeStruct((words,), jnp.uint32),
         )
         self.objects = jnp.zeros((2, num_classes, len(ranges)), jnp.float32)
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def take(self, given: Given) -> Taken:
-        """Checks shapes, flattens, finds the images that are invalid by these, and the order."""
+        """Checks shapes, flattens, and finds the invalid images and the order of the detections."""
         scores, labels, ids = given.scores, given.labels, given.ids
         for name, x in (("scores", scores), ("labels", labels)):
             if x.ndim < 1:
@@ -186,7 +187,7 @@ class AbstractDetections(AbstractStatistic):
         )
 
     def plus(self, taken: Taken, similar: Similar) -> Self:
-        """With the detections of images that are valid."""
+        """The state with the detections of the valid images added."""
         batch, found, objects = taken.batch, taken.found, taken.objects
         if batch.mask is not None:
             found = found._replace(real=found.real & batch.mask[:, None])
@@ -215,5 +216,5 @@ class AbstractDetections(AbstractStatistic):
         )
 
     def compute(self) -> Float32[Array, "classes ranges"]:
-        """How many objects of each class and range of areas were seen."""
+        """How many objects of each class and range of areas were seen, of that shape."""
         return self.objects[0] + self.objects[1]

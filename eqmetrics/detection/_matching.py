@@ -1,8 +1,8 @@
 """Which detection found which object, in each image of a batch: COCO's rule.
 
-In each class, detections choose in the order of their scores: the object that is most similar of
-those that are similar enough and not taken, of equal ones the last; and one that is ignored (a
-crowd, or of another size than the range asks for) only if there is no other.
+In each class, detections choose in the order of their scores: the most similar object of those that
+are similar enough and not taken yet (of equal ones the last); and an ignored object (a crowd, or of
+a size outside the range) only if there is no other.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from .._rows.quotient import over
 from ._boxes import Boxes
 
 
-FALSE, TRUE, IGNORED = 0, 1, 2  # what a detection is at one threshold and range of areas
+FALSE, TRUE, IGNORED = 0, 1, 2  # the outcome of a detection at one threshold and range of areas
 DIGITS = 20  # of base 3 in a word of 32 bits
 
 
@@ -40,8 +40,8 @@ class Objects(NamedTuple):
 
 
 class Similar(NamedTuple):
-    """Of each detection and object: a number, to be compared with others, and how many of the
-    thresholds it reaches."""
+    """For each detection and object: the similarity, to be compared with others, and how many of
+    the thresholds it reaches."""
 
     value: Float32[Array, "images detections objects"]
     level: Int32[Array, "images detections objects"]
@@ -78,8 +78,9 @@ def similar_boxes(
     crowd: Bool[Array, "images objects"],
     thresholds: tuple[float, ...],
 ) -> tuple[Similar, Pair, Pair]:
-    """Also the areas of both. Thresholds are compared in pairs, as COCO does in float64: a float32
-    doesn't tell an IoU that is a threshold, as 3/5 of whole numbers, from one just below."""
+    """The similarities, and the areas of both. Thresholds are compared in pairs, as in COCO's
+    float64: a float32 can't tell an IoU that equals a threshold, such as 3/5, from one just
+    below."""
     low, high = boxes.edges(predicted[:, :, None])
     low_of_true, high_of_true = boxes.edges(true[:, None])
     sides = add(high, -low), add(high_of_true, -low_of_true)
@@ -93,7 +94,7 @@ def similar_boxes(
     both = add(both, jnp.broadcast_to(area_of_true, inside.shape))
     whole = jnp.where(crowd[None, :, None], area, both)
     value = over(inside[0], whole[0])
-    # In float32, but where a threshold is so near that it could be on the other side.
+    # In float32, unless a threshold is so near that rounding could cross it.
     level, exact = jnp.zeros(value.shape, jnp.int32), jnp.zeros(inside.shape, jnp.float32)
     near = jnp.zeros(value.shape, bool)
     for t in thresholds:
@@ -126,7 +127,7 @@ def _outside(area: Pair, ranges: Sequence[tuple[float, float]]) -> Bool[Array, "
 
 
 def _ranks(x: Array) -> Int32[Array, "images detections objects"]:
-    """Of each object by its similarity, from 0; of equal ones the last is above."""
+    """The rank of each object by its similarity, from 0; of equal ones the last is highest."""
     place = jnp.arange(x.shape[-1], dtype=jnp.int32)
     mine, others = x[..., :, None], x[..., None, :]
     earlier = (place[None, :] < place[:, None])[None, None]
@@ -142,13 +143,13 @@ def match(
     ranges: Sequence[tuple[float, float]],
     most: int,
 ) -> Matched:
-    """What each detection is. They come in the order of their scores.
+    """The outcome of each detection. They are in the order of their scores.
 
     **Arguments:**
 
     - `thresholds`: how many there are.
-    - `ranges`: of the areas: `(least, most)`.
-    - `most`: how many detections of a class and image may choose.
+    - `ranges`: the ranges of areas, `(least, most)`.
+    - `most`: how many detections of a class in an image may choose.
     """
     images, detections = found.label.shape
     number = objects.label.shape[1]
@@ -161,7 +162,7 @@ def match(
     allowed &= found.label[:, :, None] == objects.label[:, None]
     level = jnp.where(allowed, similar.level, 0)
     ignored = jnp.swapaxes(objects.crowd[..., None] | _outside(objects.area, ranges), 1, 2)
-    # One number says it all: above 0 who may be chosen, above `number` who isn't ignored.
+    # One number decides: above 0 an object may be chosen, above `number` it isn't ignored.
     order = _ranks(similar.value)[:, :, None] + 1  # (images, detections, 1, objects)
     order = order + jnp.where(ignored, 0, number)[:, None]  # (images, detections, ranges, objects)
     least = jnp.arange(thresholds, dtype=jnp.int32)[None, None, :, None]
@@ -188,7 +189,7 @@ def match(
 
 
 def _words(digits: Int32[Array, "images detections ranges thresholds"]) -> UInt32[Array, "..."]:
-    """Twenty digits of base 3 in a word of 32 bits."""
+    """Outcomes as words of 32 bits, each of twenty digits of base 3."""
     cells = digits.shape[2] * digits.shape[3]
     words = -(-cells // DIGITS)
     x = digits.reshape(*digits.shape[:2], cells)
@@ -199,7 +200,7 @@ def _words(digits: Int32[Array, "images detections ranges thresholds"]) -> UInt3
 
 
 def digit_of(words: UInt32[Array, "rows words"], cell: Array) -> Array:
-    """What each detection is in one cell."""
+    """The outcome of each detection in one cell."""
     powers = jnp.asarray(3 ** np.arange(DIGITS), jnp.uint32)
     word = lax.dynamic_index_in_dim(words, cell // DIGITS, axis=1, keepdims=False)
     return word // powers[cell % DIGITS] % 3

@@ -14,39 +14,41 @@ from ._precision import ALL, Cell, curves
 
 @final
 class MeanAveragePrecision(AbstractDetectionScore):
-    r"""The mean average precision (mAP) of detections, as COCO defines it: every precision of
-    pycocotools, in any order of the images and however they are split.
+    r"""The mean average precision (mAP) of detections, as COCO defines it and pycocotools computes
+    it, whatever the order of the images and however they are split.
 
-    In each image and class, detections choose in the order of their scores the object that they
-    overlap most, of those that no other has, if the IoU reaches the threshold. Precision at a
-    recall is the largest at that recall or above. Its mean is taken over the recalls 0, 0.01, ...,
-    1, the thresholds, and the classes that have an object. Detections in a crowd, and unmatched
-    ones outside of the range of areas, are neither right nor wrong. Those in images without an
-    object are wrong.
+    In each image and class, detections in the order of their scores each choose the object that
+    they overlap most, of those that are still free, if the IoU reaches the threshold. The precision
+    at a recall is the largest at that recall or above. It is averaged over the recalls 0, 0.01,
+    ..., 1, the thresholds, and the classes that have an object. Detections in a crowd, and
+    unmatched ones outside the range of areas, are neither right nor wrong. Those in images without
+    an object are wrong.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `boxes`: [`eqmetrics.detection.Boxes`][]; or `None`, where updates are given a `similarity` of
-        each detection to each object instead, as [`eqmetrics.detection.SimilarityBuffer`][] says.
+    - `boxes`: [`eqmetrics.detection.Boxes`][]; or `None`, if updates get the `similarity` of each
+        detection to each object instead, as for [`eqmetrics.detection.SimilarityBuffer`][].
     - `capacity`: how many detections there is room for, on all devices together.
-    - `thresholds`: of the IoU, from the smallest; 0.5, 0.55, ..., 0.95 if not given.
+    - `thresholds`: of the IoU, in rising order; 0.5, 0.55, ..., 0.95 if not given.
     - `area_ranges`: names, and the smallest and the largest area of each; COCO's `"all"`,
         `"small"`, `"medium"` and `"large"` if not given.
-    - `max_detections`: how many detections of a class and image count: the largest is taken.
-    - `recalls`: how many recalls from 0 to 1 the precision is read at: COCO's 101, or 11 as VOC did
-        until 2009; or `"all"`, the area below the curve, as VOC since 2010.
-    - `threshold`: one of the thresholds, to read it alone: 0.5 is AP50, the mAP of VOC.
-    - `area`: the name of the range that is read; the first if not given.
+    - `max_detections`: how many detections of a class in an image count: the largest number is
+        used.
+    - `recalls`: at how many recalls from 0 to 1 the precision is read: COCO's 101, or 11, as VOC
+        did until 2009; or `"all"`, the area under the curve, as VOC does since 2010.
+    - `threshold`: one of the thresholds, to read only that one: 0.5 is AP50, VOC's mAP.
+    - `area`: the name of the range of areas that is read; the first if not given.
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Scores that are equal have the order of the `ids` of their images, as in pycocotools. Without
-    `ids` they are counted all at once, which no order of the images changes.
+    Equal scores are ordered by the `ids` of their images, as in pycocotools. Without `ids` they are
+    counted all at once, so that the order of the images changes nothing.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], 20 bytes a detection, shared.
-    Undefined when: no object was seen; of a class without an object, which the mean leaves out.
+    Undefined when: no object was seen; for a class, if it has no object, and the mean leaves it
+    out.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.
 
     !!! example
@@ -101,8 +103,8 @@ class MeanAveragePrecision(AbstractDetectionScore):
         return mean_of_classes(each, found.defined, self.average, self.undefined)
 
     def precision(self) -> Float32[Array, "thresholds recalls classes ranges limits"]:
-        """The precision at each of 101 recalls: the array that pycocotools keeps, with NaN where
-        that has -1."""
+        """The precision at each of 101 recalls: the array that pycocotools keeps, with NaN where it
+        has -1."""
         s = self.statistic
         sizes = len(s.ranges), len(s.thresholds), len(s.limits)
         cells = [

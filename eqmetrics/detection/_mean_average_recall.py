@@ -13,27 +13,27 @@ from ._precision import curves
 @final
 class MeanAverageRecall(AbstractDetectionScore):
     """The mean average recall (mAR) of detections, as COCO defines it: the share of the objects
-    that were found, the mean over the thresholds and the classes that have an object.
+    that were found, averaged over the thresholds and the classes that have an object.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `boxes`: [`eqmetrics.detection.Boxes`][]; or `None`, where updates are given a `similarity` of
-        each detection to each object instead, as [`eqmetrics.detection.SimilarityBuffer`][] says.
+    - `boxes`: [`eqmetrics.detection.Boxes`][]; or `None`, if updates get the `similarity` of each
+        detection to each object instead, as for [`eqmetrics.detection.SimilarityBuffer`][].
     - `capacity`: how many detections there is room for, on all devices together.
-    - `thresholds`: of the IoU, from the smallest; 0.5, 0.55, ..., 0.95 if not given.
+    - `thresholds`: of the IoU, in rising order; 0.5, 0.55, ..., 0.95 if not given.
     - `area_ranges`: names, and the smallest and the largest area of each; COCO's `"all"`,
         `"small"`, `"medium"` and `"large"` if not given.
-    - `max_detections`: numbers of detections of a class and image.
-    - `limit`: which of these counts; the largest if not given. COCO's AR1, AR10 and AR100.
-    - `threshold`: one of the thresholds, to read it alone.
-    - `area`: the name of the range that is read; the first if not given.
+    - `max_detections`: numbers of detections of a class in an image.
+    - `limit`: which of these numbers counts; the largest if not given. COCO's are AR1, AR10, AR100.
+    - `threshold`: one of the thresholds, to read only that one.
+    - `area`: the name of the range of areas that is read; the first if not given.
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], shared. Undefined when: no object was
-    seen; of a class without an object, which the mean leaves out.
+    seen; for a class, if it has no object, and the mean leaves it out.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.
 
     !!! example

@@ -1,4 +1,4 @@
-"""Precision at recalls, from what each detection was."""
+"""The precision at given recalls, from the outcomes of detections."""
 
 import functools as ft
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from ._matching import digit_of, FALSE, TRUE
 
 
 class Cell(NamedTuple):
-    """A range of areas, a threshold and a limit of detections, by their number."""
+    """A range of areas, a threshold and a limit of detections, each by its number."""
 
     range: int
     threshold: int
@@ -25,23 +25,23 @@ class Cell(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """0 of a class that isn't defined, having no object."""
+    """Precision and recall of each class; 0 for a class without an object, which isn't defined."""
 
     precision: Float32[Array, "cells classes recalls"]
     recall: Float32[Array, "cells classes"]  # of all detections
     defined: Bool[Array, "cells classes"]
 
 
-ALL = 0  # of `recalls`: the area below the curve instead
+ALL = 0  # for `recalls`: the area under the curve instead
 
 
 class _Sorted(NamedTuple):
-    """Detections by class, and from the highest score to the lowest."""
+    """Detections by class, and within a class from the highest score to the lowest."""
 
     label: Int32[Array, "rows"]  # the number of classes, where there is no detection
     rank: Int32[Array, "rows"]
     words: UInt32[Array, "rows words"]
-    last: Int32[Array, "rows"]  # the place of the last that is counted at once with each
+    last: Int32[Array, "rows"]  # the last place that is counted together with each
     start: Int32[Array, "classes"]
     end: Int32[Array, "classes"]
 
@@ -49,8 +49,8 @@ class _Sorted(NamedTuple):
 def _sorted(kept: dict[str, Array], mask: Bool[Array, "rows"], classes: int, most: int) -> _Sorted:
     label = jnp.where(mask, kept["place"] // most, classes)
     rank = kept["place"] % most
-    # Equal scores have the order of their images, and in one of their ranks; without numbers of
-    # images they are counted at once, since any order of them would be that of the batches.
+    # Equal scores are ordered by image, and within an image by rank; without ids of images they are
+    # counted at once, since their order would be that of the batches.
     within = jnp.where(kept["image"] < 0, 0, rank)
     place = jnp.arange(len(label), dtype=jnp.int32)
     keys = label, ~kept["key"], kept["image"], within
@@ -64,13 +64,13 @@ def _sorted(kept: dict[str, Array], mask: Bool[Array, "rows"], classes: int, mos
 
 
 def _area(rows: _Sorted, found: Int32[Array, "rows"], precision: Array) -> Array:
-    """Of each class, the sum over the objects that were found of the largest precision from
-    there on."""
+    """For each class, the sum over the found objects of the largest precision at their recall or
+    above."""
     count = rows.label.shape[0]
     place = jnp.arange(count, dtype=jnp.int32)
 
     def further(i, best):
-        """The largest of twice as many places from each on."""
+        """The largest of twice as many places after each."""
         there = place + (1 << i)
         at = jnp.minimum(there, count - 1)
         known = (there < count) & (rows.label[at] == rows.label)
@@ -91,8 +91,8 @@ def _curves(metric: AbstractDetections, cells: tuple[Cell, ...], recalls: int) -
     safe = jnp.minimum(rows.label, classes - 1)
     is_row = rows.label < classes
     objects = jnp.asarray(metric.objects[0] + metric.objects[1], jnp.int32)
-    # COCO's recalls are float64 numbers of `linspace`, of which some are above k / 100: a recall
-    # of 7 / 20 is below the one that stands for 35 / 100.
+    # COCO's recalls are float64 numbers of `linspace`, some of which are above k / 100: a recall of
+    # 7 / 20 is below the number that stands for 35 / 100.
     above = jnp.asarray(np.linspace(0, 1, steps + 1) > np.arange(steps + 1) / steps)
 
     def of_cell(cell):
@@ -110,7 +110,7 @@ def _curves(metric: AbstractDetections, cells: tuple[Cell, ...], recalls: int) -
         if recalls == ALL:
             area = _area(rows, jnp.where(is_row, true, 0), precision)
             return ratio(area, total.astype(jnp.float32))[:, None], share, some
-        # The largest recall that each detection reaches, by whole numbers.
+        # The largest recall that each detection reaches, in integers.
         own = jnp.maximum(total, 1)[safe]
         reached = steps * true // own
         reached -= ((reached * own == steps * true) & above[reached]).astype(jnp.int32)
@@ -127,6 +127,6 @@ def _curves(metric: AbstractDetections, cells: tuple[Cell, ...], recalls: int) -
 
 
 def curves(metric: AbstractDetections, cells: Sequence[Cell], recalls: int) -> Curves:
-    """Of each class, in the order of the cells. With `ALL` recalls the precision is one number, the
-    area below the curve."""
+    """The curves of each class, in the order of the cells. With `ALL` recalls the precision is one
+    number, the area under the curve."""
     return _curves(metric, tuple(cells), recalls)

@@ -25,22 +25,22 @@ from ._matching import similar_as_given, taken_along
 
 @final
 class SimilarityBuffer(AbstractDetections):
-    """[`eqmetrics.detection.DetectionBuffer`][] of similarities that the caller computes: the IoU
-    of masks, of rotated or 3-D boxes, the OKS of keypoints, a distance times -1.
+    """An [`eqmetrics.detection.DetectionBuffer`][] of similarities that you compute: the IoU of
+    masks, of rotated or 3-D boxes, the OKS of keypoints, a negative distance.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
     - `capacity`: how many detections there is room for, on all devices together. Those beyond the
-        largest of `max_detections` in their class and image take none.
-    - `thresholds`: of the similarity, from the smallest: numbers of any sign.
-    - `area_ranges`: names, and the smallest and the largest area of each, both included. With one
-        range alone no areas are needed.
-    - `max_detections`: how many detections of a class and image count.
+        largest of `max_detections` in their class and image need none.
+    - `thresholds`: of the similarity, in rising order: numbers of any sign.
+    - `area_ranges`: names, and the smallest and the largest area of each, both included. With a
+        single range no areas are needed.
+    - `max_detections`: how many detections of a class in an image count.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.detection.DetectionBuffer`][]. Undefined when: there were more
-    detections than that.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.detection.DetectionBuffer`][]. Undefined when: there were more than
+    `capacity` detections.
 
     !!! example
 
@@ -94,19 +94,19 @@ class SimilarityBuffer(AbstractDetections):
         ids: Labels | None = None,
         mask: Mask = None,
     ) -> Self:
-        """Sees whole images, padded to some number of detections and of objects.
+        """Sees whole images, padded to a common number of detections and of objects.
 
         **Arguments:**
 
-        - `similarity`: of shape `(*images, detections, objects)`. That of a `crowd` is the share
-            of the detection that is in it, as COCO has it.
+        - `similarity`: of shape `(*images, detections, objects)`. For a `crowd` it is the share of
+            the detection that lies in the crowd, as in COCO.
         - `scores`, `predicted_labels`, `predicted_mask`, `predicted_areas`: of shape
             `(*images, detections)`. A false `predicted_mask` is padding.
         - `labels`, `crowd`, `box_mask`, `areas`: of shape `(*images, objects)`. A false `box_mask`
             is padding.
-        - `ids`: a number of each image, from 0, as in its file: detections with the same score
-            come in the order of these. Without it they are counted all at once.
-        - `mask`: of the shape of the images.
+        - `ids`: of the shape of the images, a number for each image, from 0: detections with the
+            same score are ordered by it. Without it they are counted all at once.
+        - `mask`: of the shape of the images; a false one removes the image.
         """
         given = Given(
             scores, predicted_labels, labels, crowd, areas, predicted_mask, box_mask, ids, mask

@@ -1,4 +1,4 @@
-"""Scores of fields and their forecasts: neural operators, weather, water."""
+"""Scores of fields and their forecasts: neural operators, weather, hydrology."""
 
 from ._anomaly_correlation import AnomalyCorrelation as AnomalyCorrelation
 from ._area import cell_areas as cell_areas

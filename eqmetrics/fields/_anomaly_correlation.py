@@ -14,13 +14,13 @@ from ._fields import area_of, with_area
 
 
 def _scaled(x: Array) -> Array:
-    """By the largest, so that squares stay in range: a correlation has no scale."""
+    """Divided by the largest value, so that squares stay in range: a correlation has no scale."""
     top = lax.stop_gradient(jnp.max(jnp.abs(x), axis=-1, keepdims=True, initial=0))
     return x / jnp.where(top == 0, 1, top)
 
 
 def _less_mean(x: Array, share: Array) -> Array:
-    # From a point of its own first, so that a constant field is told from what rounds to one.
+    # Less one of the values first, so that a constant field is told from one that rounds to it.
     first = jnp.argmax(share > 0, axis=-1, keepdims=True).astype(jnp.int32)
     first = jnp.broadcast_to(first, (*x.shape[:-1], 1))
     x = jnp.where(share > 0, x - jnp.take_along_axis(x, first, axis=-1), 0)
@@ -30,24 +30,24 @@ def _less_mean(x: Array, share: Array) -> Array:
 
 @final
 class AnomalyCorrelation(AbstractRowMean):
-    r"""The anomaly correlation coefficient: of each field
+    r"""The anomaly correlation coefficient, averaged over the fields:
     $\sum_s a_s p_s t_s / \sqrt{\sum_s a_s p_s^2 \sum_s a_s t_s^2}$, where $p$ and $t$ are
-    anomalies, what differs from a climatology, and $a$ the areas; then the mean over the fields.
+    anomalies, the differences from a climatology, and $a$ the areas.
 
-    Uncentred, as in WeatherBench 2 and WMO's scores: the mean anomaly of a field stays in. With
-    `centred=True` the mean over the area is taken off first, as NCEP and METplus' ANOM_CORR do. It
-    isn't a correlation of the fields themselves, which the seasons alone make large.
+    It is uncentred, as in WeatherBench 2 and WMO's scores: the mean anomaly of a field stays in.
+    With `centred=True` the mean over the area is subtracted first, as in NCEP's and METplus'
+    ANOM_CORR. Pass anomalies or a climatology: the seasons alone correlate the fields themselves.
 
     **Arguments:**
 
-    - `area`: the area of each point of the grid, such as of [`eqmetrics.fields.cell_areas`][]; its
+    - `area`: the area of each point of the grid, such as [`eqmetrics.fields.cell_areas`][]; its
         axes are those of the grid.
-    - `centred`: whether the mean anomaly of each field is taken off.
+    - `centred`: whether the mean anomaly of each field is subtracted first.
     - `outputs`: how many lead times or variables there are, or their shape, on the axes before
         those of the grid. Each has a value.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A field whose anomalies are 0, or centred a constant, has no value, and is left out of the mean.
+    A field whose anomalies are all 0, or if centred constant, has no value, and is left out.
     The gradient is that of the value.
     State: `4 * prod(outputs) + 2` floats, and the area. Undefined when: no field has a value.
     Source: Jolliffe and Stephenson, Forecast Verification, 2012; WMO, Manual on the WMO Integrated
@@ -90,7 +90,8 @@ class AnomalyCorrelation(AbstractRowMean):
     ) -> Self:
         """`predictions`, `targets` and `climatology` are fields, of shape
         `(*rows, *outputs, *grid)`. Without a climatology the first two are anomalies. `mask` has
-        the shape of the rows, or theirs, and leaves out points; `weights` that of the rows."""
+        the shape of the rows, or of the fields to leave out points; `weights` has that of the
+        rows."""
         arrays = {"predictions": predictions, "targets": targets}
         if climatology is not None:
             arrays["climatology"] = climatology

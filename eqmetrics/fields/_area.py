@@ -7,13 +7,13 @@ from jaxtyping import Float
 def cell_areas(latitudes: Any, num_longitudes: int) -> Float[np.ndarray, "latitudes longitudes"]:
     """The areas of the cells of a grid of latitudes and longitudes, as shares of their sum.
 
-    A cell reaches half way to its neighbours, and to a pole at the ends: its area is the difference
-    of the sines of its bounds, as in WeatherBench 2. (The cosine of the latitude, that others take,
-    gives none to a row of points at a pole.)
+    A cell reaches half way to its neighbours, and at the ends to a pole: its area is the difference
+    of the sines of its bounds, as in WeatherBench 2. (The cosine of the latitude, which others use,
+    is 0 for points at a pole.)
 
     **Arguments:**
 
-    - `latitudes`: in degrees, increasing or decreasing, as the axis of the fields has them.
+    - `latitudes`: in degrees, increasing or decreasing, as on the axis of the fields.
     - `num_longitudes`: how many longitudes there are, with equal steps.
 
     **Returns:** a NumPy array of shape `(latitudes, longitudes)`, the `area` of the metrics of

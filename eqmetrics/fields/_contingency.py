@@ -1,4 +1,4 @@
-"""Scores of forecasts of events that the counts of classes don't have under another name."""
+"""Scores of forecasts of events, from the counts of classes."""
 
 import abc
 from typing import final
@@ -20,21 +20,25 @@ from .._rows.quotient import over
 
 @final
 class FalseAlarmRatio(AbstractClassScore, init=False):
-    r"""The share of the rows predicted as an event without one: $1 -$ precision, false alarms /
+    r"""The share of predicted events that didn't happen: $1 -$ precision, false alarms /
     (hits + false alarms).
 
-    Not the false alarm *rate*, false alarms / (false alarms + correct negatives), which is
-    1 less [`eqmetrics.Specificity`][].
+    It isn't the false alarm *rate*, false alarms / (false alarms + correct negatives), which is 1
+    less [`eqmetrics.Specificity`][].
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Other classes have no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is predicted as the
     event. Source: Jolliffe and Stephenson, Forecast Verification, 2012.
 
@@ -54,18 +58,22 @@ class FalseAlarmRatio(AbstractClassScore, init=False):
 
 @final
 class FrequencyBias(AbstractClassScore, init=False):
-    r"""How often an event is predicted, over how often it is there: (hits + false alarms) /
+    r"""How often an event is predicted, relative to how often it happens: (hits + false alarms) /
     (hits + misses). Above 1 it is predicted too often.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their support; `"micro"`, of all counts together; `None`, of each class.
-        A binary task has one class, 1, and no need of it.
+        weighted by their support; `"micro"`, the value of all counts together; `None`, that of
+        each class. A binary task has only the class 1, and ignores it.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Other classes have no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.StatScores`][], shared. Undefined when: no row is of the event.
     Source: Jolliffe and Stephenson, Forecast Verification, 2012.
 
@@ -84,8 +92,8 @@ class FrequencyBias(AbstractClassScore, init=False):
 
 
 class _AbstractByChance(AbstractReadout):
-    """A score that compares the counts with those of a forecast by chance: a quotient of products
-    of counts, which has no micro average."""
+    """A score that compares the counts with those of a random forecast: a quotient of products of
+    counts, which has no micro average."""
 
     task: AbstractTask = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
@@ -107,8 +115,8 @@ class _AbstractByChance(AbstractReadout):
 
     @abc.abstractmethod
     def score(self, beyond: Array, wrong: Array) -> tuple[Array, Array]:
-        """Numerator and denominator, from $ad - bc$ and the false alarms and misses, of counts
-        whose sum is 1."""
+        """The numerator and the denominator, from $ad - bc$ and the sum of false alarms and misses,
+        of counts whose sum is 1."""
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(classes,)` if `average` is `None` and the task isn't binary."""
@@ -125,9 +133,9 @@ class _AbstractByChance(AbstractReadout):
 
 @final
 class EquitableThreat(_AbstractByChance, init=False):
-    r"""The equitable threat score, Gilbert's skill score: the threat score less what chance gives,
+    r"""The equitable threat score, or Gilbert's skill score: the threat score adjusted for chance,
     $(a - r) / (a + b + c - r)$ with hits $a$, false alarms $b$, misses $c$ and
-    $r = (a + b)(a + c) / n$. From $-1/3$ to 1; 0 by chance.
+    $r = (a + b)(a + c) / n$. From $-1/3$ to 1; 0 is chance.
 
     **Arguments:**
 
@@ -135,9 +143,9 @@ class EquitableThreat(_AbstractByChance, init=False):
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are of the event
-    and predicted as it, or none is.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are events and
+    predicted to be, or no row is either.
     Source: Gilbert, "Finley's tornado predictions", 1884; Jolliffe and Stephenson, Forecast
     Verification, 2012.
 
@@ -157,11 +165,11 @@ class EquitableThreat(_AbstractByChance, init=False):
 
 @final
 class HeidkeSkill(_AbstractByChance, init=False):
-    r"""The Heidke skill score of an event: the share of right forecasts beyond those of chance,
-    $2 (ad - bc) / ((a + c)(c + d) + (a + b)(b + d))$. From -1 to 1; 0 by chance.
+    r"""The Heidke skill score of an event: the share of right forecasts adjusted for chance,
+    $2 (ad - bc) / ((a + c)(c + d) + (a + b)(b + d))$. From -1 to 1; 0 is chance.
 
-    Of a binary task it is [`eqmetrics.CohenKappa`][]; here each label, such as of several
-    thresholds, has its own. That of several classes at once is `CohenKappa`, too.
+    For a binary task it is [`eqmetrics.CohenKappa`][]; here each class or label, such as one for
+    each threshold, has its own. That of several classes at once is `CohenKappa`, too.
 
     **Arguments:**
 
@@ -169,9 +177,9 @@ class HeidkeSkill(_AbstractByChance, init=False):
     - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are of the event
-    and predicted as it, or none is.
+    The gradient is 0: the value is piecewise constant.
+    State: that of [`eqmetrics.StatScores`][], shared. Undefined when: all rows are events and
+    predicted to be, or no row is either.
     Source: Heidke, "Berechnung des Erfolges und der Güte der Windstärkevorhersagen im
     Sturmwarnungsdienst", 1926.
 

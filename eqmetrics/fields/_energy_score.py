@@ -17,25 +17,24 @@ def _lengths(x: Float32[Array, "... vector"]) -> Float32[Array, "..."]:
 
 @final
 class EnergyScore(AbstractRowMean):
-    r"""The mean energy score of ensembles of vectors, the form of the CRPS for several variables
-    at once:
+    r"""The mean energy score of ensembles of vectors, the CRPS for several variables at once:
     $\frac1m \sum_j \lVert x_j - t \rVert - \frac1{2 m^2} \sum_{jk} \lVert x_j - x_k \rVert$.
 
-    As [`eqmetrics.CRPSEnsemble`][], it is by default the score of the members as a distribution
-    (scoringrules' `es_ensemble`), and with `fair=True`, $m (m - 1)$ in the place of $m^2$, what the
-    distribution behind them is expected to score (its `estimator="fair"`).
+    Like [`eqmetrics.CRPSEnsemble`][], it is by default the score of the members as a distribution
+    (scoringrules' `es_ensemble`), and with `fair=True`, with $m (m - 1)$ in the place of $m^2$, the
+    expected score of the distribution behind them (its `estimator="fair"`).
 
-    Variables of other units count by their size: scale them first. It takes $O(m^2 d)$ operations
+    Scale variables of different units first: large ones count more. It takes $O(m^2 d)$ operations
     a row.
 
     **Arguments:**
 
-    - `fair`: whether the spread is that of the distribution behind the members.
+    - `fair`: whether to score the distribution behind the members.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is that of the value; of a distance of 0 it is 0.
-    State: 6 floats. Undefined when: no row was seen. Rows without a member, `fair` without two, are
-    invalid.
+    The gradient is that of the value; that of a distance of 0 is 0.
+    State: 6 floats. Undefined when: no row was seen. Rows without a member, or with `fair` without
+    two, are invalid.
     Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation",
     2007; Ferro, "Fair scores for ensemble forecasts", 2014.
 
@@ -70,7 +69,7 @@ class EnergyScore(AbstractRowMean):
         `(*rows, variables)`. `members`, of shape `(*rows, members)` or `(members,)`, says which
         are there. `mask` and `weights` have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, least=1 + self.fair, vectors=True)
-        # By the largest of the row, so that squares stay in range.
+        # Divided by the largest of the row, so that squares stay in range.
         top = lax.stop_gradient(jnp.max(jnp.abs(e.x), axis=(1, 2), initial=0))
         x = e.x / jnp.where(top == 0, 1, top)[:, None, None]
         between = _lengths(x[:, :, None] - x[:, None, :])

@@ -1,4 +1,5 @@
-"""Fields: values on a grid, of which the last axes are one row. Their shapes, masks and areas."""
+"""Fields: values on a grid, whose axes are the last ones of a row. Their shapes, masks and
+areas."""
 
 import math
 from typing import Any, NamedTuple
@@ -14,12 +15,12 @@ from .._rows.rows import Rows, rows
 
 
 class Fields(NamedTuple):
-    """Flattened: the axes of the grid are one, the points. What doesn't take part is 0."""
+    """Flattened fields: the axes of the grid are one, the points. What doesn't take part is 0."""
 
     batch: Rows
     shape: tuple[int, ...]  # (rows, *outputs, points)
-    keep: Bool[Array, "rows *outputs points"] | None  # in the rows; `None` where each point is
-    inside: Bool[Array, "rows #*outputs #points"] | None  # and with the mask of the rows
+    keep: Bool[Array, "rows *outputs points"] | None  # points that count; `None` if all do
+    inside: Bool[Array, "rows #*outputs #points"] | None  # the same, and with the mask of the rows
 
     def points(self, x: Array) -> Float32[Array, "rows *outputs points"]:
         x = x.reshape(self.shape).astype(jnp.float32)
@@ -36,7 +37,7 @@ def check_axes(axes: int, most: int | None = None) -> None:
 
 
 def area_of(area: Any) -> np.ndarray:
-    """Shares of the whole, in float32."""
+    """The areas as shares of their sum, in float32."""
     wide = np.asarray(area, np.float64)
     if wide.ndim == 0 or not np.all(np.isfinite(wide) & (wide >= 0)) or not np.sum(wide) > 0:
         raise ValueError(
@@ -48,7 +49,7 @@ def area_of(area: Any) -> np.ndarray:
 
 
 def fields(axes: int, outputs: tuple[int, ...], mask: Any, weights: Any, **arrays: Any) -> Fields:
-    """Arrays of shape `(*rows, *outputs, *grid)`, where the grid has so many axes."""
+    """Fields from arrays of shape `(*rows, *outputs, *grid)`, where the grid has `axes` axes."""
     (first, like), *_ = arrays.items()
     inner = axes + len(outputs)
     for name, x in arrays.items():
@@ -85,8 +86,8 @@ def fields(axes: int, outputs: tuple[int, ...], mask: Any, weights: Any, **array
 def with_area(
     area: Float32[Array, "..."], outputs: tuple[int, ...], mask: Any, weights: Any, **arrays: Any
 ) -> tuple[Fields, Float32[Array, "#rows *outputs points"]]:
-    """The same on a grid of which the area is known, and the share of each point in it: 0 of what
-    a mask leaves out."""
+    """The same on a grid whose areas are known, and the share of each point in its area: 0 where a
+    mask leaves it out."""
     (first, like), *_ = arrays.items()
     if like.ndim < area.ndim or like.shape[like.ndim - area.ndim :] != area.shape:
         raise TypeError(

@@ -16,12 +16,12 @@ from ._fields import fields
 
 
 def _fractions(events: Float32[Array, "rows height width"], window: int) -> Array:
-    """The share of the points of the window around each point; outside of the grid there is
-    none."""
+    """The share of the points of the window around each point that have the event; there is none
+    outside the grid."""
     half = window // 2
     around = ((0, 0), (half, half), (half, half))
     one, zero = (1, 1, 1), jnp.zeros((), jnp.float32)
-    # Counts, which floats hold: one axis after the other.
+    # Exact counts in floats: along one axis, and then the other.
     across = lax.reduce_window(
         events, zero, lax.add, (1, 1, window), one, (around[0], around[0], around[2])
     )
@@ -33,22 +33,23 @@ def _fractions(events: Float32[Array, "rows height width"], window: int) -> Arra
 
 @final
 class FractionsSkillScore(Metric):
-    r"""Whether an event, a value of at least `threshold`, is predicted near to where it is: with
-    $P$ and $O$ the shares of the points of a window around each point that have it,
-    $1 - \sum (P - O)^2 / \sum (P^2 + O^2)$. 1 is perfect, 0 means that no window has both.
+    r"""Whether an event, a value of at least `threshold`, is predicted near where it happens:
+    $1 - \sum (P - O)^2 / \sum (P^2 + O^2)$, where $P$ and $O$ are the predicted and observed shares
+    of the points with the event in a window around each point. 1 is perfect, 0 means that no window
+    has both.
 
-    Sums over all points and fields come first and then the quotient, as in Roberts and Lean, not a
-    mean of the scores of each field. Windows reach over the edge of the grid, where there is no
-    event (as pysteps' and scipy's `uniform_filter(mode="constant")`; the package `scores` leaves
-    these windows out unless told otherwise).
+    Sums over all points and fields come first, and then the quotient, as in Roberts and Lean; it
+    isn't a mean of the scores of each field. Windows reach over the edge of the grid, where there
+    is no event (as in pysteps and scipy's `uniform_filter(mode="constant")`; the package `scores`
+    leaves these windows out by default).
 
     **Arguments:**
 
-    - `threshold`: values from here up are the event.
+    - `threshold`: values of at least this are the event.
     - `windows`: the sides of the windows, odd numbers of points.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * len(windows) + 2` floats. Undefined when: the event was never predicted nor
     observed. Fields with NaN are invalid.
     Source: Roberts and Lean, "Scale-selective verification of rainfall accumulations from
@@ -90,9 +91,9 @@ class FractionsSkillScore(Metric):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are fields, of shape `(*rows, height, width)`; `mask` has
-        the shape of the rows, or theirs: a point that is left out has no event in either.
-        `weights` have the shape of the rows."""
+        """`predictions` and `targets` are fields, of shape `(*rows, height, width)`; `mask` has the
+        shape of the rows, or of the fields: a point that is left out has no event in either.
+        `weights` has the shape of the rows."""
         view = fields(2, (), mask, weights, predictions=predictions, targets=targets)
         grid = predictions.shape[predictions.ndim - 2 :]  # pyright: ignore
         batch = view.batch
@@ -108,6 +109,6 @@ class FractionsSkillScore(Metric):
         return self.replace(sums=self.sums.add(batch, apart=apart, whole=whole))
 
     def compute(self) -> Float32[Array, "windows"]:
-        """Of each window, of shape `(len(windows),)`."""
+        """The score of each window, of shape `(len(windows),)`."""
         apart, whole = self.sums.read("apart", "whole")
         return undefined_as(1 - ratio(apart, whole), whole == 0, self.undefined)

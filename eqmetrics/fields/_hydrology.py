@@ -1,4 +1,4 @@
-"""Scores of time series as hydrology has them, read from moments of pairs."""
+"""Scores of time series in hydrology, read from moments of pairs."""
 
 from typing import final, get_args, Literal
 
@@ -17,18 +17,18 @@ from .._rows.squares import divisor
 
 @final
 class NashSutcliffe(AbstractMomentScore, init=False):
-    r"""The Nash-Sutcliffe efficiency of each site: $1 - \sum_i (t_i - p_i)^2 / \sum_i (t_i - \bar
-    t)^2$. 1 is perfect, 0 as good as the mean of the targets.
+    r"""The Nash-Sutcliffe efficiency of each site:
+    $1 - \sum_i (t_i - p_i)^2 / \sum_i (t_i - \bar t)^2$. 1 is perfect, 0 is as good as always
+    predicting the mean of the targets.
 
-    It is [`eqmetrics.R2`][] by its name in hydrology, of predictions that needn't be a fit: the
-    mean is that of all rows seen, of each site its own. Two of them in a `MetricDict` share their
-    moments.
+    It is [`eqmetrics.R2`][] under its name in hydrology, with the mean of each site over all rows
+    seen. Members of a `MetricDict` share their moments.
 
     **Arguments:**
 
     - `outputs`: how many sites, or their shape; `()`: every entry is a row.
-    - `multioutput`: `"uniform_average"` of the sites, or their `"raw_values"`, of which the median
-        is often told.
+    - `multioutput`: `"uniform_average"` of the sites, their `"raw_values"`, whose median is often
+        reported, or a weight for each.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
@@ -56,13 +56,14 @@ Variant = Literal["2009", "2012"]
 
 @final
 class KlingGupta(AbstractReadout):
-    r"""The Kling-Gupta efficiency of each site: $1 - \sqrt{(r - 1)^2 + (\alpha - 1)^2 +
-    (\beta - 1)^2}$, of the correlation $r$, the ratio of the spreads $\alpha$ and that of the means
-    $\beta = \bar p / \bar t$. 1 is perfect; the mean of the targets scores $1 - \sqrt2$.
+    r"""The Kling-Gupta efficiency of each site:
+    $1 - \sqrt{(r - 1)^2 + (\alpha - 1)^2 + (\beta - 1)^2}$, with the correlation $r$, the ratio of
+    the spreads $\alpha$ and that of the means $\beta = \bar p / \bar t$. 1 is perfect; always
+    predicting the mean of the targets scores $1 - \sqrt2$.
 
-    $\alpha$ is the ratio of the standard deviations in the variant of 2009, and of the coefficients
-    of variation, $(\sigma_p / \bar p) / (\sigma_t / \bar t)$, in that of 2012, where a bias doesn't
-    count twice.
+    $\alpha$ is the ratio of the standard deviations in the variant of 2009; in that of 2012 it is
+    the ratio of the coefficients of variation, $(\sigma_p / \bar p) / (\sigma_t / \bar t)$, so that
+    a bias doesn't count twice.
 
     **Arguments:**
 
@@ -73,8 +74,8 @@ class KlingGupta(AbstractReadout):
 
     The gradient is that of the value; 0 where the value is 1.
     State: that of [`eqmetrics.PairMoments`][], shared. Undefined when: the targets or the
-    predictions of a site are constant, or the mean of the targets is 0; that of the predictions,
-    too, in the variant of 2012.
+    predictions of a site are constant, or the mean of the targets is 0; in the variant of 2012 also
+    if that of the predictions is.
     Source: Gupta et al., "Decomposition of the mean squared error and NSE performance criteria",
     2009; Kling, Fuchs and Paulin, "Runoff conditions in the upper Danube basin under an ensemble of
     climate change scenarios", 2012.
@@ -121,7 +122,7 @@ class KlingGupta(AbstractReadout):
         spread = safe(of_p) / safe(of_t)
         if self.variant == "2012":
             spread = spread * safe(s.mean_target) / safe(s.mean_prediction)
-        # The error has a mean of its own, which a difference of the two would lose.
+        # The mean error has its own moments: as a difference of two means it would lose digits.
         off = safe(s.mean_error) / safe(s.mean_target)
         away = root((r - 1) ** 2 + (spread - 1) ** 2 + off**2)
         return over_columns(undefined_as(1 - away, nothing, self.undefined), self.multioutput)

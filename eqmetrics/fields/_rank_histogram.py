@@ -13,19 +13,19 @@ from .._regression.ensemble import ensemble
 
 @final
 class RankHistogram(Metric):
-    """How often the target has each rank among the members of its ensemble, the Talagrand diagram:
-    flat if they are draws from one distribution, high at both ends if the ensembles are too
-    narrow, sloped if they are biased.
+    """How often the target has each rank among the members of its ensemble (the Talagrand diagram):
+    flat if members and target are draws from one distribution, high at both ends if the ensembles
+    are too narrow, sloped if they are biased.
 
-    A target that is equal to some members is split evenly over the ranks that it may have, which
-    is what a rank drawn at random, as WeatherBench 2 and xskillscore do, has on average: so the
-    value is the same in each run. (Rain that is 0 in all members is spread over all ranks.)
+    A target that equals some members is split evenly over the ranks that it may have: the average
+    of a random rank, which WeatherBench 2 and xskillscore draw, without chance. (Rain that is 0 in
+    all members is spread over all ranks.)
 
     **Arguments:**
 
     - `num_members`: how many members each ensemble has.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_members + 4` floats. Undefined when: never; an empty histogram is 0. Rows with
     NaN are invalid.
     Source: Hamill, "Interpretation of rank histograms for verifying ensemble forecasts", 2001.
@@ -54,8 +54,8 @@ class RankHistogram(Metric):
     def update(
         self, *, samples: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`samples` is real, of shape `(*rows, members)`, and `targets`, `mask` and `weights` of
-        shape `rows`."""
+        """`samples` is real, of shape `(*rows, members)`; `targets`, `mask` and `weights` have the
+        shape of the rows."""
         e = ensemble(samples, targets, None, mask, weights)
         if e.x.shape[1] != self.num_members:
             raise TypeError(

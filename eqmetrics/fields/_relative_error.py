@@ -15,20 +15,20 @@ from ._fields import check_axes, fields
 
 
 def norms(x: Float32[Array, "rows points"], p: float) -> Float32[Array, "rows"]:
-    # By the largest, so that no power leaves the range of float32. The norm doesn't depend on it,
-    # nor does its gradient.
-    size = x * jnp.sign(x)  # whose slope at 0 is 0
+    # Divided by the largest, so that no power leaves the range of float32. Neither the norm nor its
+    # gradient depend on it.
+    size = x * jnp.sign(x)  # whose gradient at 0 is 0
     top = lax.stop_gradient(jnp.max(size, axis=-1, initial=0))
     parts = size / jnp.where(top == 0, 1, top)[:, None]
     if p == 1:
         return top * jnp.sum(parts, axis=-1)
-    # A power has no slope to be formed at 0.
+    # No power of 0, whose gradient may be infinite.
     powers = parts * parts if p == 2 else jnp.where(x == 0, 0, jnp.where(x == 0, 1, parts) ** p)
     total = jnp.sum(powers, axis=-1)
     some = total > 0
     safe = jnp.where(some, total, 1)
     root = jnp.sqrt(safe) if p == 2 else safe ** (1 / p)
-    # A NaN isn't above 0, and stays.
+    # NaN isn't above 0, and stays.
     return jnp.where(some, top * root, total)
 
 
@@ -39,22 +39,22 @@ class RelativeError(Metric):
     $L^2$ error of neural operators), or the sum of the norms of the errors over that of the targets
     (`per="pooled"`).
 
-    The two differ: fields with norms 1/1 and 1/9 have 5/9 by row, and 2/10 pooled. A field of
-    several channels has one norm, over all of them. The norms are those of the numbers, without a
-    mean removed (some codes divide by the deviation of the target) and without a term in the
-    denominator (others add 1e-8).
+    The two differ: two fields with errors 1 and 1 and targets of norm 1 and 9 have 5/9 by row, and
+    2/10 pooled. A field of several channels has one norm, over all of them. No mean is subtracted
+    (some codes divide by the deviation of the target), and nothing is added to the denominator
+    (others add 1e-8).
 
     **Arguments:**
 
-    - `axes`: how many of the last axes are a field, that of channels too: 1 of `(rows, points)`, 3
-        of `(rows, height, width, channels)`.
-    - `p`: of the norm $(\sum \lvert x \rvert^p)^{1/p}$, at least 1.
-    - `per`: `"row"` or `"pooled"`.
+    - `axes`: how many of the last axes are a field, with that of channels: 1 for `(rows, points)`,
+        3 for `(rows, height, width, channels)`.
+    - `p`: the order of the norm $(\sum \lvert x \rvert^p)^{1/p}$, at least 1.
+    - `per`: `"row"`, the mean of the values of each field, or `"pooled"`, that of all together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A field whose target is 0 has no value, and is left out of the mean. The gradient is that of
     the value; 0 where the error is 0.
-    State: 6 floats. Undefined when: each target is 0, or no field was seen.
+    State: 6 floats. Undefined when: every target is 0, or no field was seen.
     Source: Li et al., "Fourier neural operator for parametric partial differential equations",
     2021; its code takes the mean over the fields, as here.
 
@@ -96,7 +96,7 @@ class RelativeError(Metric):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are fields, of shape `(*rows, *grid)`; `mask` has the shape
-        of the rows, or theirs, and leaves out points; `weights` that of the rows."""
+        of the rows, or of the fields to leave out points; `weights` has that of the rows."""
         view = fields(self.axes, (), mask, weights, predictions=predictions, targets=targets)
         error = norms(view.minus(predictions, targets), self.p)
         size = norms(view.points(jnp.asarray(targets)), self.p)
@@ -108,6 +108,6 @@ class RelativeError(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = self.sums.read("total", "weight")
-        # Errors of which no target tells the size are no infinite error.
+        # Errors beside targets that are all 0 are undefined, not infinite.
         value = over(jnp.where(weight == 0, 0, total), weight)
         return undefined_as(value, weight == 0, self.undefined)

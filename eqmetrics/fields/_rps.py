@@ -18,24 +18,26 @@ from .._rows.row_mean import AbstractRowMean
 
 @final
 class RPS(AbstractRowMean):
-    r"""The mean ranked probability score of ensembles over categories: with $F_k$ the share of the
-    members below edge $k$, and $O_k$ whether the target is, $\sum_k (F_k - O_k)^2$.
+    r"""The mean ranked probability score of ensembles over ordered categories:
+    $\sum_k (F_k - O_k)^2$, with $F_k$ the share of the members below edge $k$, and $O_k$ whether
+    the target is.
 
-    A sum over the edges, as in xskillscore and Epstein's and Murphy's papers; WMO's and others'
-    divide it by their number. Of one edge it is the Brier score of the event. With `fair=True`,
-    $\sum_k F_k (1 - F_k) / (m - 1)$ is taken off, what few members add to the score of the
+    It is a sum over the edges, as in xskillscore and the papers of Epstein and Murphy; WMO and
+    others divide by their number. With one edge it is the Brier score of the event. With
+    `fair=True`
+    $\sum_k F_k (1 - F_k) / (m - 1)$ is subtracted, which few members add to the score of the
     distribution that they are drawn from.
 
     **Arguments:**
 
-    - `edges`: between the categories, increasing: $n$ edges have $n + 1$ categories, the first
-        without a lower end and the last without an upper one. A value on an edge is above it.
-    - `fair`: whether the score is that of the distribution behind the members.
+    - `edges`: the edges between the categories, increasing: $n$ edges make $n + 1$ categories, the
+        first without a lower end and the last without an upper one. A value on an edge is above it.
+    - `fair`: whether to score the distribution behind the members.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: 6 floats. Undefined when: no row was seen. Rows with NaN, or without a member, `fair`
-    without two, are invalid.
+    The gradient is 0: the value is piecewise constant.
+    State: 6 floats. Undefined when: no row was seen. Rows with NaN, or without a member, or with
+    `fair` without two, are invalid.
     Source: Epstein, "A scoring system for probability forecasts of ranked categories", 1969;
     Ferro, "Fair scores for ensemble forecasts", 2014.
 
@@ -77,9 +79,9 @@ class RPS(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `rows`.
-        `members`, of the shape of the samples or of their last axis, says which samples are
-        real. `mask` and `weights` have the shape of the rows."""
+        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `(*rows,)`.
+        `members`, of the shape of the samples or of their last axis, says which samples are real.
+        `mask` and `weights` have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, least=1 + self.fair)
         s, t = jnp.asarray(samples).reshape(e.x.shape), e.batch.values
         score = jnp.zeros(t.shape, jnp.float32)
@@ -93,17 +95,17 @@ class RPS(AbstractRowMean):
 
 @final
 class CategoricalRPS(AbstractRowMean):
-    r"""The mean ranked probability score of forecasts that are probabilities of ordered categories:
+    r"""The mean ranked probability score of predicted probabilities of ordered categories:
     $\sum_k (F_k - O_k)^2$ over all categories but the last, with $F_k$ the probability of category
     $k$ or a lower one, and $O_k$ whether the label is one of these.
 
-    A sum over the categories, as [`eqmetrics.fields.RPS`][] of ensembles is over their edges;
-    others divide it by the number of categories less one. Of two categories it is the Brier score
-    of the event. Unlike [`eqmetrics.Brier`][], it costs more to be further away.
+    It is a sum, as [`eqmetrics.fields.RPS`][] of ensembles is over their edges; others divide by
+    the number of categories less one. With two categories it is the Brier score of the event.
+    Unlike [`eqmetrics.Brier`][] it costs more to be further away.
 
     **Arguments:**
 
-    - `num_categories`: at least 2. Their order is that of the last axis.
+    - `num_categories`: how many there are, at least 2, in the order of the last axis.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
@@ -138,8 +140,7 @@ class CategoricalRPS(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """Takes exactly one of `logits` and `probabilities`, of shape `(*rows, num_categories)`.
-        `labels` holds the numbers of the categories; it, `mask` and `weights` have the shape of the
-        rows."""
+        `labels`, the numbers of the categories, `mask` and `weights` have the shape of the rows."""
         inputs = Inputs(labels, logits, probabilities, None, mask, weights)
         s = scores_of(Multiclass(self.num_categories), inputs, has_losses)
         yes, _ = s.each()

@@ -1,4 +1,5 @@
-"""Spectra of fields on a periodic grid: the error in bands of wavenumbers, and energy by shell."""
+"""Spectra of fields on a periodic grid: the error in bands of wavenumbers, and the energy by
+shell."""
 
 from collections.abc import Sequence
 from typing import Any, final, Self
@@ -20,11 +21,11 @@ from ._fields import check_axes, Fields, fields
 
 
 def _shells(grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Of each coefficient of a real transform its wavenumber, and how many it stands for."""
+    """The wavenumber of each coefficient of a real transform, and how many it stands for."""
     *first, last = grid
     each = [np.fft.fftfreq(n, 1 / n) for n in first] + [np.arange(last // 2 + 1.0)]
     squares = np.sum([k**2 for k in np.meshgrid(*each, indexing="ij")], axis=0)
-    # The last axis holds half of them: what isn't its own mirror counts twice.
+    # The last axis holds half of them: a coefficient that isn't its own mirror counts twice.
     twice = np.full(last // 2 + 1, 2.0)
     twice[0] = 1
     if last % 2 == 0:
@@ -35,10 +36,10 @@ def _shells(grid: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
 def _energies(
     x: Float32[Array, "rows points"], grid: tuple[int, ...], members: np.ndarray
 ) -> Float32[Array, "rows cells"]:
-    """The mean square of each field that is in the cells, of which the coefficients are members:
-    they sum to the mean square of the field."""
+    """The mean square of each field in each cell, given the coefficients that are `members` of the
+    cell: over all coefficients they sum to the mean square of the field."""
     _, twice = _shells(grid)
-    # By the largest, so that one square alone may leave the range of float32, and is told.
+    # Divided by the largest, so that only the final square can leave the range, which is detected.
     top = lax.stop_gradient(jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0))
     scaled = (x / jnp.where(top == 0, 1, top)).reshape(x.shape[0], *grid)
     coefficients = jnp.fft.rfftn(scaled, axes=range(-len(grid), 0), norm="forward")
@@ -51,7 +52,7 @@ def _energies(
 
 
 def _mean(energy: Float32[Array, "cells"], weight: Float32[Array, ""]) -> Float32[Array, "cells"]:
-    """NaN if all of it is below the range of float32. Cells that are small beside others aren't."""
+    """The mean energies; NaN if all energy is below the range of float32. Small cells are fine."""
     total = jnp.sum(energy)
     lost = jnp.isnan(nan_if_lost(over(total, weight), total))
     return jnp.where(lost, jnp.nan, over(energy, weight))
@@ -76,25 +77,25 @@ def _whole(axes: int, mask: Any, weights: Any, predictions: Any, targets: Any) -
 
 @final
 class SpectralError(Metric):
-    r"""The root mean squared error in bands of wavenumbers: large, middle and small scales of
-    periodic fields.
+    r"""The root mean squared error in bands of wavenumbers: of the large, middle and small scales
+    of periodic fields.
 
     With $\hat e_k$ the Fourier coefficients of the error (divided by the number of points) and
-    $\lvert k \rvert$ the length of their wavenumber, in waves per side of the grid, a band $B$ has
-    $\sqrt{\overline{\sum_{k \in B} \lvert \hat e_k \rvert^2}}$, the mean over the fields. The
-    squares of all bands sum to the mean squared error of all points. (PDEBench's fRMSE takes the
-    root first and then the mean over the shells of a band, which has another scale on each grid.)
+    $\lvert k \rvert$ the length of their wavenumber, in waves per side of the grid, the value of a
+    band $B$ is $\sqrt{\overline{\sum_{k \in B} \lvert \hat e_k \rvert^2}}$, with the mean over the
+    fields. The squares of all bands sum to the mean squared error of all points. (PDEBench's fRMSE
+    takes roots first and then the mean over the shells of a band: its scale depends on the grid.)
 
     **Arguments:**
 
-    - `axes`: how many of the last axes are the grid: 1 to 3. Channels stand before them.
-    - `edges`: of the bands: band $i$ holds the wavenumbers from edge $i$ up to the next, and the
-        last band all others. `(0, 5, 13)` are PDEBench's low, middle and high.
+    - `axes`: how many of the last axes are the grid: 1 to 3. Channels come before them.
+    - `edges`: of the bands: band $i$ has the wavenumbers from edge $i$ up to the next, and the last
+        band all above. `(0, 5, 13)` are PDEBench's low, middle and high.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where it is 0.
-    State: `2 * len(edges) + 4` floats. Undefined when: no field was seen; of a band that the grid
-    has no wavenumber in the value is 0.
+    State: `2 * len(edges) + 4` floats. Undefined when: no field was seen. A band without
+    wavenumbers on the grid has 0.
     Source: Takamoto et al., "PDEBench: an extensive benchmark for scientific machine learning",
     2022.
 
@@ -146,34 +147,34 @@ class SpectralError(Metric):
         return self.replace(sums=self.sums.add(view.batch, energy=energy, weight=1))
 
     def compute(self) -> Float32[Array, "bands"]:
-        """Of shape `(len(edges),)`."""
+        """The error of each band, of shape `(len(edges),)`."""
         energy, weight = self.sums.read("energy", "weight")
         return undefined_as(root(_mean(energy, weight)), weight == 0, self.undefined)
 
 
 @final
 class EnergySpectrum(Metric):
-    r"""The energy of predictions and of targets by wavenumber, and how far apart the two spectra
-    are: whether small scales are blurred away, or noise.
+    r"""The energy of predictions and of targets by wavenumber, and the distance of the two spectra:
+    whether small scales are blurred, or noise.
 
-    Shell $k$ holds the wavenumbers of lengths from $k - \frac12$ up to $k + \frac12$, in waves per
+    Shell $k$ has the wavenumbers of lengths from $k - \frac12$ up to $k + \frac12$, in waves per
     side of a periodic grid, and its energy is the mean over the fields of
-    $\sum \lvert \hat x \rvert^2$ over the shell: a sum over directions, as of turbulence, not their
-    mean. All shells of a grid sum to the mean square.
+    $\sum \lvert \hat x \rvert^2$ over the shell: a sum over directions, as for turbulence, not
+    their mean. All shells of a grid sum to the mean square.
 
     **Arguments:**
 
-    - `axes`: how many of the last axes are the grid: 1 to 3. Channels stand before them.
-    - `num_shells`: how many shells are kept, from 0 on: half of the shortest side, and one more,
-        holds all that each direction has.
+    - `axes`: how many of the last axes are the grid: 1 to 3. Channels come before them.
+    - `num_shells`: how many shells are kept, from 0 on: half of the shortest side plus one are
+        those that all directions have.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The log spectral distance is that of the mean spectra, in decibels:
-    $\sqrt{\frac1K \sum_{k \geq 1} (10 \log_{10}(P_k / T_k))^2}$, without the mean of the fields,
-    shell 0.
+    $\sqrt{\frac1K \sum_{k \geq 1} (10 \log_{10}(P_k / T_k))^2}$, without shell 0, the mean of the
+    fields.
     The gradient is that of the value.
-    State: `4 * num_shells + 4` floats. Undefined when: no field was seen; the distance, too, where
-    a shell of the targets or of the predictions has no energy.
+    State: `4 * num_shells + 4` floats. Undefined when: no field was seen; the distance also if a
+    shell of the targets or of the predictions has no energy.
     Source: Pope, Turbulent Flows, 2000; Rabiner and Juang, Fundamentals of Speech Recognition,
     1993.
 
@@ -227,13 +228,13 @@ class EnergySpectrum(Metric):
         return self.replace(sums=self.sums.add(view.batch, predictions=p, targets=t, weight=1))
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`predictions` and `targets`, the energy of each shell, of shape `(num_shells,)`, and
-        `log_spectral_distance`, a scalar."""
+        """A dict of `predictions` and `targets`, the energy of each shell, of shape
+        `(num_shells,)`, and `log_spectral_distance`, a scalar."""
         p, t, weight = self.sums.read("predictions", "targets", "weight")
         none = weight == 0
         each = {"predictions": _mean(p, weight), "targets": _mean(t, weight)}
         lost = (p == 0) | (t == 0)
-        # The quotient first: a scale of the weights would cost the logarithms digits.
+        # The quotient first, so that the scale of the weights costs the logarithm no digits.
         decibels = 10 * jnp.log10(jnp.where(lost, 1, p) / jnp.where(lost, 1, t))
         away = root(jnp.mean(decibels[1:] ** 2))
         empty = none | jnp.any(lost[1:])

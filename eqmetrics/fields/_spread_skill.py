@@ -15,21 +15,21 @@ from .._rows.squares import divisor, nan_if_lost, square
 
 @final
 class SpreadSkill(Metric):
-    r"""The spread of ensembles over the error of their means: about 1 if the members are as
-    far from their mean as what happens is, below 1 if they are too sure.
+    r"""The spread of ensembles relative to the error of their means: about 1 if the members scatter
+    as much as the errors, below 1 if they are overconfident.
 
-    $\sqrt{\overline{\frac{m + 1}{m} s^2} / \overline{(\bar x - t)^2}}$, where $s^2$ is the
-    variance of the $m$ members of a row over $m - 1$. The factor is that of a finite ensemble,
-    whose mean has an error of its own; WeatherBench 2 leaves it out. It is the root of the mean
-    variance, not the mean of the deviations, which is lower.
+    $\sqrt{\overline{\frac{m + 1}{m} s^2} / \overline{(\bar x - t)^2}}$, where $s^2$ is the variance
+    of the $m$ members of a row over $m - 1$. The factor corrects for the finite ensemble, whose
+    mean is uncertain; WeatherBench 2 leaves it out. The spread is the root of the mean variance,
+    not the mean of the standard deviations, which is lower.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where the spread is 0.
-    State: 8 floats. Undefined when: no row was seen, or each mean is right. Rows with fewer than
-    two members are invalid.
+    State: 8 floats. Undefined when: no row was seen, or each mean equals its target. Rows with
+    fewer than two members are invalid.
     Source: Fortin et al., "Why should ensemble spread match the RMSE of the ensemble mean?", 2014.
 
     !!! example
@@ -59,11 +59,11 @@ class SpreadSkill(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `rows`.
-        `members`, of the shape of the samples or of their last axis, says which samples are
-        real. `weights`, such as areas, have the shape of the rows."""
+        """`samples` is real, of shape `(*rows, members)`, and `targets` of shape `(*rows,)`.
+        `members`, of the shape of the samples or of their last axis, says which samples are real.
+        `weights`, such as areas, have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, least=2)
-        # From a member, so that the spread of equal members is 0.
+        # Less one of the members, so that the spread of equal members is exactly 0.
         at = 0 if e.real is None else jnp.argmax(e.real, axis=1, keepdims=True).astype(jnp.int32)
         first = e.x[:, :1] if e.real is None else jnp.take_along_axis(e.x, at, axis=1)
         apart = e.x - first

@@ -14,27 +14,27 @@ def _apart(
     x: Float32[Array, "... variables"], p: float
 ) -> Float32[Array, "... variables variables"]:
     size = jnp.abs(x[..., :, None] - x[..., None, :])
-    # No slope of a power is formed at 0, where it may be infinite.
+    # No power of 0, whose gradient may be infinite.
     return jnp.where(size == 0, 0, jnp.where(size == 0, 1, size) ** p)
 
 
 @final
 class VariogramScore(AbstractRowMean):
     r"""The mean variogram score of ensembles of vectors, which tells whether variables (places,
-    lead times) belong together as they do in the target:
+    lead times) depend on each other as in the target:
     $\sum_{ij} \left(\lvert t_i - t_j \rvert^p
     - \frac1m \sum_k \lvert x_{ki} - x_{kj} \rvert^p\right)^2$.
 
-    Each pair counts twice, as $ij$ and $ji$, and all pairs the same, as in scoringrules'
-    `vs_ensemble` and in the paper with weights of 1. A bias of all variables isn't seen. It takes
-    $O(m d^2)$ operations a row.
+    Each pair counts twice, as $ij$ and $ji$, and all pairs count equally, as in scoringrules'
+    `vs_ensemble` and in the paper with weights of 1. It doesn't see a common bias of all variables.
+    It takes $O(m d^2)$ operations a row.
 
     **Arguments:**
 
     - `p`: the order, above 0; 0.5 in the paper.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is that of the value; of two variables that are equal it is 0.
+    The gradient is that of the value; that of two equal variables is 0.
     State: 6 floats. Undefined when: no row was seen. Rows without a member are invalid.
     Source: Scheuerer and Hamill, "Variogram-based proper scoring rules for probabilistic forecasts
     of multivariate quantities", 2015.
@@ -71,7 +71,7 @@ class VariogramScore(AbstractRowMean):
         `(*rows, variables)`. `members`, of shape `(*rows, members)` or `(members,)`, says which
         are there. `mask` and `weights` have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, vectors=True)
-        # From one place, so that integers and large offsets keep their digits.
+        # Less one variable, so that integers and large offsets keep their digits.
         t = e.batch.values
         t = minus(t, jnp.broadcast_to(t[:, :1], t.shape))
         of_members = _apart(e.x + t[:, None, :], self.p)

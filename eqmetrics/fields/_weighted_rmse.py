@@ -16,16 +16,16 @@ from ._fields import area_of, with_area
 
 @final
 class WeightedRMSE(Metric):
-    r"""The root of the mean squared error of fields, whose points count by their area:
+    r"""The root of the mean squared error of fields whose points count by their area:
     $\sqrt{\sum_i w_i \sum_s a_s (p_{is} - t_{is})^2 / \sum_i w_i \sum_s a_s}$.
 
-    It is the root of the mean over time and space, as in WeatherBench 2 since 2023 and in
-    WMO's scores, not the mean of the roots of each field, which WeatherBench 1 took and which is
-    lower. Only the shares of the areas count: no scale of theirs changes the value.
+    It is the root of the mean over time and space, as in WeatherBench 2 since 2023 and in WMO's
+    scores, not the mean of the roots of each field, as in WeatherBench 1, which is lower. The scale
+    of the areas doesn't matter.
 
     **Arguments:**
 
-    - `area`: the area of each point of the grid, such as of [`eqmetrics.fields.cell_areas`][]; its
+    - `area`: the area of each point of the grid, such as [`eqmetrics.fields.cell_areas`][]; its
         axes are those of the grid.
     - `outputs`: how many lead times or variables there are, or their shape, on the axes before
         those of the grid. Each has a value.
@@ -68,7 +68,7 @@ class WeightedRMSE(Metric):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are fields, of shape `(*rows, *outputs, *grid)`; `mask` has
-        the shape of the rows, or theirs, and leaves out points; `weights` that of the rows."""
+        the shape of the rows, or of the fields to leave out points; `weights` that of the rows."""
         view, share = with_area(
             self.area, self.outputs, mask, weights, predictions=predictions, targets=targets
         )
@@ -77,7 +77,7 @@ class WeightedRMSE(Metric):
         return self.replace(sums=self.sums.add(view.batch, total=total, weight=seen))
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar; of shape `outputs` if there are some."""
+        """A scalar; of shape `outputs` if these are given."""
         total, weight = self.sums.read("total", "weight")
         mean = root(nan_if_lost(over(total, weight), total))
         return undefined_as(mean, weight == 0, self.undefined)

@@ -1,4 +1,4 @@
-"""Scores of generated samples, from features or probabilities that the caller's networks give."""
+"""Scores of generated samples, from the features or probabilities of a network that you choose."""
 
 from ._alignment import Alignment as Alignment
 from ._bits import BitsPerDimension as BitsPerDimension

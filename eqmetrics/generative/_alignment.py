@@ -15,11 +15,11 @@ from ._features import features_of, VALID
 
 @final
 class Alignment(AbstractRowMean):
-    r"""How far the embeddings of a pair are apart that should be near, as two views of one image:
-    the mean of $\lVert x_i - y_i \rVert^\alpha$.
+    r"""The mean distance of the embeddings of pairs that should be near, such as two views of one
+    image: the mean of $\lVert x_i - y_i \rVert^\alpha$.
 
-    The embeddings are taken as they are. The paper's have length 1: then the value is between 0
-    and $2^\alpha$.
+    Embeddings aren't normalised. The paper's have length 1: then the value is between 0 and
+    $2^\alpha$.
 
     **Arguments:**
 
@@ -56,7 +56,7 @@ class Alignment(AbstractRowMean):
     def update(
         self, *, anchors: Values, positives: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`anchors` and `positives` have shape `(*rows, dim)`, `mask` and `weights` that of the
+        """`anchors` and `positives` have the shape `(*rows, dim)`, `mask` and `weights` that of the
         rows."""
         x, y = jnp.asarray(anchors), jnp.asarray(positives)
         if x.shape != y.shape:
@@ -74,6 +74,6 @@ class Alignment(AbstractRowMean):
         squares = jnp.sum(errors * errors, axis=1)
         if self.alpha == 2:
             return squares
-        # The power of a distance of 0 may have an infinite slope.
+        # The power of a distance of 0 may have an infinite gradient.
         some = squares > 0
         return jnp.where(some, root(jnp.where(some, squares, 1)) ** self.alpha, 0)

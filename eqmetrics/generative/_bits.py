@@ -15,25 +15,24 @@ from .._rows.rows import flat, rows, undefined_as
 
 @final
 class BitsPerDimension(Metric):
-    r"""How many bits a likelihood model needs for a number of the data:
-    $-\sum_i \log_2 p_i \,/ \sum_i d_i - \log_2 h$, of rows with $d_i$ dimensions, all together.
+    r"""The bits that a likelihood model needs for one dimension of the data:
+    $-\sum_i \log_2 p_i \,/ \sum_i d_i - \log_2 h$, over all rows, of $d_i$ dimensions each.
 
-    `log_likelihoods` are natural logarithms, of a whole row. A density of data that were made
-    continuous knows nothing of the width $h$ of the bins they come from: with 256 levels scaled to
-    $[0, 1]$ it is `bin_width=1/256`, which adds 8 bits; scaled to $[-1, 1]$, `bin_width=1/128`,
-    which adds 7.
+    `log_likelihoods` are natural logarithms, of a whole row. A density of dequantised data doesn't
+    contain the width $h$ of the bins they come from: for 256 levels scaled to $[0, 1]$ it is
+    `bin_width=1/256`, which adds 8 bits; scaled to $[-1, 1]$ it is `bin_width=1/128`, which adds 7.
 
     **Arguments:**
 
-    - `dimensions`: how many a row has, as `32 * 32 * 3`. If not given, `dimensions` is an argument
-        of the update, with a number for each row.
-    - `bin_width`: the width of the bins in the unit of the data that the density is of; 1 if the
-        likelihood is one of whole numbers, or of bins.
+    - `dimensions`: how many a row has, as `32 * 32 * 3`. If not given, `update` takes `dimensions`,
+        a number for each row.
+    - `bin_width`: the width of the bins in the units of the density; 1 if the likelihood is of
+        integers, or of bins.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
-    State: 6 floats. Undefined when: the weights sum to 0. A likelihood that is NaN
-    propagates, and one of 0 gives infinity.
+    State: 6 floats. Undefined when: the weights sum to 0. A likelihood that is NaN propagates, and
+    one of 0 gives infinity.
     Source: Theis, van den Oord and Bethge, "A note on the evaluation of generative models", 2016.
 
     !!! example
@@ -77,8 +76,8 @@ class BitsPerDimension(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """All arguments have the shape of the rows; `dimensions` is taken if the metric was built
-        without them."""
+        """All arguments have the shape of the rows; `dimensions` is required if the metric was
+        built without it."""
         batch = rows(log_likelihoods, mask, weights, (), "log_likelihoods")
         if (dimensions is None) == (self.dimensions is None):
             raise TypeError(

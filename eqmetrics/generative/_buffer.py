@@ -21,7 +21,7 @@ class FeatureBuffer(AbstractStatistic):
     """The features of up to `capacity` real and as many generated rows, and their weights: the
     statistic of distances that need every pair of rows, which share it in a `MetricDict`.
 
-    Each update takes both sides, or one. See [`eqmetrics.Buffer`][].
+    Each update takes both sides, or one of them. See [`eqmetrics.Buffer`][].
 
     **Arguments:**
 
@@ -29,8 +29,8 @@ class FeatureBuffer(AbstractStatistic):
     - `capacity`: how many rows there is room for on each side, on all devices together.
 
     The gradient is 0: the weights of the rows don't depend on their features.
-    State: `2 * capacity * (dim + 1) + 14` numbers. Undefined when: a side had more rows than that.
-    A feature that is NaN or infinite is invalid.
+    State: `2 * capacity * (dim + 1) + 14` numbers. Undefined when: a side had more than `capacity`
+    rows. A feature that is NaN or infinite is invalid.
 
     !!! example
 
@@ -64,8 +64,8 @@ class FeatureBuffer(AbstractStatistic):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Features have shape `(*rows, dim)`; `mask` and `weights` have that of the rows, and hold
-        for both sides if both are given."""
+        """Features have the shape `(*rows, dim)`; `mask` and `weights` have that of the rows, and
+        apply to both sides if both are given."""
         kept, invalid = dict(self.kept), self.invalid
         given = sides_of(real_features, generated_features, self.dim, mask, weights)
         for name, batch in given.items():
@@ -78,12 +78,12 @@ class FeatureBuffer(AbstractStatistic):
     def rows(
         self, side: str
     ) -> tuple[Float32[Array, "{self.capacity} {self.dim}"], Float32[Array, "{self.capacity}"]]:
-        """The features of a side (`"real"`, `"generated"`) and their weights: 0 where there is no
+        """The features of a side (`"real"`, `"generated"`) and their weights, 0 where there is no
         row."""
         columns, mask = self.kept[side].rows()
         features = jnp.where(mask[:, None], columns["features"], 0)
         return features, jnp.where(mask, columns["weights"], 0)
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """The weight of each side."""
+        """A dict of scalars: the weight of each side, `real` and `generated`."""
         return {k: to_float(sum_rows(self.rows(k)[1])) for k in SIDES}

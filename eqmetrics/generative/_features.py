@@ -1,4 +1,4 @@
-"""Vectors that the caller's network made of samples: real ones, generated ones, or both."""
+"""Features that a network computed from samples: real ones, generated ones, or both."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def check_dim(dim: int) -> None:
 
 
 def features_of(x: Any, dim: int, mask: Any, weights: Any, name: str = "features") -> Rows:
-    """Flattened rows of `(*rows, dim)`. One with a NaN or an infinity is invalid."""
+    """Flattened rows of shape `(*rows, dim)`. A row with NaN or infinity is invalid."""
     batch = rows(x, mask, weights, (dim,), name)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         return batch
@@ -45,6 +45,6 @@ def sides_of(
 
 
 def clean(batch: Rows) -> tuple[Float32[Array, "rows dim"], Bool[Array, "rows"] | None]:
-    """The vectors as floats, with zeros where a row doesn't take part; and which do."""
+    """The features as floats, 0 where a row doesn't take part; and which rows do."""
     x = batch.values.astype(jnp.float32)
     return (x if batch.mask is None else jnp.where(batch.mask[:, None], x, 0)), batch.mask

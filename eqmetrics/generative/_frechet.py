@@ -26,27 +26,27 @@ def _dot(x: Array, y: Array) -> Array:
 def root_of(covariance: _Matrix) -> _Matrix:
     """A matrix `a` with `a @ a.T` the covariance, whose columns are orthogonal."""
     values, vectors = jnp.linalg.eigh(covariance, symmetrize_input=False)
-    # Where nothing varies there are values of some 3e-8 of the largest, at 768 features too, and
-    # hundreds of them would be seen: what is left of fewer rows than features.
+    # In directions without variance eigenvalues are some 3e-8 of the largest, also for 768
+    # features, and hundreds of them would add up: as where there are fewer rows than features.
     some = values > jnp.max(values) * 2.0**-23
     return vectors * jnp.sqrt(jnp.where(some, values, 0))[None, :]
 
 
 def _nearest(a: _Matrix, b: _Matrix) -> _Matrix:
-    """The rotation of `b` that is nearest to `a`."""
+    """`b` rotated so that it is nearest to `a`."""
     u, _, v = jnp.linalg.svd(_dot(b.T, a), full_matrices=False)
     return _dot(b, _dot(u, v))
 
 
 @jax.custom_jvp
 def between(a: _Matrix, b: _Matrix, covariance_a: Any, covariance_b: Any) -> Float32[Array, ""]:
-    r"""The squared distance of two covariances from their roots: `|a - b q|^2` of the nearest
+    r"""The squared distance of two covariances from their roots: `|a - b q|^2` with the nearest
     rotation `q`.
 
-    That is the sum of both traces less twice the nuclear norm of `a.T @ b`, and the trace of the
-    root of their product is that norm. But a difference of traces loses all digits of a small
-    distance, where this is a sum of squares: errors of the roots and of the rotation count beside
-    the distance itself, not beside its square, and it is never negative.
+    It is the sum of both traces less twice the nuclear norm of `a.T @ b`, which is the trace of the
+    root of their product. But a difference of traces loses all digits of a small distance, and this
+    is a sum of squares: errors of the roots and of the rotation are relative to the distance
+    itself, not to its square, and it is never negative.
     """
     squares = (a - _nearest(a, b)) ** 2
     return jnp.sum(to_float(sum_rows(squares)))
@@ -54,12 +54,12 @@ def between(a: _Matrix, b: _Matrix, covariance_a: Any, covariance_b: Any) -> Flo
 
 @between.defjvp
 def _between_jvp(primals, tangents):
-    # Each covariance has the derivative of a quadratic form: 1 less the map that takes one Gaussian
-    # to the other. Eigenvectors, whose derivatives are infinite where values are equal, have none.
+    # The derivative by each covariance is 1 less the map that takes one Gaussian to the other. That
+    # by eigenvectors, infinite where eigenvalues are equal, isn't needed.
     a, b, *_ = primals
     near = _nearest(a, b)
     change = jnp.zeros((), jnp.float32)
-    # |a - b q| = |a q.T - b|, and `a q.T` is that nearest to `b`.
+    # |a - b q| = |a q.T - b|, and `a q.T` is the rotation of `a` nearest to `b`.
     for root, other, tangent in ((a, near, tangents[2]), (b, None, tangents[3])):
         if tangent is None:
             continue
@@ -70,14 +70,14 @@ def _between_jvp(primals, tangents):
 
 
 def _inverse(root: _Matrix) -> _Matrix:
-    """The pseudoinverse: directions in which nothing varies are left out."""
+    """The pseudoinverse, which leaves out directions without variance."""
     squares = jnp.sum(root * root, axis=0)
     some = squares > jnp.max(squares) * (root.shape[0] * 2.0**-23)
     return jnp.where(some[:, None], root.T / jnp.where(some, squares, 1)[:, None], 0)
 
 
 def _reference(reference: Sequence[Any], dim: int) -> tuple[Array, Array]:
-    """The mean as a pair, and a root of the covariance, found in float64: once, on the host."""
+    """The mean as a pair, and a root of the covariance, computed once in float64 on the host."""
     if len(reference) != 2:
         raise TypeError(f"`reference` has {len(reference)} parts, expected (mean, covariance).")
     mean, covariance = (np.asarray(x, np.float64) for x in reference)
@@ -100,33 +100,34 @@ def _reference(reference: Sequence[Any], dim: int) -> tuple[Array, Array]:
 @final
 class FrechetDistance(AbstractReadout):
     r"""The squared Fréchet distance of two Gaussians with the means and covariances of the real and
-    of the generated features:
+    the generated features:
     $\lVert \mu - \mu' \rVert^2 + \mathrm{tr}\,(\Sigma + \Sigma' - 2 (\Sigma \Sigma')^{1/2})$.
 
-    Of the features of an Inception network it is the FID, of those of an audio or video network
-    the FAD or the FVD. The network is the caller's, and the value is only comparable with one of
-    the same network, preprocessing and number of rows.
+    With the features of an Inception network it is the FID, with those of an audio or video network
+    the FAD or the FVD. You choose the network; values are only comparable for the same network,
+    preprocessing and number of rows.
 
-    The covariances are unbiased (`ddof=1`, as pytorch-fid and torch-fidelity), with nothing added
-    to their diagonals. Fewer rows than features are no error, but the value is biased upwards by
-    the rows that are missing: compare values of equal numbers of rows. The weights count rows, so
-    their scale matters. In float32 the value is right to about $10^{-5}$ of itself: it is a sum of
-    squares, $\lVert A - B Q \rVert^2$ of the roots of both covariances and the nearest rotation,
-    not a difference of traces, and never negative.
+    The covariances are unbiased (`ddof=1`, as in pytorch-fid and torch-fidelity), with nothing
+    added to their diagonals. Fewer rows than features are no error, but the fewer rows, the more
+    the value is biased upwards: compare values of equal numbers of rows. Weights are counts, so
+    their scale matters. In float32 the relative error is about $10^{-5}$: the value is a sum of
+    squares,
+    $\lVert A - B Q \rVert^2$ of the roots of both covariances and the nearest rotation, not a
+    difference of traces, and never negative.
 
     **Arguments:**
 
     - `dim`: how many features a row has.
     - `reference`: `(mean, covariance)` of real features that were seen before, as NumPy or jax
-        arrays; `real_features` are then not taken, nor held. The pair is that of
-        [`eqmetrics.generative.FeatureMoments`][]: `moments.compute()["real"]`; or `mu` and
-        `sigma` in a file of pytorch-fid. Its root is found once, in float64 on the host.
+        arrays; `real_features` are then neither taken nor kept. The pair is the value of
+        [`eqmetrics.generative.FeatureMoments`][], `moments.compute()["real"]`, or `mu` and `sigma`
+        in a file of pytorch-fid. Its root is computed once, in float64 on the host.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is that of the value; of a covariance without full rank, within its range.
-    State: that of [`eqmetrics.generative.FeatureMoments`][], $4 d^2$ floats and some; $2 d^2$, and
-    $d^2$ that are constant, with a reference. Undefined when: there are less than two rows
-    on a side. A feature that is NaN or infinite is invalid.
+    The gradient is that of the value; for a covariance without full rank, within its range.
+    State: that of [`eqmetrics.generative.FeatureMoments`][], $4 d^2$ floats and some more; with a
+    reference $2 d^2$, and $d^2$ constants. Undefined when: there are fewer than two rows on a side.
+    A feature that is NaN or infinite is invalid.
     Source: Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash
     equilibrium", 2017; Dowson and Landau, "The Fréchet distance between multivariate normal
     distributions", 1982.

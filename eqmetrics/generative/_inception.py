@@ -14,14 +14,14 @@ from .._rows.rows import rows, undefined_as
 
 @final
 class InceptionScore(Metric):
-    r"""How sure a classifier is of each generated sample, and how much the samples differ:
-    $\exp\big(\frac1n \sum_i \mathrm{KL}(p_i \,\Vert\, \bar p)\big)$, of the classes' probabilities
-    $p_i$ and their mean $\bar p$. From 1, where all have the same probabilities, to the number of
-    classes.
+    r"""How certain a classifier is about each generated sample, and how much the samples differ:
+    $\exp\big(\frac1n \sum_i \mathrm{KL}(p_i \,\Vert\, \bar p)\big)$, with the class probabilities
+    $p_i$ and their mean $\bar p$. From 1, if all samples have the same probabilities, to the number
+    of classes.
 
-    Of all rows together, exactly, however they come. Implementations that cut the rows in ten
-    splits and average give smaller values: for these, hold ten, or an `eqm.PerGroup` whose
-    group is the split.
+    It is that of all rows together, exactly, however they come. Implementations that average over
+    ten splits of the rows give smaller values: for these use ten metrics, or an `eqm.PerGroup`
+    whose group is the split.
 
     **Arguments:**
 
@@ -29,8 +29,8 @@ class InceptionScore(Metric):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
-    State: `2 * num_classes + 6` floats. Undefined when: the weights sum to 0. A row with a
-    NaN, or a probability outside of $[0, 1]$, is invalid.
+    State: `2 * num_classes + 6` floats. Undefined when: the weights sum to 0. A row with NaN, or a
+    probability outside $[0, 1]$, is invalid.
     Source: Salimans et al., "Improved techniques for training GANs", 2016.
 
     !!! example
@@ -62,8 +62,8 @@ class InceptionScore(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes one of `logits` and `probabilities`, of shape `(*rows, num_classes)`; `mask` and
-        `weights` have that of the rows."""
+        """Takes exactly one of `logits` and `probabilities`, of shape `(*rows, num_classes)`;
+        `mask` and `weights` have the shape of the rows."""
         if (logits is None) == (probabilities is None):
             both = "both" if logits is not None else "neither"
             raise TypeError(
@@ -74,7 +74,7 @@ class InceptionScore(Metric):
         if logits is not None:
             batch = rows(logits, mask, weights, shape, "logits")
             x = batch.values.astype(jnp.float32)
-            # +inf is as sure as it gets, but of which class beside another one isn't known.
+            # With two logits of +inf it isn't known which class has the probability.
             batch = batch.without(jnp.any(jnp.isnan(x) | (x == jnp.inf), axis=1))
             batch = batch.without(jnp.all(x == -jnp.inf, axis=1))
             logs = jax.nn.log_softmax(_of_rows(x, batch.mask), axis=1)
@@ -93,11 +93,11 @@ class InceptionScore(Metric):
         p, entropy, weight = self.sums.read("probabilities", "negative_entropy", "weight")
         mean = over(p, weight[None])
         divergence = over(entropy, weight) - jnp.sum(xlogy(mean, mean))
-        # Rounding must not take it below its least.
+        # Rounding must not take it below its minimum.
         value = jnp.exp(jnp.maximum(divergence, 0))
         return undefined_as(value, weight == 0, self.undefined)
 
 
 def _of_rows(x: Array, mask: Array | None) -> Float32[Array, "rows classes"]:
-    """With zeros where a row doesn't take part."""
+    """The rows, 0 where one doesn't take part."""
     return x if mask is None else jnp.where(mask[:, None], x, 0)

@@ -1,4 +1,4 @@
-"""Squared distances of the means of two distributions in the space of a kernel."""
+"""Squared distances of the means of two distributions in the feature space of a kernel."""
 
 import abc
 from typing import final
@@ -23,36 +23,36 @@ class _AbstractKernel(AbstractReadout):
 
     @abc.abstractmethod
     def kernel(self, x: Array, y: Array) -> Float32[Array, "rows others"]:
-        """Less 1, which all kernels here are of a row of zeros or of equal rows: it cancels in the
-        distance, and would take digits first."""
+        """The kernel less 1, its value for equal rows or a row of zeros: that cancels in the
+        distance, and would cost digits before."""
 
     @abc.abstractmethod
     def of_equal(self, x: Float32[Array, "rows dim"]) -> Float32[Array, "rows"]:
-        """The same of each row and itself."""
+        """The same for each row and itself."""
 
     @abc.abstractmethod
     def prepared(self, *sides: tuple[Array, Array]) -> list[Array]:
-        """The features as the kernel takes them."""
+        """The features in the form that the kernel takes."""
 
     def _mean(self, x: Array, w: Array, y: Array, v: Array) -> Pair:
-        """Of the kernel over all pairs."""
+        """The mean of the kernel over all pairs."""
         each = by_blocks(lambda x: to_float(sum_rows((self.kernel(x, y) * v[None]).T)), x)
         pairs = multiply(sum_rows(w), sum_rows(v))
         return divide(sum_rows(each * w), _safe(pairs))
 
     def _own_mean(self, x: Array, w: Array) -> Pair:
-        """Of the kernel over the pairs within a side; without those of a row and itself, if that is
-        what `unbiased` says. A row of weight 2 is two rows."""
+        """The mean of the kernel over the pairs within a side; if `unbiased`, without those of a
+        row and itself. A row of weight 2 is two rows."""
         mean = self._mean(x, w, x, w)
         if not self.unbiased:
             return mean
         n, own = sum_rows(w), sum_rows(self.of_equal(x) * w)
         rest = add(n, lift(-jnp.ones((), jnp.float32)))
-        # sum / n (n - 1), of sum = mean n^2 - own
+        # sum / (n (n - 1)), where sum = mean n^2 - own
         return divide(add(multiply(mean, n), -divide(own, _safe(n))), _safe(rest))
 
     def value(self) -> tuple[Array, Array]:
-        """And whether it is defined."""
+        """The value, and whether it is defined."""
         sides = [self.statistic.rows(name) for name in ("real", "generated")]
         (w, v), (x, y) = (w for _, w in sides), self.prepared(*sides)
         within = add(self._own_mean(x, w), self._own_mean(y, v))
@@ -82,22 +82,22 @@ class MaximumMeanDiscrepancy(_AbstractKernel):
     kernel: $\mathbb{E}\,k(x, x') + \mathbb{E}\,k(y, y') - 2\,\mathbb{E}\,k(x, y)$,
     $k(x, y) = \exp(-\lVert x - y \rVert^2 / 2 \sigma^2)$.
 
-    With CLIP features of length 1 and $\sigma = 10$ it is the CMMD, but for its factor of 1000; the
-    authors' code averages over all pairs, `unbiased=False`. Over all pairs of rows, in blocks,
-    exactly: nothing is drawn. A weight repeats a row, so that the scale of the weights matters
-    where it is unbiased.
+    With CLIP features of length 1 and $\sigma = 10$ it is the CMMD without its factor of 1000; the
+    authors' code averages over all pairs, `unbiased=False`. All pairs of rows are taken, in blocks:
+    nothing is sampled. A weight repeats a row, so the scale of the weights matters if `unbiased`.
 
     **Arguments:**
 
     - `dim`: how many features a row has.
     - `capacity`: how many rows there is room for on each side, on all devices together.
     - `sigma`: the width of the kernel.
-    - `unbiased`: leaves out the pairs of a row with itself. The value may then be below 0.
+    - `unbiased`: whether to leave out the pairs of a row with itself. The value may then be below
+        0.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: a side has
-    less than two rows (one, where it is biased), or more than `capacity`.
+    fewer than two rows (if biased, none), or more than `capacity`.
     Source: Gretton et al., "A kernel two-sample test", 2012; Jayasumana et al., "Rethinking FID:
     towards a better evaluation metric for image generation", 2024.
 
@@ -147,24 +147,23 @@ class MaximumMeanDiscrepancy(_AbstractKernel):
 
 @final
 class KernelDistance(_AbstractKernel):
-    r"""The squared maximum mean discrepancy of the real and the generated features with a
-    polynomial kernel, $k(x, y) = (x \cdot y / d + 1)^p$, without bias. Of Inception features it is
-    the KID.
+    r"""The unbiased squared maximum mean discrepancy of the real and the generated features with a
+    polynomial kernel, $k(x, y) = (x \cdot y / d + 1)^p$. With Inception features it is the KID.
 
-    Over all pairs of rows, in blocks, exactly: the mean over random subsets, which other libraries
-    take, estimates this. It has no bias for any number of rows, and may be below 0. A weight
-    repeats a row, so that the scale of the weights matters.
+    All pairs of rows are taken, in blocks; the mean over random subsets, which other libraries
+    compute, estimates this. It is unbiased for any number of rows, and may be below 0. A weight
+    repeats a row, so the scale of the weights matters.
 
     **Arguments:**
 
     - `dim`: how many features a row has: $d$.
     - `capacity`: how many rows there is room for on each side, on all devices together.
-    - `degree`: of the polynomial: $p$.
+    - `degree`: the degree $p$ of the polynomial.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: a side has
-    less than two rows, or more than `capacity`.
+    fewer than two rows, or more than `capacity`.
     Source: Bińkowski et al., "Demystifying MMD GANs", 2018.
 
     !!! example
@@ -193,7 +192,7 @@ class KernelDistance(_AbstractKernel):
         self.statistic = FeatureBuffer(dim, capacity=capacity)
 
     def _power(self, t: Array) -> Array:
-        """`(1 + t)^degree - 1`, by Horner's rule: nothing is subtracted."""
+        """`(1 + t)^degree - 1`, by Horner's rule, without a subtraction."""
         found = t
         for _ in range(self.degree - 1):
             found = found + t * (1 + found)

@@ -23,8 +23,8 @@ from ._features import check_dim, sides_of, VALID
 
 
 class _Matrix(AbstractJointMoments):
-    """Of every variable with every other, as a whole matrix: of two thousand of them a list of two
-    million pairs would be a program of its own."""
+    """The products of every variable with every other, as a whole matrix: a list of the two million
+    pairs of two thousand variables would be slow."""
 
     def factors(self, variables: int) -> tuple[Any, Any]:
         numbers = np.arange(variables)
@@ -47,7 +47,8 @@ def weight_of(batch: Rows) -> Pair:
 
 
 def _moments(batch: Rows) -> Joint:
-    """Of one batch, about a pivot near its mean, which is subtracted before anything is squared."""
+    """The moments of one batch, about a pivot near its mean, which is subtracted before
+    squaring."""
     d, pivot, _ = DEVIATE(batch.values, *weight_column(batch))
     if batch.mask is not None:
         d = jnp.where(batch.mask[:, None], d, 0)
@@ -64,10 +65,10 @@ def _moments(batch: Rows) -> Joint:
 
 @final
 class SideMoments(Metric):
-    """The weight of some rows of features, their mean, and the products of their deviations.
+    """The weight of rows of features, their mean, and the products of their deviations.
 
     State: `2 * dim * (dim + 1) + 2` floats, and 2 for the invalid rows. Undefined when: never;
-    moments of no rows are 0.
+    empty moments are 0.
     """
 
     dim: int = eqx.field(static=True)
@@ -102,33 +103,33 @@ class SideMoments(Metric):
         }
 
     def several(self) -> Bool[Array, ""]:
-        """Whether there are rows enough for a covariance."""
+        """Whether there are enough rows for a covariance."""
         return to_float(self.weight) > 1
 
     def covariance(self) -> Float32[Array, "dim dim"]:
-        """With `ddof=1`; 0 where there are too few rows."""
+        """The covariance (`ddof=1`); 0 if there are too few rows."""
         some = self.several()
-        # The pair less 1, so that large counts lose nothing.
+        # 1 is subtracted from the pair, so that large counts lose nothing.
         count = (self.weight[0] - 1) + self.weight[1]
         return jnp.where(some, to_float(self.products) / jnp.where(some, count, 1), 0)
 
 
 @final
 class FeatureMoments(AbstractStatistic):
-    """The weight of the real and of the generated rows, the means of their features, and the
-    covariances: the statistic that [`eqmetrics.generative.FrechetDistance`][] reads.
+    """The weight, the mean and the covariance of the real and of the generated features: the
+    statistic that [`eqmetrics.generative.FrechetDistance`][] reads.
 
-    Each update takes both sides, or one. Covariances are those of `numpy.cov` (`ddof=1`).
-    They are streamed: about a pivot near the mean of each batch, merged as Chan, Golub and LeVeque
-    do, in pairs of floats.
+    Each update takes both sides, or one of them. Covariances are those of `numpy.cov` (`ddof=1`).
+    No rows are kept: moments about a pivot near the mean of each batch merge as Chan, Golub and
+    LeVeque do.
 
     **Arguments:**
 
     - `dim`: how many features a row has.
-    - `real`: whether real features are taken, too; not where there is a stored reference.
+    - `real`: whether real features are taken, too; not if there is a stored reference.
 
-    State: `2 * dim * (dim + 1) + 4` floats a side: 34 MB at 2048 features. Undefined when: a
-    covariance, of rows whose weights sum to 1 or less.
+    State: `2 * dim * (dim + 1) + 4` floats a side: 34 MB at 2048 features. Undefined when: the
+    covariance, if the weights sum to 1 or less.
 
     The gradient is that of the moments.
 
@@ -159,8 +160,8 @@ class FeatureMoments(AbstractStatistic):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Features have shape `(*rows, dim)`; `mask` and `weights` have that of the rows, and hold
-        for both sides if both are given."""
+        """Features have the shape `(*rows, dim)`; `mask` and `weights` have that of the rows, and
+        apply to both sides if both are given."""
         if real_features is not None and "real" not in self.sides:
             raise TypeError(
                 "`real_features` were given to a metric with a stored reference, which stands for "
@@ -172,6 +173,6 @@ class FeatureMoments(AbstractStatistic):
         return self.replace(sides=self.sides | new)
 
     def compute(self) -> dict[str, dict[str, Float32[Array, "..."]]]:
-        """Of each side (`"real"`, `"generated"`) the `weight`, the `mean`, of shape `(dim,)`, and
-        the `covariance`, of shape `(dim, dim)`."""
+        """A dict of the sides `"real"` and `"generated"`, each a dict of `weight`, a scalar,
+        `mean`, of shape `(dim,)`, and `covariance`, of shape `(dim, dim)`."""
         return {name: side.compute() for name, side in self.sides.items()}

@@ -1,5 +1,5 @@
-"""Which samples of one side are within reach of the other: balls around each row that reach to its
-k-th neighbour on its own side stand for a distribution."""
+"""Which samples of one side are near those of the other. A distribution is represented by balls
+around its rows that reach to the k-th neighbour on the same side."""
 
 import abc
 import functools as ft
@@ -21,16 +21,16 @@ from ._pairs import by_blocks, centred, each_block, squared_distances
 
 class _Reach(NamedTuple):
     reached: Bool[Array, "others"]  # which other rows are in a ball
-    times: Float32[Array, "others"]  # in how many, by their weights
-    reaches: Bool[Array, "rows"]  # which balls have another row in them
+    times: Float32[Array, "others"]  # in how many balls, by their weights
+    reaches: Bool[Array, "rows"]  # which balls contain another row
 
 
 _LARGEST = 0x7F7FFFFF  # the bits of the largest float
 
 
 def _radii(x: Array, w: Array, k: int) -> Float32[Array, "rows"]:
-    """The squared distance of each row to its k-th neighbour, in which a row of weight 2 is two.
-    Found by halving the bits of what it may be: a sort of all distances would take longer."""
+    """The squared distance of each row to its k-th neighbour, where a row of weight 2 is two. Found
+    by bisection of its bits: sorting all distances would take longer."""
 
     def of_block(rows: Array) -> Array:
         squares = squared_distances(rows, x)
@@ -52,8 +52,8 @@ def _radii(x: Array, w: Array, k: int) -> Float32[Array, "rows"]:
 
 
 def _reach(x: Array, w: Array, y: Array, v: Array, k: int) -> _Reach:
-    """Of the balls around the rows of `x`. Always rows of `x` beside others: a distance is then
-    rounded as that of the radius was, and one that is equal is within."""
+    """What the balls around the rows of `x` contain of `y`. Distances are computed as those of the
+    radii, so that an equal one is rounded alike and counts as inside."""
 
     def of_block(rows: Array, radii: Array, weights: Array) -> tuple[Array, Array]:
         inside = (squared_distances(rows, y) <= radii[:, None]) & (weights > 0)[:, None]
@@ -68,7 +68,7 @@ def _reach(x: Array, w: Array, y: Array, v: Array, k: int) -> _Reach:
 
 @ft.partial(jax.jit, static_argnums=(1, 2))  # eager code would compile the loops at every call
 def _reach_of(kept: FeatureBuffer, centre: str, k: int) -> tuple[_Reach, Array, Array]:
-    """Of the balls around one side, and the weights of both: of that side first."""
+    """What the balls around one side contain, and the weights of that side and of the other."""
     other = {"real": "generated", "generated": "real"}[centre]
     sides = kept.rows(centre), kept.rows(other)
     x, y = (jax.lax.stop_gradient(z) for z in centred(*sides))
@@ -97,7 +97,7 @@ class _AbstractNeighbours(AbstractReadout):
 
     @abc.abstractmethod
     def of_reach(self, reach: _Reach, w: Array, v: Array) -> Float32[Array, ""]:
-        """The value, of balls around rows of weights `w` and others of weights `v`."""
+        """The value, for balls around rows of weights `w` and others of weights `v`."""
 
     def compute(self) -> Float32[Array, ""]:
         reach, w, v = _reach_of(self.statistic, self.centre, self.k)
@@ -108,20 +108,20 @@ class _AbstractNeighbours(AbstractReadout):
 
 @final
 class GenerativePrecision(_AbstractNeighbours, init=False):
-    """The share of the generated samples that are near a real one: in a ball around a real sample
-    that reaches to the `k`-th neighbour of that among the real ones. A measure of fidelity.
+    """The share of generated samples that are near a real one: inside the ball around a real sample
+    that reaches to its `k`-th nearest real neighbour. A measure of fidelity.
 
-    Balls are closed, so that equal sets score 1. A row of weight 2 is two rows, so that the scale
-    of the weights matters; by how many rows there are, all such scores change.
+    Balls are closed, so that equal sets score 1. A row of weight 2 is two rows, so the scale of the
+    weights matters. All scores of this kind depend on the number of rows.
 
     **Arguments:**
 
     - `dim`: how many features a row has.
     - `capacity`: how many rows there is room for on each side, on all devices together.
-    - `k`: which neighbour a ball reaches to: 3 in the source, and 5 in prdc.
+    - `k`: which neighbour a ball reaches to: 3 in the paper, and 5 in prdc.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` real rows, or no generated one; or more than `capacity` on a side.
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative
@@ -146,11 +146,10 @@ class GenerativePrecision(_AbstractNeighbours, init=False):
 
 @final
 class GenerativeRecall(_AbstractNeighbours, init=False):
-    """The share of the real samples that are near a generated one: in a ball around a generated
-    sample that reaches to the `k`-th neighbour of that among the generated ones. A measure
-    of variety.
+    """The share of real samples that are near a generated one: inside the ball around a generated
+    sample that reaches to its `k`-th nearest generated neighbour. A measure of variety.
 
-    What balls and weights are: as [`eqmetrics.generative.GenerativePrecision`][].
+    See [`eqmetrics.generative.GenerativePrecision`][] for balls and weights.
 
     **Arguments:**
 
@@ -159,7 +158,7 @@ class GenerativeRecall(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` generated rows, or no real one; or more than `capacity` on a side.
     Source: Kynkäänniemi et al., "Improved precision and recall metric for assessing generative
@@ -184,11 +183,11 @@ class GenerativeRecall(_AbstractNeighbours, init=False):
 
 @final
 class Density(_AbstractNeighbours, init=False):
-    r"""In how many balls around real samples a generated one is, relative to $k$: the mean of
-    $\frac1k \sum_i 1(y \in B_i)$. A precision that one outlier among the real samples doesn't
-    lift. It may be above 1.
+    r"""In how many balls around real samples a generated sample lies, relative to $k$: the mean of
+    $\frac1k \sum_i 1(y \in B_i)$. A precision that single outliers among the real samples hardly
+    raise. It may be above 1.
 
-    What balls and weights are: as [`eqmetrics.generative.GenerativePrecision`][].
+    See [`eqmetrics.generative.GenerativePrecision`][] for balls and weights.
 
     **Arguments:**
 
@@ -197,7 +196,7 @@ class Density(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` real rows, or no generated one; or more than `capacity` on a side.
     Source: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020.
@@ -221,11 +220,10 @@ class Density(_AbstractNeighbours, init=False):
 
 @final
 class Coverage(_AbstractNeighbours, init=False):
-    """The share of the real samples with a generated one in their ball, which reaches to their
-    `k`-th neighbour among the real ones. A recall that outliers among the generated samples don't
-    lift.
+    """The share of real samples with a generated sample in their ball, which reaches to their
+    `k`-th nearest real neighbour. A recall that outliers among the generated samples don't raise.
 
-    What balls and weights are: as [`eqmetrics.generative.GenerativePrecision`][].
+    See [`eqmetrics.generative.GenerativePrecision`][] for balls and weights.
 
     **Arguments:**
 
@@ -234,7 +232,7 @@ class Coverage(_AbstractNeighbours, init=False):
     - `k`: which neighbour a ball reaches to.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.generative.FeatureBuffer`][], shared. Undefined when: there are at
     most `k` real rows, or no generated one; or more than `capacity` on a side.
     Source: Naeem et al., "Reliable fidelity and diversity metrics for generative models", 2020.

@@ -1,5 +1,5 @@
-"""Every row of one array beside every row of another, in blocks: all pairs of 10 000 rows would
-be 400 MB."""
+"""Every row of one array with every row of another, in blocks: all pairs of 10 000 rows would take
+400 MB."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ BLOCK = 256  # rows at once
 
 
 def each_block(fn: Callable[..., Any], *columns: Array) -> Any:
-    """`fn(*blocks)` of blocks of rows, stacked. The last block is filled with zeros."""
+    """`fn(*blocks)` of blocks of rows, stacked. The last block is padded with zeros."""
     rows = columns[0].shape[0]
     size = min(BLOCK, rows)
     count = math.ceil(rows / size)
@@ -27,7 +27,7 @@ def each_block(fn: Callable[..., Any], *columns: Array) -> Any:
 
 
 def by_blocks(fn: Callable[..., Array], *columns: Array) -> Array:
-    """The same of a function that gives a number for each row: those of all rows."""
+    """The same for a function with one number a row: the numbers of all rows."""
     return each_block(fn, *columns).ravel()[: columns[0].shape[0]]
 
 
@@ -38,16 +38,16 @@ def products(x: Float32[Array, "rows dim"], y: Float32[Array, "others dim"]) -> 
 def squared_distances(
     x: Float32[Array, "rows dim"], y: Float32[Array, "others dim"]
 ) -> Float32[Array, "rows others"]:
-    """From products of rows: of equal rows exactly 0, as are those that are nearer than rounding
-    tells."""
+    """From products of rows. Exactly 0 for equal rows, and for those that are nearer than the
+    rounding error."""
     size = jnp.sum(x * x, axis=1)[:, None] + jnp.sum(y * y, axis=1)[None, :]
     found = size - 2 * products(x, y)
     return jnp.where(found > 2.0**-21 * size, found, 0)
 
 
 def centred(*sides: tuple[Array, Array]) -> list[Array]:
-    """The features less a mean of all of them, whose squares would take the digits of a
-    distance. Rows of weight 0 are 0."""
+    """The features less their common mean, whose square would cost distances their digits. Rows of
+    weight 0 are 0."""
     total = sum(jnp.sum(jnp.where((w > 0)[:, None], x, 0), axis=0) for x, w in sides)
     count = sum(jnp.sum(w > 0, dtype=jnp.int32) for _, w in sides)
     mean = jax.lax.stop_gradient(total / jnp.maximum(count, 1).astype(jnp.float32))

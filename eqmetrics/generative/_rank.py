@@ -1,4 +1,4 @@
-"""How many directions, or different samples, there are: of the spectrum of second moments."""
+"""How many directions, or different samples, there are: the entropy of a spectrum."""
 
 import functools as ft
 from typing import final, Self
@@ -18,8 +18,8 @@ from ._moments import SideMoments
 
 
 def _entropy_of(values: Array, power: float) -> tuple[Array, Array, Array]:
-    """The entropy of the shares of some eigenvalues to a power, the shares, and the sum."""
-    # Where nothing varies there are values that are rounding, up to 4e-7 of the largest, whose
+    """The entropy of the shares of eigenvalues to a power, the shares, and the sum."""
+    # In directions without variance eigenvalues are only rounding, up to 4e-7 of the largest, whose
     # roots would count.
     some = values > jnp.max(values) * 2.0**-21
     each = jnp.where(some, jnp.where(some, values, 1) ** power, 0)
@@ -30,14 +30,14 @@ def _entropy_of(values: Array, power: float) -> tuple[Array, Array, Array]:
 
 @ft.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def entropy(matrix: Float32[Array, "dim dim"], power: float) -> Float32[Array, ""]:
-    """The entropy of the shares of the eigenvalues, to a power."""
+    """The entropy of the shares of the eigenvalues, raised to a power."""
     return _entropy_of(jnp.linalg.eigvalsh(matrix), power)[0]
 
 
 @entropy.defjvp
 def _entropy_jvp(power, primals, tangents):
-    # Of a function of eigenvalues the eigenvectors, whose derivatives are infinite where values are
-    # equal, have no part in the slope.
+    # The derivative of a function of eigenvalues doesn't need that of the eigenvectors, which is
+    # infinite where eigenvalues are equal.
     values, vectors = jnp.linalg.eigh(primals[0])
     value, shares, total = _entropy_of(values, power)
     some = shares > 0
@@ -49,7 +49,7 @@ def _entropy_jvp(power, primals, tangents):
 
 
 def _second_moments(moments: SideMoments) -> tuple[Float32[Array, "dim dim"], Array]:
-    """About 0, relative to their trace; and whether there are any."""
+    """The second moments about 0, divided by their trace; and whether the trace isn't 0."""
     weight, mean = to_float(moments.weight), to_float(moments.mean)
     matrix = over(to_float(moments.products), weight) + mean[:, None] * mean[None, :]
     trace = jnp.trace(matrix)
@@ -58,12 +58,12 @@ def _second_moments(moments: SideMoments) -> tuple[Float32[Array, "dim dim"], Ar
 
 @final
 class EffectiveRank(Metric):
-    r"""How many directions the features fill: $\exp(-\sum_j s_j \log s_j)$ of the shares
+    r"""How many directions the features fill: $\exp(-\sum_j s_j \log s_j)$ with the shares
     $s_j = \sigma_j / \sum_k \sigma_k$ of the singular values of the matrix of all rows. From 1 to
     `dim`; it falls when representations collapse.
 
-    The features are not centred, as in RankMe. A singular value is known to about 7e-4 of the
-    largest: smaller ones, and there may be many, count as 0.
+    The features aren't centred, as in RankMe. Singular values below about 7e-4 of the largest,
+    which may be many, count as 0.
 
     **Arguments:**
 
@@ -94,7 +94,7 @@ class EffectiveRank(Metric):
         self.moments = SideMoments(dim)
 
     def update(self, features: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        """`features` has shape `(*rows, dim)`, `mask` and `weights` that of the rows."""
+        """`features` have the shape `(*rows, dim)`, `mask` and `weights` that of the rows."""
         batch = features_of(features, self.moments.dim, mask, weights)
         return self.replace(moments=self.moments.plus(batch))
 
@@ -105,12 +105,12 @@ class EffectiveRank(Metric):
 
 @final
 class VendiScore(Metric):
-    r"""How many different samples there are: $\exp(-\sum_j \lambda_j \log \lambda_j)$ of the
-    eigenvalues of $K / n$, where $K$ are the cosine similarities of all pairs of rows. From 1,
-    where all are alike, to the number of rows that are orthogonal, at most `dim`.
+    r"""The effective number of different samples: $\exp(-\sum_j \lambda_j \log \lambda_j)$ with the
+    eigenvalues of $K / n$, where $K$ are the cosine similarities of all pairs of rows. From 1, if
+    all are alike, to the number of orthogonal rows, at most `dim`.
 
-    They are those of the mean of $x x^\top$ of rows of length 1, so that no pairs are formed. An
-    eigenvalue is known to about 1e-7 of the largest.
+    The eigenvalues are those of the mean of $x x^\top$ of rows of length 1, so that no pairs are
+    computed. An eigenvalue is known to about 1e-7 of the largest.
 
     **Arguments:**
 
@@ -118,8 +118,8 @@ class VendiScore(Metric):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value, in the directions that the features fill.
-    State: `2 * dim * (dim + 1) + 4` floats. Undefined when: no row was seen. A row of zeros has no
-    direction, and is invalid, as is one with a NaN or an infinity.
+    State: `2 * dim * (dim + 1) + 4` floats. Undefined when: no row was seen. A row of zeros, which
+    has no direction, is invalid, as is one with NaN or infinity.
     Source: Friedman and Dieng, "The Vendi Score: a diversity evaluation metric for machine
     learning", 2023.
 
@@ -141,12 +141,12 @@ class VendiScore(Metric):
         self.moments = SideMoments(dim, f"a feature other than 0, {VALID}")
 
     def update(self, features: Values, *, mask: Mask = None, weights: Weights = None) -> Self:
-        """`features` has shape `(*rows, dim)`, `mask` and `weights` that of the rows."""
+        """`features` have the shape `(*rows, dim)`, `mask` and `weights` that of the rows."""
         batch = features_of(features, self.moments.dim, mask, weights)
         x = batch.values.astype(jnp.float32)
         batch = batch.without(jnp.all(x == 0, axis=1))
         x, _ = clean(batch)
-        # By the largest entry first: its square may leave the range of a float.
+        # Divided by the largest entry first, whose square may leave the range of a float.
         most = jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0)
         x = x / jnp.where(most == 0, 1, most)
         size = root(jnp.sum(x * x, axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Scores of images beside others, of depth maps, of optical flow and of keypoints."""
+"""Scores of images against targets, of depth maps, of optical flow and of keypoints."""
 
 from ._depth import (
     AbsoluteRelative as AbsoluteRelative,

@@ -1,4 +1,4 @@
-"""The channels of images of two sizes, one by one, and how alike they are."""
+"""The similarity of single channels of images, which may have two sizes."""
 
 import dataclasses
 from typing import Any
@@ -22,7 +22,7 @@ _GREY = Image(channel_axis=None)
 
 @dataclasses.dataclass(frozen=True)
 class Windows:
-    """Those in which two bands are compared."""
+    """The windows in which two bands are compared."""
 
     window: int
     sigma: float | None
@@ -30,7 +30,7 @@ class Windows:
     def bands(
         self, image: Image, name: str, x: Any, mask: Any, weights: Any
     ) -> tuple[Rows, Bands]:
-        """An image of many channels, or of none, as one image a channel."""
+        """The channels of an image as images of one channel."""
         leading = x.ndim - image.inner
         if mask is not None and mask.ndim > leading:
             raise TypeError(
@@ -49,17 +49,17 @@ class Windows:
         return jnp.mean(each, axis=(2, 3))
 
     def of_pairs(self, x: Bands) -> Float32[Array, "rows pairs"]:
-        """How alike each two bands are."""
+        """The similarity of each pair of bands."""
         first, second = np.triu_indices(x.shape[1], 1)
         return self.quality(x[:, first], x[:, second])
 
     def of_each(self, x: Bands, grey: Bands) -> Float32[Array, "rows channels"]:
-        """How alike each band is to the image without channels."""
+        """The similarity of each band to the image without channels."""
         return self.quality(x, jnp.broadcast_to(grey, x.shape))
 
 
 def same_rows(image: Image, like: Any, **others: tuple[Image, Any]) -> None:
-    """All have the same rows, and what has channels as many of them."""
+    """Checks that all have the same rows, and equally many channels if they have any."""
     rows = like.shape[: max(like.ndim - image.inner, 0)]
     for name, (meant, x) in others.items():
         if x.shape[: max(x.ndim - meant.inner, 0)] != rows:

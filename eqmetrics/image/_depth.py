@@ -25,12 +25,12 @@ def _maps(predictions: Values, targets: Values, mask: Mask, weights: Weights) ->
 
 
 def _positive(x: Array) -> Array:
-    """Where a number has no logarithm and isn't a divisor, one that does: its row is invalid."""
+    """The numbers, 1 where one isn't positive: its row is invalid, and no logarithm is NaN."""
     return jnp.where(x <= 0, 1, x)
 
 
 def _log_ratio(p: Array, t: Array) -> Array:
-    # The quotient of the two keeps the digits that the difference of their logarithms loses.
+    # From the quotient: the difference of logarithms of close numbers loses digits.
     part = (p - t) / t
     near = jnp.abs(part) < 0.5
     return jnp.where(near, jnp.log1p(jnp.where(near, part, 0)), jnp.log(p) - jnp.log(t))
@@ -44,7 +44,7 @@ class _AbstractDepth(AbstractPooled):
 
     @abc.abstractmethod
     def of_pixels(self, predictions: Array, targets: Array) -> Float32[Array, "..."]:
-        """What each pixel adds."""
+        """The error of each pixel."""
 
     def of_mean(self, mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
         return mean
@@ -53,7 +53,7 @@ class _AbstractDepth(AbstractPooled):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are depths, of shape `(*rows, height, width)`; `mask` has the
-        shape of the rows, or theirs, and leaves out pixels; `weights` that of the rows."""
+        shape of the rows, or of the maps to leave out pixels; `weights` has that of the rows."""
         view = _maps(predictions, targets, mask, weights)
         p, t = view.arrays
         bad = (t <= 0) | (p <= 0) if self.valid == _BOTH else t <= 0
@@ -64,17 +64,17 @@ class _AbstractDepth(AbstractPooled):
 
 @final
 class AbsoluteRelative(_AbstractDepth, init=False):
-    r"""The mean of $\lvert p - t \rvert / t$ over the pixels of each depth map, then over the maps
-    (`per="row"`, as KITTI), or over all pixels together (`per="pooled"`).
+    r"""The mean of $\lvert p - t \rvert / t$ over the pixels of each depth map, averaged over the
+    maps (`per="row"`, as KITTI), or over all pixels together (`per="pooled"`).
 
     **Arguments:**
 
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Sensors leave pixels without a depth: `mask=targets > 0`. A map with a target of 0 or less in
-    the mask is invalid. Predictions are compared as they are: scale them first where they
-    have no scale.
+    Sensors leave pixels without a depth: pass `mask=targets > 0`. A map with an unmasked target of
+    0 or less is invalid. Predictions are compared as they are: rescale them first if they have no
+    scale.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Eigen, Puhrsch and Fergus, "Depth map prediction from a single image using a
@@ -98,18 +98,18 @@ class AbsoluteRelative(_AbstractDepth, init=False):
 
 @final
 class SquaredRelative(_AbstractDepth, init=False):
-    r"""The mean of $(p - t)^2 / t$ over the pixels of each depth map, then over the maps
-    (`per="row"`), or over all pixels together (`per="pooled"`). In the unit of the depths.
+    r"""The mean of $(p - t)^2 / t$, in the units of the depths, over the pixels of each depth map,
+    averaged over the maps (`per="row"`), or over all pixels together (`per="pooled"`).
 
-    As Eigen et al. and the code of KITTI's papers have it; KITTI's own development kit divides by
-    $t^2$.
+    This is the definition of Eigen et al. and of the papers on KITTI; KITTI's own development kit
+    divides by $t^2$.
 
     **Arguments:**
 
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Masks and what is invalid: as [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative].
+    Masks and invalid maps are those of [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative].
     The gradient is that of the value.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Eigen, Puhrsch and Fergus, "Depth map prediction from a single image using a
@@ -133,16 +133,16 @@ class SquaredRelative(_AbstractDepth, init=False):
 
 @final
 class RMSELog(_AbstractDepth, init=False):
-    r"""The root of the mean of $(\ln p - \ln t)^2$ over the pixels of each depth map, then the mean
-    over the maps (`per="row"`), or the root of the mean over all pixels (`per="pooled"`).
+    r"""The root of the mean of $(\ln p - \ln t)^2$ over the pixels of each depth map, averaged over
+    the maps (`per="row"`), or over all pixels together (`per="pooled"`).
 
     **Arguments:**
 
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Masks: as [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A map with a prediction or
-    target of 0 or less in the mask is invalid; the usual way out is
+    Masks are those of [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A map with an
+    unmasked prediction or target of 0 or less is invalid; usually one takes
     `jnp.maximum(predictions, 1e-3)`.
     The gradient is that of the value; 0 where the value is 0.
     State: 6 floats. Undefined when: no pixel has a depth.
@@ -168,8 +168,8 @@ class RMSELog(_AbstractDepth, init=False):
 
 @final
 class DeltaAccuracy(_AbstractDepth):
-    r"""The share of the pixels with $\max(p / t, t / p)$ below a threshold, of each depth map, then
-    the mean over the maps (`per="row"`, as KITTI), or of all pixels together (`per="pooled"`).
+    r"""The share of pixels with $\max(p / t, t / p)$ below a threshold, of each depth map, averaged
+    over the maps (`per="row"`, as KITTI), or of all pixels together (`per="pooled"`).
 
     **Arguments:**
 
@@ -177,10 +177,10 @@ class DeltaAccuracy(_AbstractDepth):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Masks: as [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A target of 0 or less in the
-    mask makes a map invalid; a prediction of 0 or less is a miss. A quotient of exactly the
-    threshold is a miss, too.
-    The gradient is 0: the value is constant but for jumps.
+    Masks are those of [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A map with an
+    unmasked target of 0 or less is invalid; a prediction of 0 or less is a miss. So is a ratio of
+    exactly the threshold.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Ladicky, Shi and Pollefeys, "Pulling things out of perspective", 2014.
 
@@ -208,25 +208,25 @@ class DeltaAccuracy(_AbstractDepth):
     def of_pixels(self, predictions: Array, targets: Array) -> Array:
         most = jnp.float32(self.threshold)
         near = (predictions < most * targets) & (targets < most * predictions)
-        # NaN propagates: it is no miss.
+        # NaN propagates: it isn't a miss.
         nan = jnp.isnan(predictions) | jnp.isnan(targets)
         return jnp.where(nan, jnp.nan, near.astype(jnp.float32))
 
 
 @final
 class ScaleInvariantLog(AbstractRowMean):
-    r"""The spread of the logarithmic errors within each depth map, then the mean over the maps, by
-    row: with $d = \ln p - \ln t$, $\sqrt{\overline{d^2} - \overline{d}^2}$. A prediction that is
-    off by a factor scores 0.
+    r"""The standard deviation of the logarithmic errors within each depth map, averaged over the
+    maps: with $d = \ln p - \ln t$, $\sqrt{\overline{d^2} - \overline{d}^2}$. A prediction that is
+    off by a constant factor scores 0.
 
-    This is the root, KITTI's SILog but for its factor of 100; Eigen et al. wrote the square. A map
-    has one scale, so there is no pooled form.
+    This is the root, KITTI's SILog without its factor of 100; Eigen et al. define the square. Each
+    map has its own scale, so there is no pooled form.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Masks and what is invalid: as [`RMSELog`][eqmetrics.image.RMSELog].
+    Masks and invalid maps are those of [`RMSELog`][eqmetrics.image.RMSELog].
     The gradient is that of the value; 0 where the value is 0.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Eigen, Puhrsch and Fergus, "Depth map prediction from a single image using a
@@ -249,7 +249,7 @@ class ScaleInvariantLog(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`RMSELog`][eqmetrics.image.RMSELog]."""
+        """The arguments are those of [`RMSELog`][eqmetrics.image.RMSELog]."""
         view = _maps(predictions, targets, mask, weights)
         p, t = view.arrays
         logs = _log_ratio(_positive(p), _positive(t))

@@ -1,4 +1,4 @@
-"""Scores of what differs between neighbouring pixels."""
+"""Scores of differences between neighbouring pixels."""
 
 from typing import final, Self
 
@@ -17,7 +17,7 @@ from ._windows import check_fits, check_window, whole
 
 
 def _detail(x: Array) -> Array:
-    """Each pixel against its eight neighbours; those at the border have fewer, and none."""
+    """Each pixel less its eight neighbours, without pixels at the border, which have fewer."""
     height, width = x.shape[2] - 2, x.shape[3] - 2
     part = lambda i, j: x[:, :, i : i + height, j : j + width]
     others = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
@@ -26,14 +26,14 @@ def _detail(x: Array) -> Array:
 
 @final
 class SpatialCorrelation(AbstractPooled):
-    r"""The spatial correlation coefficient (SCC): how far the details of two images go together,
-    the mean over the windows of each image, then over the images (`per="row"`), or over the windows
-    of all images (`per="pooled"`). Details are what is left of an image by the Laplacian of the
-    eight neighbours; of their windows it is Pearson's correlation, channel by channel.
+    r"""The spatial correlation coefficient (SCC): how well the details of two images correlate,
+    averaged over the windows of each image and then over the images (`per="row"`), or over the
+    windows of all images (`per="pooled"`). Details are the Laplacian of an image, from the eight
+    neighbours of each pixel; Pearson's correlation of their windows is taken channel by channel.
 
-    In windows, as in sewar and torchmetrics, but only where they lie within the image, whose
-    border those continue by reflection or zeros. Where one of two windows has no details the
-    correlation is 0; where neither has the window is left out (0 in sewar and torchmetrics).
+    The windows are those of sewar and torchmetrics, but only within the image, whose border those
+    pad by reflection or zeros. Where one of two windows has no details the correlation is 0; where
+    neither has, the window is left out (0 in sewar and torchmetrics).
 
     **Arguments:**
 
@@ -42,8 +42,8 @@ class SpatialCorrelation(AbstractPooled):
     - `window`: the side of a window of details, in pixels.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A pixel that is masked takes away all windows that touch it or a neighbour. An image smaller
-    than the window and its border is an error.
+    A masked pixel removes all windows that touch it or a neighbour. An image smaller than the
+    window and its border is an error.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no window has details.
     Source: Zhou, Civco and Silander, "A wavelet transform method to merge Landsat TM and SPOT
@@ -82,7 +82,7 @@ class SpatialCorrelation(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`SSIM`][eqmetrics.image.SSIM]."""
+        """The arguments are those of [`SSIM`][eqmetrics.image.SSIM]."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         size = self.window
         what = f"the window of {size} and the pixels around it"
@@ -104,7 +104,7 @@ def _steps(
 ) -> Float32[Array, "rows"]:
     part = lambda y, start: lax.slice_in_dim(y, start, y.shape[axis] - 1 + start, axis=axis)
     gaps = part(x, 1) - part(x, 0)
-    gaps = gaps * lax.stop_gradient(jnp.sign(gaps))  # jax's `abs` has a slope of 1 at 0
+    gaps = gaps * lax.stop_gradient(jnp.sign(gaps))  # jax's `abs` has a gradient of 1 at 0
     if keep is not None:
         gaps = jnp.where(part(keep, 1) & part(keep, 0), gaps, 0)
     return jnp.sum(gaps, axis=(1, 2, 3, 4))
@@ -112,7 +112,7 @@ def _steps(
 
 @final
 class TotalVariation(AbstractRowMean):
-    r"""The total variation of images, the mean over them: the sum over the channels of
+    r"""The total variation of images, averaged over the images: the sum over the channels of
     $\sum_{ij} \lvert x_{i+1,j} - x_{ij} \rvert + \lvert x_{i,j+1} - x_{ij} \rvert$, the anisotropic
     form of torchmetrics and TensorFlow.
 
@@ -121,9 +121,9 @@ class TotalVariation(AbstractRowMean):
     - `image`: [`eqmetrics.image.Image`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A difference between pixels of which one is masked is left out.
-    The gradient is that of the value; of equal neighbours it is 0.
-    State: 6 floats. Undefined when: no image was seen that has a pixel.
+    A difference of two pixels is left out if either is masked.
+    The gradient is that of the value; that of equal neighbours is 0.
+    State: 6 floats. Undefined when: no image with a pixel was seen.
     Source: Rudin, Osher and Fatemi, "Nonlinear total variation based noise removal algorithms",
     1992.
 
@@ -143,8 +143,8 @@ class TotalVariation(AbstractRowMean):
         AbstractRowMean.__init__(self, undefined=undefined)
 
     def update(self, *, predictions: Values, mask: Mask = None, weights: Weights = None) -> Self:
-        """`predictions` are images, as `image` says; `mask` has the shape of the rows, or
-        `(*rows, height, width)` and leaves out pixels; `weights` that of the rows."""
+        """`predictions` are images, with the axes of `image`; `mask` has the shape of the rows, or
+        `(*rows, height, width)` to leave out pixels; `weights` has that of the rows."""
         view = planes(self.image, mask, weights, predictions=predictions)
         (x,) = view.arrays
         total = _steps(x, view.keep, 2) + _steps(x, view.keep, 3)

@@ -1,4 +1,4 @@
-"""Scores of optical flow: fields of two numbers a pixel."""
+"""Scores of optical flow: images of two numbers a pixel."""
 
 import dataclasses
 from typing import final, Self
@@ -31,7 +31,7 @@ def _length(x: Array) -> Float32[Array, "rows 1 height width 1"]:
 def _flows(
     image: Image, predictions: Values, targets: Values, mask: Mask, weights: Weights
 ) -> tuple[Planes, Array, Array]:
-    """The length of the error, and of the target."""
+    """The flows, and the lengths of the error and of the target."""
     view = planes(image, mask, weights, predictions=predictions, targets=targets)
     p, t = view.arrays
     return view, _length(p - t), _length(t)
@@ -39,9 +39,9 @@ def _flows(
 
 @final
 class EndPointError(AbstractPooled):
-    r"""The mean length of the error of an optical flow, $\lVert p - t \rVert$, over the pixels of
-    each image, then over the images (`per="row"`), or over all pixels together (`per="pooled"`, as
-    Sintel and KITTI do).
+    r"""The mean length of the error of an optical flow, $\lVert p - t \rVert$ in pixels, over the
+    pixels of each image, averaged over the images (`per="row"`), or over all pixels together
+    (`per="pooled"`, as Sintel and KITTI).
 
     **Arguments:**
 
@@ -49,7 +49,7 @@ class EndPointError(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Pixels without a known flow: a `mask` of shape `(*rows, height, width)`.
+    Leave out pixels without a known flow by a `mask` of shape `(*rows, height, width)`.
     The gradient is that of the value; 0 where an error is 0.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Otte and Nagel, "Optical flow estimation: advances and comparisons", 1994; Baker et
@@ -79,29 +79,29 @@ class EndPointError(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are flows, of shape `(*rows, height, width, 2)` or as
-        `image` says; `mask` has the shape of the rows, or `(*rows, height, width)` and leaves out
-        pixels; `weights` that of the rows."""
+        """`predictions` and `targets` are flows, of shape `(*rows, height, width, 2)` or with the
+        axes of `image`; `mask` has the shape of the rows, or `(*rows, height, width)` to leave out
+        pixels; `weights` has that of the rows."""
         view, errors, _ = _flows(self.image, predictions, targets, mask, weights)
         return self.plus(view.batch, errors, view.keep)
 
 
 @final
 class FlowOutliers(AbstractPooled):
-    r"""The share of the pixels whose optical flow is wrong, of each image, then the mean over the
-    images (`per="row"`), or of all pixels together (`per="pooled"`, KITTI's Fl-all): those with an
-    error of more than 3 pixels and more than 5 % of the length of the target.
+    r"""The share of pixels whose optical flow is wrong, with an error of more than 3 pixels and
+    more than 5 % of the length of the target: of each image, averaged over the images
+    (`per="row"`), or of all pixels together (`per="pooled"`, KITTI's Fl-all).
 
     **Arguments:**
 
     - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the two numbers of a pixel.
-    - `pixels`: errors up to this length are none.
-    - `share`: nor are errors up to this share of the length of the target.
+    - `pixels`: errors up to this length don't count.
+    - `share`: nor do errors up to this share of the length of the target.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Pixels without a known flow: a `mask` of shape `(*rows, height, width)`.
-    The gradient is 0: the value is constant but for jumps.
+    Leave out pixels without a known flow by a `mask` of shape `(*rows, height, width)`.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Menze and Geiger, "Object scene flow for autonomous vehicles", 2015.
 
@@ -142,9 +142,9 @@ class FlowOutliers(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`EndPointError`][eqmetrics.image.EndPointError]."""
+        """The arguments are those of [`EndPointError`][eqmetrics.image.EndPointError]."""
         view, errors, size = _flows(self.image, predictions, targets, mask, weights)
         wrong = (errors > self.pixels) & (errors > self.share * size)
-        nan = jnp.isnan(errors)  # which propagates: it is no hit
+        nan = jnp.isnan(errors)  # propagates: it isn't a hit
         each = jnp.where(nan, jnp.nan, wrong.astype(jnp.float32))
         return self.plus(view.batch, each, view.keep)

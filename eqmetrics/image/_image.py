@@ -22,7 +22,7 @@ class Image:
     **Arguments:**
 
     - `data_range`: the largest value that a pixel can have less the smallest: 1.0, or 255 for
-        8 bits. Metrics that need it say so; it is never read off a batch, whose range varies.
+        8 bits. Metrics that need it raise an error without it; it is never taken from the data.
     - `channel_axis`: `-1` (flax, TensorFlow), `-3` (Equinox, PyTorch), or `None` for images of
         shape `(height, width)`, without an axis of channels.
     - `channels`: how many there are, if that is to be checked.
@@ -55,7 +55,7 @@ class Image:
 
     @property
     def inner(self) -> int:
-        """How many axes an image has."""
+        """The number of axes of an image."""
         return 2 if self.channel_axis is None else 3
 
     @property
@@ -75,22 +75,22 @@ class Image:
 
 
 class Planes(NamedTuple):
-    """Images as `(rows, outer, height, width, inner)`: the channels are `outer` or `inner`, and
-    the other is 1, so that no axis is moved. Pixels that don't take part are 0."""
+    """Images as `(rows, outer, height, width, inner)`: the channels are `outer` or `inner`, and the
+    other is 1, so that no axis is moved. Pixels that don't take part are 0."""
 
     batch: Rows
     arrays: tuple[Float32[Array, "rows outer height width inner"], ...]
-    keep: Bool[Array, "rows 1 height width 1"] | None  # of pixels; None: all
-    taken: Bool[Array, "rows ..."] | None  # of pixels and rows; None: all
+    keep: Bool[Array, "rows 1 height width 1"] | None  # which pixels count; None: all
+    taken: Bool[Array, "rows ..."] | None  # the same, and with the mask of the rows; None: all
 
     def plane(self, x: Array) -> Float32[Array, "rows outer height width inner"]:
         """Another array of the shape of the images, in this form."""
         x = x.reshape(self.arrays[0].shape).astype(jnp.float32)
-        # Zeros from the start: a NaN that is only dropped at the end has a gradient.
+        # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
         return x if self.taken is None else jnp.where(self.taken, x, 0)
 
     def without(self, bad: Bool[Array, "rows outer height width inner"]) -> "Planes":
-        """Rows with a bad pixel among those that take part are invalid."""
+        """The images, where rows with a bad pixel among those that count are invalid."""
         if self.keep is not None:
             bad = bad & self.keep
         return self._replace(batch=self.batch.without(jnp.any(bad, axis=(1, 2, 3, 4))))
@@ -98,7 +98,7 @@ class Planes(NamedTuple):
 
 def planes(image: Image, mask: Any, weights: Any, **arrays: Any) -> Planes:
     """The images by name, of shape `(*rows, *image)`. A mask has the axes of the rows, and removes
-    images, or of rows and pixels, `(*rows, height, width)`, and removes pixels."""
+    images, or `(*rows, height, width)`, and removes pixels."""
     (first, like), *_ = arrays.items()
     for name, x in arrays.items():
         if x.ndim < image.inner:

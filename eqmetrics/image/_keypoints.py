@@ -52,7 +52,7 @@ def _points(
         inside = keep & batch.mask[:, None]
         size = jnp.where(batch.mask, size, 1)
     errors = jnp.where(inside[..., None], errors, 0)
-    # A row whose size is no divisor is invalid, if it has a keypoint.
+    # A row whose size can't be a divisor is invalid, if it has a keypoint.
     bad = ~(size > 0) & ~jnp.isnan(size)
     batch = batch.without(bad & jnp.any(keep, axis=1))
     squares = jnp.sum(errors * errors, axis=-1)
@@ -61,20 +61,20 @@ def _points(
 
 @final
 class PCK(AbstractPooled):
-    r"""The share of the correct keypoints of each row, then the mean over the rows (`per="row"`),
-    or of all keypoints together (`per="pooled"`, as MPII and LSP do): those at most
-    `threshold * scale` away from their target.
+    r"""The percentage of correct keypoints (PCK) as a share: those at most `threshold * scale` from
+    their target, of each row, averaged over the rows (`per="row"`), or of all keypoints together
+    (`per="pooled"`, as MPII and LSP).
 
     **Arguments:**
 
-    - `threshold`: the distance at which a keypoint is still correct, in units of `scale`. PCKh of
-        MPII: 0.5 of the length of the head; PCK of LSP: 0.2 of the torso.
+    - `threshold`: the largest distance of a correct keypoint, in units of `scale`. PCKh of MPII:
+        0.5 of the length of the head; PCK of LSP: 0.2 of the torso.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Keypoints that can't be seen: a `mask` of shape `(*rows, keypoints)`. A row with a keypoint and
-    a scale of 0 or less is invalid.
-    The gradient is 0: the value is constant but for jumps.
+    Leave out keypoints that can't be seen by a `mask` of shape `(*rows, keypoints)`. A row with a
+    keypoint and a scale of 0 or less is invalid.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no keypoint was seen.
     Source: Yang and Ramanan, "Articulated human detection with flexible mixtures of parts", 2013.
 
@@ -110,8 +110,8 @@ class PCK(AbstractPooled):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions` and `targets` are places, of shape `(*rows, keypoints, axes)`; `scale` and
-        `weights` have the shape of the rows, `mask` too, or `(*rows, keypoints)`."""
+        """`predictions` and `targets` are positions, of shape `(*rows, keypoints, axes)`; `scale`
+        and `weights` have the shape of the rows, `mask` too, or `(*rows, keypoints)`."""
         x = _points(predictions, targets, mask, weights, "scale", scale)
         near = jnp.sqrt(x.squares) <= self.threshold * x.size
         nan = jnp.isnan(x.squares) | jnp.isnan(x.size)
@@ -126,20 +126,20 @@ _COCO = (
 
 @final
 class OKS(AbstractPooled):
-    r"""Object keypoint similarity: the mean of $\exp(-d_i^2 / (2 a k_i^2))$ over the keypoints of
-    each row, then over the rows (`per="row"`, that of COCO for pairs that are matched), or over
+    r"""The object keypoint similarity (OKS): the mean of $\exp(-d_i^2 / (2 a k_i^2))$ over the
+    keypoints of each row, averaged over the rows (`per="row"`, COCO's for matched pairs), or over
     all keypoints together (`per="pooled"`). $d_i$ is the distance, $a$ the area of the object and
     $k_i = 2 \sigma_i$.
 
     **Arguments:**
 
-    - `sigmas`: of each keypoint, how far apart annotators put it, in roots of the area; those of
-        COCO's 17 keypoints if not given.
+    - `sigmas`: for each keypoint the standard deviation of annotators, relative to the root of the
+        area; those of COCO's 17 keypoints if not given.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Keypoints that aren't annotated: a `mask` of shape `(*rows, keypoints)`. A row with a keypoint
-    and an area of 0 or less is invalid.
+    Leave out keypoints without an annotation by a `mask` of shape `(*rows, keypoints)`. A row with
+    a keypoint and an area of 0 or less is invalid.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no keypoint was seen.
     Source: COCO, "Keypoint evaluation", cocodataset.org, 2016.
@@ -182,8 +182,8 @@ class OKS(AbstractPooled):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions` and `targets` are places, of shape `(*rows, keypoints, axes)`; `areas` and
-        `weights` have the shape of the rows, `mask` too, or `(*rows, keypoints)`."""
+        """`predictions` and `targets` are positions, of shape `(*rows, keypoints, axes)`; `areas`
+        and `weights` have the shape of the rows, `mask` too, or `(*rows, keypoints)`."""
         x = _points(predictions, targets, mask, weights, "areas", areas)
         if x.keep.shape[1] != len(self.sigmas):
             raise TypeError(

@@ -1,5 +1,5 @@
-"""Scores without a reference: of coarse images of many channels that were made finer by one
-without channels."""
+"""Scores without a reference of pansharpened images: coarse images of many channels that were
+sharpened by a fine one without channels."""
 
 from typing import final, Self
 
@@ -38,18 +38,18 @@ class _AbstractDistortion(AbstractRowMean):
 
 @final
 class SpectralDistortion(_AbstractDistortion, init=False):
-    r"""The spectral distortion index $D_\lambda$ of images that were made finer, without a
-    reference, the mean over the images: how much the likeness of the channels has changed,
+    r"""The spectral distortion index $D_\lambda$ of pansharpened images, without a reference,
+    averaged over the images: how much the similarity of the channels has changed,
     $\frac{1}{C (C - 1)} \sum_{c \ne d} \lvert Q(p_c, p_d) - Q(m_c, m_d) \rvert$, where $Q$ is
-    [`UniversalQuality`][eqmetrics.image.UniversalQuality] in windows of as many pixels, whatever
-    the size of a pixel.
+    [`UniversalQuality`][eqmetrics.image.UniversalQuality], in windows of equally many pixels at
+    both scales.
 
-    The exponent of the paper is 1. torchmetrics averages $Q$ over all images first.
+    The exponent of the paper is 1 here. torchmetrics averages $Q$ over all images first.
 
     **Arguments:**
 
     - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the channels, at least two.
-    - `window`, `sigma`: as of [`UniversalQuality`][eqmetrics.image.UniversalQuality].
+    - `window`, `sigma`: as for [`UniversalQuality`][eqmetrics.image.UniversalQuality].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value.
@@ -77,9 +77,9 @@ class SpectralDistortion(_AbstractDistortion, init=False):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions` are the fine images, as `image` says, and `multispectral` the coarse ones
-        that they were made from, with the same rows and channels; `mask` and `weights` have the
-        shape of the rows."""
+        """`predictions` are the fine images, with the axes of `image`, and `multispectral` the
+        coarse ones that they were made from, with the same rows and channels; `mask` and `weights`
+        have the shape of the rows."""
         image, windows = self.image, Windows(self.window, self.sigma)
         same_rows(image, predictions, multispectral=(image, multispectral))
         batch, fine = windows.bands(image, "predictions", predictions, mask, weights)
@@ -89,18 +89,18 @@ class SpectralDistortion(_AbstractDistortion, init=False):
 
 @final
 class SpatialDistortion(_AbstractDistortion, init=False):
-    r"""The spatial distortion index $D_s$ of images that were made finer, without a reference, the
-    mean over the images: how much the likeness of the channels to the panchromatic image has
-    changed, $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
+    r"""The spatial distortion index $D_s$ of pansharpened images, without a reference, averaged
+    over the images: how much the similarity of the channels to the panchromatic image has changed,
+    $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
     [`UniversalQuality`][eqmetrics.image.UniversalQuality], $g$ the panchromatic image, and
-    $\tilde g$ that as coarse as the multispectral one.
+    $\tilde g$ the same as coarse as the multispectral one.
 
-    The exponent of the paper is 1. sewar and torchmetrics make $\tilde g$ by a filter of 7 pixels,
-    each in its way; here it is given, as the sensor's filter makes it.
+    The exponent of the paper is 1 here. sewar and torchmetrics compute $\tilde g$ by a filter of 7
+    pixels, each in its own way; here you pass it, as the sensor's filter gives it.
 
     **Arguments:**
 
-    - `image`, `window`, `sigma`, `undefined`: as of
+    - `image`, `window`, `sigma`, `undefined`: as for
         [`SpectralDistortion`][eqmetrics.image.SpectralDistortion].
 
     The gradient is that of the value.
@@ -129,10 +129,10 @@ class SpatialDistortion(_AbstractDistortion, init=False):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions` and `multispectral` as of
+        """`predictions` and `multispectral` are those of
         [`SpectralDistortion`][eqmetrics.image.SpectralDistortion]; `panchromatic` has the rows,
-        height and width of the predictions, and `coarse_panchromatic` those of `multispectral`,
-        neither an axis of channels."""
+        height and width of `predictions`, and `coarse_panchromatic` those of `multispectral`, both
+        without an axis of channels."""
         windows = Windows(self.window, self.sigma)
         batch, bands = four(
             self.image, windows, predictions, multispectral, panchromatic, coarse_panchromatic,
@@ -143,18 +143,18 @@ class SpatialDistortion(_AbstractDistortion, init=False):
 
 @final
 class QNR(_AbstractDistortion):
-    r"""The quality with no reference (QNR) of images that were made finer, the mean over the
-    images: $(1 - D_\lambda)^\alpha (1 - D_s)^\beta$, with
+    r"""The quality with no reference (QNR) of pansharpened images, averaged over the images:
+    $(1 - D_\lambda)^\alpha (1 - D_s)^\beta$, with
     [`SpectralDistortion`][eqmetrics.image.SpectralDistortion] and
     [`SpatialDistortion`][eqmetrics.image.SpatialDistortion] of each image.
 
-    A distortion above 1 counts as 1. torchmetrics' is that of the distortions of all images.
+    A distortion above 1 counts as 1. torchmetrics takes the distortions over all images instead.
 
     **Arguments:**
 
-    - `image`, `window`, `sigma`, `undefined`: as of
+    - `image`, `window`, `sigma`, `undefined`: as for
         [`SpectralDistortion`][eqmetrics.image.SpectralDistortion].
-    - `alpha`, `beta`: the powers.
+    - `alpha`, `beta`: the two powers.
 
     The gradient is that of the value.
     State: 6 floats. Undefined when: no image was seen.
@@ -204,7 +204,7 @@ class QNR(_AbstractDistortion):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """As of [`SpatialDistortion`][eqmetrics.image.SpatialDistortion]."""
+        """The arguments are those of [`SpatialDistortion`][eqmetrics.image.SpatialDistortion]."""
         windows = Windows(self.window, self.sigma)
         batch, bands = four(
             self.image, windows, predictions, multispectral, panchromatic, coarse_panchromatic,

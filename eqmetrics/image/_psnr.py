@@ -13,25 +13,25 @@ from ._image import Image, planes
 
 @final
 class PSNR(AbstractPooled):
-    r"""The peak signal-to-noise ratio in decibels, of each image, then their mean (`per="row"`),
-    or of the mean squared error of all pixels (`per="pooled"`):
-    $10 \log_{10}(L^2 / \text{MSE})$, where $L$ is the `data_range`.
+    r"""The peak signal-to-noise ratio in decibels, $10 \log_{10}(L^2 / \text{MSE})$ with the
+    `data_range` $L$: of each image, averaged over the images (`per="row"`), or from the mean
+    squared error of all pixels together (`per="pooled"`).
 
-    The two differ: images of squared errors 0.01 and 0.0001 have 30 dB by row, the form of papers,
-    metrax, dm-pix and TensorFlow, and 22.97 dB pooled, that of torchmetrics and torcheval.
+    The two differ: two images of squared errors 0.01 and 0.0001 have 30 dB by row, as in papers,
+    metrax, dm-pix and TensorFlow, and 22.97 dB pooled, as in torchmetrics and torcheval.
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][], with a `data_range`.
     - `per`: `"row"` or `"pooled"`.
-    - `floor`: a mean squared error, of images whose range is 1, below which none counts:
-        `floor=1e-10` caps the value at 100 dB. Without it an image that is equal to its target
-        is infinite, and makes the mean infinite.
+    - `floor`: the smallest mean squared error that counts, for images of range 1: `floor=1e-10`
+        caps the value at 100 dB. Without it an image that equals its target is infinite, and so is
+        the mean.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is that of the value; of equal images it is 0.
-    State: 6 floats. Undefined when: no pixel was seen. Above 300 dB the value is NaN: squares of
-    such errors leave the range of float32. NaN in a pixel propagates.
+    The gradient is that of the value; that of equal images is 0.
+    State: 6 floats. Undefined when: no pixel was seen. Above 300 dB the value is NaN: the squares
+    leave the range of float32. NaN in a pixel propagates.
     Source: ITU-T J.340, 2010; Huynh-Thu and Ghanbari, "Scope of validity of PSNR in image/video
     quality assessment", 2008.
 
@@ -73,8 +73,8 @@ class PSNR(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are images, as `image` says; `mask` has the shape of the
-        rows, or `(*rows, height, width)` and leaves out pixels; `weights` that of the rows."""
+        """`predictions` and `targets` are images, with the axes of `image`; `mask` has the shape of
+        the rows, or `(*rows, height, width)` to leave out pixels; `weights` that of the rows."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         errors = view.plane(minus(predictions, targets)) / self.image.range_for("PSNR")
         return self.plus(view.batch, square(errors), view.keep)

@@ -1,4 +1,4 @@
-"""Scores of the spectra of pixels, one number a channel, as of satellites."""
+"""Scores of the spectra of pixels, one number for each channel, as in remote sensing."""
 
 from typing import final, Self
 
@@ -29,11 +29,12 @@ def _length(x: Array) -> Float32[Array, "rows 1 height width 1"]:
 
 @final
 class SpectralAngle(AbstractPooled):
-    r"""The spectral angle mapper (SAM): the mean angle between the spectra of a pixel, in radians,
-    over the pixels of each image, then over the images (`per="row"`), or over all pixels together
-    (`per="pooled"`): $\arccos \frac{\langle p, t \rangle}{\lVert p \rVert \lVert t \rVert}$.
+    r"""The spectral angle mapper (SAM): the mean angle of the spectra of predictions and targets in
+    radians, $\arccos \frac{\langle p, t \rangle}{\lVert p \rVert \lVert t \rVert}$, over the pixels
+    of each image, averaged over the images (`per="row"`), or over all pixels together
+    (`per="pooled"`).
 
-    A pixel of which one spectrum is 0 has no angle, and is left out, as in sewar.
+    A pixel with a spectrum of zeros has no angle, and is left out, as in sewar.
 
     **Arguments:**
 
@@ -41,7 +42,7 @@ class SpectralAngle(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Computed as $2 \arctan$ of two lengths: the arc cosine of float32 has no angles below 3e-4.
+    It is computed as $2 \arctan$ of two lengths: arc cosines in float32 have no angles below 3e-4.
     The gradient is that of the value; 0 where an angle is 0.
     State: 6 floats. Undefined when: no pixel has an angle.
     Source: Yuhas, Goetz and Boardman, "Discrimination among semi-arid landscape endmembers using
@@ -71,7 +72,7 @@ class SpectralAngle(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`PSNR`][eqmetrics.image.PSNR]."""
+        """The arguments are those of [`PSNR`][eqmetrics.image.PSNR]."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         sizes = [_length(x) for x in view.arrays]
         none = (sizes[0] == 0) | (sizes[1] == 0)
@@ -82,7 +83,7 @@ class SpectralAngle(AbstractPooled):
 
 
 def _by_channel(view: Planes, x: Array) -> Float32[Array, "rows channels"]:
-    """The mean over the pixels that take part; 0 without any."""
+    """The mean over the pixels that count; 0 if there are none."""
     rows, outer, height, width, inner = x.shape
     if view.keep is None:
         count = jnp.float32(max(height * width, 1))
@@ -96,7 +97,7 @@ def _by_channel(view: Planes, x: Array) -> Float32[Array, "rows channels"]:
 def _errors(
     image: Image, predictions: Values, targets: Values, mask: Mask, weights: Weights
 ) -> tuple[Planes, Float32[Array, "rows channels"], Float32[Array, "rows channels"]]:
-    """Of each channel the mean squared error, and the mean of the targets."""
+    """The images, and of each channel the mean squared error and the mean of the targets."""
     view = planes(image, mask, weights, predictions=predictions, targets=targets)
     errors = view.plane(minus(predictions, targets))
     return view, _by_channel(view, errors * errors), _by_channel(view, view.arrays[1])
@@ -104,20 +105,20 @@ def _errors(
 
 @final
 class ERGAS(AbstractRowMean):
-    r"""The relative dimensionless global error in synthesis (ERGAS), the mean over the images:
+    r"""The relative dimensionless global error in synthesis (ERGAS), averaged over the images:
     $\frac{100}{r} \sqrt{\frac{1}{C} \sum_c \text{MSE}_c / \mu_c^2}$, with $\mu_c$ the mean of the
     targets in each of the $C$ channels, and $r$ the `ratio`.
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][].
-    - `ratio`: the side of a pixel of the coarse image that the predictions were made from, by that
-        of a pixel of theirs. torchmetrics divides by it as well; sewar takes its inverse.
+    - `ratio`: the side of a pixel of the coarse image that predictions were made from, over that of
+        a pixel of the predictions. torchmetrics divides by it as well; sewar takes its inverse.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where there is no error.
-    State: 6 floats. Undefined when: no image has a value; one with a channel whose targets are 0
-    on average has none, and is left out.
+    State: 6 floats. Undefined when: no image has a value. One with a channel whose mean target is 0
+    has none, and is left out.
     Source: Wald, "Quality of high resolution synthesised images: is there a simple criterion?",
     2000.
 
@@ -150,7 +151,7 @@ class ERGAS(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`PSNR`][eqmetrics.image.PSNR]."""
+        """The arguments are those of [`PSNR`][eqmetrics.image.PSNR]."""
         view, squares, mean = _errors(self.image, predictions, targets, mask, weights)
         some = jnp.all(mean != 0, axis=1)
         each = over(squares, jnp.where(some[:, None], mean * mean, 1))
@@ -159,12 +160,12 @@ class ERGAS(AbstractRowMean):
 
 @final
 class RASE(AbstractRowMean):
-    r"""The relative average spectral error (RASE) in percent, the mean over the images:
+    r"""The relative average spectral error (RASE) in percent, averaged over the images:
     $\frac{100}{\mu} \sqrt{\frac{1}{C} \sum_c \text{MSE}_c}$, with $\mu$ the mean of the targets in
     all $C$ channels.
 
-    Of whole images, as González-Audicana et al. define it. sewar's is the mean over windows of 8
-    pixels, and so is torchmetrics', which averages the windows of all images first.
+    It is that of whole images, as González-Audicana et al. define it. sewar takes the mean over
+    windows of 8 pixels, and torchmetrics averages the windows of all images first.
 
     **Arguments:**
 
@@ -172,8 +173,8 @@ class RASE(AbstractRowMean):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where there is no error.
-    State: 6 floats. Undefined when: no image has a value; one whose targets are 0 on average has
-    none, and is left out.
+    State: 6 floats. Undefined when: no image has a value. One whose mean target is 0 has none, and
+    is left out.
     Source: González-Audicana et al., "Fusion of multispectral and panchromatic images using
     improved IHS and PCA mergers based on wavelet decomposition", 2004.
 
@@ -195,7 +196,7 @@ class RASE(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`PSNR`][eqmetrics.image.PSNR]."""
+        """The arguments are those of [`PSNR`][eqmetrics.image.PSNR]."""
         view, squares, means = _errors(self.image, predictions, targets, mask, weights)
         mean = jnp.mean(means, axis=1)
         some = mean != 0

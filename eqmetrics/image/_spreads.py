@@ -1,5 +1,5 @@
-"""Variances and covariances within windows that slide over images, from differences between
-neighbours: no constant is subtracted, and a flat window has a variance of exactly 0."""
+"""Variances and covariances in sliding windows, from differences of neighbours: no constant is
+subtracted, and a flat window has a variance of exactly 0."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from ._windows import joined, Maps
 
 
 class Spreads(NamedTuple):
-    """Of two images within each window."""
+    """Means, variances and covariance of two images in each window."""
 
     means: tuple[Maps, Maps]
     variances: tuple[Maps, Maps]
@@ -26,8 +26,8 @@ Three = tuple[Array, Array, Array]
 def _along(
     means: Two, within: Three | None, weights: Sequence[float], axis: int, step: int
 ) -> tuple[Two, Three]:
-    """Windows of one axis more: the spread of their parts' means about the mean of the part in
-    the middle, and the spread `within` the parts, as in Chan's merge."""
+    """Windows of one axis more: the spread of the means of their parts about that of the middle
+    part, plus the spread `within` the parts, as in Chan's merge."""
     size = means[0].shape[axis] - step * (len(weights) - 1)
     part = lambda x, i: lax.slice_in_dim(x, i * step, i * step + size, axis=axis)
     middle = [part(x, len(weights) // 2) for x in means]
@@ -44,9 +44,10 @@ def _along(
 
 
 def spreads(a: Array, b: Array, weights: Sequence[float]) -> Spreads:
-    """Of images `(rows, outer, height, width, inner)`, in all windows that lie within them."""
+    """The spreads of images `(rows, outer, height, width, inner)` in all windows within them."""
     means, within = _along((joined(a), joined(b)), None, weights, 2, 1)
-    # XLA would compute the first sums anew for each of the second.
+    # Or XLA may compute the first sums anew for each of the second. (Its CPU drops the barrier
+    # before it fuses, and doesn't.)
     means, within = lax.optimization_barrier((means, within))
     means, (aa, bb, ab) = _along(means, within, weights, 3, a.shape[4])
     return Spreads(means, (jnp.maximum(aa, 0), jnp.maximum(bb, 0)), ab)

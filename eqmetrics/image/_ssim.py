@@ -16,7 +16,7 @@ from ._windows import centred, check_fits, check_window, gaussian, Maps, Moments
 
 
 def _likeness(m: Moments, c1: float, c2: float) -> tuple[Maps, Maps]:
-    """Of luminance, and of contrast and structure: 1 less what differs."""
+    """The terms of luminance, and of contrast and structure: 1 less the difference."""
     a, b = m.means
     return (
         1 - m.gap * m.gap / (a * a + b * b + c1),
@@ -26,33 +26,32 @@ def _likeness(m: Moments, c1: float, c2: float) -> tuple[Maps, Maps]:
 
 @final
 class SSIM(AbstractPooled):
-    r"""Structural similarity, the mean over the windows of each image, then over the images
-    (`per="row"`), or over the windows of all images (`per="pooled"`). Of two windows with means
-    $\mu$, variances $\sigma^2$ and covariance $\sigma_{pt}$:
+    r"""Structural similarity (SSIM), averaged over the windows of each image and then over the
+    images (`per="row"`), or over the windows of all images (`per="pooled"`). For two windows with
+    means $\mu$, variances $\sigma^2$ and covariance $\sigma_{pt}$ it is
     $\frac{(2 \mu_p \mu_t + c_1)(2 \sigma_{pt} + c_2)}
-    {(\mu_p^2 + \mu_t^2 + c_1)(\sigma_p^2 + \sigma_t^2 + c_2)}$, with $c_i = (k_i L)^2$ and $L$ the
-    `data_range`; channels have windows of their own.
+    {(\mu_p^2 + \mu_t^2 + c_1)(\sigma_p^2 + \sigma_t^2 + c_2)}$, with $c_i = (k_i L)^2$ and the
+    `data_range` $L$. Each channel has its own windows.
 
-    As Wang et al. define it: Gaussian weights, population variances, windows within the image.
-    That is scikit-image's `structural_similarity` with `gaussian_weights=True,
-    use_sample_covariance=False`; its default has uniform windows of 7 and sample variances, and
-    torchmetrics pads images by reflection (0.003 off).
+    It has Gaussian weights, population variances, and windows within the image, as Wang et al.
+    define it: scikit-image's `structural_similarity` with `gaussian_weights=True,
+    use_sample_covariance=False`. scikit-image's default has uniform windows of 7 and sample
+    variances; torchmetrics pads images by reflection (0.003 off).
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][], with a `data_range`.
-    - `per`: `"row"` or `"pooled"`, which differ for masks of pixels and for weights.
+    - `per`: `"row"` or `"pooled"`, which differ only with masks of pixels or weights.
     - `window`: the side of a window, in pixels.
-    - `sigma`: of its Gaussian weights.
-    - `k1`, `k2`: the constants.
+    - `sigma`: the standard deviation of the Gaussian weights, in pixels.
+    - `k1`, `k2`: the constants $k_i$.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A pixel that is masked takes away all windows that touch it. An image smaller than the window
-    is an error.
+    A masked pixel removes all windows that touch it. An image smaller than the window is an error.
     The gradient is that of the value, so that 1 less the value is a loss.
-    State: 6 floats; an update needs room for eight images of each. Undefined when: no window was
-    seen. The mean of an image is subtracted before its squares are taken: at an offset of 250
-    with noise of 0.05 and a range of 1 the value is right to 1e-4.
+    State: 6 floats; an update needs memory for eight images of each. Undefined when: no window was
+    seen. The mean of an image is subtracted before squaring: at an offset of 250 with noise of 0.05
+    and a range of 1 the value is right to 1e-4.
     Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
     structural similarity", 2004.
 
@@ -99,8 +98,8 @@ class SSIM(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are images, as `image` says; `mask` has the shape of the
-        rows, or `(*rows, height, width)` and leaves out pixels; `weights` that of the rows."""
+        """`predictions` and `targets` are images, with the axes of `image`; `mask` has the shape of
+        the rows, or `(*rows, height, width)` to leave out pixels; `weights` that of the rows."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         size, scale = self.window, self.image.range_for("SSIM")
         check_fits(view, predictions, self.image, size, f"the window of {size}")
@@ -111,14 +110,14 @@ class SSIM(AbstractPooled):
 
 
 def _halved(x: Array) -> Array:
-    """Four pixels become one, their mean. An odd last row or column is left out."""
+    """Each two by two pixels become one, their mean. An odd last row or column is left out."""
     n, outer, height, width, inner = x.shape
     x = x[:, :, : height // 2 * 2, : width // 2 * 2]
     return x.reshape(n, outer, height // 2, 2, width // 2, 2, inner).mean(axis=(3, 5))
 
 
 def _product(means: Float32[Array, "... scales"], powers: Sequence[float]) -> Array:
-    # A negative mean has no power; a slope of 0 at 0 stands for one that is infinite.
+    # A mean below 0 counts as 0; the gradient at 0, which may be infinite, is 0.
     low = means <= 0
     every = jnp.broadcast_to(jnp.asarray(powers, jnp.float32), means.shape)
     each = jnp.where(low, 1, means) ** every
@@ -127,10 +126,10 @@ def _product(means: Float32[Array, "... scales"], powers: Sequence[float]) -> Ar
 
 @final
 class MultiScaleSSIM(Metric):
-    r"""Structural similarity at several scales, of each image, then their mean (`per="row"`), or
-    of the windows of all images at each scale (`per="pooled"`):
-    $\prod_s \overline{cs}_s^{\,w_s} \cdot \overline{\text{SSIM}}_S^{\,w_S}$, the means over the
-    windows of contrast and structure at each scale $s$ but the last, and of
+    r"""Structural similarity at several scales (MS-SSIM), of each image, averaged over the images
+    (`per="row"`), or of the windows of all images at each scale (`per="pooled"`):
+    $\prod_s \overline{cs}_s^{\,w_s} \cdot \overline{\text{SSIM}}_S^{\,w_S}$, with the means over
+    the windows of contrast and structure at each scale $s$ but the last, and of
     [`SSIM`][eqmetrics.image.SSIM] at the last. Each scale has half the size of the one before.
 
     Means below 0 count as 0, as in torchmetrics with `normalize="relu"`, which pads images by
@@ -140,12 +139,12 @@ class MultiScaleSSIM(Metric):
 
     - `image`: [`eqmetrics.image.Image`][], with a `data_range`.
     - `per`: `"row"` or `"pooled"`.
-    - `weights`: the power of each scale; there are as many scales.
-    - `window`, `sigma`, `k1`, `k2`: as in [`SSIM`][eqmetrics.image.SSIM].
+    - `weights`: the power $w_s$ of each scale, from the finest on.
+    - `window`, `sigma`, `k1`, `k2`: as for [`SSIM`][eqmetrics.image.SSIM].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    At each scale a pixel takes part if all of the four do that it is made of. An image smaller
-    than the window at the last scale, 176 pixels for five scales, is an error.
+    A pixel of a coarser scale counts if all four that it is made of do. An image smaller than the
+    window at the last scale, 176 pixels for five scales, is an error.
     The gradient is that of the value; 0 where a mean is 0 or less.
     State: 6 floats, or `4 * scales + 2` pooled. Undefined when: no image has a window at each
     scale.
@@ -204,7 +203,7 @@ class MultiScaleSSIM(Metric):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`SSIM`][eqmetrics.image.SSIM]."""
+        """The arguments are those of [`SSIM`][eqmetrics.image.SSIM]."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         scales, scale = len(self.powers), self.image.range_for("MultiScaleSSIM")
         size = self.window * 2 ** (scales - 1)

@@ -21,7 +21,7 @@ def check_universal(size: int, sigma: float | None) -> None:
 
 
 def universal(s: Spreads) -> Maps:
-    """What of two windows is alike, in luminance and in contrast; 1 where neither has any."""
+    """The similarity of two windows, in luminance and in contrast; 1 where neither has any."""
     (a, b), (variance, other) = s.means, s.variances
     both, light, gap = variance + other, a * a + b * b, a - b
     contrast = jnp.where(both == 0, 1, 2 * s.covariance / jnp.where(both == 0, 1, both))
@@ -30,26 +30,27 @@ def universal(s: Spreads) -> Maps:
 
 @final
 class UniversalQuality(AbstractPooled):
-    r"""The universal image quality index (UQI), the mean over the windows of each image, then over
-    the images (`per="row"`), or over the windows of all images (`per="pooled"`). Of two windows
-    with means $\mu$, variances $\sigma^2$ and covariance $\sigma_{pt}$:
+    r"""The universal image quality index (UQI), averaged over the windows of each image and then
+    over the images (`per="row"`), or over the windows of all images (`per="pooled"`). For two
+    windows with means $\mu$, variances $\sigma^2$ and covariance $\sigma_{pt}$ it is
     $\frac{2 \mu_p \mu_t}{\mu_p^2 + \mu_t^2} \cdot \frac{2 \sigma_{pt}}{\sigma_p^2 + \sigma_t^2}$.
 
-    This is [`SSIM`][eqmetrics.image.SSIM] as its constants go to 0, also where a quotient is 0/0:
-    of two flat windows the second factor is 1, as in Wang and Bovik's code, and of two that are
-    black the first. If only one is flat their covariance is 0, and so is the index.
+    It is the limit of [`SSIM`][eqmetrics.image.SSIM] for constants of 0, also where a quotient is
+    0/0: the second factor is 1 for two flat windows, as in Wang and Bovik's code, and the first is
+    1 for two black ones. If only one window is flat the covariance, and so the index, is 0.
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][].
-    - `per`: `"row"` or `"pooled"`, which differ for masks of pixels and for weights.
+    - `per`: `"row"` or `"pooled"`, which differ only with masks of pixels or weights.
     - `window`: the side of a window, in pixels.
-    - `sigma`: of Gaussian weights, as torchmetrics has them with `window=11, sigma=1.5` (it pads
-        images by reflection); all pixels of a window weigh the same if not given, as in the paper.
+    - `sigma`: the standard deviation of Gaussian weights, in pixels; torchmetrics' are
+        `window=11, sigma=1.5` (it pads images by reflection). All pixels of a window weigh the same
+        if not given, as in the paper.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    sewar counts the covariance of such a window 64 times over. A pixel that is masked takes away
-    all windows that touch it. An image smaller than the window is an error.
+    (sewar counts the covariance of such a window 64 times.) A masked pixel removes all windows that
+    touch it. An image smaller than the window is an error.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no window was seen.
     Source: Wang and Bovik, "A universal image quality index", 2002.
@@ -90,7 +91,7 @@ class UniversalQuality(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`SSIM`][eqmetrics.image.SSIM]."""
+        """The arguments are those of [`SSIM`][eqmetrics.image.SSIM]."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         check_fits(view, predictions, self.image, self.window, f"the window of {self.window}")
         a, b = view.arrays

@@ -15,50 +15,49 @@ from ._spreads import spreads
 from ._windows import centred, check_fits, gaussian, means, whole
 
 
-_SIDES = 17, 9, 5, 3  # of the windows, from the finest scale
-_SMALLEST = 41  # an image that has a window at the coarsest
-_FLAT = 1e-10  # a variance, of images of 8 bits, that is none
+_SIDES = 17, 9, 5, 3  # of the windows, from the finest scale to the coarsest
+_SMALLEST = 41  # the smallest side of an image that has a window at the coarsest scale
+_FLAT = 1e-10  # a variance below this, of images of 8 bits, counts as none
 
 
 def _half(x: Array, like: Array) -> Array:
-    """Every other window of `(rows, outer, down, across * inner)`, with an axis of its own for
-    `inner`."""
+    """Every other window of `(rows, outer, down, across * inner)`, with an axis for `inner`."""
     x = x.reshape(*x.shape[:3], x.shape[3] // like.shape[4], like.shape[4])
     return x[:, :, ::2, ::2]
 
 
 def _total(x: Array, keep: Bool[Array, "..."] | None, inner: int) -> Array:
-    """Of each row and channel."""
+    """The sum over the windows of each row and channel."""
     x = x if keep is None else jnp.where(keep, x, 0)
     return jnp.sum(x.reshape(*x.shape[:3], x.shape[3] // inner, inner), axis=(2, 3))
 
 
 @final
 class VisualInformationFidelity(Metric):
-    r"""Visual information fidelity (VIF), of the pixels at four scales: what an eye with some noise
-    learns of the targets from the predictions, as a share of what it learns from the targets
-    themselves; of each image, then their mean (`per="row"`), or of all images together
-    (`per="pooled"`). With $g = \sigma_{pt} / \sigma_t^2$, if that is above 0, and
+    r"""Visual information fidelity (VIF) of pixels at four scales: the information about the
+    targets that a noisy eye gets from the predictions, as a share of that from the targets
+    themselves; of each image, averaged over the images (`per="row"`), or of all images together
+    (`per="pooled"`). With $g = \sigma_{pt} / \sigma_t^2$, or 0 if that is negative, and
     $\sigma_v^2 = \sigma_p^2 - g \sigma_{pt}$ in each window:
     $\frac{\sum \log(1 + g^2 \sigma_t^2 / (\sigma_v^2 + \sigma_n^2))}
     {\sum \log(1 + \sigma_t^2 / \sigma_n^2)}$.
 
-    As in the authors' `vifp_mscale`, sewar and torchmetrics. The value of an image is the mean of
-    its channels'. More contrast than the target has gives more than 1.
+    It is that of the authors' `vifp_mscale`, sewar and torchmetrics. The value of an image is the
+    mean over its channels. More contrast than the target has gives more than 1.
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][], with a `data_range`: the noise is that of an eye that
         sees 256 levels.
     - `per`: `"row"` or `"pooled"`.
-    - `noise`: $\sigma_n^2$, of images whose range is 255, to which all are brought.
+    - `noise`: the variance $\sigma_n^2$ for images of range 255, to which all are scaled.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A pixel that is masked takes away all windows that touch it, at each scale. An image of less
-    than 41 pixels a side is an error.
+    A masked pixel removes all windows that touch it, at each scale. An image of fewer than 41
+    pixels a side is an error.
     The gradient is that of the value.
-    State: 6 floats. Undefined when: no window has any contrast in the targets; an image without
-    any is left out.
+    State: 6 floats. Undefined when: no window of the targets has contrast; an image without
+    contrast is left out.
     Source: Sheikh and Bovik, "Image information and visual quality", 2006.
 
     !!! example
@@ -100,7 +99,7 @@ class VisualInformationFidelity(Metric):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """As of [`SSIM`][eqmetrics.image.SSIM]."""
+        """The arguments are those of [`SSIM`][eqmetrics.image.SSIM]."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         what = f"the window of {_SIDES[-1]} at the last of {len(_SIDES)} scales"
         check_fits(view, predictions, self.image, _SMALLEST, what)
@@ -114,8 +113,8 @@ class VisualInformationFidelity(Metric):
                 a, b = (_half(x, a) for x in means([a, b], taps))
                 keep = whole(keep, side, 1)
                 keep = None if keep is None else keep[..., None][:, :, ::2, ::2]
-            # Of the error and the targets: the rest of an image that is nearly equal is no
-            # difference of large numbers.
+            # From the error and the targets: where both images are nearly equal, the rest is then
+            # no difference of large numbers.
             s = spreads(a - b, b, taps)
             error, true = s.variances
             flat = true < _FLAT
@@ -130,7 +129,7 @@ class VisualInformationFidelity(Metric):
             of_row = lambda x: jnp.sum(x, axis=(1, 2))
             total, weight = of_row(learned), of_row(all_there)
             return self.replace(sums=self.sums.add(view.batch, total=total, weight=weight))
-        some = all_there != 0  # NaN is some
+        some = all_there != 0  # True for NaN
         count = jnp.sum(some.astype(jnp.float32), axis=(1, 2))
         each = jnp.sum(jnp.where(some, over(learned, all_there), 0), axis=(1, 2))
         sums = self.sums.add(view.batch, total=over(each, count), weight=count > 0)

@@ -1,8 +1,8 @@
-"""Means over windows that slide over images, as sums of shifted slices.
+"""Means in sliding windows, as sums of shifted slices.
 
-XLA's CPU takes 7.6 times scikit-image's time for a convolution of this kind, and 0.3 to 0.6 of it
-for these sums: slices of an axis, of which the last holds width and channels, are whole vectors.
-On an accelerator they are the same; no other form was measured on one.
+XLA's CPU takes 7.6 times as long as scikit-image for such a convolution, and 0.3 to 0.6 times as
+long for these sums: slices of an axis, where the last axis holds width and channels, are whole
+vectors. On an accelerator nothing else was measured.
 """
 
 import math
@@ -40,7 +40,7 @@ def check_window(size: int, sigma: float = 1.0, **constants: float) -> None:
 def check_fits(
     view: Planes, like: Any, image: Image, size: int, what: str, name: str = "predictions"
 ) -> None:
-    """Images too small for a window are an error of shapes, told when they are traced."""
+    """Images that are too small for a window are an error when the program is traced."""
     height, width = view.arrays[0].shape[2:4]
     if min(height, width) < size:
         raise TypeError(
@@ -51,8 +51,8 @@ def check_fits(
 
 
 def centred(view: Planes) -> tuple[tuple[Array, ...], Float32[Array, "rows outer 1 1 inner"]]:
-    """The images less the mean of the last of them, of each channel, and that mean. Variances
-    are differences of squares: of a bright, flat picture these have no digit in common."""
+    """The images less the mean of the last of them, for each channel, and that mean. Variances are
+    differences of squares, which have no digits in common for a bright, flat image."""
     last = view.arrays[-1]
     pixels = last.shape[2] * last.shape[3]
     if view.keep is None:
@@ -60,7 +60,7 @@ def centred(view: Planes) -> tuple[tuple[Array, ...], Float32[Array, "rows outer
     else:
         kept = jnp.sum(view.keep.astype(jnp.float32), axis=(2, 3), keepdims=True)
         count = jnp.maximum(kept, 1)
-    # No value depends on what is subtracted, and so no gradient does.
+    # No value depends on what is subtracted, so no gradient does.
     offset = lax.stop_gradient(jnp.sum(last, axis=(2, 3), keepdims=True) / count)
     moved = (x - offset for x in view.arrays)
     if view.keep is not None:
@@ -69,7 +69,7 @@ def centred(view: Planes) -> tuple[tuple[Array, ...], Float32[Array, "rows outer
 
 
 def joined(x: Array) -> Array:
-    """Width and channels as one axis."""
+    """The images with width and channels as one axis."""
     return x.reshape(*x.shape[:3], x.shape[3] * x.shape[4])
 
 
@@ -85,9 +85,9 @@ def _along(x: Array, weights: Sequence[float], axis: int, step: int) -> Array:
 
 
 def means(maps: Sequence[Array], weights: Sequence[float]) -> list[Maps]:
-    """The weighted mean of each map, `(rows, outer, height, width, inner)`, over all windows
-    that lie within the image."""
-    # Stacked, or XLA's CPU computes the first sums anew for each of the second, and takes five to
+    """The weighted mean of each map, `(rows, outer, height, width, inner)`, in all windows within
+    the image."""
+    # Stacked: else XLA's CPU recomputes the first sums for each of the second, and takes five to
     # seven times as long.
     stack = jnp.stack([joined(x) for x in maps], axis=1)
     stack = _along(stack, weights, 3, 1)
@@ -111,10 +111,10 @@ def whole(
 
 
 class Moments(NamedTuple):
-    """Of two images within each window."""
+    """Moments of two images in each window."""
 
     means: tuple[Maps, Maps]
-    gap: Maps  # between the means
+    gap: Maps  # the difference of the means
     of_difference: Maps  # the variance of the difference
     of_both: Maps  # the sum of both variances
 
@@ -122,8 +122,8 @@ class Moments(NamedTuple):
 def moments(
     a: Array, b: Array, offset: Float32[Array, "rows outer 1 1 inner"], weights: Sequence[float]
 ) -> Moments:
-    """Of centred images. Twice the covariance is `of_both - of_difference`: equal images have
-    a difference of exactly 0."""
+    """Moments of centred images. Twice the covariance is `of_both - of_difference`: for equal
+    images the latter is exactly 0."""
     d = a - b
     mean_a, mean_b, squares, gaps = means([a, b, a * a + b * b, d * d], weights)
     gap = mean_a - mean_b

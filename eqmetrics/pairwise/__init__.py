@@ -1,4 +1,4 @@
-"""Every row of one array beside every row of another: distances, similarities and kernels."""
+"""Distances, similarities and kernels of each row of one array with each row of another."""
 
 from ._distances import (
     euclidean as euclidean,

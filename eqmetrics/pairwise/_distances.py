@@ -15,8 +15,7 @@ Matrix = Float32[Array, "rows others"]
 
 
 def vectors(x: Any, y: Any) -> tuple[Array, Array]:
-    """Both as float32, of shapes `(rows, dim)` and `(others, dim)`; the first twice without a
-    second."""
+    """Both as float32, of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` is `None`."""
     x = to_array("x", x)
     y = x if y is None else to_array("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
@@ -30,8 +29,8 @@ def vectors(x: Any, y: Any) -> tuple[Array, Array]:
     return x.astype(jnp.float32), y.astype(jnp.float32)
 
 
-# The differences themselves, and not products, whose digits an offset takes. Compiled, so that
-# they are summed where they are formed: no array of all of them is held.
+# From differences, not products, which lose digits to an offset. Compiled, so that they are summed
+# where they are computed, and no array of all differences is made.
 @ft.partial(jax.jit, static_argnums=0)
 def summed(of: Callable[[Array, Array], Array], x: Array, y: Array) -> Matrix:
     """The sum over the last axis of a function of each pair of entries."""
@@ -45,7 +44,7 @@ def square(x: Array, y: Array) -> Array:
 
 def absolute(x: Array, y: Array) -> Array:
     d = x - y
-    return d * jnp.sign(d)  # whose slope at 0 is 0
+    return d * jnp.sign(d)  # |d| with a derivative of 0 at 0
 
 
 def squared_euclidean(x: Values, y: Values | None = None) -> Matrix:
@@ -53,8 +52,8 @@ def squared_euclidean(x: Values, y: Values | None = None) -> Matrix:
     y_{jk})^2$.
 
     It is summed from differences. The form $\lVert x \rVert^2 + \lVert y \rVert^2 - 2 \langle x, y
-    \rangle$ of other libraries is quicker for long vectors, and in float32 it has no digits left
-    where the vectors are far from the origin beside their distance.
+    \rangle$ of other libraries is faster for long vectors, but in float32 loses all digits where
+    vectors are far from the origin compared with their distance.
 
     **Arguments:**
 
@@ -119,7 +118,7 @@ def manhattan(x: Values, y: Values | None = None) -> Matrix:
 @ft.partial(jax.jit, static_argnums=2)
 def _minkowski(x: Array, y: Array, p: float) -> Matrix:
     d = jnp.abs(x[:, None, :] - y[None, :, :])
-    # By the largest, so that no power leaves the range of float32.
+    # Divided by the largest, so that no power leaves the range of float32.
     top = jax.lax.stop_gradient(jnp.max(d, axis=-1, initial=0))
     parts = d / jnp.where(top == 0, 1, top)[..., None]
     some = parts > 0
@@ -159,16 +158,16 @@ def _haversine(x: Array, y: Array) -> Matrix:
     half = (x[:, None] - y[None]) / 2
     middle = (x[:, None, 0] + y[None, :, 0]) / 2
     turned = jnp.sin(half[..., 1]) ** 2
-    # Both parts of 1 as sums of squares: a small one has all its digits, of points that nearly
-    # meet or are nearly opposite.
+    # Squared sine and cosine of half the angle, each as a sum of squares: a small one keeps all
+    # its digits, for points that nearly meet or are nearly opposite.
     near = jnp.sin(half[..., 0]) ** 2 * jnp.cos(half[..., 1]) ** 2 + jnp.cos(middle) ** 2 * turned
     far = jnp.cos(half[..., 0]) ** 2 * jnp.cos(half[..., 1]) ** 2 + jnp.sin(middle) ** 2 * turned
     return 2 * jnp.arctan2(root(near), root(far))
 
 
 def haversine(x: Values, y: Values | None = None) -> Matrix:
-    r"""The angle on a sphere between each place of `x` and each of `y`, in radians: times 6371 km,
-    distances on Earth. Right for places that nearly meet, and for nearly opposite ones.
+    r"""The angle on a sphere between each place of `x` and each of `y`, in radians; 6371 km times
+    it is a distance on Earth. Accurate for places that nearly meet, and for nearly opposite ones.
 
     **Arguments:**
 

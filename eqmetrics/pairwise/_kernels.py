@@ -38,7 +38,7 @@ def dot(x: Values, y: Values | None = None) -> Matrix:
 
 
 def _unit(x: Array) -> tuple[Array, Array]:
-    # By the largest entry first, so that no square leaves the range of float32.
+    # Divided by the largest entry first, so that no square leaves the range of float32.
     top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0))
     x = x / jnp.where((top > 0) & (top < jnp.inf), top, 1)
     return over(x, root(jnp.sum(x * x, axis=1, keepdims=True))), top == 0
@@ -54,12 +54,12 @@ def cosine_similarity(
     x: Values, y: Values | None = None, *, undefined: float | None = None
 ) -> Matrix:
     r"""The cosine of the angle between each row of `x` and each row of `y`, $\langle x_i, y_j
-    \rangle / (\lVert x_i \rVert \lVert y_j \rVert)$. The cosine distance is 1 less it.
+    \rangle / (\lVert x_i \rVert \lVert y_j \rVert)$. The cosine distance is 1 less this.
 
     **Arguments:**
 
     - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
-    - `undefined`: what the cosine with a vector of zeros is: NaN if not given, 0 in scikit-learn.
+    - `undefined`: the cosine with a vector of zeros; NaN if not given (0 in scikit-learn).
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value.
 
@@ -189,8 +189,8 @@ def _chi2(x: Array, y: Array) -> Array:
 
 def chi2(x: Values, y: Values | None = None, *, gamma: float = 1.0) -> Matrix:
     r"""The chi-squared kernel of each row of `x` and each row of `y`, $\exp(-\gamma \sum_k (x_{ik}
-    - y_{jk})^2 / (x_{ik} + y_{jk}))$, of numbers that are at least 0, as those of histograms. What
-    both have none of adds nothing.
+    - y_{jk})^2 / (x_{ik} + y_{jk}))$, for numbers of at least 0, such as those of histograms. A
+    term of 0/0 is 0.
 
     **Arguments:**
 

@@ -1,4 +1,4 @@
-"""What all pictures share: where to draw, and what was given."""
+"""What all plots share: the axes to draw on, and checks of what is drawn."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def axes_of(ax: Any, width: float, height: float) -> Any:
 
 
 def unwrapped(x: Any) -> Any:
-    """A metric without renamed outputs, its rows checked; anything else as it is."""
+    """A metric without renamed arguments, after its rows were checked; anything else as it is."""
     if isinstance(x, Metric):
         x.check()
     while isinstance(x, (FromOutput, FromFun)):
@@ -33,7 +33,7 @@ def unwrapped(x: Any) -> Any:
 
 
 def entries(value: Any, names: tuple[str, ...], fn: str, maker: str) -> None:
-    """Refuses what isn't the value of the metric that is drawn."""
+    """Raises a TypeError if this isn't the value of the metric that is drawn."""
     if not isinstance(value, dict) or not set(names) <= set(value):
         got = f"a dict of {', '.join(value)}" if isinstance(value, dict) else type(value).__name__
         raise TypeError(

@@ -27,16 +27,17 @@ def _number(x: float) -> str:
 def confusion_matrix(
     matrix: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws what an [`eqmetrics.ConfusionMatrix`][] computes: true classes down, predicted across.
+    """Draws the value of an [`eqmetrics.ConfusionMatrix`][]: true classes down, predicted across.
 
-    The colour is the share of the row, on a scale of roots, so that rare mistakes of rare classes
-    show. Up to 20 classes every cell has its number; with more, the largest mistakes are named.
+    The colour is the share of the row, on a square-root scale, so that rare mistakes of rare
+    classes are visible. Up to 20 classes every cell has its number; with more, only the largest
+    mistakes are named.
 
     **Arguments:**
 
     - `matrix`: of shape `(classes, classes)`; counts, or normalized.
-    - `names`: of the classes; their numbers if not given.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+    - `names`: the names of the classes; their numbers if not given.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 
@@ -87,7 +88,7 @@ def confusion_matrix(
 
 
 def _name_mistakes(ax: Any, matrix: np.ndarray, names: list[str]) -> None:
-    """Rings around the largest numbers off the diagonal, and what they are."""
+    """Draws rings around the largest numbers off the diagonal, and names them."""
     mistakes = np.nan_to_num(matrix) * (1 - np.eye(len(matrix)))
     largest = np.argsort(-mistakes, axis=None, kind="stable")[:_NAMED_MISTAKES]
     lines = []

@@ -1,8 +1,8 @@
 """Curves of rates over all thresholds.
 
-Every point of a curve is exact. Between two points lie the rows of one cell: of one score, then
-the curve is a straight line there, or of several, in an order that the state doesn't know. So it
-lies in the rectangle of the two points, which is what the bands show.
+Every point of a curve is exact. Between two points lie the rows of one cell: if all have the same
+score, the curve is a straight line there; otherwise their order isn't known from the state. So the
+curve lies in the rectangle of the two points, which is what the bands show.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,20 +19,20 @@ from ._axes import axes_of, entries, GREY, SURE, unwrapped
 _POINTS = 1000  # more along a curve couldn't be told apart
 _MOST_NAMED = 10  # classes that have a colour each
 _NAMED_WORST = 5
-_PARTS = np.linspace(0, 1, 17)  # of a piece that is bent where it is drawn
+_PARTS = np.linspace(0, 1, 17)  # the parts of a piece that is curved where it is drawn
 
 
 class Curve(NamedTuple):
-    """The points, as shares of the positives and of the negatives, and the pieces between them."""
+    """Points, as shares of the positives and of the negatives, and the pieces between them."""
 
     tp: np.ndarray
     fp: np.ndarray
     odds: float  # negatives for each positive
-    tied: np.ndarray  # of each piece, whether its rows have one score
+    tied: np.ndarray  # whether the rows of each piece have one score
 
     @classmethod
     def of(cls, tp: Any, fp: Any, odds: Any, tied: Any) -> "Curve | None":
-        """Without pieces that hold no rows; None if a rate is undefined."""
+        """The curve without pieces that hold no rows; `None` if a rate is undefined."""
         if not np.isfinite([tp[-1], fp[-1]]).all():
             return None
         moved = (np.diff(tp) > 0) | (np.diff(fp) > 0)
@@ -40,7 +40,7 @@ class Curve(NamedTuple):
         return cls(tp[first], fp[first], float(odds), tied[moved])
 
     def thinned(self, scale: Callable[[np.ndarray], np.ndarray]) -> "Curve":
-        """Without points that nobody could tell apart, but with both ends of every jump."""
+        """The curve without points that couldn't be told apart, but with both ends of each jump."""
         x = scale(self.tp) + scale(self.fp)
         step = (x[-1] - x[0]) / _POINTS
         jumps = np.diff(x) > step
@@ -53,7 +53,7 @@ class Curve(NamedTuple):
         return Curve(self.tp[index], self.fp[index], self.odds, tied)
 
     def pieces(self) -> tuple[np.ndarray, ...]:
-        """Of each, its ends: of tp and then of fp, of shape `(pieces, 1)`."""
+        """The ends of each piece, of tp and then of fp, of shape `(pieces, 1)`."""
         return tuple(z[:, None] for x in (self.tp, self.fp) for z in (x[:-1], x[1:]))
 
     def along(self) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +68,7 @@ class Kind(NamedTuple):
     fn: str
     maker: str
     entries: tuple[str, str]
-    read: Callable[[np.ndarray, np.ndarray], tuple[Any, Any, Any]]  # tp, fp and odds of these
+    read: Callable[[np.ndarray, np.ndarray], tuple[Any, Any, Any]]  # tp, fp and odds from entries
     score: str
     bounds: Callable[[Curve], tuple[float, float]]  # of the score
     line: Callable[[Curve], tuple[np.ndarray, np.ndarray]]  # of shape (pieces, parts)
@@ -101,7 +101,7 @@ def _told(low: float, high: float) -> str:
 
 
 def draw(curve: Any, kind: Kind, names: Sequence[str] | None, ax: Any) -> tuple[Any, list[Any]]:
-    """Each curve with its band and its score; of many classes, the worst by name."""
+    """Draws each curve with its band and score; of many classes, the worst have names."""
     curves = _curves(curve, kind)
     if names is not None and len(names) != len(curves):
         raise ValueError(f"`names` has {len(names)} names, and there are {len(curves)} curves.")
@@ -142,6 +142,6 @@ def _polygons(corners: np.ndarray, color: Any) -> Any:
 
 
 def rectangles(c: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of the pieces: fp and tp."""
+    """The corners of the bands of the pieces: fp and tp."""
     t0, t1, f0, f1 = c.pieces()
     return np.hstack([f0, f0, f1, f1]), np.hstack([t0, t1, t1, t0])

@@ -52,22 +52,22 @@ _DET = Kind(
 
 
 def det(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None) -> "Axes":
-    """Draws what an [`eqmetrics.DET`][] knows, on axes of normal deviates: where the scores of
-    positives and of negatives are normal, the curve is a straight line.
+    """Draws the curve of an [`eqmetrics.DET`][] on axes of normal deviates: if the scores of
+    positives and of negatives are normally distributed, the curve is a straight line.
 
-    Its points are exact, and the curve of all rows surely lies in the band. The legend tells the
-    equal error rate, where the dotted line is crossed. Rates of 0 and 1 are beyond the axes.
+    Its points are exact, and the curve of all rows is certain to lie in the band. The legend says
+    the equal error rate, where the dotted line is crossed. Rates of 0 and 1 are beyond the axes.
 
     **Arguments:**
 
     - `curve`: an [`eqmetrics.DET`][], or another readout of an [`eqmetrics.ScoreHistogram`][]:
-        all that its state knows is drawn, ties too. Or what `compute()` of the former gives,
-        of which only the points are known.
-    - `names`: of the classes, or of the one curve. Of more than 10 classes, the 5 with the
-        largest equal error rate have their names.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+        everything in its state is drawn, ties too. Or the value of `compute()` of the former, of
+        which only the points are known.
+    - `names`: the names of the classes, or of the one curve. Of more than 10 classes only the 5
+        with the largest equal error rate are named.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
-    **Returns:** the axes; what else is drawn on them is given in rates, too.
+    **Returns:** the axes; anything else that you draw on them is in rates, too.
 
     !!! example
 
@@ -84,7 +84,7 @@ def det(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = N
     axes, curves = draw(curve, _DET, names, ax)
     axes.set_xscale("function", functions=(_deviate, ndtr))
     axes.set_yscale("function", functions=(_deviate, ndtr))
-    # The smallest rates that are seen: those of one row.
+    # The smallest rates on the axes: those of one row.
     rates = np.concatenate([z for c in curves if c is not None for z in (c.fp, 1 - c.tp)] or [[]])
     inside = rates[(rates > 1e-9) & (rates < 1 - 1e-9)]
     low = np.clip(inside.min(initial=0.1), 1e-6, 0.1) / 1.5

@@ -1,4 +1,4 @@
-"""Pictures of detections: precision by recall, and the boxes of an image."""
+"""Plots of detections: precision over recall, and the boxes of an image."""
 
 from collections.abc import Sequence
 from typing import Any, TYPE_CHECKING
@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
 
 def average_precision(metric: Any, *, label: int | None = None, ax: "Axes | None" = None) -> "Axes":
-    """Draws what an [`eqmetrics.detection.MeanAveragePrecision`][] is the mean of: the precision at
-    each recall, a line for each threshold of the IoU, with its average precision in the legend.
+    """Draws the precision at each recall, of which an
+    [`eqmetrics.detection.MeanAveragePrecision`][] is the mean: a line for each IoU threshold, with
+    its average precision in the legend.
 
-    A line is the mean over the classes that have an object, in the metric's range of areas and of
-    as many detections as it takes. One that falls where recall is large misses objects; one that
-    starts low is sure of what isn't there; lines far apart are boxes that lie loosely.
+    A line is the mean over the classes with an object, in the metric's range of areas and with its
+    largest number of detections. A line that falls at high recall means missed objects; one that
+    starts low means confident false detections; lines far apart mean inaccurate boxes.
 
     **Arguments:**
 
     - `metric`: an [`eqmetrics.detection.MeanAveragePrecision`][] that has seen images.
     - `label`: the class whose lines are drawn; the mean of all if not given.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 
@@ -67,7 +68,7 @@ def average_precision(metric: Any, *, label: int | None = None, ax: "Axes | None
         if found.threshold is not None and abs(found.threshold - threshold) > 1e-6:
             continue
         line = each[i][:, some].mean(axis=1) if some.any() else np.full(len(recalls), np.nan)
-        # Dark where it is easy. No colour map is asked for: matplotlib may not be there.
+        # Dark for low thresholds. No colormap: that would have to import matplotlib here.
         shade = 0.15 + 0.7 * i / max(len(known.thresholds) - 1, 1)
         name = f"IoU {threshold:g}: AP {line.mean():.3f}"
         axes.plot(recalls, line, color=(shade, 0.35, 1 - shade), lw=1.5, label=name)
@@ -99,7 +100,7 @@ def boxes(
     names: Sequence[str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws an image with the boxes of what is in it, grey and dashed, and those of the detections,
+    """Draws an image with the boxes of its objects, grey and dashed, and those of the detections,
     in a colour for each class, with their scores.
 
     **Arguments:**
@@ -109,11 +110,11 @@ def boxes(
     - `predicted_boxes`, `boxes`: of shape `(n, 4)`, as `format` says, in pixels.
     - `format`: [`eqmetrics.detection.Boxes`][].
     - `scores`, `predicted_labels`, `labels`: of the detections and of the objects, of shape `(n,)`;
-        what isn't given isn't told.
-    - `predicted_mask`, `box_mask`: which of them there are; all if not given.
+        what isn't given isn't written.
+    - `predicted_mask`, `box_mask`: which detections and objects exist; all if not given.
     - `least`: detections with a smaller score are left out.
-    - `names`: of the classes.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+    - `names`: the names of the classes.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 

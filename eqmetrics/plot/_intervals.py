@@ -21,15 +21,16 @@ def intervals(
     overall: Any = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the value of each group with its confidence interval, as a row of its own.
+    """Draws the value of each group with its confidence interval, each in a row.
 
     **Arguments:**
 
-    - `estimate`: an `eqm.PerGroup(eqm.Bootstrap(metric, ...), num_groups)`, or what its
-        `compute()` gives: a dict of `value`, `low` and `high`, one number a group.
-    - `names`: of the groups.
-    - `overall`: an [`eqmetrics.Bootstrap`][] of all rows, or what its `compute()` gives: a band.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+    - `estimate`: an `eqm.PerGroup(eqm.Bootstrap(metric, ...), num_groups)`, or the value of its
+        `compute()`: a dict of `value`, `low` and `high`, each a number for each group.
+    - `names`: the names of the groups.
+    - `overall`: an [`eqmetrics.Bootstrap`][] of all rows, or the value of its `compute()`, drawn as
+        a band.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 
@@ -58,7 +59,7 @@ def intervals(
         axes.axvline(float(middle), color=GREY, lw=1, label="all rows")
         axes.legend(loc="best", fontsize=9)
     rows = np.arange(len(value))
-    # a percentile interval needn't hold the value itself
+    # a percentile interval may leave out the value itself
     sides = np.maximum([value - low, high - value], 0)
     style = {"color": "tab:blue", "ms": 5, "elinewidth": 1.4, "capsize": 3}
     axes.errorbar(value, rows, xerr=sides, fmt="o", **style)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def _of_precision(recall: np.ndarray, precision: np.ndarray) -> tuple[Any, Any, Any]:
-    """False positives by the precision; where nothing is right it doesn't tell them, and as many
-    as there were before is what is sure."""
+    """True and false positive rates and the odds. Where nothing is right the precision doesn't tell
+    the false positives, and there are at least as many as before."""
     fp = np.where(recall > 0, recall * (1 - precision) / precision, 0)  # for each positive
     odds = fp[-1]
     fp = np.maximum.accumulate(np.nan_to_num(fp, nan=0.0))
@@ -21,7 +21,7 @@ def _of_precision(recall: np.ndarray, precision: np.ndarray) -> tuple[Any, Any, 
 
 
 def _precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    """Of no prediction at all it is 1."""
+    """The precision; 1 without any prediction."""
     return np.divide(tp, tp + fp, out=np.ones_like(tp + fp), where=tp + fp > 0)
 
 
@@ -37,7 +37,7 @@ def _average_precision(c: Curve) -> tuple[float, float]:
 
 
 def _precision_line(c: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """A step where rows are tied, as in average precision; else in the order of all orders."""
+    """A step where rows are tied, as in average precision; otherwise the mean over their orders."""
     (tp, fp), (_, t1, _, f1) = c.along(), c.pieces()
     step = np.broadcast_to(_precision(t1, f1 * c.odds), tp.shape)
     return tp, np.where(c.tied[:, None], step, _precision(tp, fp * c.odds))
@@ -66,21 +66,21 @@ _PRECISION_RECALL = Kind(
 def precision_recall(
     curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws what an [`eqmetrics.PrecisionRecallCurve`][] knows: a line through its points, which
-    are exact, and a band in which the curve of all rows surely lies.
+    """Draws the curve of an [`eqmetrics.PrecisionRecallCurve`][]: a line through its points, which
+    are exact, and a band in which the curve of all rows is certain to lie.
 
-    Tied scores are a step, as in average precision, which the legend tells, right to a unit of
-    its last digit, or as a range. The dotted line is the precision of chance: the share of
-    the positives.
+    Tied scores are a step, as in average precision. The legend says that score, accurate to a unit
+    of its last digit, or as a range. The dotted line is the precision of chance: the share of the
+    positives.
 
     **Arguments:**
 
     - `curve`: an [`eqmetrics.PrecisionRecallCurve`][], or another readout of an
-        [`eqmetrics.ScoreHistogram`][]: all that its state knows is drawn, ties too. Or what
-        `compute()` of the former gives, of which only the points are known.
-    - `names`: of the classes, or of the one curve. Of more than 10 classes, the 5 with the
-        smallest average precision have their names.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+        [`eqmetrics.ScoreHistogram`][]: everything in its state is drawn, ties too. Or the value of
+        `compute()` of the former, of which only the points are known.
+    - `names`: the names of the classes, or of the one curve. Of more than 10 classes only the 5
+        with the smallest average precision are named.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 

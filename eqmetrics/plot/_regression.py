@@ -25,18 +25,18 @@ def _left_out(count: int) -> str:
 def residuals(
     predictions: Any, targets: Any, *, mask: Any = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws the residuals, `targets - predictions`, over the predictions: as dots, or, of more
-    than 3000 rows, as their density.
+    """Draws the residuals, `targets - predictions`, over the predictions: as dots, or, if there are
+    more than 3000 rows, as their density.
 
-    The line is the running median and the band holds 90 % of the rows near a prediction: a line
-    off 0 is a bias, a band that widens says that errors grow. It is a picture of rows, so it
-    needs them: those of [`eqmetrics.Collect`][], or a sample, as [`eqmetrics.Reservoir`][] draws.
+    The line is the running median, and the band holds 90 % of the rows near a prediction: a line
+    off 0 is a bias, a widening band means that errors grow. The plot needs the rows: those of
+    [`eqmetrics.Collect`][], or a sample of them, as [`eqmetrics.Reservoir`][] draws.
 
     **Arguments:**
 
     - `predictions`, `targets`: of one shape; every entry is a row.
     - `mask`: of the same shape; False leaves a row out.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 
@@ -114,18 +114,18 @@ def quantile_quantile(
 ) -> "Axes":
     """Draws the quantiles of `values` over those of a normal distribution, or of other values.
 
-    On a line, the distributions have one shape. Beside the normal one, the line goes through the
-    quartiles, and 95 % of samples from it have each quantile in the band. The rows need
-    not be kept: a sketch knows quantiles to 1e-4 of the range, and what it leaves open is drawn
-    as bars.
+    If they are on a line, the distributions have the same shape. With the normal distribution, the
+    line goes through the quartiles, and for 95 % of normal samples each quantile is in the band.
+    The rows needn't be kept: a sketch knows quantiles to 1e-4 of the range, and its bounds are
+    drawn as bars.
 
     **Arguments:**
 
     - `values`: an [`eqmetrics.QuantileSketch`][], [`eqmetrics.Quantile`][] or
         [`eqmetrics.Median`][] that has seen rows, or an array.
-    - `other`: `"normal"`, or one of these: predictions beside targets, the errors of one model
-        beside another's.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`.
+    - `other`: `"normal"`, or one of these: predictions and targets, or the errors of two models,
+        say.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
 

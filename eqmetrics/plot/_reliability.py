@@ -22,25 +22,26 @@ def _count(x: float) -> str:
 
 
 def _wilson(right: np.ndarray, n: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
-    """Of Wilson, "Probable inference, the law of succession, and statistical inference", 1927."""
+    """The interval of Wilson, "Probable inference, the law of succession, and statistical
+    inference", 1927."""
     middle = (right + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(right * (1 - right) / n + (z / (2 * n)) ** 2)
     return middle - half, middle + half
 
 
 def reliability_diagram(bins: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draws what an [`eqmetrics.ReliabilityDiagram`][] knows: of each bin its accuracy over its
-    mean confidence, with the 95 % interval of Wilson, and above how many rows it has.
+    """Draws the value of an [`eqmetrics.ReliabilityDiagram`][]: the accuracy of each bin over its
+    mean confidence, with the 95 % interval of Wilson, and above it the number of its rows.
 
-    On the diagonal the confidence is right; below it is too high. Intervals take weights as
-    counts of rows. The title is the expected calibration error.
+    On the diagonal the confidence is right; below it, it is too high. The intervals take weights
+    as numbers of rows. The title is the expected calibration error.
 
     **Arguments:**
 
-    - `bins`: an [`eqmetrics.ReliabilityDiagram`][], or what its `compute()` gives, of one label or
-        class.
-    - `ax`: where to draw; a figure of its own if not given, `ax.figure`. The counts are drawn
-        above it, on axes of their own, `ax.child_axes[0]`.
+    - `bins`: an [`eqmetrics.ReliabilityDiagram`][], or the value of its `compute()`, for one label
+        or class.
+    - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result. The
+        counts are drawn above, on axes of their own, `ax.child_axes[0]`.
 
     **Returns:** the axes.
 

@@ -33,21 +33,21 @@ _ROC = Kind(
 
 
 def roc(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None) -> "Axes":
-    """Draws what an [`eqmetrics.ROC`][] knows: a line through its points, which are exact, and a
-    band in which the curve of all rows surely lies.
+    """Draws the curve of an [`eqmetrics.ROC`][]: a line through its points, which are exact, and a
+    band in which the curve of all rows is certain to lie.
 
-    The band is wider than the line only where the resolution is low or the points are few. The
-    area in the legend is right to a unit of its last digit, or a range.
+    The band is wider than the line only if the resolution is low or the points are few. The area in
+    the legend is accurate to a unit of its last digit, or a range.
 
     **Arguments:**
 
     - `curve`: an [`eqmetrics.ROC`][], or another readout of an [`eqmetrics.ScoreHistogram`][]:
-        all that its state knows is drawn, ties too. Or what `compute()` of the former gives,
-        of which only the points are known.
-    - `names`: of the classes, or of the one curve. Of more than 10 classes, the 5 with the
-        smallest area have their names.
-    - `ax`: where to draw, several models for example; a figure of its own if not given,
-        `ax.figure`.
+        everything in its state is drawn, ties too. Or the value of `compute()` of the former, of
+        which only the points are known.
+    - `names`: the names of the classes, or of the one curve. Of more than 10 classes only the 5
+        with the smallest area are named.
+    - `ax`: where to draw, for several models in one plot, say; if not given, a new figure, which is
+        `ax.figure` of the result.
 
     **Returns:** the axes.
 

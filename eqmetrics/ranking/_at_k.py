@@ -26,7 +26,7 @@ def _hits(at: Places, k: Int32[Array, "rows"]) -> Float32[Array, "rows"]:
 
 
 def hits_of(lists: Lists, metric: AbstractRanking) -> Float32[Array, "rows cuts"]:
-    """How many relevant documents are among the first `k`: of tied ones the expected number."""
+    """The number of relevant documents among the first `k`: the expected one if documents tie."""
     at = lists.places(metric.ties, metric.most)
     documents = lists.keys.shape[1]
     cuts = [documents if k is None else k for k in metric.cuts]
@@ -44,17 +44,17 @@ class PrecisionAtK(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. Of several the value has the shape
+    - `k`: how many of the best documents are looked at. With several, the value has the shape
         `(len(k),)`.
-    - `divide_by`: `"k"`, as in trec_eval, also where a query has fewer documents, or
-        `"documents"`: what there is of the first `k`.
+    - `divide_by`: `"k"`, as in trec_eval, also for queries with fewer documents, or
+        `"documents"`: the number of documents among the first `k`.
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
         `"worst"` the less relevant first, `"first"` the order in which they are given.
     - `empty`: what a query without a document counts as: `"skip"` leaves it out, `"zero"` and
-        `"one"` count it.
+        `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.
@@ -100,14 +100,14 @@ class RecallAtK(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. Of several the value has the shape
+    - `k`: how many of the best documents are looked at. With several, the value has the shape
         `(len(k),)`.
-    - `ties`: as of [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
+    - `ties`: as in [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
-        and `"one"` count it.
+        and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.
@@ -141,13 +141,13 @@ class RecallAtK(AbstractRanking):
 
 @final
 class RPrecision(AbstractRanking):
-    """The share of relevant documents among as many of the first as there are relevant ones, on
+    """The share of relevant documents among the first $R$, where a query has $R$ relevant ones, on
     average over the queries.
 
     **Arguments:** `ties`, `empty` and `undefined` are those of
     [`RecallAtK`][eqmetrics.ranking.RecallAtK].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4.
@@ -184,14 +184,14 @@ class FallOut(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. Of several the value has the shape
+    - `k`: how many of the best documents are looked at. With several, the value has the shape
         `(len(k),)`.
-    - `ties`: as of [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
+    - `ties`: as in [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
     - `empty`: what a query without an irrelevant document counts as: `"skip"` leaves it out,
-        `"zero"` and `"one"` count it.
+        `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has an irrelevant document.
     Source: Salton and McGill, "Introduction to modern information retrieval", 1983.
 

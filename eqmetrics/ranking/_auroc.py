@@ -18,8 +18,8 @@ def _lost(
     relevant: Int32[Array, "rows"],
     most: Float32[Array, "rows"],
 ) -> Float32[Array, "rows"]:
-    """Over the first `most` irrelevant documents, where the last one may count in part, the sum of
-    the relevant ones that stand behind each, expected over the orders of tied documents.
+    """The sum, over the first `most` irrelevant documents (the last one may count in part), of the
+    number of relevant ones behind each, expected over the orders of tied documents.
 
     In a tie of `r` relevant and `s` irrelevant documents, `i r / (s + 1)` relevant ones are
     expected before the `i`-th irrelevant one.
@@ -37,23 +37,23 @@ def _lost(
 
 @final
 class RetrievalAUROC(AbstractRanking):
-    r"""How often a relevant document stands before an irrelevant one of the same query, on average
-    over the queries: the area under the ROC curve of each.
+    r"""The share of pairs of a relevant and an irrelevant document of a query in which the relevant
+    one stands first, on average over the queries: the area under the ROC curve of each query.
 
     **Arguments:**
 
-    - `max_fpr`: the area up to this share of the irrelevant documents alone, rescaled so that
-        chance is 0.5 and 1 perfect, as in scikit-learn's `roc_auc_score(max_fpr=...)`. The whole
-        one if not given.
+    - `max_fpr`: if given, only the area up to this share of the irrelevant documents, rescaled so
+        that chance is 0.5 and a perfect ranking 1, as in scikit-learn's
+        `roc_auc_score(max_fpr=...)`.
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders
         (a tied pair is half right), `"worst"` the less relevant first, `"first"` the order in which
         they are given. (Where a tie crosses `max_fpr`, scikit-learn draws a straight line, which
         isn't the mean over the orders.)
     - `empty`: what a query without a relevant, or without an irrelevant document counts as:
-        `"skip"` leaves it out, `"zero"` and `"one"` count it.
+        `"skip"` leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no query has documents of both kinds.
     Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating
     characteristic (ROC) curve", 1982; McClish, "Analyzing a portion of the ROC curve", 1989.
@@ -89,6 +89,6 @@ class RetrievalAUROC(AbstractRanking):
         share = 1.0 if self.max_fpr is None else self.max_fpr
         pairs = as_float(relevant) * as_float(irrelevant)
         lost = _lost(lists.places(self.ties), documents, relevant, share * as_float(irrelevant))
-        # Of a perfect order exactly 1.
+        # Exactly 1 for a perfect order.
         area = 1 - ratio(lost, pairs * (2 * share - share**2))
         return area[:, None], (relevant > 0) & (irrelevant > 0)

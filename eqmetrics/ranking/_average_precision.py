@@ -19,13 +19,13 @@ Normalize = Literal["relevant", "reachable"]
 def _precisions(
     at: Places, cuts: tuple[int | None, ...], documents: int
 ) -> Float32[Array, "rows cuts"]:
-    """The sum over the relevant documents up to `k` of the precision at their rank, expected over
+    """The sum of the precisions at the ranks of the relevant documents up to `k`, expected over
     the orders of tied documents.
 
-    At the place `i` of a tie of `n`, a relevant document has `(i - 1) c` others of the tie before
-    it, with `c = (g - 1) / (n - 1)` if `g` are relevant. So the precision there is
-    `(R + 1 + (i - 1) c) / (t + i)`, after `t` documents of which `R` are relevant: `c` for each
-    place, and `(R + 1 - c (t + 1)) / (t + i)`.
+    At the place `i` of a tie of `n`, a relevant document has `(i - 1) c` other relevant ones of the
+    tie before it, with `c = (g - 1) / (n - 1)` if `g` are relevant. So the precision there is
+    `(R + 1 + (i - 1) c) / (t + i)`, after `t` documents of which `R` are relevant: the sum of `c`
+    and `(R + 1 - c (t + 1)) / (t + i)`.
     """
     hit = at.relevance > 0
     c = as_float(at.hits_tied - 1) / as_float(jnp.maximum(at.tied - 1, 1))
@@ -40,25 +40,25 @@ def _precisions(
 
 @final
 class RetrievalAveragePrecision(AbstractRanking):
-    r"""The mean, over the relevant documents of a query, of the precision at their rank; and over
+    r"""The mean of the precision at the rank of each relevant document of a query, on average over
     the queries (mean average precision, MAP). A relevant document beyond `k` counts 0.
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at; all if not given. Of several the value has
-        the shape `(len(k),)`.
-    - `normalize`: what the sum of precisions is divided by: `"relevant"`, the number of relevant
-        documents, as in trec_eval, or `"reachable"`, that number but at most `k`. (torchmetrics
-        divides by the number of those found among the first `k`.)
+    - `k`: how many of the best documents are looked at; all if not given. With several, the value
+        has the shape `(len(k),)`.
+    - `normalize`: what the sum of precisions is divided by: `"relevant"`: the number of relevant
+        documents, as in trec_eval; `"reachable"`: that number, but at most `k`. (torchmetrics
+        divides by the number of relevant documents among the first `k`.)
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
         `"worst"` the less relevant first, `"first"` the order in which they are given.
-        (scikit-learn's average precision counts tied documents as if they had the last rank of
-        them.)
+        (scikit-learn's average precision counts tied documents as if all had the last rank of
+        the tie.)
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
-        and `"one"` count it.
+        and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
     8.4; ties: McSherry and Najork, 2008.

@@ -21,7 +21,8 @@ class CatalogCoverage(Metric):
     - `num_items`: how many items there are.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: numbers of items have none. Weights only tell whether a user is there.
+    The gradient is 0: the inputs are item numbers. Users of weight 0 don't count; otherwise
+    weights change nothing.
     State: `2 * num_items + 2` floats. Undefined when: nothing was recommended.
     Source: Ge, Delgado-Battenfeld and Jannach, "Beyond accuracy: evaluating recommender systems by
     coverage and serendipity", 2010.
@@ -47,8 +48,8 @@ class CatalogCoverage(Metric):
         self.sums = Sums(valid_items(num_items), counts=num_items)
 
     def update(self, *, recommended: Values, mask: Mask = None, weights: Weights = None) -> Self:
-        """`recommended` are numbers of items, of shape `(*users, k)`. `mask` has the shape of the
-        users, or of the items, which it removes then. `weights` have that of the users."""
+        """`recommended` are item numbers of shape `(*users, k)`. `mask` has the shape of the
+        users, or of the items: then it removes items. `weights` has the shape of the users."""
         items = items_of(recommended, mask, weights, self.num_items)
         return self.replace(sums=self.sums.add_at(items.batch, "counts", items.numbers, items.real))
 

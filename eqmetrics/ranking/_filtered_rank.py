@@ -22,21 +22,21 @@ _VALID = (
     "scores without NaN, labels in [0, candidates), a mask that leaves the candidate of the "
     "label, weights >= 0 and finite"
 )
-_NEAR = 8  # so many terms of the harmonic series are added one by one
+_NEAR = 8  # terms of the harmonic series that are added one by one
 
 
 class _Standing(NamedTuple):
-    """The places of the true candidate of each row: those from `above` on, `tied` in number, it
-    shares with those of its score."""
+    """The places of the true candidate of each row: `tied` places, from `above` on, which it shares
+    with the candidates of the same score."""
 
     batch: Rows
     above: Int32[Array, "rows"]
     tied: Int32[Array, "rows"]
-    others: Int32[Array, "rows"]  # candidates but itself
+    others: Int32[Array, "rows"]  # candidates except itself
 
 
 def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> _Standing:
-    """By two counts, without a sort."""
+    """The places by two counts, without a sort."""
     if scores.ndim == 0 or scores.shape[-1] == 0 or labels.shape != scores.shape[:-1]:
         raise TypeError(
             f"`scores` is {describe(scores)} and `labels` is {describe(labels)}: expected scores "
@@ -46,13 +46,13 @@ def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> 
     row_mask, real = split_mask(mask, scores, 1, "scores")
     batch = rows(scores, row_mask, weights, scores.shape[-1:], "scores")
     x, label = batch.values, narrow(flat(labels))
-    # Sums of integers: XLA's CPU adds them in vectors, and goes through an `any` one by one.
+    # Sums of integers: XLA's CPU vectorises them, but not an `any`.
     count = lambda which: jnp.sum(which & real, axis=1, dtype=jnp.int32)
     where = jnp.clip(label, 0, x.shape[1] - 1)[:, None]
     target = jnp.take_along_axis(x, where, axis=1)
     there = jnp.take_along_axis(real, where, axis=1)[:, 0] & (label == where[:, 0])
     candidates = count(jnp.ones_like(real))
-    # A row without a candidate only fills up a batch.
+    # A row without a candidate is padding of the batch.
     batch = batch.only(candidates > 0).without((count(jnp.isnan(x)) > 0) | ~there)
     own = there.astype(jnp.int32)
     above, tied = count(x > target), jnp.ones_like(label)
@@ -67,9 +67,9 @@ def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> 
 
 
 def _mean_reciprocal(above: Int32[Array, "rows"], tied: Int32[Array, "rows"]) -> Array:
-    """The mean of `1 / rank` over the places. Harmonic numbers by the formula of Euler and
-    Maclaurin from the 8th on, and differences of them by a logarithm of what is near 1: that of
-    two sums would cancel."""
+    """The mean of `1 / rank` over the places. Harmonic numbers come from the Euler-Maclaurin
+    formula from the 8th on, and their differences from the logarithm of a ratio near 1: the
+    difference of two sums would cancel."""
     end = above + tied
     low = jnp.maximum(above, _NEAR)
     a = as_float(low) + 0.5
@@ -84,29 +84,29 @@ def _mean_reciprocal(above: Int32[Array, "rows"], tied: Int32[Array, "rows"]) ->
 
 @final
 class FilteredRank(Metric):
-    r"""How far up the true candidate of each row stands: link prediction in knowledge graphs, and
-    retrieval of one item among many. `mean_rank`, `adjusted_mean_rank_index`,
+    r"""Rank scores of the true candidate of each row, in link prediction in knowledge graphs and in
+    retrieval of one item among many: `mean_rank`, `adjusted_mean_rank_index`,
     `mean_reciprocal_rank` and `hits`, from one pass over the scores, without a sort.
 
-    The adjusted index is $1 - \sum (r - 1) \,/\, \sum (n - 1) / 2$ of ranks $r$ among $n$
-    candidates: 1 is perfect and 0 is chance, however many candidates there are.
+    The adjusted index is $1 - \sum (r - 1) \,/\, \sum (n - 1) / 2$, for ranks $r$ among $n$
+    candidates: 1 is perfect and 0 is chance, for any number of candidates.
 
-    Other candidates that are known to be true are filtered by the `mask`: those of the training
-    and of the validation triples too, else a good model is blamed for what it knows.
+    Filter other candidates that are known to be true by the `mask`, those of the training and
+    validation triples too: otherwise a good model is penalised for what it knows.
 
     **Arguments:**
 
-    - `k`: `hits` is the share of rows whose candidate is among the first `k`. Of several it has the
-        shape `(len(k),)`.
+    - `k`: `hits` is the share of rows whose true candidate is among the first `k`. With several it
+        has the shape `(len(k),)`.
     - `ties`: of candidates with equal scores, `"expected"` takes the mean over all their orders,
         `"worst"` puts the true one last (the pessimistic rank), `"first"` keeps the order given.
         (The expected rank is the "realistic" one of PyKEEN, whose reciprocal rank is that of the
-        mean rank, and not the mean over the orders.)
+        mean rank, not the mean over the orders.)
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    The gradient is 0: the values are constant but for jumps.
-    State: 2 floats for each `k`, and 10. Undefined when: no row was seen; the adjusted index also
-    where no row has a second candidate.
+    The gradient is 0: the values are piecewise constant.
+    State: 2 floats for each `k`, and 10. Undefined when: no row was seen; for the adjusted index
+    also if no row has a second candidate.
     Source: Bordes et al., "Translating embeddings for modeling multi-relational data", 2013;
     Berrendorf et al., "On the ambiguity of rank-based evaluation of entity alignment or link
     prediction methods", 2020.
@@ -148,9 +148,9 @@ class FilteredRank(Metric):
         self, *, scores: Values, labels: Labels, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`scores` is of shape `(*rows, candidates)`, higher is better; `labels` of shape
-        `(*rows)`, the number of the true candidate. A `mask` of the shape of the scores is false
+        `(*rows,)`, the number of the true candidate. A `mask` of the shape of the scores is false
         where there is no candidate, or one that is filtered; a row without any is left out.
-        A `mask` of the rows removes rows; `weights` have their shape."""
+        A `mask` of the rows removes rows; `weights` has their shape."""
         at = _standing(scores, labels, mask, weights, self.ties)
         ks = jnp.asarray(cuts_of(self.k), jnp.int32)[None]
         inside = jnp.clip(ks - at.above[:, None], 0, at.tied[:, None])
@@ -170,7 +170,7 @@ class FilteredRank(Metric):
         above, others, number = (self.sums.pair(x) for x in ("above", "others", "weight"))
         reciprocal, hits, weight = self.sums.read("reciprocal", "hits", "weight")
         every = to_float(others)
-        # 1 less what is near 1 would cancel.
+        # Not 1 less a ratio near 1, which would cancel.
         index = over(to_float(add(others, -2 * above)), every)
         means = {
             "mean_rank": over(to_float(add(above, number)), weight),

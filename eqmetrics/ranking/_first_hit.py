@@ -17,16 +17,16 @@ from ._ranks import as_float, Places, Ties
 def first_hit(
     at: Places, cuts: tuple[int | None, ...], documents: int
 ) -> tuple[Float32[Array, "rows cuts"], Float32[Array, "rows cuts"]]:
-    """Over the orders of tied documents, what is expected of the first relevant document: its
-    reciprocal rank, 0 where that is beyond `k`, and how often it is at most `k`."""
+    """Two expectations over the orders of tied documents: the reciprocal rank of the first relevant
+    document, 0 if that is beyond `k`, and the probability that it isn't."""
     far = jnp.int32(2**30)
     hit = at.relevance > 0
     above = jnp.min(jnp.where(hit, at.above, far), axis=1, initial=far)
-    its = hit & (at.above == above[:, None])  # the tie that it is in
+    its = hit & (at.above == above[:, None])  # the tie of the first relevant document
     tied = jnp.max(jnp.where(its, at.tied, 1), axis=1, initial=1)
     relevant = jnp.max(jnp.where(its, at.hits_tied, 0), axis=1, initial=0)
     ks = jnp.asarray([documents if k is None else k for k in cuts], jnp.int32)
-    places = jnp.clip(ks[None] - above[:, None], 0, tied[:, None])  # of the tie, up to `k`
+    places = jnp.clip(ks[None] - above[:, None], 0, tied[:, None])  # places of the tie up to `k`
 
     def body(i: Array, sums: tuple[Array, ...]) -> tuple[Array, ...]:
         # `none`: the probability that no relevant document is at the first `i` places of the tie.
@@ -37,17 +37,17 @@ def first_hit(
         rank = as_float(above + i + 1)[:, None]
         reciprocal = jnp.where(counts, reciprocal + here[:, None] / rank, reciprocal)
         found = jnp.where(counts, found + here[:, None], found)
-        # Exactly 0 when all that are left are relevant, so nothing comes after that.
+        # Exactly 0 if all that are left are relevant, so nothing comes after that.
         none = none * (as_float(jnp.maximum(tied - relevant - i, 0)) / left)
         return none, reciprocal, found, jnp.where(counts, none[:, None], missed)
 
-    # There is no tie without a relevant document: `above` is far.
+    # Without a relevant document there is no tie: `above` is far.
     zeros = jnp.zeros(places.shape, jnp.float32)
     one = jnp.ones(above.shape, jnp.float32)
     start = vary_like((one, zeros, zeros, zeros + 1), at)
     steps = min(documents, max(documents if k is None else k for k in cuts))
     _, reciprocal, found, missed = lax.fori_loop(0, steps, body, start)
-    # Of the two sums the smaller has the smaller error; of 1 there is none.
+    # The smaller of the two sums has the smaller error; 1 is exact.
     return reciprocal, jnp.where(missed < 0.5, 1 - missed, found)
 
 
@@ -57,14 +57,14 @@ class MeanReciprocalRank(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: a rank beyond it counts 0. Of several the value has the shape `(len(k),)`.
+    - `k`: a rank beyond it counts 0. With several, the value has the shape `(len(k),)`.
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
         `"worst"` the less relevant first, `"first"` the order in which they are given.
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
-        and `"one"` count it.
+        and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Voorhees, "The TREC-8 question answering track report", 1999; ties: McSherry and Najork,
     2008.
@@ -100,12 +100,12 @@ class HitRate(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. Of several the value has the shape
+    - `k`: how many of the best documents are looked at. With several, the value has the shape
         `(len(k),)`.
-    - `ties`, `empty` and `undefined`: as of
+    - `ties`, `empty` and `undefined`: as in
         [`MeanReciprocalRank`][eqmetrics.ranking.MeanReciprocalRank].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a relevant document.
     Source: Deshpande and Karypis, "Item-based top-N recommendation algorithms", 2004.
 

@@ -13,24 +13,24 @@ class Grouped(NamedTuple):
 
     arrays: tuple[Array, ...]  # each of shape (max_queries, max_documents)
     mask: Bool[Array, "max_queries max_documents"]
-    lost: Int32[Array, ""]  # documents for which there was no room
+    lost: Int32[Array, ""]  # how many documents there was no room for
 
 
 def group_queries(
     query: Labels, *arrays: Values, max_queries: int, max_documents: int, mask: Mask = None
 ) -> Grouped:
-    """Documents that come with the ids of their queries, as lists: padded, with a mask.
+    """Lists of documents, padded, with a mask, from documents and the ids of their queries.
 
     The queries are in the order of their ids, which may be any integers; the documents of each keep
     their order. Documents beyond `max_documents` of a query, and queries beyond `max_queries`, are
-    lost: `lost` counts these documents. So that no value is taken for one of all, the lists that
-    lost some (of queries the last list) hold NaN in arrays of floats, which makes a metric count
-    them as invalid.
+    lost: `lost` counts these documents. A list that lost some (for lost queries, the last list)
+    holds NaN in arrays of floats: a metric then counts it as invalid, instead of giving a value
+    that seems to be of all documents.
 
     **Arguments:**
 
-    - `query`: integers, of shape `(rows,)`. All documents of a query must be in one call.
-    - `arrays`: of the same shape, as scores and relevance.
+    - `query`: integers of shape `(rows,)`. All documents of a query must be in one call.
+    - `arrays`: of the same shape, such as scores and relevance.
     - `max_queries`, `max_documents`: how many there is room for.
     - `mask`: of the same shape: which rows are documents.
 
@@ -61,7 +61,7 @@ def group_queries(
             f"max_queries={max_queries}, max_documents={max_documents}: expected numbers from 1 on."
         )
     rows = jnp.arange(len(ids), dtype=jnp.int32)
-    # Rows that are no documents last, whatever their id.
+    # Rows that aren't documents come last, whatever their id.
     absent, ids, order = lax.sort((~taken, ids, rows), num_keys=2, is_stable=True)
     starts = jnp.concatenate([jnp.ones(min(len(ids), 1), bool), ids[1:] != ids[:-1]]) & ~absent
     place = rows - lax.cummax(jnp.where(starts, rows, 0))

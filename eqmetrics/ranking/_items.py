@@ -12,7 +12,7 @@ from .._rows.rows import narrow, Rows, rows
 
 class Items(NamedTuple):
     batch: Rows
-    numbers: Int32[Array, "rows k"]  # in range, also where there is no item
+    numbers: Int32[Array, "rows k"]  # in range even where there is no item
     real: Bool[Array, "rows k"]
 
 

@@ -1,4 +1,4 @@
-"""Lists of documents, and the base of their scores."""
+"""Lists of documents, and the base class of their scores."""
 
 import abc
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Lists(NamedTuple):
     floats: bool  # whether the scores are
 
     def places(self, ties: Ties = "expected", most: int | None = None) -> Places:
-        # `most` only where it is of use: scores of any `k` then ask for the same, and share it.
+        # Only where `most` helps: scores of different `k` then ask for the same, and share it.
         alone = ties == "first" and self.floats and self.keys.shape[1] > SELECTED
         return places(self.keys, self.relevance, ties, most if alone else None)
 
@@ -95,7 +95,7 @@ def check_ties(ties: str) -> None:
 
 class AbstractRanking(AbstractRowMean):
     """The mean over the queries of a score of their ranked documents, or of several scores, one for
-    each `k`. A subclass says which, in `of_lists`."""
+    each `k`, which a subclass defines in `of_lists`."""
 
     k: int | tuple[int, ...] | None = eqx.field(static=True)
     ties: Ties = eqx.field(static=True)
@@ -124,7 +124,7 @@ class AbstractRanking(AbstractRowMean):
 
     @property
     def most(self) -> int | None:
-        """How many of the best documents a score looks at; `None` if at all."""
+        """How many of the best documents a score depends on; `None` if all."""
         return None if self.k is None else max(x for x in self.cuts if x is not None)
 
     def update(
@@ -136,8 +136,8 @@ class AbstractRanking(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance of 0 irrelevant. `mask` has the shape of the queries, or of the documents, which
-        it removes then. `weights` have that of the queries."""
+        a relevance of 0 irrelevant. `mask` has the shape of the queries, or of the documents: then
+        it removes documents. `weights` has the shape of the queries."""
         lists = lists_of(scores, relevance, mask, weights)
         values, defined = self.of_lists(lists)
         if not isinstance(self.k, tuple):
@@ -148,4 +148,4 @@ class AbstractRanking(AbstractRowMean):
     def of_lists(
         self, lists: Lists
     ) -> tuple[Float[Array, "rows cuts"], Bool[Array, "rows"]]:
-        """The scores of each query, one for each of `self.cuts`, and whether it has one."""
+        """The scores of each query, one for each of `self.cuts`, and whether they are defined."""

@@ -33,9 +33,9 @@ def _gains(relevance: Float32[Array, "*shape"], gain: str) -> Float32[Array, "*s
 def _discounted(
     at: Places, gain: str, cuts: tuple[int | None, ...], documents: int
 ) -> Float32[Array, "rows cuts"]:
-    """What the documents bring, at the mean discount of the places of their tie."""
+    """The sum of the gains of the documents, each at the mean discount of the places of its tie."""
     each = _gains(at.relevance, gain) / as_float(at.tied)
-    # Without a document nothing is added, whatever the compiler makes of a product and a sum.
+    # Without a document nothing is added, however the compiler fuses a product and a sum.
     some = at.relevance > 0
     found = [
         total(jnp.where(some, each * shared(at, table(_discount, documents, k)), 0)) for k in cuts
@@ -55,15 +55,15 @@ class NDCG(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents count; all if not given. Of several the value has the
+    - `k`: how many of the best documents count; all if not given. With several, the value has the
         shape `(len(k),)`.
-    - `gain`: `"linear"`, the relevance itself, as in scikit-learn and trec_eval, or
-        `"exponential"`, $2^{rel} - 1$, as of Burges et al. and TF-ranking.
+    - `gain`: `"linear"`: the relevance itself, as in scikit-learn and trec_eval, or
+        `"exponential"`: $2^{rel} - 1$, as in Burges et al. and TF-ranking.
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders, as
         scikit-learn does; `"worst"` the less relevant first, `"first"` the order in which they
         are given.
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
-        and `"one"` count it.
+        and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the relevance; with respect to the scores it is 0.
@@ -116,7 +116,7 @@ class DCG(AbstractRanking):
     [`NDCG`][eqmetrics.ranking.NDCG];
 
     - `empty`: what a query without a document counts as: `"skip"` leaves it out, `"zero"` and
-        `"one"` count it. One without a relevant document has a gain of 0.
+        `"one"` count it as 0 or 1. One without a relevant document has a gain of 0.
 
     The gradient is that of the relevance; with respect to the scores it is 0.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a document.

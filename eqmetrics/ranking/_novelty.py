@@ -13,20 +13,20 @@ from ._items import items_of, valid_items
 
 @final
 class Novelty(AbstractRowMean):
-    r"""How little known the recommended items are: the mean of $-\log_2 p$ over the items of a
-    user, for the share $p$ of users who know an item, and over the users. In bits.
+    r"""How little known the recommended items are, in bits: the mean of $-\log_2 p$ over the items
+    of a user, where a share $p$ of users know an item, on average over the users.
 
     **Arguments:**
 
-    - `popularity`: the share of each item, from 0 to 1, as interactions in the training data over
-        users. A value of 0 makes the value infinite where that item is recommended: add a count
-        to each item first.
+    - `popularity`: the share of users who know each item, from 0 to 1, such as interactions in the
+        training data over users. An item with a share of 0 makes the value infinite if it is
+        recommended: add a count to each item first.
     - `empty`: what a user without an item counts as: `"skip"` leaves it out, `"zero"` and `"one"`
         count it.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: numbers of items have none.
-    State: 6 floats, and a constant of one for each item. Undefined when: no user has an item.
+    The gradient is 0: the inputs are item numbers.
+    State: 6 floats, and a constant float for each item. Undefined when: no user has an item.
     Source: Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems",
     2010.
 
@@ -55,8 +55,8 @@ class Novelty(AbstractRowMean):
         AbstractRowMean.__init__(self, valid_items(shares.size), empty=empty, undefined=undefined)
 
     def update(self, *, recommended: Values, mask: Mask = None, weights: Weights = None) -> Self:
-        """`recommended` are numbers of items, of shape `(*users, k)`. `mask` has the shape of the
-        users, or of the items, which it removes then. `weights` have that of the users."""
+        """`recommended` are item numbers of shape `(*users, k)`. `mask` has the shape of the
+        users, or of the items: then it removes items. `weights` has the shape of the users."""
         items = items_of(recommended, mask, weights, len(self.information))
         each = jnp.where(items.real, jnp.take(self.information, items.numbers, mode="clip"), 0)
         count = jnp.sum(items.real, axis=1, dtype=jnp.int32)

@@ -28,23 +28,23 @@ def _biased(at: Places, p: float, documents: int) -> Float32[Array, "rows"]:
 
 @final
 class RankBiasedPrecision(Metric):
-    r"""What a reader finds relevant who goes from each document to the next one with probability
-    $p$, on average over the queries: `precision`, and `residual`, what documents beyond the list
-    could add to it.
+    r"""The share of what a reader sees that is relevant, if the reader goes on from each document
+    with probability $p$, on average over the queries: `precision`, and `residual`, the most that
+    documents beyond the list could add to it.
 
     $$\mathrm{RBP} = (1 - p) \sum_{i=1}^{D} r_i\, p^{\,i - 1}, \qquad \mathrm{residual} = p^D$$
 
-    for the relevance $r_i$, from 0 to 1, of the document at place $i$ of $D$. A relevance beyond 1
-    is invalid: divide grades by the highest there is.
+    for the relevance $r_i$, from 0 to 1, of the document at place $i$ of $D$. A relevance above 1
+    is invalid: divide grades by the highest possible one.
 
     **Arguments:**
 
     - `p`: between 0 and 1: the reader looks at $1 / (1 - p)$ documents on average. 0.5 and 0.8 are
-        usual, 0.95 is a patient one.
+        usual, 0.95 is a patient reader.
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
         `"worst"` the less relevant first, `"first"` the order in which they are given.
-    - `empty`: what the precision of a query without a document counts as, without a residual then:
-        `"skip"` leaves it out, `"zero"` and `"one"` count it.
+    - `empty`: the precision of a query without a document, whose residual is 0 then: `"skip"`
+        leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces undefined values; NaN if not given.
 
     The gradient is that of the relevance; with respect to the scores it is 0.
@@ -90,8 +90,8 @@ class RankBiasedPrecision(Metric):
         self, *, scores: Values, relevance: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance is from 0 to 1. `mask` has the shape of the queries, or of the documents, which
-        it removes then. `weights` have that of the queries."""
+        a relevance is from 0 to 1. `mask` has the shape of the queries, or of the documents: then
+        it removes documents. `weights` has the shape of the queries."""
         lists = lists_of(scores, relevance, mask, weights, largest=1.0)
         some = lists.documents > 0
         found = _biased(lists.places(self.ties), self.p, lists.keys.shape[1])

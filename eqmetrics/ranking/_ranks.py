@@ -1,8 +1,8 @@
-"""Where the documents of each list stand: kernels for ranks.
+"""The places of the documents of each list.
 
-Lists lie side by side, of shape `(rows, documents)`. Each kernel is a `jit` of its own, whose jaxpr
-jax keeps: metrics of a `MetricDict` that ask for the same ranks then have equal equations, and
-these are computed once.
+Lists are the rows of arrays of shape `(rows, documents)`. Each function is a `jit` of its own,
+whose jaxpr jax caches: metrics of a `MetricDict` that need the same places then have equal
+equations, which are computed once.
 """
 
 import functools as ft
@@ -21,19 +21,19 @@ from .._rows.rows import narrow
 
 Ties = Literal["expected", "worst", "first"]
 
-# Up to so many documents each is compared with all others, which needs no sort: on a CPU, 1000
-# lists of 1000 take as long as by a binary search in sorted lists, and shorter ones far less.
+# Up to so many documents each is compared with all others, without a sort: on a CPU, 1000 lists of
+# 1000 take as long as by a binary search in sorted lists, and shorter ones far less.
 COUNTED = 1024
-# From so many on, the best of a list are cheaper to find alone.
+# From so many on, finding only the best of a list is cheaper.
 SELECTED = 256
 _STEP = 8  # columns that one step of the loop compares with
-_NOWHERE = -(2**31)  # the key of what isn't a document; of no float
+_NOWHERE = -(2**31)  # the key where there is no document; no float has it
 _BLOCK = 64
 
 
 class Places(NamedTuple):
-    """The places of each document, in some order of the documents: those from `above` on, `tied` in
-    number, are shared among tied ones. In the list of the best alone the others are missing."""
+    """The places of each document, in some order of the documents: `tied` places, from `above` on,
+    are shared by tied documents. If only the best are found, the others are missing."""
 
     relevance: Float32[Array, "rows documents"]  # 0 where there is no document
     above: Int32[Array, "rows documents"]  # documents before it
@@ -49,7 +49,7 @@ def as_float(count: Int32[Array, "*shape"]) -> Float32[Array, "*shape"]:
 def keys_of(
     scores: Array, real: Bool[Array, "rows documents"]
 ) -> Int32[Array, "rows documents"]:
-    """Integers in the order of the scores. -0.0 and 0.0 are one score."""
+    """Integers in the order of the scores. -0.0 and 0.0 have the same."""
     if jnp.issubdtype(scores.dtype, jnp.floating):
         x = scores.astype(jnp.float32)
         bits = lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.int32)
@@ -62,7 +62,7 @@ def keys_of(
 
 
 def _flipped(bits: Array) -> Array:
-    """Of a float's bits an integer in the order of the floats, and the other way round."""
+    """The integer in the order of the floats for a float's bits, and the other way round."""
     return jnp.where(bits < 0, bits ^ jnp.int32(2**31 - 1), bits)
 
 
@@ -73,8 +73,8 @@ def places(
     ties: Ties = "expected",
     most: int | None = None,
 ) -> Places:
-    """Where the documents stand; where it is cheaper, of the `most` best alone, whose keys
-    must be those of floats."""
+    """The places of the documents; where that is cheaper, only of the `most` best, if the keys are
+    those of floats."""
     documents = keys.shape[1]
     if documents == 0:
         return ranked(relevance)  # there is nothing to compare
@@ -91,14 +91,14 @@ def places(
 
 
 def ranked(relevance: Float32[Array, "rows documents"]) -> Places:
-    """The places of documents that are in order."""
+    """The places of documents that are already in order."""
     hit = (relevance > 0).astype(jnp.int32)
     above = lax.broadcasted_iota(jnp.int32, hit.shape, 1)
     return Places(relevance, above, jnp.ones_like(hit), jnp.cumsum(hit, axis=1) - hit, hit)
 
 
 def _best(keys: Array, relevance: Array, most: int) -> Places:
-    # XLA selects floats far faster than integers. No document is below what isn't one.
+    # XLA selects floats far faster than integers. A document is above what isn't one.
     x = lax.bitcast_convert_type(_flipped(keys), jnp.float32)
     lowest = jnp.finfo(jnp.float32).min
     x = jnp.where(keys == _NOWHERE, -jnp.inf, jnp.maximum(x, lowest))
@@ -112,7 +112,7 @@ def _columns(x: Array, fill: int, width: int) -> Array:
 
 def _counted(keys: Array, relevance: Array, ties: Ties) -> Places:
     documents = keys.shape[1]
-    # One number counts documents below 2^16 and relevant ones above.
+    # One number counts documents below 2^16, and relevant ones from there on.
     hit = (relevance > 0).astype(jnp.int32)
     one = jnp.where(keys == _NOWHERE, 0, 1 + (hit << 16))
     bits = lax.bitcast_convert_type(relevance, jnp.int32)  # in order, since none is negative
@@ -161,7 +161,7 @@ def _searched(keys: Array, relevance: Array) -> Places:
 
 @ft.partial(jax.jit, static_argnames="most")
 def ideal(gains: Float32[Array, "rows documents"], most: int | None = None) -> Places:
-    """The places of the best order there is; where it is cheaper, of its first documents alone."""
+    """The places in the best possible order; where that is cheaper, only of the `most` best."""
     documents = gains.shape[1]
     if documents <= SELECTED:
         return places(lax.bitcast_convert_type(gains, jnp.int32), gains)
@@ -172,8 +172,8 @@ def ideal(gains: Float32[Array, "rows documents"], most: int | None = None) -> P
 
 @jax.jit
 def total(x: Float32[Array, "*axes documents"]) -> Float32[Array, "*axes"]:
-    """The sum over the last axis, in an order that zeros at its end don't change: padding then
-    changes no bit. Halves are added, and blocks before that."""
+    """The sum over the last axis, in an order that zeros at its end don't change, so that padding
+    changes no bit: blocks are added, then halves."""
     size = x.shape[-1]
     if size == 0:
         return jnp.sum(x, axis=-1)
@@ -190,15 +190,15 @@ def total(x: Float32[Array, "*axes documents"]) -> Float32[Array, "*axes"]:
 
 
 class Table(NamedTuple):
-    """What the places from the first on are worth together, as pairs: differences are then right
-    far down, too."""
+    """The cumulative worth of the first places, as pairs: differences are then accurate far down,
+    too."""
 
     high: Float32[Array, "places"]
     low: Float32[Array, "places"]
 
 
 def table(worth: Callable[[np.ndarray], np.ndarray], documents: int, k: int | None) -> Table:
-    """`worth(place)` of the places 0, 1, ...; those from `k` on are worth nothing."""
+    """`worth(place)` of the places 0, 1, ..., cumulated; those from `k` on are worth nothing."""
     each = worth(np.arange(documents, dtype=np.float64))
     each = np.where(np.arange(documents) < (documents if k is None else k), each, 0)
     sums = np.concatenate([[0], np.cumsum(each)])
@@ -207,7 +207,7 @@ def table(worth: Callable[[np.ndarray], np.ndarray], documents: int, k: int | No
 
 
 def shared(at: Places, worth: Table) -> Float32[Array, "rows documents"]:
-    """What all places of a document's tie are worth together."""
+    """The total worth of all places of a document's tie."""
     last = len(worth.high) - 1
     first, end = jnp.minimum(at.above, last), jnp.minimum(at.above + at.tied, last)
     difference = lambda x: jnp.take(x, end, mode="clip") - jnp.take(x, first, mode="clip")

@@ -12,23 +12,23 @@ from ._precision_recall_curve import RetrievalPrecisionRecallCurve
 from ._ranks import Ties
 
 
-# Precisions of queries are rounded before their mean is taken: 7 of 10 is a little less than 0.7.
+# The precisions of queries are rounded before their mean: 7 of 10 is a little less than 0.7.
 _ROUNDED = 2.0**-21
 
 
 @final
 class RetrievalRecallAtPrecision(AbstractReadout):
-    """The highest mean recall among the first 1, 2, ... `max_k` documents where the mean precision
-    is at least `min_precision`, and the least `k` that has it.
+    """The highest mean recall among the first 1, 2, ... `max_k` documents at a mean precision of at
+    least `min_precision`, and the smallest `k` that has it.
 
     **Arguments:**
 
-    - `min_precision`: above 0, at most 1; reached to within one part in two millions.
+    - `min_precision`: above 0, at most 1; a precision lower by 5e-7 counts too, for rounding.
     - `max_k`, `divide_by`, `ties`, `empty`: those of
         [`RetrievalPrecisionRecallCurve`][eqmetrics.ranking.RetrievalPrecisionRecallCurve].
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    The gradient is 0: the values are constant but for jumps.
+    The gradient is 0: the values are piecewise constant.
     State: that of the curve, shared. Undefined when: no query has a relevant document, or no `k`
     reaches the precision.
     Source: Manning, Raghavan and Schütze, "Introduction to information retrieval", 2008, section
@@ -68,7 +68,7 @@ class RetrievalRecallAtPrecision(AbstractReadout):
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`recall` and `k`."""
-        # By totals, which are 0 without a query: a NaN of the curve would stop a program under
+        # From totals, which are 0 without a query: a NaN of the curve would stop a program under
         # `jax_debug_nans`.
         precision, recall, weight = self.statistic.sums.read("precision", "recall", "weight")
         reached = precision >= (self.min_precision - _ROUNDED) * weight

@@ -14,17 +14,16 @@ Kind = Literal["cosine", "dot", "l2"]
 def similarity(
     queries: Values, documents: Values, kind: Kind = "cosine", *, exclude_self: bool = False
 ) -> Float32[Array, "queries documents"]:
-    """The similarity of each query to each document, from embeddings: `scores` for the metrics of
-    this shelf.
+    """The similarity of each query and each document, from embeddings: `scores` for ranking
+    metrics.
 
     **Arguments:**
 
     - `queries`, `documents`: of shape `(queries, d)` and `(documents, d)`.
-    - `kind`: `"cosine"`, `"dot"`, or `"l2"`, the squared distance times -1. A cosine with a vector
+    - `kind`: `"cosine"`, `"dot"`, or `"l2"`, the negative squared distance. A cosine with a vector
         of zeros is 0.
     - `exclude_self`: the queries are the documents, and each is put last in its own list, with a
-        score of -inf. Where it should be no document at all, mask it:
-        `mask=~jnp.eye(n, dtype=bool)`.
+        score of -inf. To leave it out instead, mask it: `mask=~jnp.eye(n, dtype=bool)`.
 
     !!! example
 
@@ -52,7 +51,7 @@ def similarity(
     if kind == "cosine":
         x, y = (_unit(v) for v in (x, y))
     elif kind == "l2":
-        # Around the mean of the documents: far from the origin, squares would cancel.
+        # Relative to the mean of the documents: far from the origin, squares would cancel.
         centre = jnp.sum(y, axis=0, keepdims=True) / max(len(y), 1)
         x, y = x - centre, y - centre
     found = jnp.matmul(x, y.T, precision=lax.Precision.HIGHEST)
@@ -65,7 +64,7 @@ def similarity(
 
 
 def _unit(x: Array) -> Array:
-    # By the largest entry first: its square may leave the range of a float.
+    # Divided by the largest entry first: its square may overflow.
     most = jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0)
     x = x / jnp.where(most == 0, 1, most)
     size = jnp.sum(x * x, axis=1, keepdims=True)

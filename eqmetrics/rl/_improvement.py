@@ -25,22 +25,22 @@ def _apart(scores: Any, reference: Any, mask: Any) -> tuple[Array, Array]:
 
 @final
 class ProbabilityOfImprovement(Metric):
-    """The probability that a run scores higher than one of a reference on a task drawn at random:
-    of all pairs of their runs the share in which it does, ties half, by task, and its mean over
-    the tasks.
+    """The probability that a run scores higher than a run of a reference on a random task: the
+    share of all pairs of their runs in which it does (ties count one half), averaged over the
+    tasks.
 
-    It says how likely one is better, and not by how much. The numbers of runs may differ.
+    It says how likely one is better, not by how much. The two may have different numbers of runs.
 
     **Arguments:**
 
     - `num_tasks`: the size of the last axis of `scores`.
-    - `capacity`: how many runs there is room for, of each of the two.
+    - `capacity`: how many runs there is room for on each side.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: `2 * capacity * num_tasks + 14` numbers. Undefined when: one of the two has no run, or
-    more than there is room for. Runs with NaN are invalid.
-    Source: rliable, of the U of Mann and Whitney, 1947.
+    The gradient is 0: the value is piecewise constant.
+    State: `2 * capacity * num_tasks + 14` numbers. Undefined when: one side has no run, or more
+    than there is room for. Runs with NaN are invalid.
+    Source: rliable; Mann and Whitney, 1947 (the U statistic).
 
     !!! example
 
@@ -65,8 +65,8 @@ class ProbabilityOfImprovement(Metric):
     def update(
         self, *, scores: Values, reference: Bool[Input, "..."], mask: Mask = None
     ) -> Self:
-        """`scores` of shape `(*runs, num_tasks)`; `reference`, of the shape of the runs, says which
-        are those of the reference."""
+        """`scores` have the shape `(*runs, num_tasks)`; `reference`, booleans of the shape of the
+        runs, says which runs are those of the reference."""
         runs, others = _apart(scores, reference, mask)
         return self.replace(
             runs=self.runs.update(scores=scores, mask=runs),

@@ -17,8 +17,8 @@ from .._wrap.buffer import Buffer
 
 
 class Table(NamedTuple):
-    """Scores of runs on tasks, each column in order; the first `runs` rows are runs, and the
-    others infinite."""
+    """Scores of runs on tasks, each column in ascending order; the first `runs` rows are runs, and
+    the others infinity."""
 
     scores: Float32[Array, "capacity tasks"]
     runs: Int32[Array, ""]
@@ -27,15 +27,15 @@ class Table(NamedTuple):
         return jnp.arange(len(self.scores), dtype=jnp.int32)[:, None] < self.runs
 
     def of_tasks(self, each: Array) -> Float32[Array, "tasks"]:
-        """The mean over the runs of a number of each score, by task."""
+        """The mean of `each` over the runs, for each task."""
         number = jnp.maximum(self.runs, 1).astype(jnp.float32)
         return jnp.sum(jnp.where(self.there(), each, 0), axis=0) / number
 
 
 @final
 class RunScores(AbstractStatistic):
-    """The scores of up to `capacity` runs on each of some tasks: the statistic that
-    [`eqmetrics.rl.IQM`][] and the others read, and share in a `MetricDict`. See
+    """The scores of up to `capacity` runs on several tasks: the statistic that
+    [`eqmetrics.rl.IQM`][] and other scores of runs read, and share in a `MetricDict`. See
     [`eqmetrics.Buffer`][].
 
     **Arguments:**
@@ -43,8 +43,8 @@ class RunScores(AbstractStatistic):
     - `num_tasks`: the size of the last axis of `scores`.
     - `capacity`: how many runs there is room for.
 
-    State: `capacity * num_tasks + 7` numbers. Undefined when: there were more runs than that. Runs
-    with NaN are invalid.
+    State: `capacity * num_tasks + 7` numbers. Undefined when: there were more than `capacity` runs.
+    Runs with NaN are invalid.
 
     !!! example
 
@@ -68,7 +68,7 @@ class RunScores(AbstractStatistic):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, *, scores: Values, mask: Mask = None) -> Self:
-        """`scores` of shape `(*runs, num_tasks)`; `mask` has the shape of the runs."""
+        """`scores` have the shape `(*runs, num_tasks)`; `mask` has the shape of the runs."""
         batch = rows(scores, mask, None, (self.num_tasks,), "scores")
         batch = batch.without(jnp.any(jnp.isnan(batch.values), axis=1))
         return self.replace(
@@ -102,7 +102,7 @@ class AbstractRunScore(AbstractReadout):
 
     @abc.abstractmethod
     def of_tables(self, table: Table, /) -> Array:
-        """The value of one table that has runs."""
+        """The value of a table that has at least one run."""
 
     def compute(self) -> Any:
         (table,) = self.tables()

@@ -13,11 +13,11 @@ from ._run_scores import AbstractRunScore, RunScores, Table
 
 @final
 class IQM(AbstractRunScore, init=False):
-    """The interquartile mean: of all scores, over all runs and tasks together, the mean of those
-    that are left when a quarter of them is cut off at each end.
+    """The interquartile mean (IQM): the mean of the middle half of all scores, over all runs and
+    tasks together.
 
-    Less moved by single runs than the mean, and less noisy than the median. Scores are normalised
-    by the caller, as by those of a human.
+    Single runs change it less than the mean, and it is less noisy than the median. Normalise the
+    scores first, for example by those of a human.
 
     **Arguments:**
 
@@ -25,7 +25,7 @@ class IQM(AbstractRunScore, init=False):
     - `capacity`: how many runs there is room for.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Of $n$ scores the lowest and the highest $\\lfloor n / 4 \\rfloor$ are left out, as in
+    The lowest and the highest $\\lfloor n / 4 \\rfloor$ of $n$ scores are left out, as in
     `scipy.stats.trim_mean`. The gradient is that of the mean of the others.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
     run, or more than there is room for. Runs with NaN are invalid.
@@ -53,7 +53,7 @@ class IQM(AbstractRunScore, init=False):
 
 @final
 class MedianOfMeans(AbstractRunScore, init=False):
-    """The median over tasks of the mean score of the runs: the usual number of Atari papers.
+    """The median over the tasks of the mean score of the runs, as many Atari papers report.
 
     **Arguments:**
 
@@ -81,15 +81,16 @@ class MedianOfMeans(AbstractRunScore, init=False):
 
 @final
 class OptimalityGap(AbstractRunScore):
-    r"""By how much runs miss a score of `gamma`, on average: $\gamma - \overline{\min(s, \gamma)}$.
+    r"""By how much runs fall short of the score `gamma`, on average:
+    $\gamma - \overline{\min(s, \gamma)}$.
 
-    Smaller is better. Scores beyond `gamma` don't make up for others.
+    Smaller is better. Scores above `gamma` don't make up for others.
 
     **Arguments:**
 
     - `num_tasks`: the size of the last axis of `scores`.
     - `capacity`: how many runs there is room for.
-    - `gamma`: the score to be reached; 1 is that of a human, of scores normalised so.
+    - `gamma`: the score to be reached; 1 for scores normalised by those of a human.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the scores below `gamma`.
@@ -127,17 +128,17 @@ class OptimalityGap(AbstractRunScore):
 
 @final
 class PerformanceProfile(AbstractRunScore):
-    """The share of the scores, over all runs and tasks, that are above each of some thresholds: the
-    tail of their distribution.
+    """The share of the scores, over all runs and tasks, that are above each threshold: the tail of
+    their distribution.
 
     **Arguments:**
 
-    - `thresholds`: numbers of any order.
+    - `thresholds`: numbers in any order. The value has the shape `(len(thresholds),)`.
     - `num_tasks`: the size of the last axis of `scores`.
     - `capacity`: how many runs there is room for.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
     run, or more than there is room for. Runs with NaN are invalid. Source: rliable's
     `run_score_distribution`.

@@ -15,11 +15,11 @@ from ._improvement import ProbabilityOfImprovement
 from ._run_scores import AbstractRunScore, Table
 
 
-_AT_ONCE = 2**22  # so many scores
+_AT_ONCE = 2**22  # how many scores are drawn at once
 
 
 def _drawn(key: Array, table: Table) -> Table:
-    """As many runs for each task, drawn with replacement from those of the task."""
+    """For each task as many runs, drawn with replacement from those of the task."""
     most = jnp.maximum(table.runs, 1)
     index = jax.random.randint(key, table.scores.shape, 0, most, jnp.int32)
     scores = jnp.take_along_axis(table.scores, index, axis=0)
@@ -29,18 +29,17 @@ def _drawn(key: Array, table: Table) -> Table:
 @final
 class StratifiedBootstrap(AbstractRelay):
     """A score of runs on tasks with its standard error and a confidence interval, by the stratified
-    bootstrap: replicates draw runs anew for each task by itself, so that each task stays in all of
-    them.
+    bootstrap: replicates draw runs for each task separately, so that each has all tasks.
 
     **Arguments:**
 
-    - `metric`: one of `eqm.rl` that reads scores of runs: `IQM`, `MedianOfMeans`, `OptimalityGap`,
-        `PerformanceProfile` or `ProbabilityOfImprovement`, of which both sides are drawn.
-    - `samples`: how many replicates, drawn in `compute`.
-    - `key`: a `jax.random.key`; the same key gives the same bits, in whatever order runs came.
+    - `metric`: an `eqm.rl.IQM`, `MedianOfMeans`, `OptimalityGap`, `PerformanceProfile` or
+        `ProbabilityOfImprovement`, for which both sides are drawn.
+    - `samples`: how many replicates there are, drawn in `compute`.
+    - `key`: a `jax.random.key`; the same key gives the same bits, whatever the order of the runs.
     - `confidence`: the share of the replicates between `low` and `high`.
 
-    Of few runs the interval is too short. The gradient of `value` is that of the metric.
+    With few runs the interval is too short. The gradient of `value` is that of the metric.
     State: that of the metric. Undefined when: the metric is.
     Source: rliable's `get_interval_estimates` with the method "percentile".
 
@@ -91,8 +90,8 @@ class StratifiedBootstrap(AbstractRelay):
         return self.relay(outputs, update_of)
 
     def compute(self) -> dict[str, Array]:
-        """A dict of `value`, `standard_error`, `low` and `high`, each as the value of the metric
-        is."""
+        """A dict of `value`, `standard_error`, `low` and `high`, each of the shape of the metric's
+        value."""
         metric: Any = self.metric
         tables = metric.tables()
 

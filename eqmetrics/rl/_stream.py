@@ -1,9 +1,8 @@
-"""The episodes of a part of a stream: those that it holds whole, and what it has of those that it
-doesn't, at its two ends.
+"""The episodes of a part of a stream: those that lie in it, and the fragments at its two ends.
 
-Of each environment a part keeps its *head*, which is all up to its first end of an episode, and its
-*tail*, all after the last one. Of two parts in a row the tail of the left and the head of the right
-are one episode.
+For each environment a part keeps its *head*, all up to the first end of an episode, and its *tail*,
+all after the last one. In two consecutive parts the tail of the left and the head of the right are
+one episode.
 """
 
 import dataclasses
@@ -19,20 +18,20 @@ from .._reduction.pair import Halves
 
 
 class Part(NamedTuple):
-    """What a part of a stream knows of each environment. The return of an episode in part is the
-    sum of its rewards, discounted from its own first step on; that of a tail, which may grow for
+    """What a part of a stream knows of each environment. The return of a fragment is the sum of its
+    rewards, discounted from the first step of the fragment on; that of a tail, which may grow for
     long, is a pair.
 
-    Where environments reset in a step of its own, a part can't say of its first step whether it is
-    one: it is `pending`, with the reward `first`, and is neither in head nor in tail.
+    Where environments reset in a step of its own, a part can't tell whether its first step is one:
+    that step is `pending`, with the reward `first`, and belongs to neither head nor tail.
     """
 
     head: Float32[Array, "envs"]
-    head_length: Int32[Array, "envs"]  # 0 if none has ended, or if it isn't to be counted
+    head_length: Int32[Array, "envs"]  # 0 if no episode has ended, or if it isn't to be counted
     whole: Float32[Array, "envs"]  # the head with the pending step, as if nothing came before
     tail: Float32[Array, "2 envs"]
     tail_length: Int32[Array, "envs"]
-    ended: Bool[Array, "envs"]  # whether an episode has; if none, there is a tail alone
+    ended: Bool[Array, "envs"]  # whether an episode has ended; else there is only a tail
     first: Float32[Array, "envs"]
     pending: Bool[Array, "envs"]
     after_done: Bool[Array, "envs"]  # whether the last step has ended an episode
@@ -46,7 +45,7 @@ class Part(NamedTuple):
         return (self.tail_length > 0) | (self.pending & ~self.ended)
 
     def opening(self) -> "Episodes":
-        """The heads, as episodes of a stream that begins here."""
+        """The heads, as the first episodes of a stream that begins here."""
         length = self.head_length + self.pending.astype(jnp.int32)
         return Episodes(self.whole, length, self.head_length > 0)
 
@@ -59,7 +58,7 @@ def empty(envs: int) -> Part:
 
 
 class Episodes(NamedTuple):
-    """Returns and lengths of episodes, and which of them there are."""
+    """Returns and lengths of episodes, and which of them exist."""
 
     returns: Float32[Array, "envs"]
     lengths: Int32[Array, "envs"]
@@ -67,9 +66,9 @@ class Episodes(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Of each environment, the episodes that ended in some steps: how many, and of their returns
-    and lengths, side by side, those of the first, and of the others the sums of what they are away
-    from it and of its squares. The ends are those of the episodes that aren't heads."""
+    """The episodes that ended in some steps, for each environment: how many; the return and length
+    of the first; and the sums of the differences of the others from it, and of their squares. The
+    extremes leave out heads."""
 
     many: Int32[Array, "envs"]
     first: Float32[Array, "2 envs"]
@@ -79,8 +78,8 @@ class Ended(NamedTuple):
     lowest: Float32[Array, "2 envs"]
 
     def plus(self, values: Float32[Array, "2 envs"], ends: Array, whole: Array) -> "Ended":
-        """With the episodes that end now, where `ends`; the first of an environment isn't a head
-        where `whole`."""
+        """With the episodes that end now, where `ends` is true; the first of an environment is a
+        head unless `whole` is true."""
         none = self.many == 0
         opens, counts = (ends & none)[None], (ends & (whole | ~none))[None]
         away = jnp.where((ends & ~none)[None], values - finite(self.first), 0)
@@ -89,19 +88,19 @@ class Ended(NamedTuple):
             jnp.where(opens, values, self.first),
             self.sums + away,
             self.squares + away * away,
-            # Without NaN, which the mean tells.
+            # NaN is left out: the mean has it.
             jnp.where(counts & (values > self.highest), values, self.highest),
             jnp.where(counts & (values < self.lowest), values, self.lowest),
         )
 
 
 def finite(first: Array) -> Array:
-    """What the others are away from: the first, or 0 where infinities would cancel."""
+    """What the others are compared with: the first, or 0 where infinities would cancel."""
     return jnp.where(jnp.isfinite(first), first, 0)
 
 
 def _as_rows(x: Array) -> Array:
-    """Of blocks, the environments of one after those of another."""
+    """The environments of all blocks, those of one block after those of another."""
     if len(x) == 1:
         return x[0]
     return x.ravel() if x.ndim == 2 else x.swapaxes(0, 1).reshape(x.shape[1], -1)
@@ -125,13 +124,13 @@ class _Flying(NamedTuple):
     some: Bool[Array, "envs"]
 
     def values(self) -> Float32[Array, "2 envs"]:
-        """Return and length. A selection: XLA's CPU is slow to stack them in a loop."""
+        """Return and length, by a selection: XLA's CPU is slow to stack them in a loop."""
         shape = 2, *self.high.shape
         first = lax.broadcasted_iota(jnp.int32, shape, 0) == 0
         return jnp.where(first, (self.high + self.low)[None], self.length[None].astype(jnp.float32))
 
 
-# So many steps are counted in floats; these sums are then added as pairs.
+# So many steps are summed in floats; these sums are then added as pairs.
 _BLOCK = 128
 
 
@@ -149,8 +148,8 @@ class Rules:
         dones: Bool[Array, "steps envs"],
         mask: Bool[Array, "steps envs"] | None,
     ) -> tuple[Part, Ended]:
-        """A part with more steps, and the episodes that ended in them, but for its heads: of each
-        environment, and of each block of steps."""
+        """The part with more steps, and the episodes that ended in them, without heads: for each
+        environment and each block of steps."""
         steps, envs = rewards.shape
         no = jnp.zeros(envs, bool)
         flying = _Flying(
@@ -210,12 +209,12 @@ class Rules:
         self, flying: _Flying, found: Ended, ended: Array, given: tuple[Any, Any, Any]
     ) -> tuple[_Flying, Ended]:
         reward, done, taken = given
-        # The episodes that the last step has ended: of what the loop keeps, XLA's CPU computes each
-        # array in a kernel of its own, and all that leads to it once for each.
+        # The episodes that the step before has ended: in the step that ends them, XLA's CPU would
+        # compute all that leads to them once for each array that the loop keeps.
         found = found.plus(flying.values(), flying.ends, ended)
         high, low, length, _, after_done, first, pending, some = _started_anew(flying)
         if self.reset_step:
-            # A step after an end is one that resets, unless it ends an episode itself.
+            # A step after the end of an episode resets, unless it ends an episode itself.
             taken = jnp.ones_like(done) if taken is None else taken
             resets, begins = taken & after_done & ~done, taken & ~some & ~done
             after_done = jnp.where(taken, done, after_done)
@@ -234,11 +233,11 @@ class Rules:
         return new, found
 
     def _factor(self, length: Int32[Array, "envs"]) -> Float32[Array, "envs"]:
-        """What a reward counts after so many steps."""
+        """The discount after so many steps."""
         return jnp.power(jnp.float32(self.discount), length.astype(jnp.float32))
 
     def _after(self, left: Halves, length: Array, right: Halves) -> Halves:
-        """The return of an episode in two parts, the left of so many steps."""
+        """The return of an episode in two fragments, of which the left has `length` steps."""
         if self.discount == 1:
             return left + right
         factor = self._factor(length)
@@ -247,7 +246,7 @@ class Rules:
     def _with_first(
         self, part: Part, which: Array, rest: Halves, length: Array
     ) -> tuple[Halves, Array]:
-        """An episode with the pending step before it, where `which` says so."""
+        """An episode with the pending step before it, where `which` is true."""
         if not self.reset_step:
             return rest, length
         one = jnp.ones_like(length)
@@ -255,13 +254,13 @@ class Rules:
         return whole.where(which, rest), length + which.astype(jnp.int32)
 
     def _with_whole(self, part: Part, opens: Array) -> Part:
-        """With the heads of the environments that have their first end now."""
+        """The part with the heads of the environments whose first episode ends now."""
         head = Halves(part.head, jnp.zeros_like(part.head))
         whole, _ = self._with_first(part, part.pending, head, part.head_length)
         return part._replace(whole=jnp.where(opens, whole.float(), part.whole))
 
     def joined(self, left: Part, right: Part) -> tuple[Part, Episodes]:
-        """Two parts in a row, and the episodes that are in both, but for heads."""
+        """Two consecutive parts joined, and the episodes that lie in both, without heads."""
         known = left.some()
         head = Halves(right.head, jnp.zeros_like(right.head))
         rest = head.where(right.ended, Halves.of(right.tail))
@@ -289,6 +288,6 @@ class Rules:
 
 
 def _started_anew(flying: _Flying) -> _Flying:
-    """Without the episodes that the last step has ended."""
+    """The state without the episodes that the last step has ended."""
     high, low, length = (jnp.where(flying.ends, 0, x) for x in flying[:3])
     return flying._replace(high=high, low=low, length=length, ends=jnp.zeros_like(flying.ends))

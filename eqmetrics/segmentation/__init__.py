@@ -1,4 +1,4 @@
-"""Scores of segmentations: of masks of pixels, of their surfaces, and of segments."""
+"""Scores of segmentations: of masks of pixels, their surfaces, and segments."""
 
 from ._boundary_iou import BoundaryIoU as BoundaryIoU
 from ._generalized_dice import GeneralizedDice as GeneralizedDice

@@ -19,28 +19,27 @@ from ._surface_score import Average, check_spacing, masks_of
 
 @final
 class BoundaryIoU(AbstractLabelled):
-    r"""Intersection over union of the boundaries of the masks of a class: their pixels at most
-    `width` away from what is outside of them. Of each image, then the mean over the images
-    (`per="row"`), or of the pixels of all images together (`per="pooled"`).
+    r"""Intersection over union of the boundaries of the masks of a class: the pixels of a mask at
+    most `width` from a pixel outside it. Computed for each image, then averaged over the images
+    (`per="row"`), or for the pixels of all images together (`per="pooled"`).
 
-    As the code of the paper has it: a pixel is in the boundary if the square of
-    `2 * width + 1` pixels around it leaves the mask, or the image. With a `spacing` distances are
-    Euclidean.
+    As in the code of the paper, a pixel is in the boundary if the square of `2 * width + 1` pixels
+    around it reaches outside the mask or the image. With a `spacing` distances are Euclidean.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `width`: in pixels; the paper's is 0.02 of the diagonal. In the unit of `spacing`, if that is
+    - `width`: in pixels; the paper uses 0.02 of the diagonal. In the unit of `spacing`, if that is
         given.
     - `spacing`: the distance between neighbours along each axis of an image.
     - `per`: `"row"` or `"pooled"`.
-    - `average`: `"macro"`, the mean over the classes that are in an image (pooled, in any);
-        `None`, of each class.
-    - `include`: the classes: `range(1, 4)` leaves out the background. All if not given.
+    - `average`: `"macro"`: the mean over the classes in an image (pooled: in any image); `None`: a
+        value for each class.
+    - `include`: the classes to use: `range(1, 4)` leaves out the background. All if not given.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats; `4 * classes + 2` pooled, or if `average` is `None`. Undefined when: no image
     has an object, true or predicted; by row, images that have none are skipped.
     Source: Cheng, Girshick, Dollár, Berg and Kirillov, "Boundary IoU: improving object-centric
@@ -105,7 +104,7 @@ class BoundaryIoU(AbstractLabelled):
         pads = [(0, 0), *[(1, 1)] * (masks.ndim - 1)]
         outside = squared_distances(~jnp.pad(masks, pads), self.spacing)
         inside = tuple(slice(1, n + 1) for n in masks.shape[1:])
-        # Three steps of 0.1 are as far as 0.3, whatever their squares are rounded to.
+        # Relative tolerance: three steps of 0.1 are as far as 0.3, however their squares round.
         return masks & (outside[:, *inside] <= jnp.float32(self.width**2 * (1 + 1e-5)))
 
     def see(self, inputs: Inputs) -> Self:

@@ -1,4 +1,4 @@
-"""Borders of masks, distances to them, and their quantiles: of masks `(masks, *space)`."""
+"""Borders of masks of shape `(masks, *space)`, distances to them, and quantiles of these."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ FAR = 1e30  # the square of the distance to a mask without pixels
 
 def border(masks: Bool[Array, "masks ..."]) -> Bool[Array, "masks ..."]:
     """The pixels of each mask with a neighbour, along an axis, that isn't in it. Nothing outside
-    of the image is."""
+    the image is in it."""
     inner = masks
     for axis in range(1, masks.ndim):
         inner &= _window(masks, axis, 1)
@@ -24,7 +24,7 @@ def border(masks: Bool[Array, "masks ..."]) -> Bool[Array, "masks ..."]:
 
 
 def eroded(masks: Bool[Array, "masks ..."], width: int) -> Bool[Array, "masks ..."]:
-    """The pixels around which a square of `2 * width + 1` pixels lies in the mask."""
+    """The pixels whose surrounding square of `2 * width + 1` pixels lies in the mask."""
     for axis in range(1, masks.ndim):
         masks = _window(masks, axis, width)
     return masks
@@ -46,13 +46,13 @@ def _window(masks: Array, axis: int, width: int) -> Array:
 def squared_distances(
     masks: Bool[Array, "masks ..."], spacing: Sequence[float]
 ) -> Float32[Array, "masks ..."]:
-    """Of each pixel to the nearest one of the mask, exactly: Euclidean, with this distance between
-    neighbours along each axis. `FAR` where the mask is empty.
+    """The squared Euclidean distance of each pixel to the nearest one of the mask, exactly, with
+    `spacing` the distance between neighbours along each axis. `FAR` where the mask is empty.
 
     Along the last axis the nearest pixels are a running maximum and minimum of indices. Each other
-    axis is a minimum over parabolas, which XLA fuses: 1.6 of scipy's time for 128 x 128, and
-    it grows with the side times the number of pixels. Calls on equal masks in one program are
-    made once."""
+    axis is a minimum over parabolas, which XLA fuses: 1.6 times the time of scipy for 128 x 128,
+    growing with the side times the number of pixels. Calls on equal masks in one program are
+    computed once."""
     n = masks.shape[-1]
     at = jnp.broadcast_to(jnp.arange(n, dtype=jnp.int32), masks.shape)
     none = 2 * n + 2
@@ -74,15 +74,15 @@ def squared_distances(
 def root_of_quantile(
     squares: Float32[Array, "masks pixels"], chosen: Bool[Array, "masks pixels"], q: float
 ) -> Float32[Array, "masks"]:
-    """The quantile of the roots of the chosen squares, linear between two of them as NumPy's.
+    """The quantile of the roots of the chosen squares, with linear interpolation as in NumPy.
 
-    Floats that aren't negative are ordered as their bits. One bit after the other is found by
-    counting, in a tenth of the time of XLA's sort."""
+    Floats that aren't negative are ordered like their bits. The bits are found one after the other
+    by counting, in a tenth of the time of XLA's sort."""
     bits = lax.bitcast_convert_type(squares, jnp.int32)
     bits = jnp.where(chosen, bits, jnp.int32(2**31 - 1))
     # As floats, whose sums XLA's CPU vectorises.
     count = lambda which: jnp.sum(which.astype(jnp.float32), axis=1)
-    # The place `q * last`: of `q` 7 bits in integers, exactly, and the small rest in floats.
+    # The rank `q * last`: the first 7 bits of `q` exactly in integers, the small rest in floats.
     last = jnp.maximum(count(chosen) - 1, 0)
     part = round(q * 128)
     whole = last.astype(jnp.int32) * jnp.int32(part)

@@ -23,13 +23,13 @@ ClassWeight = Literal["square", "simple", "uniform"]
 def _generalized(
     both: Array, predicted: Array, support: Array, part: Sequence[int], weight: ClassWeight
 ) -> tuple[Float32[Array, "..."], Bool[Array, "..."]]:
-    """Of counts `(..., classes)`: the score, and whether it is defined."""
+    """The score of counts of shape `(..., classes)`, and whether it is defined."""
     own = np.isin(np.arange(support.shape[-1]), part).reshape((1,) * (support.ndim - 1) + (-1,))
     if weight == "uniform":
         weights = jnp.where(own, jnp.ones_like(support), 0)
     else:
         there = own & (support > 0)
-        # Relative to the smallest class, of weight 1: squares of large counts have no reciprocal.
+        # Relative to the smallest class, of weight 1: reciprocals of large squares underflow.
         least = jnp.min(jnp.where(there, support, jnp.inf), axis=-1, keepdims=True)
         share = jnp.where(there, least, 0) / jnp.where(there, support, 1)
         weights = share * share if weight == "square" else share
@@ -64,26 +64,25 @@ class _ImageScores(AbstractRowMean, AbstractLabelled):
 
 @final
 class GeneralizedDice(AbstractReadout):
-    r"""The Dice score over classes weighted by their size, of each image, then the mean over the
-    images (`per="row"`), or of all pixels together (`per="pooled"`):
-    $2 \sum_c w_c\,\mathrm{tp}_c / \sum_c w_c (p_c + n_c)$, with the number $n_c$ of pixels of a
-    class, $p_c$ of those predicted as it, and $w_c = 1/n_c^2$.
+    r"""The Dice score with classes weighted by their size, computed for each image, then averaged
+    over the images (`per="row"`), or for all pixels together (`per="pooled"`):
+    $2 \sum_c w_c\,\mathrm{tp}_c / \sum_c w_c (p_c + n_c)$, for $n_c$ pixels of a class, $p_c$
+    pixels predicted as it, and $w_c = 1/n_c^2$.
 
-    A class without pixels has the weight 0, so that a prediction of it costs only what the
-    classes lose that are there; MONAI gives it the largest weight of the others.
+    A class without pixels has the weight 0, so predicting it only costs what the other classes
+    lose; MONAI gives it the largest weight of the others.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `per`: `"row"` or `"pooled"`.
-    - `weight`: `"square"`, $1/n_c^2$; `"simple"`, $1/n_c$; `"uniform"`, 1 for every class.
-    - `include`: the classes that are summed: `range(1, 4)` leaves out the background. All if not
-        given.
+    - `weight`: `"square"`: $1/n_c^2$; `"simple"`: $1/n_c$; `"uniform"`: 1 for every class.
+    - `include`: the classes to sum: `range(1, 4)` leaves out the background. All if not given.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    An image with an invalid pixel is an invalid row; pooled, the pixel is one.
-    The gradient is 0: the value is constant but for jumps.
+    An image with an invalid pixel is an invalid row; if pooled, only the pixel is invalid.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats; pooled, that of [`eqmetrics.StatScores`][], shared. Undefined when: no image
     has a pixel of the classes; images that have none are skipped.
     Source: Sudre et al., "Generalised Dice overlap as a deep learning loss function for highly

@@ -1,4 +1,4 @@
-"""Images of labels: the pixels of each image, its counts of each class, and means over classes."""
+"""Images of labels: their pixels, their counts of each class, and means over classes."""
 
 import math
 from collections.abc import Sequence
@@ -27,9 +27,10 @@ def check_dimensions(dimensions: int) -> None:
 
 
 class Images(NamedTuple):
-    """The decisions of a task for the pixels of each image. `labels` and `predicted` are classes,
-    `(images, pixels)`, if one of several is predicted, else booleans, `(images, pixels, classes)`,
-    and `taken` is as they are. What isn't taken may hold anything."""
+    """The decisions of a task for the pixels of each image. `labels` and `predicted` are classes of
+    shape `(images, pixels)` if one of several is predicted, otherwise booleans of shape
+    `(images, pixels, classes)`; `taken` has their shape. Entries that aren't taken are
+    arbitrary."""
 
     batch: Rows
     labels: Shaped[Array, "images pixels ..."]
@@ -64,7 +65,7 @@ def images_of(task: AbstractTask, inputs: Inputs, dimensions: int) -> Images:
 
 
 class Counts(NamedTuple):
-    """Of each class in each image: its pixels, the pixels predicted as it, and those of both."""
+    """For each class in each image: its pixels, the pixels predicted as it, and those of both."""
 
     support: Int32[Array, "images classes"]
     predicted: Int32[Array, "images classes"]
@@ -78,7 +79,7 @@ def counts_of(task: AbstractTask, images: Images) -> Counts:
         return Counts(*map(count, says))
     classes, (count, pixels) = task.num_classes, images.labels.shape
     if classes * classes <= 4 * pixels:
-        # One cell a pixel, in the matrix of its image.
+        # One cell for each pixel, in the confusion matrix of its image.
         cell = images.labels * classes + images.predicted
         matrix = _scatter(cell[:, :, None], images.taken[:, :, None], classes * classes)
         matrix = matrix.reshape(count, classes, classes)
@@ -87,7 +88,7 @@ def counts_of(task: AbstractTask, images: Images) -> Counts:
             jnp.sum(matrix, 1, dtype=jnp.int32),
             jnp.diagonal(matrix, axis1=1, axis2=2),
         )
-    # Of so many classes the matrix is larger than the image.
+    # With so many classes the matrix is larger than the image.
     places = images.labels, classes + images.predicted, 2 * classes + images.labels
     hit = images.taken & (images.labels == images.predicted)
     taken = jnp.stack([images.taken, images.taken, hit], axis=2)
@@ -103,7 +104,7 @@ def _scatter(
     """How often each place occurs in each image."""
     count = place.shape[0]
     image = jnp.arange(count, dtype=jnp.int32)[:, None, None]
-    # One cell more, for what isn't taken: see `_rows/cells.py`.
+    # One cell more for what isn't taken: see `_rows/cells.py`.
     index = jnp.where(taken, image * size + place, count * size).reshape(-1)
     cells = jnp.zeros(count * size + 1, jnp.int32)
     return cells.at[index].add(1, mode="promise_in_bounds")[:-1].reshape(count, size)
@@ -117,9 +118,8 @@ def mean_of_classes(
     average: str | None,
     empty: Float32[Array, "..."] | None = None,
 ) -> tuple[Float32[Array, "..."], Bool[Array, "..."]]:
-    """The scores `top / bottom` of the classes that are part of an average, and which of them are
-    defined; or their average over the classes, and whether it is. `empty` is what 0/0 counts as,
-    where that isn't NaN."""
+    """The scores `top / bottom` of the classes in `part`, and which of them are defined; or their
+    average over the classes, and whether it is. `empty` is the value of 0/0 where it isn't NaN."""
     own = np.isin(np.arange(top.shape[-1]), part).reshape((1,) * (top.ndim - 1) + (-1,))
     if average == "micro":
         add = lambda x: jnp.sum(jnp.where(own, x, 0), axis=-1)

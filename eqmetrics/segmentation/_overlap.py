@@ -31,7 +31,7 @@ def _iou(both: Array, predicted: Array, support: Array) -> tuple[Array, Array]:
 
 @final
 class ImageOverlaps(AbstractStatistic, AbstractLabelled):
-    """Sums over the images of their Dice and IoU, which `Dice` and `MeanIoU` share."""
+    """Sums over the images of their Dice and IoU: the statistic of `Dice` and `MeanIoU`."""
 
     task: AbstractTask = eqx.field(static=True)
     include: tuple[int, ...] = eqx.field(static=True)
@@ -60,7 +60,7 @@ class ImageOverlaps(AbstractStatistic, AbstractLabelled):
         images = images_of(self.task, inputs, self.dimensions)
         support, predicted, both = counts_of(self.task, images)
         empty = None
-        if self.empty_as != "skip":  # an image without pixels has no score all the same
+        if self.empty_as != "skip":  # an image without pixels still has no score
             some = jnp.any(images.taken.reshape(support.shape[0], -1), axis=1)
             empty = jnp.where(some, 1.0 if self.empty_as == "one" else 0.0, jnp.nan)
         scores = []
@@ -77,8 +77,8 @@ class ImageOverlaps(AbstractStatistic, AbstractLabelled):
 
 
 class AbstractOverlap(AbstractReadout):
-    """A score of the counts of each class. A subclass says which, in `ratio`, and which sum of
-    [`ImageOverlaps`] it is, in `of_images`."""
+    """A score of the counts of each class, which a subclass defines in `ratio`; `of_images` says
+    which sum of [`ImageOverlaps`] it is."""
 
     task: AbstractTask = eqx.field(static=True)
     per: Per = eqx.field(static=True)
@@ -144,7 +144,7 @@ class AbstractOverlap(AbstractReadout):
             top, bottom = self.ratio(both, predicted, support)
             value, defined = mean_of_classes(top, bottom, support, part, self.average)
         value = undefined_as(value, ~defined, self.undefined)
-        if self.average is None:  # what isn't included has no score, nor what replaces it
+        if self.average is None:  # classes that aren't included stay NaN, whatever `undefined` is
             own = jnp.isin(jnp.arange(self.task.classes), jnp.asarray(self.include))
             value = jnp.where(own, value, jnp.nan)
         return value
@@ -152,28 +152,28 @@ class AbstractOverlap(AbstractReadout):
 
 @final
 class Dice(AbstractOverlap, init=False):
-    r"""The Dice score of each image, then the mean over the images (`per="row"`), or of all
-    pixels together (`per="pooled"`, which is [`eqmetrics.F1`][] of the pixels). Of each class
-    twice the pixels of both masks over the sum of their sizes:
+    r"""The Dice score, computed for each image, then averaged over the images (`per="row"`), or for
+    all pixels together (`per="pooled"`, which is [`eqmetrics.F1`][] of the pixels). For each class
+    it is twice the pixels of both masks over the sum of their sizes:
     $2\,\mathrm{tp} / (2\,\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `per`: `"row"` or `"pooled"`.
-    - `average`: `"macro"`, the mean over the classes where it is defined; `"weighted"`, that
-        weighted by their pixels; `"micro"`, of all counts together; `None`, of each class.
-        Of each image first, with `per="row"`. nnU-Net's mean over images and then over classes is
-        `jnp.nanmean` of `average=None`.
-    - `include`: the classes that averages are over: `range(1, 4)` leaves out the background. All
-        if not given.
+    - `average`: `"macro"`: the mean over the classes where it is defined; `"weighted"`: that
+        weighted by their pixels; `"micro"`: from all counts together; `None`: a value for each
+        class. With `per="row"` it is taken for each image first; nnU-Net's mean over images and
+        then over classes is `jnp.nanmean` of `average=None`.
+    - `include`: the classes to average: `range(1, 4)` leaves out the background. All if not given.
     - `dimensions`: how many axes an image has: 3 for volumes.
-    - `empty`: with `per="row"`, what a class counts as in an image where it is neither true nor
-        predicted: `"skip"` leaves it out there, `"one"` is MONAI's `ignore_empty=False`.
+    - `empty`: with `per="row"`, the value of a class in an image where it is neither true nor
+        predicted: `"skip"` leaves it out, `"zero"` and `"one"` count it as 0 or 1 (`"one"` is
+        MONAI's `ignore_empty=False`).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    An image with an invalid pixel is an invalid row; pooled, the pixel is one.
-    The gradient is 0: the value is constant but for jumps.
+    An image with an invalid pixel is an invalid row; if pooled, only the pixel is invalid.
+    The gradient is 0: the value is piecewise constant.
     State: 8 floats (`6 * classes + 2` if `average` is `None`), which
     [`eqmetrics.segmentation.MeanIoU`][] shares; pooled, that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no class is in any image, nor predicted.
@@ -201,9 +201,9 @@ class Dice(AbstractOverlap, init=False):
 
 @final
 class MeanIoU(AbstractOverlap, init=False):
-    r"""Intersection over union of each image, then the mean over the images (`per="row"`), or of
-    all pixels together (`per="pooled"`: the mIoU of VOC and Cityscapes, which is
-    [`eqmetrics.Jaccard`][] of the pixels). Of each class
+    r"""Intersection over union, computed for each image, then averaged over the images
+    (`per="row"`), or for all pixels together (`per="pooled"`: the mIoU of VOC and Cityscapes, which
+    is [`eqmetrics.Jaccard`][] of the pixels). For each class it is
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
     torchmetrics has the first, keras the second, and metrax a mean over batches, which depends
@@ -211,10 +211,10 @@ class MeanIoU(AbstractOverlap, init=False):
 
     **Arguments:**
 
-    - `task`, `per`, `average`, `include`, `dimensions`, `empty`, `undefined`: as of
+    - `task`, `per`, `average`, `include`, `dimensions`, `empty`, `undefined`: as in
         [`eqmetrics.segmentation.Dice`][].
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 8 floats (`6 * classes + 2` if `average` is `None`), which
     [`eqmetrics.segmentation.Dice`][] shares; pooled, that of [`eqmetrics.StatScores`][], shared.
     Undefined when: no class is in any image, nor predicted.

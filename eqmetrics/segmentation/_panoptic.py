@@ -1,4 +1,4 @@
-"""Panoptic quality, of segments that are matched."""
+"""Panoptic quality: scores of matched segments."""
 
 import math
 from typing import Any, final, Self
@@ -26,27 +26,27 @@ def _check(name: str, x: Any, shape: tuple[int, ...], why: str) -> None:
 
 @final
 class PanopticQuality(Metric):
-    r"""The panoptic quality, of the segments of all images together: of each class the sum of the
+    r"""The panoptic quality of the segments of all images together: for each class the sum of the
     IoU of its matched segments over $\mathrm{tp} + \mathrm{fp}/2 + \mathrm{fn}/2$. A predicted
-    segment and a true one of the same class match if their IoU is more than 1/2.
+    and a true segment of the same class match if their IoU is more than 1/2.
 
-    As panopticapi has it: the pixels of a prediction that are void in the labels aren't in a
-    union; a prediction without a match that lies by more than half in what is void, or in crowds
-    of its class, isn't a false positive; and a crowd is never matched nor missed.
+    As in panopticapi: pixels of a prediction that are void in the labels aren't in a union; a
+    prediction without a match of which more than half lies in void, or in crowds of its class,
+    isn't a false positive; and a crowd is neither matched nor missed.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `max_segments`: segments are numbered below it, in each image; 0 is void.
-    - `average`: `"macro"`, the mean over the classes that have a segment; `None`, of each class.
+    - `max_segments`: segments of each image are numbered below it; 0 is void.
+    - `average`: `"macro"`: the mean over the classes with a segment; `None`: a value for each.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    An image with a segment or a class out of range is an invalid row. `parts()` has the factors:
-    segmentation quality, the mean IoU of the matches, and recognition quality, an F1.
-    The gradient is 0: the value is constant but for jumps.
-    State: `8 * num_classes + 2` floats; an update needs room for `max_segments**2` integers an
-    image. Undefined when: no class has a segment, true or falsely predicted.
+    An image with a segment or a class out of range is an invalid row. `parts()` returns the two
+    factors: segmentation quality, the mean IoU of the matches, and recognition quality, an F1.
+    The gradient is 0: the value is piecewise constant.
+    State: `8 * num_classes + 2` floats; an update needs memory for `max_segments**2` integers for
+    each image. Undefined when: no class has a segment, true or falsely predicted.
     Source: Kirillov, He, Girshick, Rother and Dollár, "Panoptic segmentation", 2019.
 
     !!! example
@@ -108,10 +108,11 @@ class PanopticQuality(Metric):
         weights: Weights = None,
     ) -> Self:
         """`segments` and `predicted_segments` are the numbers of segments, of shape
-        `(*rows, height, width)`. `segment_labels` and `predicted_segment_labels` have the class of
-        each, of shape `(*rows, max_segments)`, where number 0, and numbers that aren't there,
-        may hold anything; `crowd` too, which says what is one. `mask` has the shape of the rows,
-        or of `segments`, and leaves out pixels; `weights` that of the rows."""
+        `(*rows, height, width)`. `segment_labels` and `predicted_segment_labels` are the class of
+        each segment, of shape `(*rows, max_segments)`; number 0, and numbers that don't occur,
+        may have any. `crowd`, of the same shape, says which segments are crowds. `mask` has the
+        shape of the rows, or of `segments`: then it leaves out pixels; `weights` has that of the
+        rows."""
         numbered: Any = (segments, predicted_segments)
         classed: Any = (segment_labels, predicted_segment_labels)
         true, said = numbered
@@ -138,7 +139,7 @@ class PanopticQuality(Metric):
         bad = jnp.zeros(count, bool)
         for x in numbers:
             bad |= jnp.any(keep & ((x < 0) | (x >= size)), axis=1)
-        # What is out of range, or left out, is counted in no cell.
+        # What is out of range, or left out, counts in no cell.
         known = keep & ~bad[:, None]
         image = jnp.arange(count, dtype=jnp.int32)[:, None] * (size * size)
         index = jnp.where(known, image + numbers[0] * size + numbers[1], count * size * size)
@@ -159,9 +160,9 @@ class PanopticQuality(Metric):
         predicted_classes: Int32[Array, "images segments"],
         crowd: Bool[Array, "images segments"],
     ) -> tuple[Array, Array, Array, Array]:
-        """From the pixels that segments share with predicted ones: of each segment the IoU of its
-        match, whether it has one, and whether it is missed; of each predicted one whether it is a
-        false positive."""
+        """From the pixels that true and predicted segments share: for each true segment the IoU of
+        its match, whether it has one, and whether it is missed; for each predicted one whether it
+        is a false positive."""
         add = lambda x, axis: jnp.sum(x, axis=axis, dtype=jnp.int32)
         area, predicted_area, void = add(shared, 2), add(shared, 1), shared[:, 0]
         some = (jnp.arange(shared.shape[1]) > 0)[None]
@@ -169,10 +170,10 @@ class PanopticQuality(Metric):
         said = some & (predicted_area > 0)
         union = area[:, :, None] + predicted_area[:, None] - shared - void[:, None]
         alike = classes[:, :, None] == predicted_classes[:, None]
-        # In integers: no rounding decides at 1/2.
+        # In integers: no rounding decides whether an IoU is above 1/2.
         match = alike & real[:, :, None] & said[:, None] & (2 * shared > union)
         part = shared.astype(jnp.float32) / jnp.maximum(union, 1).astype(jnp.float32)
-        iou = jnp.sum(jnp.where(match, part, 0), axis=2)  # of one: more than a half is
+        iou = jnp.sum(jnp.where(match, part, 0), axis=2)  # of at most one: only one is above 1/2
         hit = jnp.any(match, axis=2)
         crowded = alike & (crowd & some)[:, :, None]
         excused = void + add(jnp.where(crowded, shared, 0), 1)
@@ -207,8 +208,8 @@ class PanopticQuality(Metric):
         return undefined_as(mean, count == 0, self.undefined)
 
     def parts(self) -> dict[str, Float32[Array, "..."]]:
-        """The factors of the quality of each class, averaged as it is: `segmentation`, the mean
-        IoU of the matches (0 where there is none), and `recognition`,
+        """The factors of the quality of each class, averaged as the value is: `segmentation`, the
+        mean IoU of the matches (0 without a match), and `recognition`,
         $\\mathrm{tp} / (\\mathrm{tp} + \\mathrm{fp}/2 + \\mathrm{fn}/2)$."""
         iou, tp, fp, fn = self.sums.read("iou", "tp", "fp", "fn")
         every = tp + fp / 2 + fn / 2

@@ -19,11 +19,11 @@ Quotient = tuple[Float32[Array, "masks"], Float32[Array, "masks"]]
 
 @final
 class HausdorffDistance(AbstractSurfaceScore):
-    r"""The largest distance from the border of a prediction to that of the labels, or from that of
-    the labels to the prediction's; of each image, then the mean over the images. With a
-    `percentile`, 95 for HD95, that of the distances of either direction, and the larger.
+    r"""The Hausdorff distance, averaged over the images: the largest distance from the border of a
+    prediction to that of the labels, or from that of the labels to the prediction's. With a
+    `percentile`, 95 for HD95, it is the larger percentile of both directions.
 
-    A border are the pixels of a mask with a neighbour along an axis that isn't in it, as in MONAI
+    The border of a mask is its pixels with a neighbour along an axis that isn't in it, as in MONAI
     and medpy; DeepMind's `surface-distance` has elements between pixels, and other values. medpy
     takes the percentile of both directions together.
 
@@ -32,18 +32,18 @@ class HausdorffDistance(AbstractSurfaceScore):
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `percentile`: between 0 and 100; the largest distance if not given.
     - `spacing`: the distance between neighbours along each axis of an image: three for volumes.
-    - `average`: `"macro"`, the mean over the classes that are in an image; `None`, of each class.
-    - `include`: the classes: `range(1, 4)` leaves out the background. All if not given.
-    - `missed`: the distance of an object that was missed, or is predicted where there is none:
-        infinite, unless it is given (BraTS: the diagonal, 373.13).
+    - `average`: `"macro"`: the mean over the classes in an image; `None`: a value for each class.
+    - `include`: the classes to use: `range(1, 4)` leaves out the background. All if not given.
+    - `missed`: the distance of an object that is missed, or predicted where there is none; infinite
+        if not given (BraTS: the diagonal, 373.13).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A missed object is never left out, or the distance would shrink as a model finds less.
-    `objects()` says how many there were. There is no form that pools the pixels of all images: the
-    largest distance of all is that of one image, and a percentile would need every distance.
-    The gradient is 0: the value is constant but for jumps.
+    `objects()` says how many there were. There is no `per="pooled"`: the largest distance of all
+    is that of one image, and a percentile would need every distance.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`); an update needs
-    room for four floats a pixel and class. Undefined when: no image has an object, true or
+    memory for four floats for each pixel and class. Undefined when: no image has an object, true or
     predicted; images that have none are skipped.
     Source: Huttenlocher, Klanderman and Rucklidge, "Comparing images using the Hausdorff distance",
     1993.
@@ -84,7 +84,7 @@ class HausdorffDistance(AbstractSurfaceScore):
         d = jnp.concatenate([x.to_labels, x.to_predicted])
         on = jnp.concatenate([x.on_predicted, x.on_labels])
         if self.percentile is None:
-            # No NaN is there for XLA's maximum to drop.
+            # There is no NaN that XLA's maximum could drop.
             each = jnp.sqrt(jnp.max(jnp.where(on, d, 0), axis=1, initial=0))
         else:
             each = root_of_quantile(d, on, self.percentile / 100)
@@ -94,21 +94,20 @@ class HausdorffDistance(AbstractSurfaceScore):
 
 @final
 class SurfaceDistance(AbstractSurfaceScore):
-    r"""The average symmetric surface distance, of each image, then the mean over the images: the
-    mean over the border pixels of labels and prediction, together, of the distance to the border
-    of the other.
+    r"""The average symmetric surface distance, averaged over the images: the mean, over the border
+    pixels of labels and prediction together, of the distance to the border of the other.
 
     As MONAI's with `symmetric=True`; medpy's `assd` is the mean of the means of both directions.
 
     **Arguments:**
 
-    - `task`, `spacing`, `average`, `include`, `missed`, `undefined`: as of
+    - `task`, `spacing`, `average`, `include`, `missed`, `undefined`: as in
         [`eqmetrics.segmentation.HausdorffDistance`][].
 
-    A missed object is never left out: the value is infinite, or `missed` its distance, and
-    `objects()` says how many there were. There is no form that pools the pixels of all images: an
-    object that was missed has a distance, but no number of pixels that have it.
-    The gradient is 0: the value is constant but for jumps.
+    A missed object is never left out: the value is infinite, or `missed` is its distance, and
+    `objects()` says how many there were. There is no `per="pooled"`: a missed object has a
+    distance, but no number of pixels at that distance.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`). Undefined when: no
     image has an object, true or predicted; images that have none are skipped.
     Source: Heimann et al., "Comparison and evaluation of methods for liver segmentation from CT
@@ -144,23 +143,23 @@ class SurfaceDistance(AbstractSurfaceScore):
 
 @final
 class SurfaceDice(AbstractSurfaceScore):
-    r"""The normalised surface Dice, of each image, then the mean over the images (`per="row"`), or
-    of all images together (`per="pooled"`): the share of the border pixels of labels and
-    prediction, together, that are at most `tolerance` away from the border of the other.
+    r"""The normalised surface Dice, computed for each image, then averaged over the images
+    (`per="row"`), or for all images together (`per="pooled"`): the share of the border pixels of
+    labels and prediction, together, that are at most `tolerance` from the border of the other.
 
-    As MONAI's, which counts pixels; DeepMind's `surface-distance` weighs the elements of a surface
-    between them.
+    As MONAI's, which counts pixels; DeepMind's `surface-distance` weights surface elements between
+    pixels.
 
     **Arguments:**
 
-    - `task`, `spacing`, `average`, `include`, `undefined`: as of
+    - `task`, `spacing`, `average`, `include`, `undefined`: as in
         [`eqmetrics.segmentation.HausdorffDistance`][].
     - `tolerance`: in the unit of `spacing`.
-    - `per`: `"row"` or `"pooled"`, where large objects count for more than small ones.
+    - `per`: `"row"`, or `"pooled"`, where large objects count more than small ones.
 
     A missed object, and one that is predicted where there is none, have a surface Dice of 0: no
-    pixel of their border is near. `objects()` says how many there were.
-    The gradient is 0: the value is constant but for jumps.
+    pixel of their borders is near. `objects()` says how many there were.
+    The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` pooled, or if `average` is `None`).
     Undefined when: no image has an object, true or predicted; images that have none are skipped.
     Source: Nikolov et al., "Deep learning to achieve clinically applicable segmentation of head and
@@ -196,6 +195,6 @@ class SurfaceDice(AbstractSurfaceScore):
         AbstractSurfaceScore.__init__(self, task, spacing, average, include, 0.0, undefined, per)
 
     def of_surfaces(self, surfaces: Surfaces) -> Quotient:
-        # Three steps of 0.1 are as far as 0.3, whatever their squares are rounded to.
+        # Relative tolerance: three steps of 0.1 are as far as 0.3, however their squares round.
         most = jnp.float32(self.tolerance**2 * (1 + 1e-5))
         return surfaces.over_borders(lambda d: (d <= most).astype(jnp.float32))

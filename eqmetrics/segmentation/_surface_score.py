@@ -1,4 +1,4 @@
-"""What the scores of surfaces share: the borders of the mask of each class, and what is counted."""
+"""The base class of surface scores: borders of the mask of each class, and counts of objects."""
 
 import abc
 import math
@@ -36,8 +36,8 @@ def check_spacing(spacing: Sequence[float]) -> tuple[float, ...]:
 def masks_of(
     task: AbstractTask, include: tuple[int, ...], images: Images
 ) -> tuple[Bool[Array, "masks ..."], Bool[Array, "masks ..."]]:
-    """The masks of the labels and of the predictions, image by image and in it class by class.
-    What is left out is in no mask, as what is outside of the image."""
+    """The masks of the labels and of the predictions, image by image and class by class. Pixels
+    that are left out are in no mask, like those outside the image."""
     if isinstance(task, Multiclass):
         classes = jnp.asarray(include, jnp.int32)[None, :, None]
         of = lambda x: (x[:, None, :] == classes) & images.taken[:, None, :]
@@ -49,8 +49,8 @@ def masks_of(
 
 
 class Surfaces(NamedTuple):
-    """Of each mask the border of its labels and of its predictions, and the squared distance of
-    every pixel to them."""
+    """For each mask, the border of its labels and of its predictions, and the squared distance of
+    every pixel to each."""
 
     on_labels: Bool[Array, "masks pixels"]
     on_predicted: Bool[Array, "masks pixels"]
@@ -58,8 +58,8 @@ class Surfaces(NamedTuple):
     to_predicted: Float32[Array, "masks pixels"]
 
     def over_borders(self, of: Any) -> tuple[Float32[Array, "masks"], Float32[Array, "masks"]]:
-        """The sum over the pixels of both borders of a function of their squared distance to
-        the other, and how many pixels there are."""
+        """The sum, over the pixels of both borders, of a function of the squared distance to the
+        other border, and the number of these pixels."""
         sides = ((self.on_labels, self.to_predicted), (self.on_predicted, self.to_labels))
         total = sum(jnp.sum(jnp.where(on, of(d), 0), axis=1) for on, d in sides)
         count = sum(jnp.sum(on.astype(jnp.float32), axis=1) for on, _ in sides)
@@ -67,7 +67,7 @@ class Surfaces(NamedTuple):
 
 
 def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Surfaces:
-    # Of both in one call: of two, XLA's CPU shares a table of all pairs of lines, and writes it.
+    # Both in one call: XLA's CPU would share a table of all pairs of lines of two, and write it.
     edges = border(jnp.concatenate([labels, predicted]))
     maps = (edges, squared_distances(edges, spacing))
     shape = 2, labels.shape[0], math.prod(labels.shape[1:])
@@ -76,8 +76,8 @@ def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Su
 
 class AbstractSurfaceScore(AbstractLabelled):
     """The mean over the images of a score of the surfaces of each class, averaged over the classes
-    that are there: in the labels, or predicted; or, with `per="pooled"`, of the surfaces of all
-    images together. A subclass writes `of_surfaces`."""
+    in the labels or predictions; or, with `per="pooled"`, for the surfaces of all images together.
+    A subclass writes `of_surfaces`."""
 
     task: AbstractTask = eqx.field(static=True)
     spacing: tuple[float, ...] = eqx.field(static=True)
@@ -121,8 +121,8 @@ class AbstractSurfaceScore(AbstractLabelled):
     def of_surfaces(
         self, surfaces: Surfaces
     ) -> tuple[Float32[Array, "masks"], Float32[Array, "masks"]]:
-        """The score of each mask, as a quotient, of which both parts are summed to pool. Where an
-        object is missed, `missed` stands for it unless scores are pooled."""
+        """The score of each mask, as a quotient whose two parts are summed if pooled. `missed`
+        replaces it for a missed object, unless scores are pooled."""
 
     def see(self, inputs: Inputs) -> Self:
         images = images_of(self.task, inputs, len(self.spacing))
@@ -137,7 +137,7 @@ class AbstractSurfaceScore(AbstractLabelled):
         if self.per == "pooled":
             sums = self.sums.add(images.batch, total=top, weight=bottom, **objects)
             return self.replace(sums=sums)
-        # What is infinite is counted, and not summed: a sum would hide how often.
+        # Infinite scores are counted, not summed: a sum would hide how many there are.
         instead = jnp.float32(0 if self.missed_as == math.inf else self.missed_as)
         there = true | said
         scores = jnp.where(found, ratio(top, bottom), jnp.where(there, instead, 0))
@@ -154,9 +154,9 @@ class AbstractSurfaceScore(AbstractLabelled):
         return whole.at[jnp.asarray(self.include, jnp.int32)].set(x)
 
     def objects(self) -> dict[str, Float32[Array, "..."]]:
-        """How many objects (a class in an image) were `found`, `missed` (predicted nowhere), and
-        `spurious` (predicted where there are none), of each class; of weighted images their
-        weights. A binary task has one class."""
+        """How many objects (a class in an image) of each class were `found`, `missed` (predicted
+        nowhere), and `spurious` (predicted where there is none); for weighted images, the sum of
+        their weights. A binary task has one class."""
         names = "found", "missed", "spurious"
         return {name: self._of_classes(self.sums.read(name)) for name in names}
 

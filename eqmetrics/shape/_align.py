@@ -1,4 +1,4 @@
-"""The rotation, and the scale, that lay one shape on another."""
+"""The rotation and scale that align one shape with another."""
 
 import functools as ft
 from typing import get_args, Literal
@@ -37,33 +37,33 @@ def _factors(m: Square, reflect: bool) -> tuple[Square, Float32[Array, "rows axe
 
 @ft.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def rotation(m: Square, reflect: bool) -> Square:
-    """The orthogonal matrix nearest to a matrix; a rotation unless it may `reflect`."""
+    """The orthogonal matrix nearest to `m`; a rotation unless it may `reflect`."""
     u, _, v = _factors(m, reflect)
     return product("rij,rjk->rik", u, v)
 
 
 @rotation.defjvp
 def _rotation_jvp(reflect: bool, primals: tuple[Square], tangents: tuple[Square]):
-    # That of the polar factor, which asks for sums of singular values: the derivative of their
-    # vectors, that `jnp.linalg.svd` would go through, has differences, which may be 0.
+    # The derivative of the polar factor needs sums of singular values; that of the singular
+    # vectors, which `jnp.linalg.svd` has, needs their differences, which may be 0.
     u, s, v = _factors(primals[0], reflect)
     turn = product("rij,rjk->rik", u, v)
     x = product("rji,rjk,rlk->ril", u, tangents[0], v)
     both = s[:, :, None] + s[:, None, :]
-    none = both == 0  # any turn there is as near
+    none = both == 0  # any rotation there is equally near
     x = jnp.where(none, 0, (x - x.mT) / jnp.where(none, 1, both))
     return turn, product("rij,rjk,rkl->ril", u, x, v)
 
 
 def aligned(view: Points, align: Align, reflect: bool = False) -> tuple[Places, Places]:
-    """The predictions laid on the targets, so that the sum of squared distances is least, and the
-    targets; both around the mean of the targets, if they are moved at all."""
+    """The predictions aligned with the targets so that the sum of squared distances is least, and
+    the targets; both are relative to the mean of the targets, unless `align` is "none"."""
     if align == "none":
         return view.predictions, view.targets
     p, t = view.centred(view.predictions), view.centred(view.targets)
     if align == "translation":
         return p, t
-    # Of any size: a power of a product leaves the range of float32 where these don't.
+    # Scaled to 1: powers of coordinates could leave the range of float32.
     (p, own), (scaled, size) = unit(p), unit(t)
     m = product("rpi,rpj->rij", scaled, p)
     turn = rotation(m, reflect)
@@ -75,7 +75,7 @@ def aligned(view: Points, align: Align, reflect: bool = False) -> tuple[Places, 
 
 
 def unit(x: Places) -> tuple[Places, Float32[Array, "rows 1 1"]]:
-    """By the largest coordinate, and that; by 1 where there is none but 0."""
+    """The points over their largest absolute coordinate, and that; 1 if all are 0."""
     top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=(1, 2), keepdims=True, initial=0))
     size = jnp.where((top > 0) & (top < jnp.inf), top, 1)
     return x / size, size

@@ -14,14 +14,14 @@ from ._points import points
 
 @final
 class RMSD(AbstractRowMean):
-    r"""The root-mean-square distance of the points of each shape to those of its target, once it
-    is laid on it, $\min \sqrt{\frac{1}{n} \sum_i \lVert R p_i + b - t_i \rVert^2}$; then the mean
-    over the shapes.
+    r"""The root-mean-square distance of the points of a shape to those of its target, after they
+    are aligned, $\min \sqrt{\frac{1}{n} \sum_i \lVert R p_i + b - t_i \rVert^2}$, as a mean over
+    the shapes.
 
     **Arguments:**
 
-    - `align`: `"rigid"`, over rotations and translations (Kabsch; a mirror image isn't one),
-        `"similarity"`, over scales as well, `"translation"`, or `"none"`.
+    - `align`: `"rigid"`: over rotations and translations (Kabsch; no reflections); `"similarity"`:
+        over scales too; `"translation"`; or `"none"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     NaN in a coordinate propagates. The gradient is that of the value; 0 where it is 0.
@@ -49,8 +49,8 @@ class RMSD(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are places, of shape `(*rows, points, axes)`; `weights` has
-        the shape of the rows, `mask` too, or `(*rows, points)`."""
+        """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
+        has the shape of the rows, `mask` too, or `(*rows, points)`."""
         view = points(predictions, targets, mask, weights)
         p, t = aligned(view, self.align)
         error, size = unit(view.only(p - t))
@@ -62,16 +62,16 @@ class RMSD(AbstractRowMean):
 @final
 class MPJPE(AbstractPooled):
     r"""The mean distance of joints, or other points, to their targets, $\frac{1}{n} \sum_i \lVert
-    p_i - t_i \rVert$: of each row, then of the rows (`per="row"`), or of all points together
-    (`per="pooled"`). A row is one pose.
+    p_i - t_i \rVert$: computed for each row, then averaged over the rows (`per="row"`), or for all
+    points together (`per="pooled"`). A row is one pose.
 
-    With `align="similarity"` it is PA-MPJPE, that of poses laid on their targets by Procrustes'
-    analysis. Poses relative to a joint are made before: `p - p[..., root : root + 1, :]`.
+    With `align="similarity"` it is PA-MPJPE, of poses aligned by Procrustes analysis. Make poses
+    relative to a joint yourself: `p - p[..., root : root + 1, :]`.
 
     **Arguments:**
 
-    - `align`: `"none"`, `"translation"`, `"rigid"` or `"similarity"`: how each pose is first laid
-        on its target, so that the sum of squared distances is least.
+    - `align`: `"none"`, `"translation"`, `"rigid"` or `"similarity"`: how each pose is first
+        aligned with its target, so that the sum of squared distances is least.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -103,8 +103,8 @@ class MPJPE(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are places, of shape `(*rows, points, axes)`; `weights` has
-        the shape of the rows, `mask` too, or `(*rows, points)`."""
+        """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
+        has the shape of the rows, `mask` too, or `(*rows, points)`."""
         view = points(predictions, targets, mask, weights)
         p, t = aligned(view, self.align)
         error = view.only(p - t)
@@ -113,9 +113,9 @@ class MPJPE(AbstractPooled):
 
 @final
 class ProcrustesDisparity(AbstractRowMean):
-    r"""What is left of the differences of two shapes after one is moved, scaled and turned, or
-    mirrored, to fit the other: $\min \sum_i \lVert s R p_i + b - t_i \rVert^2 / \sum_i \lVert t_i -
-    \bar t \rVert^2$, from 0 to 1. Of each shape, then their mean.
+    r"""The difference that is left between two shapes after one is translated, scaled and rotated
+    (or reflected) to fit the other: $\min \sum_i \lVert s R p_i + b - t_i \rVert^2 / \sum_i \lVert
+    t_i - \bar t \rVert^2$, from 0 to 1, as a mean over the shapes.
 
     It is scipy's `procrustes`, summed from the differences: as 1 less a square it would have no
     digits below $10^{-7}$.
@@ -124,9 +124,9 @@ class ProcrustesDisparity(AbstractRowMean):
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A prediction whose points are all one has 1. A target like that has no value, and is left out.
-    NaN in a coordinate propagates. The gradient is that of the value.
-    State: 6 floats. Undefined when: each target is a single place, or no shape was seen.
+    A prediction whose points coincide has 1. A target whose points coincide has no value, and is
+    left out. NaN in a coordinate propagates. The gradient is that of the value.
+    State: 6 floats. Undefined when: no shape was seen, or the points of each target coincide.
     Source: Gower, "Generalized Procrustes analysis", 1975.
 
     !!! example
@@ -144,8 +144,8 @@ class ProcrustesDisparity(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are places, of shape `(*rows, points, axes)`; `weights` has
-        the shape of the rows, `mask` too, or `(*rows, points)`."""
+        """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
+        has the shape of the rows, `mask` too, or `(*rows, points)`."""
         view = points(predictions, targets, mask, weights)
         p, t = aligned(view, "similarity", reflect=True)
         t, size = unit(t)

@@ -14,20 +14,20 @@ from ._points import Places, taken
 
 @final
 class ChamferDistance(AbstractRowMean):
-    r"""How far the points of two sets are from the nearest of the other, $\frac{1}{n} \sum_i \min_j
-    \lVert p_i - t_j \rVert^2 + \frac{1}{m} \sum_j \min_i \lVert p_i - t_j \rVert^2$: of each pair
-    of sets, then their mean.
+    r"""The mean squared distance of the points of two sets to the nearest of the other set,
+    $\frac{1}{n} \sum_i \min_j \lVert p_i - t_j \rVert^2 + \frac{1}{m} \sum_j \min_i \lVert p_i -
+    t_j \rVert^2$, as a mean over the pairs of sets.
 
     **Arguments:**
 
-    - `power`: 2, of squares, as in PyTorch3D and most papers, or 1, of distances. (Some codes halve
-        either.)
+    - `power`: 2 for squared distances, as in PyTorch3D and most papers, or 1 for distances. (Some
+        implementations halve either.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Each set has points of its own number: a mask leaves some out. Distances are those of
-    differences, right at any offset. A prediction without points is infinitely far from a target
-    that has some; a target without points has no value, and is left out. NaN in a coordinate
-    propagates.
+    The two sets may differ in their number of points, also within a batch, by masks. Distances are
+    computed from differences, accurate at any offset. A prediction without points is infinitely far
+    from a target with some; a target without points has no value, and is left out. NaN in a
+    coordinate propagates.
 
     The gradient is that of the value. An update holds the n times m distances of each pair.
     State: 6 floats. Undefined when: no target has a point.
@@ -60,9 +60,9 @@ class ChamferDistance(AbstractRowMean):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions` and `targets` are places, of shapes `(*rows, n, axes)` and `(*rows, m,
-        axes)`; `mask` has the shape of the rows, or `(*rows, m)` and leaves out points of the
-        targets, `predicted_mask` is `(*rows, n)`; `weights` has the shape of the rows."""
+        """`predictions` and `targets` are coordinates, of shapes `(*rows, n, axes)` and `(*rows, m,
+        axes)`; `mask` has the shape of the rows, or `(*rows, m)`: then it leaves out points of the
+        targets; `predicted_mask` is `(*rows, n)`; `weights` has the shape of the rows."""
         predictions, targets = jnp.asarray(predictions), jnp.asarray(targets)
         batch, t, keep = taken(targets, mask, weights, "targets")
         of_rows = None if mask is None or jnp.ndim(mask) > targets.ndim - 2 else mask
@@ -81,7 +81,7 @@ class ChamferDistance(AbstractRowMean):
         ]
         some = jnp.any(keep, axis=1)
         value = jnp.where(jnp.any(there, axis=1), sides[0] + sides[1], jnp.inf)
-        # The least of numbers with NaN among them may be one of the others.
+        # A minimum of numbers with NaN among them may be one of the others.
         lost = jnp.any(jnp.isnan(p), axis=(1, 2)) | jnp.any(jnp.isnan(t), axis=(1, 2))
         return self.plus(batch, jnp.where(lost, jnp.nan, value), some)
 
@@ -100,7 +100,7 @@ def _there(predictions: Any, mask: Any) -> Bool[Array, "rows n"]:
 
 
 def _squares(p: Places, t: Places) -> Float32[Array, "rows n m"]:
-    # Axis by axis, so that XLA forms each number where the least is looked for.
+    # Axis by axis, so that XLA fuses it with the minimum.
     total = jnp.zeros((p.shape[0], p.shape[1], t.shape[1]), jnp.float32)
     for axis in range(p.shape[2]):
         d = p[:, :, None, axis] - t[:, None, :, axis]
@@ -114,7 +114,7 @@ def _side(
     others: Bool[Array, "rows m"],
     power: int,
 ) -> Float32[Array, "rows"]:
-    """The mean over the points of one set of what is nearest in the other."""
+    """The mean, over the points of one set, of the distance to the nearest of the other."""
     nearest = jnp.min(jnp.where(others[:, None, :], squares, jnp.inf), axis=2, initial=jnp.inf)
     nearest = jnp.where(own & (nearest < jnp.inf), nearest, 0)
     each = nearest if power == 2 else root(nearest)

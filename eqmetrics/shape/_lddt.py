@@ -13,23 +13,23 @@ from ._points import Places, points
 
 @final
 class LDDT(AbstractRowMean):
-    r"""The local distance difference test of structures: of all pairs of points that are less than
-    `cutoff` apart in the target, the share whose distance is kept to less than a tolerance,
-    averaged over the `tolerances`. From 0 to 1, of each structure, then their mean. No alignment is
-    asked.
+    r"""The local distance difference test of structures, from 0 to 1: of all pairs of points less
+    than `cutoff` apart in the target, the share whose distance changes by less than a tolerance,
+    averaged over the `tolerances`, as a mean over the structures. It needs no alignment.
 
     **Arguments:**
 
-    - `cutoff`: how far apart pairs may be in the target, 15 (of angstroms) if not given.
-    - `tolerances`: those of the paper, 0.5, 1, 2 and 4, if not given.
+    - `cutoff`: the distance in the target below which pairs count, in the unit of the coordinates;
+        15 (angstroms) if not given.
+    - `tolerances`: in the same unit; those of the paper, 0.5, 1, 2 and 4, if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A row is one structure, its points are one atom of each residue (C-alpha, as AlphaFold has it):
-    the paper's form for all atoms leaves out pairs within a residue, which this one doesn't know.
-    Residues that aren't resolved: a `mask` of shape `(*rows, points)`. NaN in a coordinate
+    A row is one structure, and its points are one atom of each residue (C-alpha, as in AlphaFold):
+    the paper's form for all atoms leaves out pairs within a residue, which isn't known here. Leave
+    out residues that aren't resolved with a `mask` of shape `(*rows, points)`. NaN in a coordinate
     propagates.
 
-    The gradient is 0: the value is constant but for jumps. An update holds the distances of all
+    The gradient is 0: the value is piecewise constant. An update holds the distances of all
     pairs of each structure.
     State: 6 floats. Undefined when: no structure has two points less than `cutoff` apart.
     Source: Mariani et al., "lDDT: a local superposition-free score for comparing protein structures
@@ -66,8 +66,8 @@ class LDDT(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are places, of shape `(*rows, points, axes)`; `weights` has
-        the shape of the rows, `mask` too, or `(*rows, points)`."""
+        """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
+        has the shape of the rows, `mask` too, or `(*rows, points)`."""
         view = points(predictions, targets, mask, weights)
         p, t = _distances(view.predictions), _distances(view.targets)
         pairs = view.keep[:, :, None] & view.keep[:, None, :]

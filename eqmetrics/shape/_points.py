@@ -14,7 +14,7 @@ Places = Float32[Array, "rows points axes"]
 
 
 class Points(NamedTuple):
-    """Flattened to `(rows, points, axes)`. What doesn't take part is 0."""
+    """Points flattened to `(rows, points, axes)`. What doesn't take part is 0."""
 
     batch: Rows
     predictions: Places
@@ -28,10 +28,10 @@ class Points(NamedTuple):
         return jnp.where(self.keep[..., None], x, 0)
 
     def centred(self, x: Places) -> Places:
-        """Less the mean of the points."""
+        """The points less their mean."""
         count = jnp.maximum(self.size(), 1)[:, None, None]
         centre = lambda x: self.only(x - jnp.sum(x, axis=1, keepdims=True) / count)
-        # Twice, since the mean of points far away is rounded.
+        # Twice, since the mean of points far from the origin is rounded.
         return centre(centre(x))
 
 
@@ -41,7 +41,7 @@ def _of_three(name: str, x: Any) -> None:
 
 
 def taken(x: Any, mask: Any, weights: Any, name: str) -> tuple[Rows, Places, Array]:
-    """The rows, the places of their points, and which of them take part, in the rows."""
+    """The rows, the coordinates of their points, and which points take part in them."""
     _of_three(name, x)
     shape = x.shape[-2:]
     of_rows, keep = split_mask(mask, x[..., 0], 1, f"{name}[..., 0]")
@@ -52,7 +52,7 @@ def taken(x: Any, mask: Any, weights: Any, name: str) -> tuple[Rows, Places, Arr
 
 
 def points(predictions: Any, targets: Any, mask: Any, weights: Any) -> Points:
-    """Points that belong to one another."""
+    """Predictions and targets of the same shape, point by point."""
     _of_three("predictions", predictions)
     if targets.shape != predictions.shape:
         raise TypeError(

@@ -10,38 +10,38 @@ from ._subject import Batch, Broken, Subject
 
 
 class LawError(AssertionError):
-    """A metric breaks a law; the message names both."""
+    """Raised if a metric breaks a law; the message names both."""
 
 
 def check_metric(metric: Metric, batches: Sequence[Batch], *, rtol: float = 1e-5) -> None:
-    """Checks a metric against the laws, on your own batches.
+    """Checks that a metric obeys the laws, on your own batches.
 
-    - `static state`, `strong types`: `update` and `merge` keep the tree, its shapes and its
-        dtypes; no array has a weak type; `one compilation`: so one serves all updates.
-    - `purity`: no operation changes its inputs. `reset`: a used metric that is reset has
-        the bits of a new one. `checkpoint`: so has one that is saved and restored midway.
-    - `identity`, `associativity`, `commutativity` of `merge`; `merge = update`: merging the
-        parts is updating with all; `step`: gives the updated metric and the batch's value.
+    - `static state`, `strong types`, `one compilation`: `update` and `merge` keep the tree, its
+        shapes and its dtypes, and no array has a weak type, so that all updates share one program.
+    - `purity`: no operation changes its inputs. `reset`: a used metric that is reset has the bits
+        of a new one. `checkpoint`: saved and restored midway, it ends with the same bits.
+    - `identity`, `associativity`, `commutativity` of `merge`; `merge = update`: merging the parts
+        equals updating with all; `step`: returns the updated metric and the batch's value.
     - `split invariance (batches)`, `split invariance (single rows)`,
-        `split invariance (empty batch)`: how rows are cut into batches changes nothing.
+        `split invariance (empty batch)`: the value doesn't depend on how rows are cut into batches.
     - `mask = removal`, `mask = removal (all rows)`: with NaN and the largest integers under
-        the mask. `weights = repetition`: for whole weights.
+        the mask. `weights = repetition`: for integer weights.
     - `eager = jit`, `eager = filter_jit`, `eager = vmap`, `eager = scan`, `eager = pmap`,
-        `eager = shard_map`, `eager = sharded jit`, `eager = explicit axes`: the same value, the
-        last four over all devices of this process; of the last two one is on automatic mesh
-        axes, the other on explicit ones. `reduce = merge`: of stacked states. `donation`: works.
+        `eager = shard_map`, `eager = sharded jit`, `eager = explicit axes`: the same value; the
+        last four over all devices of this process, the last two on automatic and on explicit mesh
+        axes. `reduce = merge`: for stacked states. `donation`: works.
 
     **Arguments:**
 
-    - `metric`: the metric. One that doesn't take a `mask` or `weights` isn't asked about
-        them. An ordered one, or one that holds such a one, isn't asked for commutativity,
-        split invariance, what a fully masked batch does, nor whether `reduce` is `merge`.
-    - `batches`: at least two dicts of the arguments of `update`; each array has the rows
-        as its leading axis. Three of different lengths show most.
-    - `rtol`: how far floats may differ, relative to the largest. Integers may not.
+    - `metric`: the metric. If it takes no `mask` or `weights`, their laws are skipped. If it is
+        ordered, or holds a metric that is, commutativity, split invariance, `mask = removal (all
+        rows)` and `reduce = merge` are skipped.
+    - `batches`: at least two dicts of the arguments of `update`; the leading axis of each array
+        is the rows. Three batches of different lengths test most.
+    - `rtol`: how far floats may differ, relative to the largest. Integers must be equal.
 
-    **Raises:** `LawError`, which names the law and the metric. An exception from the metric
-    inside a law is its cause.
+    **Raises:** `LawError`, which names the law and the metric. If the metric raises an exception
+    inside a law, that is its cause.
     """
     if not is_metric(metric):
         raise TypeError(

@@ -12,20 +12,20 @@ from ._subject import updated
 
 
 def check_shapes(metric: Metric, **outputs: str) -> Any:
-    """Traces `update`, `merge` and `compute` abstractly: no data, no device, milliseconds.
+    """Traces `update`, `merge` and `compute` abstractly: without data or a device, in milliseconds.
 
-    An argument is described by its dtype and its axes: `labels="int32[batch]"`, and
-    `"float32[]"` for a scalar. A number is a size. A name is an axis of any size, one size
-    wherever it occurs, and different names have different sizes: what passes doesn't
-    depend on two axes being equal by chance.
+    An argument is described by its dtype and its axes: `labels="int32[batch]"`, or `"float32[]"`
+    for a scalar. A number is a size. A name is an axis of any size, the same wherever it occurs;
+    different names have different sizes, so a metric can't pass because two axes are equal by
+    chance.
 
     **Arguments:**
 
     - `metric`: the metric.
     - `outputs`: the arguments of its `update`, each as text.
 
-    **Returns:** the value, as `jax.ShapeDtypeStruct`s. `TypeError` where the metric doesn't
-    take such arguments; the message says what came.
+    **Returns:** the value, as `jax.ShapeDtypeStruct`s. A `TypeError` if the metric doesn't take
+    such arguments; the message says which were given.
 
     !!! example
 
@@ -106,6 +106,6 @@ def _axes(text: str) -> list[str]:
 def _size(axis: str, sizes: dict[str, int], literal: set[int]) -> int:
     if axis.isdigit():
         return int(axis)
-    # Large and odd, since nothing is allocated: no configuration has such a size by chance.
+    # Large and odd, since nothing is allocated: sizes that no configuration has by chance.
     free = (n for n in range(1009, 10**9, 2) if n not in literal and n not in sizes.values())
     return sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))

@@ -192,7 +192,7 @@ def _weights(t: Subject) -> None:
 
 
 def _copied(tree: Any) -> Any:
-    """For what is donated, and so invalidated. Each array has a buffer of its own."""
+    """A copy to donate, which is then invalid. Each array has a buffer of its own."""
     return jax.tree.map(lambda x: jax.device_put(x, may_alias=False), tree)
 
 
@@ -223,7 +223,7 @@ def _donation(t: Subject) -> None:
 
 Law = Callable[[Subject], None]
 
-# In this order: where one law rests on another, the other comes first.
+# In this order: a law comes after those that it relies on.
 LAWS: dict[str, Law] = {
     "static state": _static_state,
     "strong types": _strong_types,
@@ -253,7 +253,7 @@ LAWS: dict[str, Law] = {
     "eager = explicit axes": by_explicit_axes,
     "donation": _donation,
 }
-# In an ordered metric a batch is a moment, an empty one too, and time isn't space.
+# In an ordered metric each batch is a step in time, also an empty one: rows can't be regrouped.
 OF_UNORDERED = (
     "commutativity",
     "split invariance (batches)",

@@ -11,12 +11,12 @@ from ._subject import Subject, updated
 
 
 def _local(tree: Any) -> Any:
-    """On one device, which has programs to read it already; those for several are others."""
+    """The tree on one device, for which programs are compiled already."""
     return jax.device_put(jax.tree.map(np.asarray, tree))
 
 
 def at(index: int, tree: Any) -> Any:
-    """One of stacked states. NumPy takes it: jax compiles a program for each shape."""
+    """One of stacked states, by NumPy: jax would compile a program for each shape."""
     return jax.device_put(jax.tree.map(lambda x: np.asarray(x)[index], tree))
 
 

@@ -14,7 +14,7 @@ Batch = Mapping[str, Any]
 
 
 class Broken(Exception):
-    """What a law says of a metric; `check_metric` adds the names of both."""
+    """What a law finds wrong with a metric; `check_metric` adds the names of both."""
 
 
 def updated(metric: Metric, batch: Batch) -> Metric:
@@ -22,8 +22,8 @@ def updated(metric: Metric, batch: Batch) -> Metric:
 
 
 class Subject:
-    """A metric and its batches. Kept are the states that several laws look at, and the
-    batches are cut so that few shapes, and so few compilations, serve all laws."""
+    """A metric and its batches. States that several laws need are kept, and the batches are cut so
+    that all laws share few shapes, and so few compilations."""
 
     def __init__(self, metric: Metric, batches: Sequence[Batch], rtol: float):
         self.empty = metric if is_fresh(metric) else metric.reset()
@@ -76,7 +76,7 @@ class Subject:
         self.near(got.compute(), want.compute(), what)
 
     def near(self, got: Any, want: Any, what: str = "the value") -> None:
-        """Whole numbers and booleans exactly, floats relative to the largest."""
+        """Integers and booleans are compared exactly, floats relative to the largest."""
         found, wanted = ([np.asarray(x) for x in jax.tree.leaves(v)] for v in (got, want))
         if [x.shape for x in found] != [x.shape for x in wanted]:
             shapes = [x.shape for x in wanted]

@@ -1,5 +1,5 @@
-"""Counts of the best alignment of predictions and references, and the rates that are read from
-them."""
+"""Hits, substitutions, deletions and insertions of the best alignment of predictions and
+references, and rates computed from them."""
 
 from typing import final, Self
 
@@ -20,23 +20,23 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 
 @final
 class AlignmentCounts(AbstractStatistic, AbstractExact):
-    """How many tokens of the references are hit, substituted or deleted by the predictions, and
-    how many are inserted, if as few as possible are edited.
+    """The sums of hits, substitutions, deletions and insertions in alignments of predictions with
+    their references that have the fewest edits.
 
-    Alignments of as few edits may differ in their hits: taken is the one with most. So the counts
-    are those of the definition, and don't depend on how a program looks for an alignment. (jiwer
-    takes the first that it finds; torchmetrics takes the longer length less the edits for the
-    hits, and has none in "a b" beside "b a".)
+    Of several alignments with the fewest edits the one with the most hits is taken, so the counts
+    don't depend on how an implementation searches. (jiwer takes the first that it finds;
+    torchmetrics takes the longer length less the edits for the hits, and has no hit in "a b"
+    beside "b a".)
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
-    An update fills the table of all pairs of a row's tokens, and takes some forty times as long
-    as that of [`eqmetrics.text.EditCounts`][], which knows no hits.
+    An update fills a table of all pairs of a row's tokens, and takes some forty times as long as
+    that of [`eqmetrics.text.EditCounts`][], which doesn't count hits.
 
-    State: 10 floats. Undefined when: never; sums of no rows are 0. The gradient is 0: ids have
-    none.
+    State: 10 floats. Undefined when: never; empty sums are 0. The gradient is 0: the inputs are
+    ids.
     Source: Morris, Maier and Green, "From WER and RIL to MER and WIL: improved evaluation measures
     for connected speech recognition", 2004.
 
@@ -66,8 +66,8 @@ class AlignmentCounts(AbstractStatistic, AbstractExact):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`, of two lengths. A
-        `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
+        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
+        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
         `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         distance, hits = alignment(t.references, t.predicted)
@@ -83,14 +83,14 @@ class AlignmentCounts(AbstractStatistic, AbstractExact):
         return self.replace(sums=self.sums.add(t.batch, **each))
 
     def total(self, *names: str) -> Pair:
-        """The sum of these counts."""
+        """The sum of the named counts."""
         pair = self.sums.pair(names[0])
         for name in names[1:]:
             pair = add(pair, self.sums.pair(name))
         return pair
 
     def floats(self) -> tuple[Array, Array, Array]:
-        """The hits, and the tokens of the references and of the predictions."""
+        """The number of hits, of reference tokens and of predicted tokens."""
         hits, substitutions, deletions, insertions = self.sums.read(
             "hits", "substitutions", "deletions", "insertions"
         )
@@ -105,7 +105,7 @@ class AlignmentCounts(AbstractStatistic, AbstractExact):
 
 
 class _AbstractRate(AbstractReadout):
-    """A rate of the counts of an alignment."""
+    """A rate computed from the counts of alignments."""
 
     undefined: float | None = eqx.field(static=True)
     statistic: AlignmentCounts
@@ -122,15 +122,15 @@ class _AbstractRate(AbstractReadout):
 
 @final
 class MatchErrorRate(_AbstractRate, init=False):
-    r"""The share of edits among edits and hits: $(S + D + I) / (H + S + D + I)$, between 0 and 1.
+    r"""The edits over edits and hits: $(S + D + I) / (H + S + D + I)$, between 0 and 1.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: there is no token,
-    in predictions or references. The gradient is 0: ids have none.
+    in predictions or references. The gradient is 0: the inputs are ids.
     Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
 
     !!! example
@@ -154,17 +154,17 @@ class MatchErrorRate(_AbstractRate, init=False):
 
 @final
 class WordInformationPreserved(_AbstractRate, init=False):
-    r"""The share of hits in the references, times that in the predictions: $H^2 / (N_r N_p)$.
+    r"""The share of hits in the references times that in the predictions: $H^2 / (N_r N_p)$.
 
-    Predictions without a token preserve nothing: 0.
+    If the predictions have no token, the value is 0.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: the references
-    have no token. The gradient is 0: ids have none.
+    have no token. The gradient is 0: the inputs are ids.
     Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
 
     !!! example
@@ -185,16 +185,16 @@ class WordInformationPreserved(_AbstractRate, init=False):
 
 @final
 class WordInformationLost(_AbstractRate, init=False):
-    r"""What of the information of the words is lost: $1 - H^2 / (N_r N_p)$, one less
+    r"""The share of word information that is lost: $1 - H^2 / (N_r N_p)$, 1 less
     [`eqmetrics.text.WordInformationPreserved`][].
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: the references
-    have no token. The gradient is 0: ids have none.
+    have no token. The gradient is 0: the inputs are ids.
     Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
 
     !!! example

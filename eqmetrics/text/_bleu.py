@@ -21,20 +21,20 @@ _VALUES = {"floor": 0.1, "add-k": 1.0}  # as in the paper of Chen and Cherry
 
 @final
 class NgramCounts(AbstractStatistic, AbstractExact):
-    """How many n-grams of the predictions there are, how many of them are matched, and the
-    lengths: what [`eqmetrics.text.BLEU`][] reads.
+    """How many n-grams the predictions have, how many of them match the references, and the lengths
+    of both: the statistic of [`eqmetrics.text.BLEU`][].
 
-    An n-gram is matched as often as it stands in the reference of its row that has it most often.
-    The length of the references of a row is the one closest to that of the prediction; of two as
-    close, the shorter. All are the integers of sacrebleu.
+    An n-gram matches as often as it stands in the reference of its row that has it most often. Of
+    the references of a row the length closest to that of the prediction counts; of two equally
+    close, the shorter. The counts are the same integers as sacrebleu's.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
-    - `max_order`: of the n-grams: 1 to this.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
+    - `max_order`: the largest order of the n-grams.
 
-    State: `4 * max_order + 6` floats. Undefined when: never; sums of no rows are 0. The gradient
-    is 0: ids have none.
+    State: `4 * max_order + 6` floats. Undefined when: never; empty sums are 0. The gradient is 0:
+    the inputs are ids.
 
     !!! example
 
@@ -79,7 +79,7 @@ class NgramCounts(AbstractStatistic, AbstractExact):
         )
         orders = range(1, self.max_order + 1)
         length, others = t.predicted.lengths, t.references.lengths
-        # By the distance, and then by the length. No length is that of an absent reference.
+        # The shortest of the closest lengths. Absent references are far from everything.
         distance = jnp.where(
             given_references(t.references), jnp.abs(others - length[:, None]), 2**30
         )
@@ -104,30 +104,30 @@ class NgramCounts(AbstractStatistic, AbstractExact):
 
 @final
 class BLEU(AbstractReadout):
-    r"""BLEU of a corpus, between 0 and 100: the geometric mean of the shares of the n-grams of the
-    predictions that stand in the references, times $e^{1 - r/c}$ where the predictions, of length
-    $c$, are shorter than the references, of length $r$.
+    r"""BLEU of a corpus, between 0 and 100: the geometric mean of the n-gram precisions, times the
+    brevity penalty $e^{1 - r/c}$ if the predictions, of length $c$, are shorter than the
+    references, of length $r$.
 
-    The counts are sacrebleu's integers, and the value is its value if the ids are those of its
+    The counts are the integers of sacrebleu, and the value is the same for ids of the same
     tokenizer. BLEU isn't a mean of the scores of sentences, which `per_row` gives.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
-    - `max_order`: of the n-grams: 1 to this.
-    - `smoothing`: what takes the place of no match in an order: `"none"`, and the value is 0;
-        `"exp"`, half a match, a quarter in the next such order, and so on (sacrebleu's default);
-        `"floor"`, `smoothing_value` of a match; `"add-k"` adds `smoothing_value` to matches and
-        totals of all orders but the first.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
+    - `max_order`: the largest order of the n-grams.
+    - `smoothing`: what replaces the matches of an order without any: `"none"`: 0, so the value is
+        0; `"exp"`: half a match, a quarter in the next such order, and so on (sacrebleu's default);
+        `"floor"`: `smoothing_value` matches. `"add-k"` adds `smoothing_value` to matches and totals
+        of all orders but the first.
     - `smoothing_value`: 0.1 for `"floor"`, 1 for `"add-k"`, if not given.
-    - `effective_order`: whether orders of which the predictions have no n-gram at all are left out
-        of the mean, as for sentences shorter than `max_order`. Otherwise the value is 0 then,
-        whatever the smoothing, but with `"add-k"`.
+    - `effective_order`: whether orders in which the predictions have no n-gram are left out of the
+        mean, as for sentences shorter than `max_order`. If they aren't, the value is 0 then, except
+        with `smoothing="add-k"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.NgramCounts`][], shared. Undefined when: there is no token, in
-    predictions or references. If no token is matched at all, the value is 0, smoothed or not, as
-    in sacrebleu. The gradient is 0: ids have none.
+    predictions or references. If no token matches at all, the value is 0 with any smoothing, as
+    in sacrebleu. The gradient is 0: the inputs are ids.
     Source: Papineni, Roukos, Ward and Zhu, "BLEU: a method for automatic evaluation of machine
     translation", 2002; Chen and Cherry, "A systematic comparison of smoothing techniques for
     sentence-level BLEU", 2014; Post, "A call for clarity in reporting BLEU scores", 2018.
@@ -189,7 +189,7 @@ class BLEU(AbstractReadout):
         else:
             instead = jnp.full_like(matches, value if self.smoothing == "floor" else 0.0)
         precisions = ratio(jnp.where(none, instead, matches), totals)
-        # Longer n-grams than there are leave the mean, or make it 0.
+        # Orders without n-grams leave the mean, or make it 0.
         taken = totals > 0 if self.effective_order else jnp.ones_like(none)
         logs = jnp.log(jnp.where(precisions > 0, precisions, 1))
         count = jnp.maximum(jnp.sum(taken, dtype=jnp.float32), 1)

@@ -18,19 +18,20 @@ _KINDS = "matches", "predicted", "reference"
 
 
 def _counts_of(predicted: Sequences, references: Sequences, order: int) -> list[Array]:
-    """Of each row and reference, and each order: n-grams that are matched, of the prediction, and
-    of the reference; of shape `(rows, references, orders)`."""
+    """The n-grams that match, those of the prediction and those of the reference, for each row,
+    reference and order; each of shape `(rows, references, orders)`."""
     said, meant = pairs_of(predicted, references)
     orders, shape = range(1, order + 1), references.lengths.shape
     matches = matched_ngrams(said, Sequences(meant.ids[:, :, None], meant.lengths[:, None]), orders)
     own, others = ngrams_of(said.lengths, orders), ngrams_of(meant.lengths, orders)
-    # Where the reference has none of an order, those of the prediction don't count: sacrebleu.
+    # As sacrebleu: orders that the reference doesn't have aren't counted in the prediction.
     own = jnp.where(others > 0, own, 0)
     return [x.astype(jnp.float32).reshape(*shape, order) for x in (matches, own, others)]
 
 
 def _f_score(counts: Sequence[Array], beta: float) -> Array:
-    """Of the last axis, the orders: of mean precision and mean recall, where both are defined."""
+    """The F-score of precision and recall, each a mean over the orders (the last axis) that both
+    have."""
     matches, predicted, reference = counts
     there = (predicted > 0) & (reference > 0)
     count = jnp.maximum(jnp.sum(there, axis=-1, dtype=jnp.float32), 1)
@@ -41,18 +42,18 @@ def _f_score(counts: Sequence[Array], beta: float) -> Array:
 
 @final
 class ChrFCounts(AbstractStatistic):
-    """How many n-grams of characters, and of words, predictions and references have and share:
-    what [`eqmetrics.text.ChrF`][] reads.
+    """How many n-grams of characters, and of words, the predictions and the references have, and
+    how many match: the statistic of [`eqmetrics.text.ChrF`][].
 
     **Arguments:**
 
-    - `order`: of the n-grams of characters: 1 to this.
-    - `beta`: by how much recall weighs more, where the best of several references is chosen.
-    - `word_order`: of the n-grams of words: 1 to this.
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `order`: the largest order of the n-grams of characters.
+    - `beta`: how much recall weighs over precision where the best of several references is chosen.
+    - `word_order`: the largest order of the n-grams of words; 0: no words.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
-    State: `6 * (order + word_order) + 4` floats. Undefined when: never; sums of no rows are 0. The
-    gradient is 0: ids have none.
+    State: `6 * (order + word_order) + 4` floats. Undefined when: never; empty sums are 0. The
+    gradient is 0: the inputs are ids.
 
     !!! example
 
@@ -102,10 +103,11 @@ class ChrFCounts(AbstractStatistic):
     ) -> Self:
         """`predicted_tokens`, and `tokens` or several `references`, are the characters without the
         spaces, of shape `(*rows, length)`, and `(*rows, references, length)`; references without
-        one don't exist. With a `word_order`, `predicted_words` are the words of the predictions,
-        and `words` those of `tokens` or `references`, of the same axes but the last. A `mask` of
-        the rows removes rows; one of all axes of `tokens` or `references` removes characters, and
-        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        a character don't exist. With a `word_order`, `predicted_words` are the words of the
+        predictions, and `words` those of `tokens` or `references`, of the same axes but the last. A
+        `mask` of the rows removes rows; one of all axes of `tokens` or `references` removes
+        characters, and `predicted_mask` those of the prediction. `weights` has the shape of the
+        rows."""
         t = reference_rows(
             self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
         )
@@ -118,7 +120,7 @@ class ChrFCounts(AbstractStatistic):
             batch = batch if w.batch.invalid is None else batch.without(w.batch.invalid)
         elif predicted_words is not None or words is not None:
             raise TypeError("Words came, and `word_order` is 0: `ChrF(word_order=2)` reads them.")
-        # Of several references the best, and of those the first.
+        # Of several references the one with the best score, the first of equals.
         each = jnp.where(given_references(t.references), _f_score(counts, self.beta), -1)
         best = jnp.argmax(each, axis=1)[:, None, None]
         chosen = [jnp.take_along_axis(x, best, axis=1)[:, 0] for x in counts]
@@ -151,23 +153,24 @@ class ChrFCounts(AbstractStatistic):
 
 @final
 class ChrF(AbstractReadout):
-    r"""chrF of a corpus, between 0 and 100: $F_\beta$ of the n-grams of characters, and with a
-    `word_order` of those of words, too (chrF++ is `ChrF(word_order=2)`).
+    r"""chrF of a corpus, between 0 and 100: the $F_\beta$ of n-grams of characters, and with a
+    `word_order` also of words (chrF++ is `ChrF(word_order=2)`).
 
-    Precision and recall are of the whole corpus in each order, averaged over the orders of which
-    predictions and references have n-grams: $100 (1 + \beta^2) P R / (\beta^2 P + R)$, as in
-    sacrebleu from version 2. Of several references of a row the one of the best value counts.
+    Precision and recall are computed for each order from the counts of the whole corpus, then
+    averaged over the orders that both predictions and references have:
+    $100 (1 + \beta^2) P R / (\beta^2 P + R)$, as in sacrebleu from version 2. Of several references
+    of a row only the one with the best score counts.
 
     **Arguments:**
 
-    - `order`: of the n-grams of characters: 1 to this.
-    - `beta`: by how much recall weighs more than precision.
-    - `word_order`: of the n-grams of words: 1 to this.
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `order`: the largest order of the n-grams of characters.
+    - `beta`: how much recall weighs over precision.
+    - `word_order`: the largest order of the n-grams of words; 0: no words.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.ChrFCounts`][], shared. Undefined when: no row was seen.
-    Without an n-gram the value is 0. The gradient is 0: ids have none.
+    Without an n-gram the value is 0. The gradient is 0: the inputs are ids.
     Source: Popović, "chrF: character n-gram F-score for automatic MT evaluation", 2015.
 
     !!! example

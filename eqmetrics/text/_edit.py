@@ -1,6 +1,6 @@
-"""Edit distances of many pairs at once: a row of the dynamic program is two vectors of bits, and
-32 of its cells are one word (Myers, 1999; Hyyrö, 2003). Rows of the batch are the last axis, along
-which the processor works."""
+"""Edit distances of many pairs at once: a row of the dynamic program is two bit vectors, 32 cells
+a machine word (Myers, 1999; Hyyrö, 2003). The rows of the batch are the last axis, along which the
+processor vectorises."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float32, Int32, UInt32
 from ._tokens import Sequences
 
 
-_BLOCK = 64  # so many match words of a row lie in memory at once
+_BLOCK = 64  # the tokens of a text whose match words are in memory at once
 _FULL = 0xFFFFFFFF
 
 
@@ -25,7 +25,7 @@ def _carries(made: Array, passed: Array) -> Array:
 
 
 def _add(x: UInt32[Array, "words rows"], y: UInt32[Array, "words rows"]) -> Array:
-    """Of numbers of many words, the lowest first."""
+    """The sum of numbers of many words, the lowest word first."""
     total = x + y
     if x.shape[0] == 1:
         return total
@@ -33,13 +33,13 @@ def _add(x: UInt32[Array, "words rows"], y: UInt32[Array, "words rows"]) -> Arra
 
 
 def _shifted(x: UInt32[Array, "words rows"], low: int) -> Array:
-    """One bit up, with this one at the bottom."""
+    """Shifted up by one bit, with `low` as the new lowest bit."""
     bottom = jnp.full((1, *x.shape[1:]), low, jnp.uint32)
     return (x << jnp.uint32(1)) | jnp.concatenate([bottom, x[:-1] >> jnp.uint32(31)])
 
 
 def _matches(pattern: Int32[Array, "words 32 rows"], token: Int32[Array, "rows"]) -> Array:
-    """A bit for each place of the pattern: whether it has this token."""
+    """A bit for each place of the pattern: whether it is this token."""
     found = jnp.zeros((pattern.shape[0], pattern.shape[2]), jnp.uint32)
     for place in range(32):
         equal = pattern[:, place] == token[None]
@@ -48,7 +48,7 @@ def _matches(pattern: Int32[Array, "words 32 rows"], token: Int32[Array, "rows"]
 
 
 def _low_bits(lengths: Int32[Array, "rows"], words: int) -> UInt32[Array, "words rows"]:
-    """As many ones as the pattern is long."""
+    """As many low bits set as the pattern has tokens."""
     before = 32 * jnp.arange(words, dtype=jnp.int32)[:, None]
     bits = jnp.clip(lengths[None] - before, 0, 32)
     ones = (jnp.uint32(1) << jnp.minimum(bits, 31).astype(jnp.uint32)) - jnp.uint32(1)
@@ -61,7 +61,7 @@ def _count(x: UInt32[Array, "words rows"]) -> Int32[Array, "rows"]:
 
 def _along(step, state, pattern: Sequences, text: Sequences):
     """The state after `step(state, matches, real)` for each token of the text. Match words are
-    made for a block of tokens at a time: for all of them at once they wouldn't fit the memory."""
+    made for a block of tokens at a time: all of them at once wouldn't fit into memory."""
     places = -(-max(pattern.ids.shape[0], 1) // 32) * 32
     filled = jnp.pad(pattern.ids, ((0, places - pattern.ids.shape[0]), (0, 0)))
     patterns = filled.reshape(-1, 32, filled.shape[1])
@@ -86,13 +86,13 @@ def _along(step, state, pattern: Sequences, text: Sequences):
 
 
 def _shorter_scan(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
-    """Pattern and text: in which of both orders there are fewer words to work on."""
+    """Pattern and text, in the order that needs fewer words of work."""
     work = lambda pattern, text: -(-pattern.ids.shape[0] // 32) * text.ids.shape[0]
     return (a, b) if work(a, b) <= work(b, a) else (b, a)
 
 
 def _distance(state, matches, real):
-    up, down = state  # where a cell is one more, or one less, than that above it
+    up, down = state  # where a cell is one more, or one less, than the one above it
     diagonal = (_add(matches & up, up) ^ up) | matches | down
     less, more = up & diagonal, down | ~(up | diagonal)
     more = _shifted(more, 1)
@@ -105,9 +105,9 @@ def _common(state, matches, real):
 
 
 def _ones(pattern: Sequences, text: Sequences) -> tuple[int, UInt32[Array, "words rows"]]:
-    """How many words the pattern has, and as many full ones of each row."""
+    """The number of words of the pattern, and so many full words for each row."""
     words = -(-pattern.ids.shape[0] // 32)
-    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    # From the lengths, so that in `shard_map` it varies over the same devices.
     none = ((pattern.lengths + text.lengths) * 0).astype(jnp.uint32)
     return words, jnp.broadcast_to(~none, (words, *none.shape))
 
@@ -117,7 +117,7 @@ def _empty(a: Sequences, b: Sequences) -> bool:
 
 
 def edit_distance(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
-    """The least number of insertions, deletions and substitutions that make one of the other."""
+    """The least number of insertions, deletions and substitutions that turn one into the other."""
     if _empty(a, b):
         return jnp.maximum(a.lengths, b.lengths)
     pattern, text = _shorter_scan(a, b)
@@ -137,9 +137,38 @@ def longest_common(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
     return _count(~left & _low_bits(pattern.lengths, words))
 
 
+def _most_saved(a: Sequences, b: Sequences, hit: Array, other: Array) -> Array:
+    """The most that pairs of tokens save, in the order of both: equal ones `hit`, others `other`.
+
+    By diagonals of the dynamic program, whose cells need none of each other: along its rows each
+    cell would wait for the one above."""
+    a, b = (a, b) if a.ids.shape[0] <= b.ids.shape[0] else (b, a)
+    places, count = a.ids.shape[0], b.ids.shape[0]
+    end = a.lengths + b.lengths
+    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    none = (end * 0).astype(hit.dtype)
+    start = jnp.broadcast_to(none, (places + 1, *none.shape))
+    # Upwards, so that the tokens that meet those of `a` on a diagonal are side by side.
+    upwards = jnp.pad(b.ids[::-1], ((places, places), (0, 0)))
+    place = jnp.arange(1, places + 1, dtype=jnp.int32)[:, None]
+
+    def step(carry, diagonal):
+        before, saved = carry
+        met = lax.dynamic_slice_in_dim(upwards, places + count + 1 - diagonal, places)
+        pair = jnp.where(a.ids == met, hit, other)
+        new = jnp.maximum(jnp.maximum(saved[1:], saved[:-1]), before[:-1] + pair)
+        new = jnp.concatenate([none[None], jnp.where(place < diagonal, new, 0)])
+        real = (diagonal <= end)[None]
+        return (jnp.where(real, saved, before), jnp.where(real, new, saved)), None
+
+    diagonals = jnp.arange(2, places + count + 1, dtype=jnp.int32)
+    saved = lax.scan(step, (start, start), diagonals)[0][1]
+    return jnp.take_along_axis(saved, a.lengths[None], axis=0)[0]
+
+
 def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array, "rows"]:
-    """The least that makes one of the other, if a substitution costs this, and an insertion or a
-    deletion 1."""
+    """The least cost to turn one into the other, if a substitution costs `cost`, and an insertion
+    or a deletion 1."""
     if cost == 0:
         return jnp.abs(a.lengths - b.lengths).astype(jnp.float32)
     if cost == 1:
@@ -147,50 +176,24 @@ def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array,
     every = (a.lengths + b.lengths).astype(jnp.float32)
     if cost >= 2 or _empty(a, b):  # a deletion and an insertion are as cheap
         return every - 2 * longest_common(a, b).astype(jnp.float32)
-    # What a pair of tokens saves, beside a deletion and an insertion: only maxima are needed then.
-    none = every * 0
-
-    def step(saved, x):
-        number, token = x
-        pair = jnp.where(a.ids == token[None], jnp.float32(2), jnp.float32(2 - cost))
-        new = jnp.maximum(saved[1:], saved[:-1] + pair)
-        new = lax.cummax(jnp.concatenate([none[None], new]), axis=0)
-        return jnp.where((number < b.lengths)[None], new, saved), None
-
-    start = jnp.broadcast_to(none, (a.ids.shape[0] + 1, *none.shape))
-    numbers = jnp.arange(b.ids.shape[0], dtype=jnp.int32)
-    saved = lax.scan(step, start, (numbers, b.ids))[0]
-    return every - jnp.take_along_axis(saved, a.lengths[None], axis=0)[0]
+    # What a pair of tokens saves, beside a deletion and an insertion.
+    return every - _most_saved(a, b, jnp.float32(2), jnp.float32(2 - cost))
 
 
 def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"]]:
-    """The edit distance, and the most hits that an alignment of so few edits has. An edit costs
-    one, and a hit gains so little that all hits together weigh less than an edit."""
+    """The edit distance, and the most hits of an alignment with so few edits. An edit costs `one`
+    and a hit gains 1, so that all hits together weigh less than an edit."""
     if _empty(a, b):
         distance = jnp.maximum(a.lengths, b.lengths)
         return distance, jnp.zeros_like(distance)
     places, count = a.ids.shape[0], b.ids.shape[0]
     one = min(places, count) + 1
-    if one * (max(places, count) + 1) >= 2**31:
+    if one * (places + count) >= 2**31:
         raise ValueError(
             f"Sequences of {places} and {count} places are too long to be aligned: cut them, or "
             "take `eqm.text.WordErrorRate`, which aligns nothing."
         )
-    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
-    none = (a.lengths + b.lengths) * 0
-    deleted = one * jnp.arange(places + 1, dtype=jnp.int32)[:, None] + none[None]
-
-    def step(costs, x):
-        number, token = x
-        other = jnp.where(a.ids == token[None], jnp.int32(-1), jnp.int32(one))
-        new = jnp.minimum(costs[1:] + one, costs[:-1] + other)
-        new = jnp.concatenate([none[None] + (number + 1) * one, new])
-        # A deletion from the place above, and from that above it, and so on.
-        new = lax.cummin(new - deleted, axis=0) + deleted
-        return jnp.where((number < b.lengths)[None], new, costs), None
-
-    numbers = jnp.arange(count, dtype=jnp.int32)
-    costs = lax.scan(step, deleted, (numbers, b.ids))[0]
-    cost = jnp.take_along_axis(costs, a.lengths[None], axis=0)[0]
+    saved = _most_saved(a, b, jnp.int32(2 * one + 1), jnp.int32(one))
+    cost = (a.lengths + b.lengths) * one - saved
     distance = (cost + (one - 1)) // one
     return distance, distance * one - cost

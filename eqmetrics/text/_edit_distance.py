@@ -16,27 +16,27 @@ Normalize = Literal["length", "max"]
 
 @final
 class EditDistance(AbstractRowMean):
-    r"""The least number of insertions, deletions and substitutions that make the reference of the
-    prediction, on average over the rows (Levenshtein distance).
+    r"""The least number of insertions, deletions and substitutions that turn a prediction into its
+    reference, as a mean over the rows (Levenshtein distance).
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
-    - `normalize`: what the distance of a row is divided by: `"length"` is that of its reference,
-        `"max"` that of the longer of both; `None`: nothing.
-    - `substitution_cost`: what a substitution costs, where an insertion and a deletion cost 1. From
-        2 on none is worth it. Whole numbers are as quick as 1; others take some twenty times as
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
+    - `normalize`: what the distance of a row is divided by: `"length"`: the length of its
+        reference; `"max"`: the longer of both lengths; `None`: nothing.
+    - `substitution_cost`: what a substitution costs; an insertion and a deletion cost 1. From 2 on
+        none is used. 0, 1 and numbers from 2 on are equally fast; others take some twenty times as
         long.
-    - `empty`: what a row counts as where that length is 0: `"skip"` leaves it out, `"zero"` and
-        `"one"` count it.
+    - `empty`: the value of a row where the length it is divided by is 0: `"skip"` leaves it out,
+        `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The mean of the rates of sentences isn't the word error rate, in which long sentences count
-    more: that is [`eqmetrics.text.WordErrorRate`][].
+    more: see [`eqmetrics.text.WordErrorRate`][].
 
-    State: 6 floats. Undefined when: no row has a value. The gradient is 0: ids have none.
+    State: 6 floats. Undefined when: no row has a value. The gradient is 0: the inputs are ids.
     Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
-    1966; by vectors of bits as in Myers, "A fast bit-vector algorithm for approximate string
+    1966; with bit vectors as in Myers, "A fast bit-vector algorithm for approximate string
     matching based on dynamic programming", 1999.
 
     !!! example
@@ -84,8 +84,8 @@ class EditDistance(AbstractRowMean):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`, of two lengths. A
-        `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
+        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
+        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
         `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         edits = weighted_distance(t.predicted, t.references, self.substitution_cost)

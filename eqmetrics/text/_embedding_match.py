@@ -16,15 +16,14 @@ from .._rows.rows import flat, rows, undefined_as
 
 @final
 class EmbeddingMatch(Metric):
-    r"""How well the embeddings of the tokens of two texts match, on average over the rows: each
-    token takes the other text's token with the largest cosine, several the same if they like.
+    r"""Precision, recall and F1 of matched token embeddings, as means over the rows: each token
+    matches the token of the other text with the largest cosine; several may match the same one.
 
     With $x_i$ the tokens of the prediction, $y_j$ those of the reference, and $w$ their weights,
     the precision of a row is $\sum_i w_i \max_j \cos(x_i, y_j) / \sum_i w_i$, the recall the same
-    with both sides exchanged, and $F_1 = 2 P R / (P + R)$. It is what BERTScore computes from
-    embeddings; these are the caller's, and so is what is masked (a start and an end token). The
-    numbers are not rescaled with a baseline. The mean is that of each row's own F1, not the F1 of
-    the means.
+    with both sides exchanged, and $F_1 = 2 P R / (P + R)$. It is BERTScore, of embeddings that you
+    compute; which tokens to mask (start and end tokens) is yours to say too. Values aren't
+    rescaled with a baseline. The mean F1 is that of the F1 of the rows, not the F1 of the means.
 
     **Arguments:**
 
@@ -34,8 +33,8 @@ class EmbeddingMatch(Metric):
     with a vector of zeros is 0. The gradient is that of the value; tokens that match equally well
     share it.
     State: 10 floats. Undefined when: no row was seen. Rows with embeddings that are NaN or
-    infinite, or with an idf below 0, NaN or infinite, are invalid. An update has the cosines of all
-    pairs of tokens of a row.
+    infinite, or with an idf below 0, NaN or infinite, are invalid. An update computes the cosines
+    of all pairs of tokens of a row.
     Source: Zhang, Kishore, Wu, Weinberger and Artzi, "BERTScore: evaluating text generation with
     BERT", 2020.
 
@@ -69,11 +68,11 @@ class EmbeddingMatch(Metric):
         predicted_idf: Float[Input, "..."] | None = None,
         weights: Weights = None,
     ) -> Self:
-        """`predicted_embeddings` has shape `(*rows, length, dim)`, and so has `embeddings`, of
-        another length if need be. A `mask` of the rows removes rows; one of shape `(*rows, length)`
+        """`predicted_embeddings` and `embeddings` have shape `(*rows, length, dim)`; the two
+        lengths may differ. A `mask` of the rows removes rows; one of shape `(*rows, length)`
         removes tokens of `embeddings`, and `predicted_mask` those of the prediction. `idf` and
-        `predicted_idf`, of the same shapes, are what each token counts; 1 if not given. `weights`
-        has the shape of the rows."""
+        `predicted_idf`, of shape `(*rows, length)`, are the weights of the tokens; 1 if not given.
+        `weights` has the shape of the rows."""
         x, y = jnp.asarray(predicted_embeddings), jnp.asarray(embeddings)
         if x.ndim < 2 or x.shape[:-2] != y.shape[:-2] or x.shape[-1:] != y.shape[-1:]:
             raise TypeError(
@@ -94,7 +93,7 @@ class EmbeddingMatch(Metric):
         y, known, wrong = _side(y, there, idf, "idf")
         cosines = jnp.matmul(x, y.mT, precision=lax.Precision.HIGHEST)
         precision, recall = _matched(cosines, own, known), _matched(cosines.mT, known, own)
-        both = precision + recall  # 0 of cosines of both signs, too
+        both = precision + recall  # may be 0 for cosines of both signs
         f1 = jnp.where(both == 0, 0, 2 * precision * recall / jnp.where(both == 0, 1, both))
         scores = {"precision": precision, "recall": recall, "f1": f1, "weight": 1}
         return self.replace(sums=self.sums.add(batch.without(bad | wrong), **scores))
@@ -111,7 +110,7 @@ class EmbeddingMatch(Metric):
 def _side(
     x: Array, there: Bool[Array, "rows length"], idf: Any, name: str
 ) -> tuple[Array, Float32[Array, "rows length"], Bool[Array, "rows"]]:
-    """Vectors of length 1, what each counts, and which rows are invalid."""
+    """Vectors of length 1, the weight of each, and which rows are invalid."""
     shape = x.shape[:-1]
     if idf is not None and idf.shape != shape:
         raise TypeError(f"`{name}` is {describe(idf)}, expected the shape {shape} of the tokens.")
@@ -122,7 +121,7 @@ def _side(
     valid = jnp.all(jnp.isfinite(x), axis=2) & (counts >= 0) & (counts < jnp.inf)
     good = there & valid
     x = jnp.where(good[..., None], x, 0)
-    # By the largest entry first: its square may leave the range of a float.
+    # Divided by the largest entry first: its square may overflow.
     most = lax.stop_gradient(jnp.max(jnp.abs(x), axis=2, keepdims=True, initial=0))
     x = x / jnp.where(most == 0, 1, most)
     square = jnp.sum(x * x, axis=2, keepdims=True)
@@ -135,7 +134,7 @@ def _matched(
     counts: Float32[Array, "rows length"],
     others: Float32[Array, "rows others"],
 ) -> Float32[Array, "rows"]:
-    """The mean of what each token finds among those of the other side that count."""
+    """The weighted mean of the best cosine of each token with one of the other side that counts."""
     found = (others > 0)[:, None]
     best = jnp.max(jnp.where(found, cosines, -jnp.inf), axis=2, initial=-jnp.inf)
     best = jnp.where(jnp.any(found, axis=2), best, 0)

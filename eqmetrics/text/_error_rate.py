@@ -21,15 +21,15 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 @final
 class EditCounts(AbstractPartialStatistic, AbstractExact):
     """The sum of the edit distances of predictions and references, and of the lengths of the
-    references: what error rates read, and share in a `MetricDict`. Beside
-    [`eqmetrics.text.AlignmentCounts`][] of the same tokens it is read from these.
+    references: the statistic of the error rates. In a `MetricDict` with
+    [`eqmetrics.text.AlignmentCounts`][] of the same `tokens` it is computed from those.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
-    State: 6 floats. Undefined when: never; sums of no rows are 0. The gradient is 0: ids have
-    none.
+    State: 6 floats. Undefined when: never; empty sums are 0. The gradient is 0: the inputs are
+    ids.
 
     !!! example
 
@@ -57,8 +57,8 @@ class EditCounts(AbstractPartialStatistic, AbstractExact):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`, of two lengths. A
-        `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
+        """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
+        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
         `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         edits = edit_distance(t.predicted, t.references).astype(jnp.float32)
@@ -104,19 +104,20 @@ class _AbstractErrorRate(AbstractReadout):
 
 @final
 class WordErrorRate(_AbstractErrorRate, init=False):
-    r"""The edits that make the references of the predictions, over the words of the references:
+    r"""The edits that turn the predictions into the references, over the words of the references:
     $\sum_i (S_i + D_i + I_i) / \sum_i N_i$, where ids are words.
 
-    Of the corpus: the sum of the edits over the sum of the lengths, not the mean of the rates of
-    the sentences. It may be above 1.
+    It is that of the corpus, the sum of the edits over the sum of the lengths, not the mean of the
+    rates of the sentences. It may be above 1.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.EditCounts`][], shared. Undefined when: the references have no
-    word. (jiwer 4 gives the number of insertions then, or 0.) The gradient is 0: ids have none.
+    word. (jiwer 4 gives the number of insertions then, or 0.) The gradient is 0: the inputs are
+    ids.
     Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
     1966.
 
@@ -133,16 +134,16 @@ class WordErrorRate(_AbstractErrorRate, init=False):
 
 @final
 class CharacterErrorRate(_AbstractErrorRate, init=False):
-    r"""The edits that make the references of the predictions, over the characters of the
+    r"""The edits that turn the predictions into the references, over the characters of the
     references: as [`eqmetrics.text.WordErrorRate`][], where ids are characters.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.EditCounts`][], shared. Undefined when: the references have no
-    character. The gradient is 0: ids have none.
+    character. The gradient is 0: the inputs are ids.
     Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
     1966.
 

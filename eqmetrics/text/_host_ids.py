@@ -1,4 +1,4 @@
-"""Strings to padded ids, before they go to a device."""
+"""Padded ids of strings, made on the host."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -31,23 +31,23 @@ def host_ids(
     max_length: int | None = None,
     padding: int = -1,
 ) -> np.ndarray:
-    """Padded ids of strings, of shape `(*shape, length)`: on the host, in plain NumPy.
+    """Padded ids of strings, of shape `(*shape, length)`, made on the host in plain NumPy.
 
-    Words become numbers of 31 bits by a hash that is the same in every process and every year, so
-    no vocabulary has to be kept or sent. Two different words have the same number with a chance of
-    $2^{-31}$. A character is its code point.
+    Words become numbers of 31 bits by a hash that is the same in every process and version, so no
+    vocabulary has to be kept or sent. Two different words collide with a probability of $2^{-31}$.
+    A character is its code point.
 
     **Arguments:**
 
-    - `strings`: a string, a list of them, or lists of lists, as of several references a row. Lists
-        within a list may differ in length: what is missing is a string without a token.
-    - `by`: what a token is: `"word"`, between spaces; `"character"`, the spaces too; or a function
-        of a string that gives strings, which are hashed, or whole numbers, as the `encode` of a
+    - `strings`: a string, a list of them, or lists of lists, as for several references a row. Lists
+        within a list may differ in length: the shorter are filled with empty strings.
+    - `by`: what a token is: `"word"`: between spaces; `"character"`: spaces included; or a function
+        of a string that gives strings, which are hashed, or integers, as the `encode` of a
         tokenizer does.
     - `max_length`: the length that all are padded to, so that one program serves all batches; the
-        longest of these strings if not given. A ValueError if a string has more tokens: a cut one
-        would be scored as another.
-    - `padding`: the id that is none, as in [`eqmetrics.text.Tokens`][].
+        longest of these strings if not given. A string with more tokens is a ValueError: cut, it
+        would have another score.
+    - `padding`: the id of no token, as in [`eqmetrics.text.Tokens`][].
 
     Undefined when: never.
 
@@ -94,7 +94,7 @@ def host_ids(
 
 
 def _shape(strings: Any) -> tuple[int, ...]:
-    """Of nested lists, each axis as long as its longest list."""
+    """The shape of nested lists, each axis as long as its longest list."""
     if isinstance(strings, str):
         return ()
     inner = {_shape(x) for x in strings}

@@ -22,7 +22,7 @@ KINDS = get_args(get_args(Normalization)[0])
 def _right(
     labels: Any, choices: Array, exists: Bool[Array, "rows choices"]
 ) -> tuple[Bool[Array, "rows choices"], Bool[Array, "rows"]]:
-    """Which choices are right, and whether that is said of choices that there are."""
+    """Which choices are right, and which rows have a right choice among those that exist."""
     if jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"`labels` is {describe(labels)}, expected integers or booleans.")
     if labels.shape == choices.shape:
@@ -43,14 +43,14 @@ def _right(
 
 @final
 class MultipleChoice(Metric):
-    r"""How well a model answers questions by the likelihood of each choice: the `accuracy`, the
-    `probability` given to the right choice, and the `brier` score, on average.
+    r"""How well a model answers questions by the likelihood of each choice: its `accuracy`, the
+    `probability` it gives to the right choice, and its `brier` score, as means over the questions.
 
-    The answer is the choice of the highest score, the first of equals. The score is the
-    log-likelihood of the choice, or that by its length: then long choices aren't at a
-    disadvantage. The probabilities are the softmax of the scores over the choices of a question,
-    and the Brier score of a question is $(1 - p)^2 + \sum_j p_j^2$, of the probability $p$ of what
-    is right and those of the wrong choices: from 0 to 2. Several right choices count as one.
+    The answer is the choice with the highest score, the first of equals. The score is the
+    log-likelihood of the choice, or that divided by a length, which doesn't disadvantage long
+    choices. The probabilities are the softmax of the scores over the choices of a question, and the
+    Brier score of a question is $(1 - p)^2 + \sum_j p_j^2$, where $p$ is the probability of the
+    right choice and $p_j$ those of the wrong ones: from 0 to 2. Several right choices count as one.
 
     | `normalization` | score | lm-evaluation-harness |
     |---|---|---|
@@ -61,7 +61,7 @@ class MultipleChoice(Metric):
     | `"unconditional"` | less the log-likelihood without the question | `acc_mutual_info` |
 
     (The documentation of lm-evaluation-harness said for years that `acc_norm` is by bytes.)
-    Beside each other they read lengths under names of their own:
+    Side by side, metrics read lengths under different names:
     `MultipleChoice("bytes").from_output(lengths="bytes")`.
 
     **Arguments:**
@@ -116,10 +116,11 @@ class MultipleChoice(Metric):
         weights: Weights = None,
     ) -> Self:
         """Takes `log_likelihoods` of shape `(*rows, choices)`, each the sum over the tokens of a
-        choice, and `labels` of shape `rows`, the right choice, or of shape `(*rows, choices)`,
-        which choices are right. `lengths` and `unconditional` log-likelihoods have the shape
-        `(*rows, choices)`, and are read if the normalization asks for them. `weights` have the
-        shape of the rows, and a `mask` too, or that of the choices: then it removes choices."""
+        choice, and `labels` of shape `(*rows,)`, the index of the right choice, or of shape
+        `(*rows, choices)`, whether each choice is right. `lengths` and `unconditional`
+        log-likelihoods have the shape `(*rows, choices)`, and are read if the normalization needs
+        them. `weights` has the shape of the rows, and `mask` too, or that of the choices: then it
+        removes choices."""
         return self._see(log_likelihoods, labels, lengths, unconditional, mask, weights)
 
     def _see(
@@ -180,11 +181,11 @@ def _scores(
 ) -> tuple[Bool[Array, "rows"], Float32[Array, "rows"], Float32[Array, "rows"]]:
     best = exists & (x == jnp.max(x, axis=-1, keepdims=True))
     first = best & (jnp.cumsum(best, axis=-1, dtype=jnp.int32) == 1)
-    # Where all are impossible they share the probability, those alone that there are.
+    # If all choices are impossible, those that exist share the probability.
     none = jnp.max(x, axis=-1, keepdims=True) == -jnp.inf
     p = softmax(jnp.where(exists & none, 0, x), jnp.ones(x.shape[:1], bool))
     of_right = jnp.sum(jnp.where(right, p, 0), axis=-1)
     of_wrong = jnp.where(right, 0, p)
-    # 1 - p of what is right is the sum of the rest, without a difference.
+    # 1 - p of the right choice is the sum of the rest: no difference, no cancellation.
     rest = jnp.sum(of_wrong, axis=-1)
     return jnp.any(first & right, axis=-1), of_right, rest**2 + jnp.sum(of_wrong**2, axis=-1)

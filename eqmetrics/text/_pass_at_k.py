@@ -45,14 +45,14 @@ def _counted(
 
 def _all_of(chosen: Int32[Array, "rows"], every: Int32[Array, "rows"], most: int) -> Array:
     r"""$\binom{c}{k} / \binom{n}{k}$ for $k = 1, ..., most$, as the product of $(c - j) / (n - j)$:
-    the probability that k of n drawn without return are all among the c that are chosen."""
+    the probability that k of n drawn without replacement are all among the c that are chosen."""
     taken = jnp.arange(most, dtype=jnp.int32)[None]
     left = lambda x: jnp.maximum(x[:, None] - taken, 0).astype(jnp.float32)
     return jnp.cumprod(left(chosen) / jnp.maximum(left(every), 1), axis=-1)
 
 
 class AbstractPass(AbstractRowMean):
-    """The mean over the problems of a probability for each k. A subclass says which."""
+    """The mean over the problems of a probability for each k, which a subclass defines."""
 
     k: int | tuple[int, ...] = eqx.field(static=True)
 
@@ -76,8 +76,8 @@ class AbstractPass(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """Takes `correct` of shape `(*problems, samples)`, which samples are right; or
-        `num_correct` and `num_samples`, of shape `problems`. `weights` have the shape of the
-        problems, and a `mask` too, or that of the samples: then it removes samples."""
+        `num_correct` and `num_samples`, of shape `(*problems,)`. `weights` has the shape of the
+        problems, and `mask` too, or that of the samples: then it removes samples."""
         batch, right, every = _counted(correct, num_correct, num_samples, mask, weights)
         k = np.reshape(self.k, -1)
         scores = self.of_counts(right, every, int(k.max()))[:, k - 1]
@@ -91,24 +91,24 @@ class AbstractPass(AbstractRowMean):
     def of_counts(
         right: Int32[Array, "rows"], every: Int32[Array, "rows"], most: int
     ) -> Float32[Array, "rows most"]:
-        """Of each problem for k of 1 to `most`."""
+        """The probability for each problem and each k from 1 to `most`."""
 
 
 @final
 class PassAtK(AbstractPass, init=False):
-    r"""The probability that at least one of k samples solves a problem, on average over the
-    problems: $1 - \binom{n-c}{k} / \binom{n}{k}$ of a problem with $c$ right ones of $n$ samples,
-    which is without bias.
+    r"""The probability that at least one of k samples solves a problem, as a mean over the
+    problems: $1 - \binom{n-c}{k} / \binom{n}{k}$, without bias, for a problem with $c$ right ones
+    of $n$ samples.
 
-    Several `k` are one array. A problem with fewer samples than k is left out at that k;
-    `metric.sums.read("weight")` says how many were not.
+    Several `k` are one array. A problem with fewer samples than k is left out for that k;
+    `metric.sums.read("weight")` is the weight of those that count.
 
     **Arguments:**
 
     - `k`: how many samples, or several such numbers.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each k, and 2 for the invalid rows. Undefined when: no problem had k
     samples.
     Source: Chen et al., "Evaluating large language models trained on code", 2021.
@@ -130,19 +130,19 @@ class PassAtK(AbstractPass, init=False):
 
 @final
 class PassHatK(AbstractPass, init=False):
-    r"""The probability that all of k samples solve a problem, on average over the problems:
-    $\binom{c}{k} / \binom{n}{k}$ of a problem with $c$ right ones of $n$ samples, which is without
-    bias. It says how reliable an agent is, where [`eqmetrics.text.PassAtK`][] says what it can.
+    r"""The probability that all of k samples solve a problem, as a mean over the problems:
+    $\binom{c}{k} / \binom{n}{k}$, without bias, for a problem with $c$ right ones of $n$ samples.
+    It says how reliable an agent is, [`eqmetrics.text.PassAtK`][] what it is able to do.
 
-    Several `k` are one array. A problem with fewer samples than k is left out at that k;
-    `metric.sums.read("weight")` says how many were not.
+    Several `k` are one array. A problem with fewer samples than k is left out for that k;
+    `metric.sums.read("weight")` is the weight of those that count.
 
     **Arguments:**
 
     - `k`: how many samples, or several such numbers.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 4 floats for each k, and 2 for the invalid rows. Undefined when: no problem had k
     samples.
     Source: Yao, Shinn, Razavi and Narasimhan, "tau-bench: a benchmark for tool-agent-user

@@ -14,15 +14,15 @@ from ._token_likelihoods import ByteLikelihoods, TokenLikelihoods, WordLikelihoo
 @final
 class Perplexity(AbstractReadout):
     r"""The perplexity of a language model: $\exp(-\frac1n \sum_i \log p_i)$ over all $n$ tokens of
-    the data, where $p_i$ is the probability that the token which came was given.
+    the data, where $p_i$ is the probability that the model gave to the target token.
 
-    It is of all tokens alike, however they lie in sequences and batches: no mean of perplexities,
-    and padding under the mask changes nothing. (mlx-lm's and others' depended on the batch size.)
-    A token of probability 0 makes it infinite. Perplexities of different vocabularies don't
-    compare; [`eqmetrics.text.BitsPerByte`][] does.
+    All tokens count alike, in whatever sequences and batches they come: it is no mean of
+    perplexities, and masked padding changes nothing. (mlx-lm's and others' depended on the batch
+    size.) A token of probability 0 makes it infinite. Perplexities of different vocabularies can't
+    be compared; [`eqmetrics.text.BitsPerByte`][] can.
 
-    From logits nothing of their size is made beside them, also where the vocabulary is spread over
-    devices. Logits of 16 bits are summed in 32.
+    No array of the size of the logits is made, even if the vocabulary is spread over devices.
+    Logits of 16 bits are summed in 32.
 
     **Arguments:**
 
@@ -62,12 +62,11 @@ class Perplexity(AbstractReadout):
 
 @final
 class BitsPerByte(AbstractReadout):
-    r"""How many bits a language model needs for a byte of text:
-    $-\sum_i \log_2 p_i \,/ \sum_i b_i$, of tokens that are $b_i$ bytes each.
+    r"""How many bits a language model needs for each byte of text:
+    $-\sum_i \log_2 p_i \,/ \sum_i b_i$, where token $i$ is $b_i$ bytes long.
 
-    It compares models of different vocabularies. `bytes` are a look-up in a table of the
-    vocabulary: `bytes=table[labels]`. With characters in the place of bytes it is bits per
-    character.
+    It can be compared between models of different vocabularies. `bytes` comes from a table of the
+    vocabulary: `bytes=table[labels]`. With numbers of characters instead, it is bits per character.
 
     **Arguments:**
 
@@ -106,11 +105,11 @@ class BitsPerByte(AbstractReadout):
 
 @final
 class WordPerplexity(AbstractReadout):
-    r"""The perplexity of a language model by words: $\exp(-\sum_i \log p_i \,/ \sum_i w_i)$, of
-    tokens that are $w_i$ words each.
+    r"""The perplexity of a language model per word: $\exp(-\sum_i \log p_i \,/ \sum_i w_i)$, where
+    token $i$ is $w_i$ words.
 
-    It compares models of different vocabularies on text of words. `words` says how many each token
-    is: 1 where a label ends a word and 0 elsewhere.
+    It can be compared between models of different vocabularies on text of words. `words` says how
+    many words each token is: 1 where a label ends a word and 0 elsewhere.
 
     **Arguments:**
 

@@ -22,19 +22,19 @@ Accumulate = Literal["best", "mean"]
 
 @final
 class RougeScores(AbstractStatistic):
-    """ROUGE's precision, recall and F1, each the mean over rows: what [`eqmetrics.text.Rouge`][]
-    reads, and three of them share in a `MetricDict`.
+    """ROUGE's precision, recall and F1, each a mean over the rows: the statistic of
+    [`eqmetrics.text.Rouge`][], which metrics of all three share in a `MetricDict`.
 
     **Arguments:**
 
     - `order`: 1 to 9 for n-grams of this order, `"L"` for the longest common subsequence, `"Lsum"`
         for those of all pairs of sentences.
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
-    - `accumulate`: of several references, `"best"` takes the one of the best $F_1$, `"mean"` the
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
+    - `accumulate`: of several references, `"best"` takes the one with the best $F_1$, `"mean"` the
         mean over them.
-    - `separator`: for `"Lsum"`, the id that stands between sentences.
+    - `separator`: for `"Lsum"`, the id between sentences.
 
-    State: 10 floats. Undefined when: no row was seen. The gradient is 0: ids have none.
+    State: 10 floats. Undefined when: no row was seen. The gradient is 0: the inputs are ids.
 
     !!! example
 
@@ -79,7 +79,7 @@ class RougeScores(AbstractStatistic):
         self.sums = Sums(VALID, precision=(), recall=(), f1=(), weight=())
 
     def _counts(self, said: Sequences, meant: Sequences) -> tuple[Array, Array, Array]:
-        """Of pairs: what both have, and what each has."""
+        """For each pair: how many n-grams or words are shared, and how many each side has."""
         if self.separator is not None:
             return summary_counts(said, meant, self.separator)
         if isinstance(self.order, str):
@@ -121,7 +121,7 @@ class RougeScores(AbstractStatistic):
             count = jnp.sum(real.astype(jnp.float32), axis=1)
             each = {n: ratio(jnp.sum(jnp.where(real, x, 0), 1), count) for n, x in scores.items()}
         else:
-            # The reference of the best F1, and of those the first.
+            # The reference with the best F1, the first of equals.
             best = jnp.argmax(jnp.where(real, scores["f1"], -1), axis=1)[:, None]
             of_best = lambda x: jnp.take_along_axis(x, best, axis=1)[:, 0]
             each = {name: of_best(x) for name, x in scores.items()}
@@ -136,28 +136,28 @@ class RougeScores(AbstractStatistic):
 
 @final
 class Rouge(AbstractReadout):
-    r"""ROUGE-N, ROUGE-L or ROUGE-Lsum: the n-grams, or the longest common subsequence, that
-    prediction and reference share, over those that they have, on average over the rows.
+    r"""ROUGE-N, ROUGE-L or ROUGE-Lsum: the share of n-grams, or of the longest common subsequence,
+    that predictions and references have in common, as a mean over the rows.
 
-    With $m$ shared of $p$ in the prediction and $r$ in the reference, precision is $m / p$, recall
-    $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum is of texts of
-    several sentences: a word of the reference is shared if it stands in the longest common
-    subsequence of its sentence and any one of the prediction. All is as in rouge-score, but for
-    its stemmer, which is work for the host.
+    With $m$ in common, $p$ in the prediction and $r$ in the reference, precision is $m / p$, recall
+    $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum compares texts
+    of several sentences: a word of the reference counts if it stands in the longest common
+    subsequence of its sentence and any sentence of the prediction. All is as in rouge-score, except
+    for its stemmer, which is work for the host.
 
     **Arguments:**
 
     - `order`: 1 to 9 for n-grams of this order, `"L"` for the longest common subsequence, `"Lsum"`
         for those of all pairs of sentences.
-    - `tokens`: [`eqmetrics.text.Tokens`][], what the ids mean.
-    - `accumulate`: of several references, `"best"` takes the one of the best $F_1$, `"mean"` the
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
+    - `accumulate`: of several references, `"best"` takes the one with the best $F_1$, `"mean"` the
         mean over them.
-    - `separator`: for `"Lsum"`, the id that stands between sentences.
+    - `separator`: for `"Lsum"`, the id between sentences.
     - `score`: `"f1"`, `"precision"` or `"recall"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.RougeScores`][], shared. Undefined when: no row was seen. A row
-    without tokens counts 0. The gradient is 0: ids have none.
+    without tokens counts 0. The gradient is 0: the inputs are ids.
     Source: Lin, "ROUGE: a package for automatic evaluation of summaries", 2004.
 
     !!! example

@@ -26,7 +26,7 @@ OUTSIDE, BEGIN, INSIDE = range(3)
 
 
 class Spans(NamedTuple):
-    """Where spans start, where the token after each stands, and of which type each is."""
+    """Where spans start, where the token after each span stands, and the type of each span."""
 
     starts: Bool[Array, "rows length"]
     ends: Int32[Array, "rows length"]
@@ -47,8 +47,8 @@ def spans_of(
     real: Bool[Array, "rows length"],
     scheme: Scheme,
 ) -> Spans:
-    """A token inside of the span of the token before it is I-, and of its type; all others are a
-    border. Tokens that aren't real stand between none."""
+    """A token inside the span of the token before it is I-, and of its type; all others are a
+    border. Tokens that aren't real are skipped."""
     places = jnp.where(real, jnp.arange(real.shape[1], dtype=jnp.int32)[None], -1)
     last = jnp.concatenate([jnp.full_like(places[:, :1], -1), places[:, :-1]], axis=1)
     last = lax.cummax(last, axis=1)
@@ -60,7 +60,7 @@ def spans_of(
 
 
 def _read(tags: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """The types, sorted, and of each tag its prefix and the place of its type."""
+    """The types, sorted, and for each tag its prefix and the index of its type."""
     parts = [(tag[:1], tag[2:]) for tag in tags]
     wrong = [tag for tag in tags if tag != "O" and not (tag[:2] in ("B-", "I-") and len(tag) > 2)]
     if wrong or len(set(tags)) < len(tags):
@@ -78,16 +78,16 @@ def _read(tags: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]
 
 @final
 class SpanCounts(AbstractStatistic, AbstractExact):
-    """How many spans of each type there are in sequences of tags, how many were predicted, and how
-    many of these are right: the statistic of [`eqmetrics.text.SequenceLabelF1`][].
+    """How many spans of each type the labels have, how many were predicted, and how many of these
+    are right: the statistic of [`eqmetrics.text.SequenceLabelF1`][].
 
     **Arguments:**
 
     - `tags`: the name of each label, in their order: `["O", "B-place", "I-place"]`.
-    - `scheme`: `"lenient"` or `"strict"`; [`eqmetrics.text.SequenceLabelF1`][] tells.
+    - `scheme`: `"lenient"` or `"strict"`, as in [`eqmetrics.text.SequenceLabelF1`][].
     - `ignore_index`: tokens with this label are left out, as if they weren't there.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats a type, and 2 for the invalid rows. Undefined when: never; empty counts are 0.
 
     !!! example
@@ -127,10 +127,10 @@ class SpanCounts(AbstractStatistic, AbstractExact):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `labels` and `predicted_labels` of shape `(*rows, length)`: of each token the place
-        of its tag. `weights` have the shape of the rows, and a `mask` too, or that of the labels:
-        then it removes tokens, and what is left stands together. A row with a token that is
-        invalid is invalid."""
+        """Takes `labels` and `predicted_labels` of shape `(*rows, length)`: the index of the tag of
+        each token. `weights` has the shape of the rows, and `mask` too, or that of the labels: then
+        it removes tokens, and those before and after become neighbours. A row with an invalid token
+        is invalid."""
         return self._see(labels, predicted_labels, mask, weights)
 
     def _see(self, labels: Any, predicted: Any, mask: Any, weights: Any) -> Self:
@@ -180,34 +180,33 @@ class SpanCounts(AbstractStatistic, AbstractExact):
 
 @final
 class SequenceLabelF1(AbstractReadout):
-    r"""The F1 of the spans that tags of tokens mean: names, places, events. A predicted span is
-    right if it starts and ends where one does, and is of its type:
+    r"""The F1 of the spans that tags of tokens mark: names, places, events. A predicted span is
+    right if a span of the labels has the same start, end and type:
     $2\,\mathrm{tp} / (2\,\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
-    Two ways to read tags that no span begins properly:
+    There are two ways to read an I- that continues no span of its type:
 
-    - `"lenient"`, as conlleval and the default of seqeval do: an I- that continues nothing starts
-        a span.
-    - `"strict"`, as `mode="strict", scheme=IOB2` of seqeval does: a span starts with a B-, and an
-        I- that continues nothing is of none.
+    - `"lenient"`, as conlleval and the default of seqeval: it starts a span.
+    - `"strict"`, as `mode="strict", scheme=IOB2` of seqeval: only a B- starts a span, and it is in
+        none.
 
-    Tokens that the mask or `ignore_index` leaves out stand between none of the others, as the later
-    pieces of words do whose labels are -100.
+    Tokens that the mask or `ignore_index` leaves out don't separate their neighbours, as the later
+    pieces of words with the label -100.
 
     **Arguments:**
 
     - `tags`: the name of each label, in their order: `["O", "B-place", "I-place"]`.
     - `scheme`: see above.
     - `ignore_index`: tokens with this label are left out.
-    - `average`: `"micro"`, of all spans alike, as in CoNLL, unlike in [`eqmetrics.F1`][];
-        `"macro"`, the mean over the types that there are, on either side (seqeval: a type that is
-        on neither counts 0); `"weighted"` by their support; `None`, of each type, in the order of
+    - `average`: `"micro"`: of all spans together, as in CoNLL, unlike in [`eqmetrics.F1`][];
+        `"macro"`: the mean over the types with a span on either side (seqeval: a type with none
+        counts 0); `"weighted"`: by their support; `None`: a value for each type, in the order of
         their names.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.text.SpanCounts`][], shared. Undefined when: there is no span on
-    either side; of a type, when there is none of it.
+    either side; for a type, if there is none of it.
     Source: Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 shared task", 2003;
     Nakayama, "seqeval", 2018.
 

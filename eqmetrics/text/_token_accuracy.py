@@ -27,7 +27,7 @@ def best_token(
     size = logits.shape[-1]
     top = largest(logits)
     whole = sum_of_exponentials(logits, top)
-    # One after the other, or else the two would share a difference: an array.
+    # Without it the two would share a difference: an array of the size of the logits.
     logits, top, whole = lax.optimization_barrier((logits, top, whole))
     is_best = jnp.exp(shifted(logits, top) * 3e38)
     from_last = jnp.float32(size) - jnp.arange(size, dtype=jnp.float32)
@@ -38,7 +38,7 @@ def best_token(
 
 
 class RightTokens(NamedTuple):
-    """Of the shape of the labels: which are right, which take part, and which may be."""
+    """Which tokens are right, take part and are valid, each of the shape of the labels."""
 
     labels: Int32[Array, "*rows"]
     right: Bool[Array, "*rows"]
@@ -77,17 +77,17 @@ def _valid(ignore_index: int | None) -> str:
 
 @final
 class TokenAccuracy(AbstractRowMean):
-    """The share of tokens that a language model had as its first guess.
+    """The share of tokens that are the first guess of a language model.
 
-    It is [`eqmetrics.Accuracy`][] for vocabularies: it needn't be told how many tokens there are,
-    and beside logits nothing of their size is made. Ties go to the lower token.
+    It is [`eqmetrics.Accuracy`][] for vocabularies: it needs no number of tokens, and makes no
+    array of the size of the logits. Of ties the lower token is the guess.
 
     **Arguments:**
 
     - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no token was seen.
 
     !!! example
@@ -126,20 +126,20 @@ class TokenAccuracy(AbstractRowMean):
 
 @final
 class SequenceAccuracy(AbstractRowMean):
-    """The share of sequences of which every token was the model's first guess.
+    """The share of sequences in which every token is the first guess of the model.
 
-    What was predicted at each place is compared with the label there, as under teacher forcing;
-    two sequences of lengths of their own compares [`eqmetrics.text.SequenceExactMatch`][].
+    The prediction at each place is compared with the label there, as under teacher forcing;
+    [`eqmetrics.text.SequenceExactMatch`][] compares sequences of different lengths.
 
     **Arguments:**
 
     - `ignore_index`: tokens with this label are left out.
-    - `empty`: what a sequence without tokens counts as: `"skip"` leaves it out, `"zero"` and
-        `"one"` count it.
+    - `empty`: the value of a sequence without tokens: `"skip"` leaves it out, `"zero"` and
+        `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: 6 floats. Undefined when: no sequence with a token was seen.
+    The gradient is 0: the value is piecewise constant.
+    State: 6 floats. Undefined when: no sequence has a value.
 
     !!! example
 
@@ -174,9 +174,9 @@ class SequenceAccuracy(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """Takes `labels` of shape `(*rows, length)`, with `logits` of shape
-        `(*rows, length, vocabulary)` or `predicted_labels` of that of the labels. `weights` have
-        the shape of the rows, and a `mask` too, or that of the labels: then it removes tokens. A
-        row with a token that is invalid is invalid."""
+        `(*rows, length, vocabulary)` or `predicted_labels` of shape `(*rows, length)`. `weights`
+        has the shape of the rows, and `mask` too, or that of the labels: then it removes tokens. A
+        row with an invalid token is invalid."""
         found = right_tokens(labels, logits, predicted_labels, self.ignore_index)
         if found.labels.ndim == 0:
             raise TypeError(

@@ -16,9 +16,9 @@ def _there(x: Sequences) -> Bool[Array, "length *rows"]:
 
 
 def _overlap(x: Sequences, y: Sequences) -> Int32[Array, "*rows"]:
-    """How many tokens two sequences share, each as often as both have it: of each token of the
-    first, whether the second has more of its kind than come before it. It compares all pairs of
-    tokens."""
+    """How many tokens two sequences share, each as often as both have it: a token of the first
+    counts if the second has more of its kind than come before it. All pairs of tokens are
+    compared."""
     here, there = _there(x), _there(y)
     length = jnp.arange(x.ids.shape[0], dtype=jnp.int32)
     before = (length[:, None] > length[None]).reshape(-1, x.ids.shape[0], *(1,) * (x.ids.ndim - 1))
@@ -35,8 +35,8 @@ def _equal(x: Sequences, y: Sequences) -> Bool[Array, "*rows"]:
 
 
 class AbstractAnswerScore(AbstractRowMean):
-    """The mean over the rows of the best score of a prediction over its references. A subclass
-    says which, in `of_pair`."""
+    """The mean over the rows of the best score of a prediction over its references, which a
+    subclass defines in `of_pair`."""
 
     tokens: Tokens = eqx.field(static=True)
 
@@ -56,8 +56,8 @@ class AbstractAnswerScore(AbstractRowMean):
     ) -> Self:
         """Takes `predicted_tokens`, ids of shape `(*rows, length)`, and exactly one of `tokens`, of
         shape `(*rows, length)`, and `references`, of shape `(*rows, references, length)`. A
-        reference of padding alone is none, where the row has another with a token; else it is the
-        empty answer. A `mask` of the rows removes rows; one of all axes of `tokens` or
+        reference of padding alone doesn't exist if the row has another with a token; otherwise it
+        is the empty answer. A `mask` of the rows removes rows; one of all axes of `tokens` or
         `references` removes tokens, and `predicted_mask` those of the prediction. `weights` has
         the shape of the rows."""
         given = tokens, references, mask, predicted_mask, weights
@@ -69,26 +69,26 @@ class AbstractAnswerScore(AbstractRowMean):
     @staticmethod
     @abc.abstractmethod
     def of_pair(predicted: Sequences, known: Sequences) -> Float32[Array, "*rows"]:
-        """The score of each prediction beside one reference, from 0 to 1."""
+        """The score of each prediction with one reference, from 0 to 1."""
 
 
 @final
 class TokenF1(AbstractAnswerScore, init=False):
-    r"""How far an answer has the tokens of the expected one, on average: twice the tokens that both
-    have, each as often as both have it, by all tokens of both. Of several expected answers the best
-    counts.
+    r"""The F1 of the tokens of an answer and of the expected one, as a mean over the rows: twice
+    the tokens that both have, each as often as both have it, over all tokens of both. Of several
+    expected answers the best counts.
 
     It is the F1 of SQuAD: of two empty answers it is 1, of one 0. What SQuAD does to strings first
-    (lower case, no articles, no punctuation), a tokenizer on the host does before there are ids.
+    (lower case, no articles, no punctuation) is done on the host, before there are ids.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][]: what pads and ends a sequence.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen. An update compares all pairs of tokens of an
-    answer and of a reference.
+    answer and a reference.
     Source: Rajpurkar, Zhang, Lopyrev and Liang, "SQuAD: 100,000+ questions for machine
     comprehension of text", 2016.
 
@@ -111,17 +111,17 @@ class TokenF1(AbstractAnswerScore, init=False):
 
 @final
 class SequenceExactMatch(AbstractAnswerScore, init=False):
-    """The share of answers that are the expected one, token by token, or one of several.
+    """The share of answers that equal the expected one, or one of several, token by token.
 
-    [`eqmetrics.ExactMatch`][] is that of labels; [`eqmetrics.text.SequenceAccuracy`][] compares
-    place by place.
+    [`eqmetrics.ExactMatch`][] is for labels; [`eqmetrics.text.SequenceAccuracy`][] compares place
+    by place.
 
     **Arguments:**
 
-    - `tokens`: [`eqmetrics.text.Tokens`][]: what pads and ends a sequence.
+    - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no row was seen.
     Source: Rajpurkar, Zhang, Lopyrev and Liang, "SQuAD: 100,000+ questions for machine
     comprehension of text", 2016.

@@ -1,4 +1,4 @@
-"""What the tokens that came cost a language model, in nats: the statistic of the perplexities."""
+"""Negative log-likelihoods of target tokens, in nats: the statistic of the perplexities."""
 
 from typing import Any, ClassVar, final, Self
 
@@ -16,8 +16,8 @@ from .._reduction.pair import Pair
 from .._rows.rows import flat, narrow, Rows, rows
 
 
-# No token is likelier than 1. The logarithm of 1 is 0 but for rounding, of bfloat16 a tenth at most
-# where a model is sure; what lies above is a loss that should have had its sign changed.
+# No token has a probability above 1. Rounding makes its logarithm positive, in bfloat16 by a tenth
+# at most; above that it is likely a loss whose sign should have been changed.
 MOST = 0.1
 
 
@@ -52,7 +52,7 @@ def token_losses(
     weights: Any,
     ignore_index: int | None,
 ) -> tuple[Float32[Array, "rows"], Rows]:
-    """What each token costs, in nats, and which tokens count: their labels are the values."""
+    """The loss of each token, in nats, and which tokens count: their labels are the values."""
     if (logits is None) == (log_probabilities is None):
         raise TypeError(
             "Exactly one of `logits`, with `labels`, and `log_probabilities`, of the labels, says "
@@ -82,7 +82,7 @@ def token_losses(
         good &= batch.values < logits.shape[-1]
         taken = good if batch.mask is None else good & batch.mask
         index = jnp.where(taken, batch.values, 0)
-        # The logits keep their axes: of flattened ones of bfloat16 there would be a copy.
+        # The logits keep their axes: flattening logits of bfloat16 would copy them.
         index, taken = index.reshape(labels.shape), taken.reshape(labels.shape)
         losses = flat(losses_of(logits, index, taken, jnp.zeros((), jnp.float32)))
         good &= ~jnp.isnan(losses)
@@ -93,7 +93,7 @@ def token_losses(
 
 @final
 class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
-    r"""The negative log-likelihood of the tokens that came, in nats, and how many came: the
+    r"""The negative log-likelihood of the target tokens, in nats, and how many there are: the
     statistic of [`eqmetrics.text.Perplexity`][].
 
     **Arguments:**
@@ -136,8 +136,8 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `labels` of any axes, the tokens that came, with `logits` of one axis more, the
-        vocabulary; or `log_probabilities` of the tokens that came, of any axes, with `labels` or
+        """Takes `labels` of any axes, the target tokens, with `logits` of one axis more, the
+        vocabulary; or `log_probabilities` of the target tokens, of any axes, with `labels` or
         without. A row is a token: `mask` and `weights` have the shape of the tokens, or of their
         leading axes."""
         losses, batch = token_losses(
@@ -146,7 +146,7 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
         return self.plus(losses, batch)
 
     def plus(self, losses: Float32[Array, "rows"], batch: Rows) -> Self:
-        """With these tokens."""
+        """With these tokens added."""
         sums = self.sums.add(batch, negative_log_likelihood=losses, tokens=1)
         return self.replace(sums=sums)
 
@@ -167,8 +167,8 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
 
 
 class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
-    """The likelihoods of tokens, and of how many bytes or words they are. A subclass names the
-    unit, and its `update` hands what it was given to `see`."""
+    """The likelihoods of tokens, and how many bytes or words they are. A subclass names the
+    unit, and its `update` passes its arguments to `see`."""
 
     unit: eqx.AbstractClassVar[str]
 
@@ -182,7 +182,7 @@ class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
     def see(
         self, units: Any, labels: Any, logits: Any, log_probabilities: Any, mask: Any, weights: Any
     ) -> Self:
-        """With these tokens, and their units."""
+        """With these tokens and their units added."""
         ignored = self.likelihoods.ignore_index
         losses, batch = token_losses(labels, logits, log_probabilities, mask, weights, ignored)
         axes = log_probabilities.shape if logits is None else logits.shape[:-1]
@@ -212,7 +212,7 @@ class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
 
 @final
 class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
-    r"""The negative log-likelihood of the tokens that came, in nats, how many came, and how many
+    r"""The negative log-likelihood of the target tokens, in nats, how many there are, and how many
     bytes of text they are: the statistic of [`eqmetrics.text.BitsPerByte`][].
 
     **Arguments:**
@@ -245,14 +245,14 @@ class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """As [`eqmetrics.text.TokenLikelihoods`][], and `bytes` of the shape of the tokens: how
-        many each label is, which is a look-up in a table of the vocabulary."""
+        """As [`eqmetrics.text.TokenLikelihoods`][], and `bytes` of the shape of the tokens: the
+        number of bytes of each label, from a table of the vocabulary."""
         return self.see(bytes, labels, logits, log_probabilities, mask, weights)
 
 
 @final
 class WordLikelihoods(AbstractUnitLikelihoods, init=False):
-    r"""The negative log-likelihood of the tokens that came, in nats, how many came, and how many
+    r"""The negative log-likelihood of the target tokens, in nats, how many there are, and how many
     words of text they are: the statistic of [`eqmetrics.text.WordPerplexity`][].
 
     **Arguments:**

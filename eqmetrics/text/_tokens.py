@@ -1,4 +1,4 @@
-"""What a padded array of ids means, and its tokens without the gaps."""
+"""Padded arrays of ids, and their tokens without the gaps."""
 
 import dataclasses
 import math
@@ -22,16 +22,15 @@ Ids = Integer[Input, "..."]
 @plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Tokens:
-    """What the ids of a padded sequence mean: hashable configuration, no arrays.
+    """Which ids of a padded sequence are padding, and which id ends it: static, hashable.
 
     A sequence is the last axis of an array of integers. Ids equal to `padding` don't exist,
-    wherever they stand, and what is left moves together. From the first `stop` on nothing exists
-    either. So more padding never changes a value, and neither does what a decoder wrote after
-    its end.
+    wherever they stand, and their neighbours move together. Nor does anything exist from the first
+    `stop` on. So more padding never changes a value, nor does what a decoder wrote after its end.
 
     **Arguments:**
 
-    - `padding`: the id that is none.
+    - `padding`: the id of no token.
     - `stop`: the id that ends a sequence, and isn't part of it; `None`: there is no such id.
 
     A ValueError if both are the same id.
@@ -61,7 +60,7 @@ class Tokens:
             )
 
     def exist(self, ids: Int32[Array, "length ..."], given: Bool[Array, "length ..."]) -> Array:
-        """Which ids exist, of those that a mask left."""
+        """Which ids exist, of those that a mask leaves."""
         real = (ids != self.padding) & given
         if self.stop is None:
             return real
@@ -72,7 +71,7 @@ VALID = "ids of 32 bits, weights >= 0 and finite"
 
 
 class Sequences(NamedTuple):
-    """Sequences without gaps, a column each. What stands beyond the length of one is nothing."""
+    """Sequences without gaps, a column each. Ids beyond the length of a sequence are arbitrary."""
 
     ids: Int32[Array, "length *rows"]
     lengths: Int32[Array, "*rows"]
@@ -90,14 +89,14 @@ def compact(ids: Int32[Array, "length rows"], keep: Bool[Array, "length rows"]) 
     length = jnp.sum(keep, axis=0, dtype=jnp.int32)
     if ids.size == 0:
         return Sequences(ids, length)
-    # Mostly all padding is at the end, and there is nothing to move.
+    # Mostly all padding is at the end, and nothing has to move.
     whole = keep == (jnp.arange(ids.shape[0], dtype=jnp.int32)[:, None] < length[None])
     as_it_is = lambda ids, keep, length: ids
     return Sequences(lax.cond(jnp.all(whole), as_it_is, _moved, ids, keep, length), length)
 
 
 class TokenRows(NamedTuple):
-    """The rows of a batch, of which each has a prediction and one reference, or several."""
+    """The rows of a batch, each with a prediction and one reference or several."""
 
     batch: Rows
     predicted: Sequences  # (length, rows)
@@ -105,7 +104,7 @@ class TokenRows(NamedTuple):
 
 
 def _columns(tokens: Tokens, ids: Array, given: Array) -> Sequences:
-    """Of `(rows, *inner, length)`, with the rows last."""
+    """The sequences of an array of shape `(rows, *inner, length)`, with the rows last."""
     columns = jnp.moveaxis(narrow(ids), -1, 0)
     shape = columns.shape
     pieces = columns.reshape(shape[0], math.prod(shape[1:]))
@@ -115,7 +114,7 @@ def _columns(tokens: Tokens, ids: Array, given: Array) -> Sequences:
 
 
 def _too_wide(ids: Array) -> Bool[Array, "rows"] | None:
-    """Rows with ids that 32 bits don't hold."""
+    """Rows with ids that don't fit in 32 bits."""
     if jnp.iinfo(ids.dtype).max <= 2**31 - 1:
         return None
     narrowed = narrow(ids)
@@ -174,7 +173,7 @@ def reference_rows(
     predicted_mask: Any,
     weights: Weights,
 ) -> TokenRows:
-    """Of `tokens` or `references`, of which exactly one is given: several references a row."""
+    """As `token_rows`, of `tokens` or `references`, exactly one of them: several references."""
     if (one is None) == (several is None):
         raise TypeError(
             "Expected `tokens`, one reference a row, of shape (*rows, length), or `references`, "
@@ -194,8 +193,8 @@ def reference_rows(
 
 
 def given_references(references: Sequences) -> Bool[Array, "rows references"]:
-    """Which references there are: a row may have fewer than others, and then some are without a
-    token. If all of a row are, it has one that is empty, the first."""
+    """Which references exist: a row may have fewer than others, and then the rest have no token. If
+    none of a row has one, its first reference exists, and is empty."""
     some = references.lengths > 0
     none = ~jnp.any(some, axis=1)
     first = jnp.arange(some.shape[1], dtype=jnp.int32) == 0
@@ -203,7 +202,7 @@ def given_references(references: Sequences) -> Bool[Array, "rows references"]:
 
 
 def pairs_of(predicted: Sequences, references: Sequences) -> tuple[Sequences, Sequences]:
-    """Each reference of each row, and beside it the prediction, as columns of their own."""
+    """Each reference of each row, and the prediction of that row beside it, as columns."""
     count = references.lengths.shape[1]
     flat_ids = references.ids.reshape(references.ids.shape[0], references.lengths.size)
     each = Sequences(flat_ids, references.lengths.reshape(-1))

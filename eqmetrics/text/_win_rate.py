@@ -12,16 +12,16 @@ from .._rows.rows import flat, narrow, Rows, rows
 
 @final
 class WinRate(AbstractRowMean):
-    """The share of games that were won, of which a tie is half.
+    """The share of games that were won; a tie counts half.
 
-    A game is a comparison of two answers, by a person or a judge. From the scores of both its
-    outcome is `jnp.sign(ours - theirs).astype(int)`.
+    A game is a comparison of two answers by a person or a judge. From scores of both, its outcome
+    is `jnp.sign(ours - theirs).astype(int)`.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no game was seen.
 
     !!! example
@@ -50,17 +50,17 @@ class WinRate(AbstractRowMean):
 
 @final
 class MajorityVote(AbstractRowMean):
-    """The share of problems that the most frequent answer of several samples solves:
+    """The share of problems that are solved by the most frequent answer of several samples:
     self-consistency.
 
-    Of several answers that are equally frequent each is the vote with the same probability: a
-    problem counts 1/2 where one of two is right.
+    If several answers are equally frequent, each is the vote with the same probability: a problem
+    counts 1/2 if one of two is right.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no problem with a sample was seen. An update compares all
     pairs of samples of a problem.
     Source: Wang et al., "Self-consistency improves chain of thought reasoning in language models",
@@ -87,9 +87,9 @@ class MajorityVote(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `answers` of shape `(*problems, samples)`, any integers that are equal where
-        answers are, and `labels` of shape `problems`, the right ones. `weights` have the shape of
-        the problems, and a `mask` too, or that of the answers: then it removes samples."""
+        """Takes `answers` of shape `(*problems, samples)`, integers that are equal where answers
+        are, and `labels` of shape `(*problems,)`, the right ones. `weights` has the shape of the
+        problems, and `mask` too, or that of the answers: then it removes samples."""
         batch, scores, defined = _voted(answers, labels, mask, weights)
         return self.plus(batch, scores, defined)
 
@@ -108,7 +108,7 @@ def _voted(
     same = (own[:, :, None] == own[:, None, :]) & exists[:, None, :] & exists[:, :, None]
     votes = jnp.sum(same, axis=-1, dtype=jnp.int32)
     most = jnp.max(votes, axis=-1, keepdims=True, initial=0)
-    # Each of the most frequent answers stands there as often as the others.
+    # Each of the most frequent answers is there as many times as the others.
     best = exists & (votes == most)
     right = best & (own == flat(labels.astype(own.dtype))[:, None])
     share = lambda x: jnp.sum(x, axis=-1).astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""What happens in a training run: gradients and updates, units, experts and codes, drift."""
+"""What happens in a training run: gradients, updates, activations, experts, codes and drift."""
 
 from ._activations import (
     ActivationCounts as ActivationCounts,

@@ -1,4 +1,4 @@
-"""What the units of a layer do: which never answer, and how often they don't."""
+"""The units of a layer: which are never active, and how often they aren't."""
 
 import math
 from typing import final, Self
@@ -17,15 +17,15 @@ from .._rows.rows import rows, undefined_as
 
 @final
 class ActivationCounts(AbstractStatistic):
-    """How many rows there are, and in how many each unit is active: the statistic that
-    `DeadUnits` and `ActivationSparsity` read, and share in a `MetricDict`.
+    """How many rows there are, and in how many of them each unit is active: the statistic of
+    `DeadUnits` and `ActivationSparsity`, which share it in a `MetricDict`.
 
     **Arguments:**
 
     - `num_units`: the size of the last axis of `activations`.
-    - `threshold`: a unit is active where its activation is further from 0 than this.
+    - `threshold`: a unit is active if the absolute value of its activation is above this.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_units + 4` floats. Undefined when: never; an empty count is 0. Rows with NaN
     are invalid.
 
@@ -95,12 +95,12 @@ class DeadUnits(_AbstractShare, init=False):
     **Arguments:**
 
     - `num_units`: the size of the last axis of `activations`.
-    - `threshold`: a unit is active where its activation is further from 0 than this: 0 for ReLU,
-        small and positive for units that come close to 0.
-    - `per_unit`: a 1 for each unit that is dead, and a 0 for the others, in the place of the share.
+    - `threshold`: a unit is active if the absolute value of its activation is above this: 0 for
+        ReLU, small and positive for units that only come close to 0.
+    - `per_unit`: return 1 for each dead unit and 0 for the others instead of the share.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_units + 4` floats, shared with `ActivationSparsity` in a `MetricDict`.
     Undefined when: no row was seen. Rows with NaN are invalid.
 
@@ -121,16 +121,16 @@ class DeadUnits(_AbstractShare, init=False):
 
 @final
 class ActivationSparsity(_AbstractShare, init=False):
-    """The share of the activations of a layer that are 0, or as close to it as `threshold`.
+    """The share of the activations of a layer with an absolute value of at most `threshold`.
 
     **Arguments:**
 
     - `num_units`: the size of the last axis of `activations`.
-    - `threshold`: a unit is active where its activation is further from 0 than this.
-    - `per_unit`: the share for each unit, in the place of that of all.
+    - `threshold`: a unit is active if the absolute value of its activation is above this.
+    - `per_unit`: return the share for each unit instead of that of all.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_units + 4` floats, shared with `DeadUnits` in a `MetricDict`. Undefined when: no
     row was seen. Rows with NaN are invalid.
 

@@ -19,7 +19,7 @@ def _bins(histogram: Histogram) -> Float32[Array, "bins"]:
 
 
 def _apart(values: Any, reference: Any, mask: Any) -> tuple[Array, Array]:
-    """Which are values, and which are those of the reference."""
+    """Which entries are values, and which are of the reference."""
     if reference.shape != values.shape:
         raise TypeError(
             f"`reference` is {describe(reference)} and `values` is {describe(values)}: they must "
@@ -39,28 +39,28 @@ def _apart(values: Any, reference: Any, mask: Any) -> tuple[Array, Array]:
 
 @final
 class PopulationStability(Metric):
-    r"""The population stability index of values against those of a reference:
+    r"""The population stability index of values against a reference:
     $\sum_b (p_b - q_b) \ln(p_b / q_b)$ over bins, with $p_b$ the share of the values in a bin and
     $q_b$ that of the reference.
 
-    0 where the shares are equal; by a rule of thumb more than 0.1 is a shift to look at, and more
-    than 0.25 a large one. Of two samples of one population it isn't 0, the less so the fewer they
-    are.
+    It is 0 if the shares are equal; by a rule of thumb more than 0.1 is a shift to look at, and
+    more than 0.25 a large one. For two samples of one population it isn't 0, and larger the smaller
+    they are.
 
     **Arguments:**
 
-    - `edges`: increasing; the outer bins have no end. Quantiles of the reference are usual:
-        `np.quantile(reference, [0.1, 0.2, ..., 0.9])`. A bin holds its lower edge, the last one
-        between two edges its upper one too, as of [`eqmetrics.Histogram`][].
+    - `edges`: increasing; the outer bins are unbounded. Quantiles of the reference are usual:
+        `np.quantile(reference, [0.1, 0.2, ..., 0.9])`. A bin includes its lower edge, the last one
+        between two edges its upper edge too, as in [`eqmetrics.Histogram`][].
     - `reference`: how many values of the reference are in each of the `len(edges) + 1` bins. If
         it isn't given, `update` takes `reference`, which says of each value whether it is one of
         the reference.
-    - `pseudocount`: added to the weight of each bin, on both sides. 0 if not given, and then a bin
-        that is empty on one side makes the value infinite; with one the scale of weights counts.
-        (Some libraries add 0.0001 to shares and don't say so.)
+    - `pseudocount`: added to the weight of each bin, on both sides. 0 if not given: a bin that is
+        empty on one side then makes the value infinite; otherwise the scale of the weights matters.
+        (Some libraries add 0.0001 to shares without saying so.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * len(edges) + 8` floats. Undefined when: there are no values, or none of the
     reference. NaN and negative weights are invalid.
     Source: Siddiqi, Credit risk scorecards, 2006; it is the divergence of Jeffreys, 1946.
@@ -114,8 +114,8 @@ class PopulationStability(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`values` of any shape; `reference`, booleans of the same shape, unless the counts of the
-        reference are configuration."""
+        """`values` of any shape; `reference`, booleans of the same shape, unless the metric was
+        built with the counts of its reference."""
         if (reference is None) == (self.others is not None):
             raise TypeError(
                 "`PopulationStability` was built without the counts of a reference, and `update` "

@@ -23,17 +23,17 @@ def _check_shapes(numerator: Any, denominator: Any) -> None:
 
 @final
 class Ratio(Metric):
-    r"""One sum over another: $\sum_i w_i a_i / \sum_i w_i b_i$, as loss per token, cost per item or
-    predicted over true clicks.
+    r"""The ratio of two sums: $\sum_i w_i a_i / \sum_i w_i b_i$, such as loss per token, cost per
+    item or predicted over true clicks.
 
-    It is not the mean of the quotients of batches, which gives a batch of few tokens the weight of
-    one of many. The two outputs are named: `Ratio().from_output("loss_sum", "tokens")`.
+    It is not the mean of the ratios of batches, which gives a batch of few tokens the weight of
+    one of many. Two outputs are named so: `Ratio().from_output("loss_sum", "tokens")`.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: 6 floats. Undefined when: the lower sum is 0.
+    State: 6 floats. Undefined when: the sum of the denominators is 0.
 
     !!! example
 
@@ -60,8 +60,8 @@ class Ratio(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Both of one shape, whose axes are all those of the rows: a number of a batch, or one for
-        each row."""
+        """`numerator` and `denominator` of one shape, that of the rows: a number for each row, or
+        scalars for a whole batch."""
         _check_shapes(numerator, denominator)
         batch = rows(numerator, mask, weights, name="numerator")
         below = jnp.reshape(denominator, batch.values.shape)

@@ -1,4 +1,4 @@
-"""Norms of pytrees, whole or by groups of their leaves."""
+"""Norms of pytrees, of all their leaves or of groups of them."""
 
 import functools as ft
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from .._rows.quotient import ratio
 from .._rows.rows import Rows, rows
 
 
-# The sum of squares from here on is right to 2^-24: those of numbers below 2^-63, which leave the
-# range of float32, add less than 2^-96 in a tree of 2^30 numbers.
+# From here on the sum of squares has an error of 2^-24 at most: squares that underflow, of numbers
+# below 2^-63, add less than 2^-96 in a tree of 2^30 numbers.
 _SMALLEST = 2.0**-72
 
 
 def _paths(tree: Any) -> list[tuple[str, Any]]:
-    """The leaves of floats, each under its path. Integers, functions and `None`, which a model may
-    hold beside them, are left out, as optimisers do."""
+    """The float leaves, each with its path. Integers, functions and `None`, which a model may hold
+    beside them, are left out, as by optimisers."""
     found = jax.tree_util.tree_flatten_with_path(tree)[0]
     name = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")
     return [(name(path), x) for path, x in found if eqx.is_inexact_array(x)]
 
 
 def groups_of(tree: Any, depth: int | None = None) -> tuple[str, ...]:
-    """The paths of the leaves of floats, cut to their first `depth` names: the `groups` of
+    """The paths of the float leaves, cut to their first `depth` names: the `groups` of
     [`eqmetrics.training.TreeNorm`][] and [`eqmetrics.training.UpdateRatio`][].
 
     !!! example
@@ -58,8 +58,8 @@ def check_axes(axes: int) -> None:
 
 
 def norms_of(tree: Any, groups: tuple[str, ...], axes: int, name: str) -> Float32[Array, "..."]:
-    """The norm of each group, of shape `(*steps, max(1, groups))`; of the whole tree if there are
-    no groups. The first `axes` axes of all leaves are those of the steps."""
+    """The norm of each group, of shape `(*steps, max(1, groups))`; that of the whole tree without
+    groups. The first `axes` axes of all leaves are those of the steps."""
     leaves = _paths(tree)
     if not leaves:
         raise TypeError(f"`{name}` has no arrays of floats, and so no norm.")
@@ -102,7 +102,7 @@ def _real(x: Array) -> Float32[Array, "..."]:
 
 
 def _along(x: Array, y: Array) -> Array:
-    """A number of each step, beside a leaf."""
+    """`x`, a number for each step, with axes to broadcast against a leaf."""
     return x.reshape(x.shape + (1,) * (y.ndim - x.ndim))
 
 
@@ -118,12 +118,12 @@ def _norm(leaves: list[Array], axes: int) -> Float32[Array, "..."]:
     total = _sums([x**2 for x in leaves], axes)
 
     def scaled(leaves: list[Array]) -> Array:
-        """Where squares leave the range of float32: of numbers divided by a power of 2."""
+        """The norm if squares leave the range of float32: of numbers divided by a power of 2."""
         most = lambda x: jnp.max(jnp.abs(x), tuple(range(axes, x.ndim)), initial=0)
         top = jnp.max(jnp.stack([most(x) for x in leaves]), axis=0)
         _, exponent = jnp.frexp(jnp.where((top > 0) & (top < jnp.inf), top, 1))
-        # In two steps: the power itself may be beyond a float. No quotients, of which XLA would
-        # multiply the divisors.
+        # In two steps: the power itself may overflow. No divisions, which XLA would merge by
+        # multiplying their divisors.
         half, rest = exponent // 2, exponent - exponent // 2
         one, two = (jnp.ldexp(jnp.ones_like(top), -n) for n in (half, rest))
         sums = _sums([(x * _along(one, x) * _along(two, x)) ** 2 for x in leaves], axes)
@@ -135,8 +135,8 @@ def _norm(leaves: list[Array], axes: int) -> Float32[Array, "..."]:
 
 @_norm.defjvp
 def _norm_jvp(axes, primals, tangents):
-    # Of its own: the scaling would leave the range of a float on the way back. A step that has no
-    # norm, or one of 0, has a slope of 0.
+    # The derivative is written here since the scaling would leave the range of float32 on the way
+    # back. At steps without a norm, or with a norm of 0, it is 0.
     norm = _norm(primals[0], axes)
     usual = (norm > 0) & (norm < jnp.inf)
     safe = jnp.where(usual, norm, 1)

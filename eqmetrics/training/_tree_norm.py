@@ -16,7 +16,7 @@ from ._tree import check_axes, check_groups, norms_of, steps_of
 
 
 def by_group(groups: tuple[str, ...], values: dict[str, Array]) -> dict[str, Any]:
-    """Arrays of shape `(groups,)` as a dict for each group; of no groups, as one dict."""
+    """Arrays of shape `(groups,)` as a dict for each group; without groups as one dict."""
     if not groups:
         return {name: x[0] for name, x in values.items()}
     return {group: {n: x[i] for n, x in values.items()} for i, group in enumerate(groups)}
@@ -24,24 +24,24 @@ def by_group(groups: tuple[str, ...], values: dict[str, Array]) -> dict[str, Any
 
 @final
 class TreeNorm(Metric):
-    r"""The norm of a pytree over the steps of a run, mean and largest:
+    r"""The mean and the largest norm of a pytree over the steps of a run:
     $\lVert g \rVert = \sqrt{\sum_i |g_i|^2}$ over all numbers of all leaves, as
     `optax.global_norm`.
 
     An update is one step with its `gradients`, or any other tree:
-    `TreeNorm().from_output("updates")`. Take them where they are whole: before clipping, after
-    the mean over devices and over what is accumulated. A step whose norm is NaN or infinite counts
-    in `not_finite`, and not in the mean.
+    `TreeNorm().from_output("updates")`. Take gradients before clipping, after the mean over devices
+    and over accumulated batches. A step whose norm is NaN or infinite counts in `not_finite`, and
+    not in the mean.
 
     **Arguments:**
 
-    - `groups`: paths, `"encoder"` or `"layers.0.weight"`: one norm of the leaves below each. The
-        whole tree is `""`. [`eqmetrics.training.groups_of`][] gives those of a tree.
-    - `axes`: how many leading axes all leaves have in common, and which are those of the steps: 1
-        for gradients of single rows, or for steps that `scan` has stacked.
+    - `groups`: paths, `"encoder"` or `"layers.0.weight"`: a norm for the leaves below each. The
+        whole tree is `""`. [`eqmetrics.training.groups_of`][] returns those of a tree.
+    - `axes`: how many leading axes of all leaves are those of the steps: 1 for gradients of single
+        rows, or for steps stacked by `scan`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leaves that aren't floats are left out. Norms from $10^{-38}$ to $10^{38}$ are known to a few
+    Leaves that aren't floats are left out. Norms from $10^{-38}$ to $10^{38}$ are accurate to a few
     units in the last place times the logarithm of the number of values. The gradient is that of
     the norms, 0 at a norm of 0.
     State: 7 floats for each group, and 2 for invalid steps. Undefined when: no step has a finite
@@ -89,8 +89,8 @@ class TreeNorm(Metric):
         return self.replace(sums=sums, largest=most)
 
     def compute(self) -> dict[str, Any]:
-        """`mean`, `max` and `not_finite`, the number of steps that aren't in them; with groups,
-        such a dict for each."""
+        """`mean`, `max` and `not_finite`, the number of steps that aren't in those; with groups, a
+        dict of the three for each."""
         total, steps, not_finite = self.sums.read("total", "steps", "not_finite")
         values = {
             "mean": undefined_as(over(total, steps), steps == 0, self.undefined),

@@ -15,25 +15,24 @@ from ._tree_norm import by_group
 
 @final
 class UpdateRatio(Metric):
-    r"""How far a step moves the parameters: the mean over the steps of
+    r"""How far a step moves the parameters, relative to their size: the mean over the steps of
     $\log_{10}(\lVert \Delta w \rVert / \lVert w \rVert)$.
 
-    About -3 is usual; much more is a learning rate that is too large. An update is one step, with
-    the `updates` that are added to the `params`. A step of which the ratio isn't finite and
-    positive (updates or parameters that are all 0, or hold NaN) counts in `not_finite`, and not in
-    the mean.
+    About -3 is usual; much more means a learning rate that is too large. An update is one step,
+    with the `updates` that are added to the `params`. A step whose ratio isn't finite and positive
+    (updates or parameters are all 0, or hold NaN) counts in `not_finite`, and not in the mean.
 
     **Arguments:**
 
-    - `groups`: paths, as of [`eqmetrics.training.TreeNorm`][]: one ratio for each, as
-        `eqm.training.groups_of(params)` for one of each leaf.
+    - `groups`: paths, as in [`eqmetrics.training.TreeNorm`][]: a ratio for each;
+        `eqm.training.groups_of(params)` are those of all leaves.
     - `axes`: how many leading axes of all leaves are those of the steps.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the logarithms.
     State: 6 floats for each group, and 2 for invalid steps. Undefined when: no step has a finite
-    ratio. Source: Karpathy, "makemore" part 4, 2022, which takes standard deviations in the place
-    of norms.
+    ratio.
+    Source: Karpathy, "makemore" part 4, 2022, which takes standard deviations instead of norms.
 
     !!! example
 
@@ -72,7 +71,7 @@ class UpdateRatio(Metric):
                 f"`updates` are of {moved.shape[:-1]} steps and `params` of {size.shape[:-1]}."
             )
         good = (moved > 0) & (moved < jnp.inf) & (size > 0) & (size < jnp.inf)
-        # Before the quotient, which may leave the range of a float.
+        # A difference of logarithms, since the quotient may overflow.
         ratio = jnp.log10(jnp.where(good, moved, 1)) - jnp.log10(jnp.where(good, size, 1))
         batch = steps_of(ratio, mask, weights, "updates")
         good = good.reshape(batch.values.shape)
@@ -80,8 +79,8 @@ class UpdateRatio(Metric):
         return self.replace(sums=sums)
 
     def compute(self) -> dict[str, Any]:
-        """`mean`, and `not_finite`, the number of steps that aren't in it; with groups, such a
-        dict for each."""
+        """`mean`, and `not_finite`, the number of steps that aren't in it; with groups, a dict of
+        the two for each."""
         total, steps, not_finite = self.sums.read("total", "steps", "not_finite")
         mean = undefined_as(over(total, steps), steps == 0, self.undefined)
         return by_group(self.groups, {"mean": mean, "not_finite": not_finite})

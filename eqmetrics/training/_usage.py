@@ -1,4 +1,4 @@
-"""How evenly tokens go to the experts of a mixture, or codes to the entries of a codebook."""
+"""How evenly tokens go to the experts of a mixture, or vectors to the codes of a codebook."""
 
 from typing import Any, final, Self
 
@@ -19,8 +19,8 @@ from .._rows.rows import flat, narrow, Rows, rows, undefined_as
 def _assigned(
     experts: Any, num_experts: int, mask: Any, weights: Any
 ) -> tuple[Rows, Int32[Array, "rows top_k"], Bool[Array, "rows top_k"]]:
-    """The tokens, the experts of each, and which of these are there; a token with one out of range
-    is invalid."""
+    """The tokens, the experts of each, and which of these exist; a token with an expert out of
+    range is invalid."""
     if experts.ndim == 0:
         raise TypeError("`experts` is one number, expected the shape `(*tokens, top_k)`.")
     of_rows, there = split_mask(mask, experts, 1, "experts")
@@ -67,16 +67,16 @@ def _entropy(shares: Array) -> Array:
 class ExpertLoad(Metric):
     r"""How evenly tokens are routed to the experts of a mixture.
 
-    With $c_i$ the assignments to expert $i$ of $n$: the utilisation is $u_i = c_i n / \sum_j c_j$,
-    1 for all where they are balanced.
+    With $c_i$ assignments to expert $i$ of $n$, its utilisation is $u_i = c_i n / \sum_j c_j$: 1
+    for all experts if they are balanced.
 
     **Arguments:**
 
-    - `num_experts`: how many there are. Of several layers, one metric each, or
+    - `num_experts`: how many there are. For several layers, use one metric each, or
         [`eqmetrics.PerGroup`][].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * num_experts + 6` floats. Undefined when: no token was seen. Experts outside of
     [0, num_experts) are invalid.
 
@@ -109,7 +109,7 @@ class ExpertLoad(Metric):
         weights: Weights = None,
     ) -> Self:
         """`experts` of shape `(*tokens, top_k)`, as the router chose them; `dropped` of the same
-        shape says which assignments found no room. `mask` of the tokens removes these, one of the
+        shape says which assignments were dropped. A `mask` of the tokens removes tokens, one of the
         shape of `experts` single assignments."""
         batch, index, there = _assigned(experts, self.num_experts, mask, weights)
         sums = self.sums.add_at(batch, "load", index, there)
@@ -121,9 +121,9 @@ class ExpertLoad(Metric):
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """A dict of `utilisation`, of shape `(num_experts,)`; `max_violation`, the largest
-        utilisation less 1; `variation`, the standard deviation of the utilisation; `entropy` of the
-        shares of the experts, in nats; `dead`, the share of the experts without a token; and
-        `dropped`, the share of the assignments that were."""
+        utilisation less 1; `variation`, the standard deviation of the utilisation; `entropy`, that
+        of the shares of the experts, in nats; `dead`, the share of experts without a token; and
+        `dropped`, the share of assignments that were dropped."""
         load, dropped, assigned = self.sums.read("load", "dropped", "assigned")
         shares = _shares(load)
         each = shares * self.num_experts
@@ -144,16 +144,16 @@ class BalanceLoss(Metric):
     $n \sum_i f_i P_i$, with $f_i$ the share of the assignments that expert $i$ got and $P_i$ the
     mean probability that the router gave it.
 
-    1 where the load is balanced. The mean of the losses of batches is another, larger number: it
-    is a product of two means, and here those of all tokens.
+    It is 1 if the load is balanced. The mean of the losses of batches is another, larger number:
+    the loss is a product of two means, which here are taken over all tokens.
 
     **Arguments:**
 
     - `num_experts`: how many there are.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    With `top_k` experts a token the $f_i$ sum to 1, as in Megatron; where they sum to `top_k`, as
-    in transformers, the loss is so many times larger. The gradient is that of the probabilities.
+    With `top_k` experts a token the $f_i$ sum to 1, as in Megatron; in transformers they sum to
+    `top_k`, and the loss is `top_k` times as large. The gradient is that of the probabilities.
     State: `4 * num_experts + 6` floats. Undefined when: no token was seen. Experts outside of
     [0, num_experts) and probabilities that are negative or NaN are invalid.
     Source: Fedus, Zoph and Shazeer, "Switch transformers", 2021, equation 4, without its factor.
@@ -213,15 +213,15 @@ class BalanceLoss(Metric):
 
 @final
 class CodebookUsage(Metric):
-    """How many entries of a codebook are in use, as of a VQ-VAE: the perplexity of the codes, and
-    the share that never came.
+    """How many codes of a codebook, such as that of a VQ-VAE, are in use: the perplexity of the
+    codes, and the share that never occurs.
 
     **Arguments:**
 
     - `size`: how many codes there are.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * size + 2` floats. Undefined when: no code was seen. Codes outside of [0, size) are
     invalid.
 
@@ -255,8 +255,8 @@ class CodebookUsage(Metric):
         return self.replace(sums=self.sums.add_at(batch, "counts", index, there))
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """A dict of `perplexity`, the exponential of the entropy of the codes: as many as are used
-        equally often; and `dead`, the share of the codes that never came."""
+        """A dict of `perplexity`, the exponential of the entropy of the codes: how many, if used
+        equally often, have the same entropy; and `dead`, the share of codes that never occur."""
         counts = self.sums.read("counts")
         values = {
             "perplexity": jnp.exp(_entropy(_shares(counts))),

@@ -19,7 +19,7 @@ from ._selective import (
 from ._survival import (
     IntegratedBrier as IntegratedBrier,
     IPCWBrier as IPCWBrier,
-    SurvivalBuffer as SurvivalBuffer,
     TimeDependentAUC as TimeDependentAUC,
 )
+from ._survival_buffer import SurvivalBuffer as SurvivalBuffer
 from ._value_buffer import ValueBuffer as ValueBuffer

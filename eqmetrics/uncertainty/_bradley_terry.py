@@ -20,7 +20,8 @@ _STEPS, _NEAR = 100, 1e-6
 
 
 def _connected(wins: Float32[Array, "players players"]) -> Bool[Array, "players players"]:
-    """Whether each player has beaten each other, or one who has, and so on; ties count for both."""
+    """Whether each player has beaten each other, directly or through a chain of players; ties count
+    for both."""
     players = len(wins)
     reach = (wins > 0) | jnp.eye(players, dtype=bool)
     for _ in range(math.ceil(math.log2(max(players, 2)))):
@@ -29,14 +30,14 @@ def _connected(wins: Float32[Array, "players players"]) -> Bool[Array, "players 
 
 
 def _newton(wins: Array, strength: Array) -> tuple[Array, Array]:
-    """A step of Newton's, and what the likelihood's slope and curvature make of it."""
+    """A step of Newton's method on the log-likelihood, and the spread of its entries."""
     games = wins + wins.T
     chance = jax.nn.sigmoid(strength[:, None] - strength[None])
     # Wins less those expected, without a difference of large numbers where one wins nearly all.
     slope = jnp.sum(wins * chance.T - wins.T * chance, axis=1)
     curve = games * chance * chance.T
     each = jnp.sum(curve, axis=1)
-    # What all strengths have in common is free, and so is a player without games.
+    # A common offset of all strengths is free, and so is a player without games.
     middle = jnp.mean(each) / len(wins)
     matrix = jnp.diag(each + jnp.where(each == 0, 1, 0)) - curve + jnp.where(middle == 0, 1, middle)
     step = jax.scipy.linalg.solve(lax.stop_gradient(matrix), slope, assume_a="pos")
@@ -44,7 +45,7 @@ def _newton(wins: Array, strength: Array) -> tuple[Array, Array]:
 
 
 def _strengths(wins: Array) -> Array:
-    """The strengths of the largest likelihood, of players who are connected."""
+    """The maximum-likelihood strengths of players who are connected."""
     held = lax.stop_gradient(wins)
 
     def more(carry):
@@ -54,44 +55,44 @@ def _strengths(wins: Array) -> Array:
     def step(carry):
         strength, _, steps = carry
         move, size = _newton(held, strength)
-        # So long a step can't overshoot: Sun and Tran-Dinh, "Generalized self-concordant functions:
+        # This length can't overshoot: Sun and Tran-Dinh, "Generalized self-concordant functions:
         # a recipe for Newton-type methods", 2019, with the third derivative at most the second.
         short = jnp.where(size > 1e-3, jnp.log1p(size) / jnp.maximum(size, 1e-3), 1)
         return strength + short * move, size, steps + 1
 
     start = jnp.zeros(len(wins), jnp.float32), jnp.float32(jnp.inf), jnp.int32(0)
     found, size, _ = lax.while_loop(more, step, vary_like(start, (held, held[0, 0], held[0, 0])))
-    # One step more has the derivative of the solution, by the implicit function theorem.
+    # One more step has the derivative of the solution, by the implicit function theorem.
     strength = found + _newton(wins, found)[0]
     return jnp.where(size > 1e-3, jnp.nan, strength)
 
 
 @final
 class BradleyTerry(Metric):
-    r"""Ratings of players from games between two of them, such that the odds of the first against
-    the second are $10^{(r_1 - r_2) / 400}$, on Elo's scale: those of the largest likelihood.
+    r"""The maximum-likelihood ratings of players from games between two of them, on Elo's scale:
+    the odds of the first against the second are $10^{(r_1 - r_2) / 400}$.
 
     The games are counted in a table of who beat whom, so that their order doesn't matter (as it
-    does for Elo's updates), and tables merge. A tie is half a win for each, as LMSYS has it. The
-    ratings have the mean `mean`; only their differences say something.
+    does for Elo's updates), and tables merge. A tie is half a win for each, as for LMSYS. The
+    ratings have the mean `mean`; only their differences have a meaning.
 
-    Ratings are finite and unique if every player has beaten every other, or somebody who has, and
-    so on (Ford's condition; a tie counts). Where the players with games fall into parts of
-    which one never beat the other, none of them has a rating: a small prior, as of added ties,
-    would only hide it. The standard error of a rating is that of [`eqmetrics.Bootstrap`][].
+    Ratings are finite and unique if every player has beaten every other, directly or through a
+    chain of players (Ford's condition; a tie counts). Where the players with games split into two
+    groups of which one never beat the other, none of them has a rating: a small prior, such as
+    added ties, would only hide that. [`eqmetrics.Bootstrap`][] gives standard errors.
 
     **Arguments:**
 
     - `num_players`: how many players there are.
     - `scale`: the difference of the ratings where the odds are 10 to 1.
-    - `mean`: that of the ratings.
+    - `mean`: the mean of the ratings.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    By Newton's method, at most 100 steps, in $O(p^3)$ each of $p$ players. The gradient, of the
-    weights, is that of the solution.
-    State: `2 * num_players ** 2 + 4` floats. Undefined when: a player has no games; all, if the
-    games don't connect those who have some. Games with a player outside of `[0, num_players)` or
-    against itself, and outcomes other than -1, 0 and 1, are invalid.
+    Newton's method takes at most 100 steps of $O(p^3)$ each for $p$ players. The gradient with
+    respect to the weights is that of the solution.
+    State: `2 * num_players ** 2 + 2` floats. Undefined when: a player has no games; for all players
+    if the games don't connect those who have some. Games with a player outside `[0, num_players)`
+    or against itself, and outcomes other than -1, 0 and 1, are invalid.
     Source: Bradley and Terry, "Rank analysis of incomplete block designs", 1952; Ford, "Solution of
     a ranking problem from binary comparisons", 1957.
 
@@ -113,7 +114,7 @@ class BradleyTerry(Metric):
     scale: float = eqx.field(static=True)
     mean: float = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Sums  # `halves`: half points that the first has from the second
+    sums: Sums  # `halves`: half points of each player (row) against each other (column)
 
     def __init__(
         self,
@@ -146,7 +147,7 @@ class BradleyTerry(Metric):
         weights: Weights = None,
     ) -> Self:
         """Takes the numbers of two players and the outcome for the first of them (1 where it won, 0
-        for a tie, -1 where it lost), of one shape; each entry is a game."""
+        for a tie, -1 where it lost), all of one shape; each entry is a game."""
         given = {"first": first, "second": second, "outcomes": outcomes}
         found = {name: rows(narrow(jnp.asarray(x)), mask, weights, name=name)
                  for name, x in given.items()}  # fmt: skip
@@ -173,7 +174,7 @@ class BradleyTerry(Metric):
         plays = jnp.sum(halves + halves.T, axis=1) > 0
         reach = _connected(halves) | ~(plays[:, None] & plays[None])
         known = plays & jnp.all(reach)
-        # Without a solution there is none to look for: these are ties, and left out below.
+        # Where there is no solution any solvable games will do: the values are replaced below.
         wins = jnp.where(jnp.all(reach), wins, wins + wins.T)
         strength = jnp.where(plays, _strengths(wins), 0)
         centre = jnp.sum(strength) / jnp.maximum(jnp.sum(plays), 1).astype(jnp.float32)

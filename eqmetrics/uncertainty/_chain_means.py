@@ -15,8 +15,8 @@ from .._rows.quotient import over
 
 @final
 class ChainMeans(Metric):
-    """How the means of chains, or of parts of them, scatter, at any offset: what a float leaves of
-    a mean is kept."""
+    """The variance of the means of chains, or of their halves, accurate at any offset: means are
+    kept as pairs."""
 
     weight: Float32[Array, "2"] = state(reduce=SQUARE)
     mean: Float32[Array, "2 1"] = state(reduce=SQUARE)
@@ -28,11 +28,11 @@ class ChainMeans(Metric):
     def add(
         self, first: Array, means: Float32[Array, "rows parts"], mask: Bool[Array, "rows"]
     ) -> Self:
-        """With chains whose first draws are these numbers of any kind, and whose parts have the
+        """Adds chains: `first` has the first draw of each, of any type, and their parts have the
         means `first + means`."""
         if not is_wide(first):
             first = first.astype(jnp.float32)
-        # The largest, in its own type: some number near the means.
+        # A number near the means, in the type of the draws: the largest first draw.
         least = -jnp.inf if first.dtype == jnp.float32 else jnp.iinfo(first.dtype).min
         lowest = jnp.asarray(least, first.dtype)
         pivot = jnp.max(jnp.where(mask, first, lowest), initial=lowest)
@@ -55,7 +55,7 @@ class ChainMeans(Metric):
         return to_float(self.weight)
 
     def compute(self) -> Float32[Array, ""]:
-        """The variance, over their number less 1; 0 of fewer than two."""
+        """The unbiased variance (`ddof=1`); 0 if there are fewer than two means."""
         number = self.number()
         few = number < 2
         return jnp.where(few, 0, to_float(self.products[:, 0]) / (jnp.where(few, 2, number) - 1))

@@ -22,9 +22,9 @@ class Chains(NamedTuple):
     """The chains of a batch, each cut into parts of one length."""
 
     batch: Rows
-    first: Array  # the first draw of each chain, as it came
-    means: Float32[Array, "rows parts"]  # of each part, less this
-    d: Float32[Array, "rows parts draws"]  # from the mean of the part
+    first: Array  # the first draw of each chain, in the type of the input
+    means: Float32[Array, "rows parts"]  # the mean of each part, less `first`
+    d: Float32[Array, "rows parts draws"]  # the deviations from the mean of the part
 
 
 def check_draws(num_draws: int, least: int) -> None:
@@ -35,7 +35,7 @@ def check_draws(num_draws: int, least: int) -> None:
 
 
 def rows_of(samples: Any, mask: Any, num_draws: int, name: str) -> Rows:
-    """Finite chains, and 0 where there is none."""
+    """The finite chains of a batch; others are left out, and 0."""
     x = jnp.asarray(samples)
     if x.ndim == 0 or x.shape[-1] != num_draws:
         raise TypeError(
@@ -50,7 +50,7 @@ def rows_of(samples: Any, mask: Any, num_draws: int, name: str) -> Rows:
 
 
 def halves(x: Float32[Array, "rows draws"]) -> Float32[Array, "rows 2 half"]:
-    """Of an odd number the draw in the middle is left out."""
+    """Both halves of each chain; of an odd number of draws the middle one is left out."""
     size = x.shape[1] // 2
     return jnp.stack([x[:, :size], x[:, x.shape[1] - size :]], axis=1)
 
@@ -58,7 +58,7 @@ def halves(x: Float32[Array, "rows draws"]) -> Float32[Array, "rows 2 half"]:
 def _chains(samples: Any, mask: Any, num_draws: int, split: bool, name: str) -> Chains:
     batch = rows_of(samples, mask, num_draws, name)
     first = batch.values[:, 0]
-    # From the first draw, so that an offset costs no digits.
+    # Less the first draw, so that an offset costs no digits.
     apart = minus(batch.values, jnp.broadcast_to(first[:, None], batch.values.shape))
     part = halves(apart) if split else apart[:, None]
     start = part[..., :1]
@@ -76,18 +76,18 @@ _VALID = "chains of finite samples"
 
 @final
 class RHat(Metric):
-    r"""Gelman and Rubin's $\hat R$: the spread that the draws of all chains have together, over the
-    spread within the chains. Near 1 if all chains have found one distribution; above 1.01 they
-    haven't mixed.
+    r"""Gelman and Rubin's $\hat R$: the estimated standard deviation of the draws of all chains
+    together, over that within the chains. Near 1 if all chains sample one distribution; above 1.01
+    they haven't mixed.
 
     $\sqrt{\frac{n - 1}{n} + s^2 / W}$ of chains of $n$ draws, where $W$ is the mean of their
     variances (over $n - 1$) and $s^2$ the variance of their means. By default each chain is cut
-    into halves, so that one that drifts shows, even alone: ArviZ's `method="split"`. Its default,
-    which sees chains of different spread and those of infinite variance, is
+    into halves, so that even a single chain that drifts is seen: ArviZ's `method="split"`. ArviZ's
+    default, which also sees chains that differ in spread alone and allows infinite variance, is
     [`eqmetrics.uncertainty.RankRHat`][], which needs all draws at once.
 
-    A row is a chain, with all its draws: what was seen of others is known by its moments, so that
-    chains may come in any order, from any device.
+    A row is a chain, with all its draws. The state has only moments of the chains seen, which may
+    come in any order, from any device.
 
     **Arguments:**
 
@@ -97,8 +97,8 @@ class RHat(Metric):
 
     The gradient is that of the value.
     State: 12 floats. Undefined when: there are fewer than two chains or halves, or all draws are
-    equal. It is infinite where no chain moves and they are apart. Chains with NaN or infinity are
-    invalid.
+    equal. It is infinite where each chain is constant and they differ. Chains with NaN or infinity
+    are invalid.
     Source: Gelman et al., "Bayesian data analysis", 3rd edition, 2013, section 11.4.
 
     !!! example
@@ -148,9 +148,9 @@ class RHat(Metric):
 
 
 def autocovariance(d: Float32[Array, "... draws"]) -> Float32[Array, "... draws"]:
-    """Of deviations from a mean, by lag, over the number of draws."""
+    """The sum of the products of deviations at each lag, over the number of draws."""
     size = d.shape[-1]
-    # Twice the length, so that the end doesn't meet the start.
+    # Padded to twice the length, so that the circular sum doesn't join the end to the start.
     length = 1 << (2 * size - 1).bit_length()
     wave = jnp.fft.rfft(d, n=length, axis=-1)
     power = jnp.real(wave) ** 2 + jnp.imag(wave) ** 2
@@ -158,13 +158,14 @@ def autocovariance(d: Float32[Array, "... draws"]) -> Float32[Array, "... draws"
 
 
 def size_of(acov: Array, between: Array, chains: Array) -> Array:
-    """Of the mean autocovariances of `chains` chains, and the variance of their means."""
+    """The effective sample size, from the mean autocovariances of `chains` chains and the variance
+    of their means."""
     draws = len(acov)
-    # 1 less what the chains differ by within, over what they do in all.
+    # 1 less the variogram over the total variance.
     spread = acov[0] + between
     rho = 1 - over(acov[0] * (draws / (draws - 1)) - acov, spread)
     rho = jnp.where(jnp.arange(draws, dtype=jnp.int32) == 0, 1, rho)
-    # Geyer: sums of neighbours, which are positive and fall in a reversible chain.
+    # Geyer: sums of two neighbours, which are positive and decrease in a reversible chain.
     most = max((draws - 3) // 2, 0)
     pairs = rho[: 2 * most + 2].reshape(-1, 2).sum(axis=1)
     place = jnp.arange(most + 1, dtype=jnp.int32)
@@ -176,25 +177,25 @@ def size_of(acov: Array, between: Array, chains: Array) -> Array:
     falling = jnp.where(taken, lax.cummin(jnp.where(taken, pairs, jnp.inf)), 0)
     time = 2 * jnp.sum(falling) + even - 1
     total = chains * draws
-    # No more than `n log10 n`, of chains whose draws alternate.
+    # At most `n log10 n`, which only chains whose draws alternate reach.
     return total / jnp.maximum(time, 1 / jnp.log10(total))
 
 
 @final
 class EffectiveSampleSize(Metric):
-    r"""How many independent draws the chains are worth, for the mean: $m n / \tau$ of $m$ chains of
-    $n$ draws, where $\tau = 1 + 2 \sum_t \hat\rho_t$ is the time in which they forget.
+    r"""How many independent draws the chains are worth for their mean: $m n / \tau$ for $m$ chains
+    of $n$ draws, where $\tau = 1 + 2 \sum_t \hat\rho_t$ is the autocorrelation time.
 
-    The correlations $\hat\rho_t$ are those of the draws about the mean of all chains, from the mean
-    of the autocovariances (by FFT) and the spread of the chains' means, so that chains that haven't
-    mixed are worth little. The sum ends where neighbours $\hat\rho_{2k} + \hat\rho_{2k + 1}$ are no
-    longer positive, and these are made to fall (Geyer). Draws that alternate are worth more
-    than their number, at most by $\log_{10}(m n)$. Each chain is cut into halves.
-    This is ArviZ's `method="mean"`; its default is [`eqmetrics.uncertainty.BulkSampleSize`][], that
-    of the ranks of the draws, which needs all of them at once.
+    The autocorrelations $\hat\rho_t$ are about the mean of all chains: from the mean of the
+    autocovariances of the chains (by FFT) and the variance of their means, so that chains that
+    haven't mixed are worth little. The sum ends where $\hat\rho_{2k} + \hat\rho_{2k + 1}$ is no
+    longer positive, and these sums are made to decrease (Geyer). Draws that alternate are worth
+    more than their number, by a factor of at most $\log_{10}(m n)$. Each chain is cut into halves.
+    This is ArviZ's `method="mean"`; its default is [`eqmetrics.uncertainty.BulkSampleSize`][], of
+    the ranks of the draws, which needs all of them at once.
 
-    A row is a chain, with all its draws. What was seen of others is known by sums, one for each
-    lag, so that any number of chains may come in any order, from any device.
+    A row is a chain, with all its draws. The state has one sum for each lag, so that any number of
+    chains may come in any order, from any device.
 
     **Arguments:**
 
@@ -203,7 +204,7 @@ class EffectiveSampleSize(Metric):
 
     The gradient is that of the value.
     State: `num_draws + 10` floats. Undefined when: no chain was seen, or all draws are equal (ArviZ
-    has their number there). Chains with NaN or infinity are invalid.
+    returns their number). Chains with NaN or infinity are invalid.
     Source: Vehtari et al., "Rank-normalization, folding, and localization: an improved R-hat for
     assessing convergence of MCMC", 2021; Geyer, "Practical Markov chain Monte Carlo", 1992.
 

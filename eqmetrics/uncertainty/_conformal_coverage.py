@@ -31,25 +31,25 @@ def _check_sizes(sizes: Sequence[int] | None, num_classes: int) -> tuple[int, ..
 
 @final
 class ConformalCoverage(Metric):
-    """How often a predicted set of classes holds the true one, how large the sets are, and how
-    many are empty; and the coverage of each class, and of sets of each size.
+    """How often a predicted set of classes contains the true one, how large the sets are, and how
+    many are empty; also the coverage by class and by size of the set.
 
-    A set that is empty counts as one, of size 0: such sets make the mean size look good, so their
-    share stands beside it. Coverage over all rows doesn't say that it holds for each kind of
-    row: `per_class` has that of the rows of each class, `per_size` that of the sets of each
-    group of sizes, and `worst_size` is the least of the latter, the size-stratified coverage
-    (SSC; MAPIE takes the least too, RAPS the largest distance from the level).
+    An empty set counts as a set of size 0. Such sets make the mean size look good, so their share
+    is given beside it. Coverage over all rows may hide kinds of rows that are covered less:
+    `per_class` is the coverage of the rows of each class, `per_size` that of the sets of each group
+    of sizes, and `worst_size` the smallest of the latter, the size-stratified coverage (SSC; MAPIE
+    takes the smallest too, RAPS the largest distance from the level).
 
     **Arguments:**
 
     - `num_classes`: the size of the last axis of `predicted_sets`.
     - `sizes`: the smallest size of each group of sets, from 0 on, as `(0, 1, 2, 4, 11)`; each
-        size by itself if it is not given. Of groups with few rows `worst_size` is noise.
+        size is a group if not given. Groups with few rows make `worst_size` noisy.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
-    State: `8 * num_classes + 6` floats. Undefined when: no row was seen; of a class or a group, if
-    it has no row. Rows with a label outside of `[0, num_classes)` are invalid.
+    The gradient is 0: the value is piecewise constant.
+    State: `8 * num_classes + 6` floats. Undefined when: no row was seen; for a class or a group, if
+    it has no row. Rows with a label outside `[0, num_classes)` are invalid.
     Source: Angelopoulos and Bates, "A gentle introduction to conformal prediction and
     distribution-free uncertainty quantification", 2021, section 3.
 
@@ -67,7 +67,7 @@ class ConformalCoverage(Metric):
     num_classes: int = eqx.field(static=True)
     sizes: tuple[int, ...] = eqx.field(static=True)
     undefined: float | None = eqx.field(static=True)
-    sums: Sums  # `cells`: of each class the rows that aren't covered, and those that are; of sizes
+    sums: Sums  # `cells`: of each class, then of each size, the rows not covered and covered
 
     def __init__(
         self,
@@ -111,8 +111,8 @@ class ConformalCoverage(Metric):
         return self.replace(sums=self.sums.add_at(batch.without(~known), "cells", index, one))
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`coverage`, `size` (the mean), `empty` (the share) and `worst_size`, scalars; `per_class`
-        of shape `(num_classes,)`, and `per_size`, of the shape of `sizes`."""
+        """A dict of scalars, `coverage`, `size` (the mean), `empty` (the share) and `worst_size`;
+        and of `per_class`, of shape `(num_classes,)`, and `per_size`, of shape `(len(sizes),)`."""
         cells = self.sums.pair("cells").reshape(2, -1, 2)
         by_class, by_size = cells[:, : self.num_classes], cells[:, self.num_classes :]
         missed, covered = jnp.moveaxis(sum_pairs(by_class), -1, 0)
@@ -135,7 +135,7 @@ class ConformalCoverage(Metric):
         }
 
     def _coverage(self, cells: Float32[Array, "groups 2"]) -> tuple[Array, Array]:
-        """Of each group the coverage, and whether it has rows."""
+        """The coverage of each group, and whether it has rows."""
         total = cells[:, 0] + cells[:, 1]
         value = over(cells[:, 1], total)
         return undefined_as(value, total == 0, self.undefined), total > 0

@@ -19,30 +19,32 @@ from ._value_buffer import ValueBuffer
 
 @final
 class ConformalQuantile(AbstractReadout, AbstractBounded):
-    r"""The threshold of split conformal prediction: of $n$ scores of calibration rows, the
-    $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest. Sets of all that scores at most this hold the
-    truth of a new row with a probability of at least $1 - \alpha$.
+    r"""The threshold of split conformal prediction: the
+    $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest of the scores of $n$ calibration rows. The set
+    of all candidates whose score is at most this contains the truth of a new row with a probability
+    of at least $1 - \alpha$.
 
     A score is large where model and truth disagree: 1 less the probability of the true class, or
-    the size of an error. Where the rank is above $n$, as of 8 scores at $\alpha = 0.1$, the
-    threshold is infinity: only the set of all is safe. (MAPIE raises an error there;
-    `np.quantile` at $1 - \alpha$ is too small, and its coverage isn't guaranteed.)
+    the absolute error. Where the rank is above $n$, as for 8 scores at $\alpha = 0.1$, the
+    threshold is infinity: only the set of everything is safe. (MAPIE raises an error there;
+    `np.quantile` at $1 - \alpha$ is too small, and doesn't guarantee the coverage.)
 
-    From a state of fixed size, `bounds()` gives two numbers that the threshold lies between, as
-    of [`eqmetrics.Quantile`][]: at most 0.39 % of the value apart and about 6.1e-5 of the range.
-    `compute()` is the upper one, so that the guarantee holds. With `exact=capacity` it is the
-    score itself.
+    `bounds()` gives two numbers that the threshold lies between, as for [`eqmetrics.Quantile`][]:
+    at most 0.39 % of the value apart and about 6.1e-5 of the range. `compute()` is the upper one,
+    so that the guarantee holds. With `exact=capacity` it is the score itself.
 
     **Arguments:**
 
-    - `alpha`: how often a set may miss, as 0.1; or several in a list or tuple.
-    - `exact`: a capacity: keep so many rows in a [`eqmetrics.uncertainty.ValueBuffer`][] instead.
+    - `alpha`: the share of sets that may miss the truth, as 0.1; or several in a list or tuple.
+    - `exact`: if given, keep up to so many rows in a [`eqmetrics.uncertainty.ValueBuffer`][]
+        instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A rank that is whole but for the rounding of $\alpha$ is that one: of 9 scores at 0.3 the 7th.
-    A weight repeats a score, and their sum is $n$, so that their scale matters. (Weights for a
-    shift of covariates, as of Tibshirani et al., 2019, are others.) `exact` takes none.
-    The gradient is 0: of the values the state knows their cells alone, or their order.
+    The rounding of $\alpha$ doesn't move a rank: for 9 scores at 0.3 it is the 7th. A weight
+    repeats a score, and the sum of the weights is $n$, so that their scale matters. (The weights
+    for covariate shift of Tibshirani et al., 2019, mean something else.) With `exact` there are no
+    weights.
+    The gradient is 0: the state has only the cells of the values, or stops the gradient.
     State: that of [`eqmetrics.QuantileSketch`][], 1.3 MB, shared; or `capacity + 7` numbers.
     Undefined when: no row was seen. Values that aren't finite are invalid.
     Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world", 2005; Lei et al.,

@@ -19,11 +19,11 @@ def _check_levels(levels: Sequence[float] | np.ndarray) -> tuple[float, ...]:
 
 
 def _places(levels: tuple[float, ...], most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of so many draws, from 0 to `most`, the order statistic below each end of each interval, and
-    the way to the next: of shape `(most + 1, 2, levels)`."""
+    """For each number of draws from 0 to `most`, the order statistic below each end of each
+    interval, and the fraction of the way to the next: of shape `(most + 1, 2, levels)`."""
     level = np.asarray(levels)
     ends = np.stack([(1 - level) / 2, (1 + level) / 2])
-    # 0.05 of 20 is 1, though neither is (1 - 0.9) / 2 exactly 0.05.
+    # 0.05 of 20 is to be 1, though (1 - 0.9) / 2 isn't exactly 0.05.
     rank = np.round(np.maximum(np.arange(most + 1) - 1, 0)[:, None, None] * ends, 9)
     below = np.floor(rank)
     return below.astype(np.int32), (rank - below).astype(np.float32)
@@ -31,22 +31,22 @@ def _places(levels: tuple[float, ...], most: int) -> tuple[np.ndarray, np.ndarra
 
 @final
 class CredibleCoverage(AbstractRowMean):
-    r"""How often the truth lies in the central interval of draws from a posterior or a predictive
-    distribution, for each of some levels: near the level if the draws are honest, below it if
-    they are too sure.
+    r"""The share of rows whose target lies in the central credible interval of draws from a
+    posterior or predictive distribution, at each level: near the level if the draws are calibrated,
+    below it if they are overconfident.
 
-    The interval of a level $p$ has equal tails: its ends are the quantiles $(1 - p) / 2$ and
-    $(1 + p) / 2$ of the draws of the row, numpy's linear ones (as ArviZ has in `eti`; its default,
-    the narrowest interval, is another one), ends included. Of $m$ draws, a truth that is one
-    more of them is inside with a probability of about $p (m - 1) / (m + 1)$, so that few draws
-    cover less. For intervals that are given by their ends: [`eqmetrics.IntervalCoverage`][].
+    The interval of a level $p$ has equal tails: its ends, which it includes, are the quantiles
+    $(1 - p) / 2$ and $(1 + p) / 2$ of the draws of the row, interpolated as by `np.quantile` (and
+    ArviZ's `eti`; ArviZ's default is the narrowest interval). A target from the distribution of the
+    $m$ draws is inside with a probability of about $p (m - 1) / (m + 1)$, so that few draws cover
+    less. [`eqmetrics.IntervalCoverage`][] takes intervals by their ends.
 
     **Arguments:**
 
     - `levels`: numbers between 0 and 1, as `(0.5, 0.9)`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `4 * len(levels) + 2` floats. Undefined when: no row was seen. Rows without a draw, or
     with NaN, are invalid.
     Source: Cook, Gelman and Rubin, "Validation of software for Bayesian models using posterior
@@ -90,8 +90,8 @@ class CredibleCoverage(AbstractRowMean):
         many = jnp.broadcast_to(jnp.asarray(e.many), e.x.shape[:1]).astype(jnp.int32)
         below, way = (x[many].reshape(many.shape[0], 2 * len(self.levels)) for x in (below, way))
         x = jnp.sort(e.x if e.real is None else jnp.where(e.real, e.x, jnp.inf), axis=1)
-        # The samples are less the target, so that 0 is to lie between the ends.
-        # Beside the last may be a draw that isn't there: no way leads to it.
+        # The target is subtracted from the samples: 0 is to lie between the ends. After the last
+        # draw there may be none: the fraction of the way to it is 0.
         above = below + (way > 0).astype(jnp.int32)
         first, second = (jnp.take_along_axis(x, at, axis=1) for at in (below, above))
         end = first + way * (second - first)

@@ -1,4 +1,4 @@
-"""The same of the ranks of the draws, which need all of them."""
+"""R-hat and effective sample size of the ranks of the draws, which need all draws at once."""
 
 from typing import final, NamedTuple, Self
 
@@ -22,8 +22,8 @@ from ._chains import autocovariance, check_draws, halves, rows_of, size_of
 
 
 class Normal(NamedTuple):
-    """Halves of chains, each draw replaced by the normal quantile of its rank; 0 where there is
-    none."""
+    """Halves of chains, each draw replaced by the normal quantile of its rank; 0 where there is no
+    chain."""
 
     z: Float32[Array, "halves draws"]
     mask: Bool[Array, "halves"]
@@ -32,12 +32,12 @@ class Normal(NamedTuple):
         return jnp.sum(self.mask).astype(jnp.float32)
 
     def mean(self, each: Array) -> Array:
-        """Over the halves that are there."""
+        """The mean over the halves that are there."""
         mask = self.mask.reshape(-1, *(1,) * (each.ndim - 1))
         return jnp.sum(jnp.where(mask, each, 0), axis=0) / jnp.maximum(self.number(), 1)
 
     def deviations(self) -> tuple[Array, Array]:
-        """From the mean of each half; and the variance of these means."""
+        """The deviations from the mean of each half, and the variance of these means."""
         means = jnp.mean(self.z, axis=1)
         apart = means - self.mean(means)
         number, few = self.number(), self.number() < 2
@@ -46,7 +46,7 @@ class Normal(NamedTuple):
 
 
 def _normal(x: Pair, mask: Array) -> Normal:
-    """The mean rank of equal draws, as Blom's quantile."""
+    """The normal quantiles of the ranks, by Blom's formula; equal draws have their mean rank."""
     keep = jnp.broadcast_to(mask[:, None], x.shape[1:])
     high, low = jnp.where(keep, x[0], jnp.inf).ravel(), jnp.where(keep, x[1], 0).ravel()
     place = jnp.arange(high.size, dtype=jnp.int32)
@@ -56,7 +56,7 @@ def _normal(x: Pair, mask: Array) -> Normal:
     first = lax.cummax(jnp.where(starts, place, 0))
     last = lax.cummin(jnp.where(ends, place, high.size), reverse=True)
     count = jnp.maximum(jnp.sum(keep, dtype=jnp.int32), 1)
-    # Twice the rank, from the nearer end: of 1 less a small number a float keeps few digits.
+    # Twice the rank, from the nearer end: a float keeps few digits of a share near 1.
     twice = jnp.clip(first + last + 2, 2, 2 * count)
     near = jnp.minimum(twice, 2 * (count + 1) - twice).astype(jnp.float32)
     share = (near / 2 - 0.375) / (count.astype(jnp.float32) + 0.25)
@@ -67,8 +67,8 @@ def _normal(x: Pair, mask: Array) -> Normal:
 
 
 def _from_median(x: Array, mask: Array) -> Pair:
-    """The distances from the median of the draws, of which halves have an even number. As pairs:
-    of a large median small draws are as far but for what a float leaves."""
+    """The distances from the median of the draws, whose number is even. As pairs: far from a large
+    median, small draws differ only in digits that a float doesn't have."""
     flat = jnp.sort(jnp.where(mask[:, None], x, jnp.inf).ravel())
     middle = jnp.maximum(jnp.sum(mask, dtype=jnp.int32) * x.shape[1] // 2, 1)
     ends = jnp.where(jnp.any(mask), jnp.stack([flat[middle - 1], flat[middle]]), 0) / 2
@@ -89,9 +89,9 @@ class ChainBuffer(AbstractStatistic):
     - `capacity`: how many chains there is room for, on all devices together.
 
     The gradient is 0: the value is a count.
-    State: `capacity * num_draws + 7` numbers. Undefined when: there were more chains than that.
-    Chains with NaN or infinity, or with integers beyond 2^24, which a float doesn't tell apart, are
-    invalid.
+    State: `capacity * num_draws + 7` numbers. Undefined when: there were more than `capacity`
+    chains. Chains with NaN or infinity, or with integers beyond 2^24, which aren't all different
+    floats, are invalid.
 
     !!! example
 
@@ -121,7 +121,7 @@ class ChainBuffer(AbstractStatistic):
         chains."""
         batch = rows_of(samples, mask, self.num_draws, "ChainBuffer")
         if is_wide(batch.values):
-            # Equal draws have one rank, and so must different ones not become equal.
+            # Equal draws have one rank, so different ones must stay different.
             large = (batch.values > 2**24) | (batch.values < -(2**24))
             batch = batch.without(jnp.any(large, axis=1))
         x = batch.values.astype(jnp.float32)
@@ -131,7 +131,7 @@ class ChainBuffer(AbstractStatistic):
         )
 
     def split(self) -> tuple[Float32[Array, "halves draws"], Bool[Array, "halves"]]:
-        """The halves of all chains, and which there are."""
+        """The halves of all chains, and which of them are there."""
         columns, mask = self.kept.rows()
         x = halves(jnp.where(mask[:, None], columns["samples"], 0))
         return lax.stop_gradient(x.reshape(-1, x.shape[-1])), jnp.repeat(mask, 2)
@@ -143,7 +143,8 @@ class ChainBuffer(AbstractStatistic):
 
 @jax.jit
 def _r_hat(x: Array, mask: Array) -> tuple[Array, Array]:
-    """The larger one of the draws and of their distances from the median; whether it is none."""
+    """The larger R-hat of the draws and of their distances from the median, and whether it is
+    undefined."""
     found, size = [], x.shape[1]
     for y in (lift(x), _from_median(x, mask)):
         ranks = _normal(y, mask)
@@ -151,20 +152,20 @@ def _r_hat(x: Array, mask: Array) -> tuple[Array, Array]:
         within = ranks.mean(jnp.sum(d * d, axis=1) / (size - 1))
         nothing = (within == 0) & (between == 0)
         value = root(over(between, within) + (size - 1) / size)
-        # Distances of two values from the middle say nothing, and the draws decide.
+        # The distances of two values from their middle are equal: then the draws decide.
         found.append(jnp.where(nothing, 0, value))
     return jnp.maximum(*found), found[0] == 0
 
 
 @final
 class RankRHat(AbstractReadout):
-    r"""The rank-normalised split $\hat R$: that of normal quantiles of the ranks of all draws, or
-    that of the ranks of their distances from the median, whichever is larger. Near 1 if all chains
-    have found one distribution.
+    r"""The rank-normalised split $\hat R$: that of the normal quantiles of the ranks of all draws,
+    or that of the ranks of their distances from the median, whichever is larger. Near 1 if all
+    chains sample one distribution.
 
-    [`eqmetrics.uncertainty.RHat`][] with a fixed state doesn't see chains that differ in spread
-    alone, and means nothing where the variance is infinite; this does. It is ArviZ's default,
-    `method="rank"`, and Stan's; of one chain, of which ArviZ gives NaN, it is that of its halves.
+    Unlike [`eqmetrics.uncertainty.RHat`][], which has a small state, it sees chains that differ in
+    spread alone, and holds where the variance is infinite. It is ArviZ's default, `method="rank"`,
+    and Stan's; a single chain, for which ArviZ gives NaN, has that of its halves.
 
     **Arguments:**
 
@@ -173,7 +174,7 @@ class RankRHat(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Exact, in $O(n \log n)$ of all draws; equal ones have their mean rank. The gradient is 0: the
-    value is constant but for jumps.
+    value is piecewise constant.
     State: `capacity * num_draws + 7` numbers, shared in a `MetricDict`. Undefined when: no chain
     was seen, or more than there is room for, or all draws are equal. Chains with NaN or infinity
     are invalid.
@@ -216,8 +217,8 @@ class BulkSampleSize(AbstractReadout):
     r"""The effective sample size of the bulk: [`eqmetrics.uncertainty.EffectiveSampleSize`][] of
     normal quantiles of the ranks of all draws.
 
-    It holds where the variance is infinite as well, and no map of the draws that keeps their order
-    changes it. It is ArviZ's default, `method="bulk"`, and Stan's.
+    It holds where the variance is infinite as well, and doesn't change under increasing
+    transformations of the draws. It is ArviZ's default, `method="bulk"`, and Stan's.
 
     **Arguments:**
 
@@ -226,9 +227,9 @@ class BulkSampleSize(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Exact, in $O(n \log n)$ of all draws; equal ones have their mean rank. The gradient is 0: the
-    value is constant but for jumps.
+    value is piecewise constant.
     State: `capacity * num_draws + 7` numbers, shared in a `MetricDict`. Undefined when: no chain
-    was seen, or more than there is room for, or all draws are equal (ArviZ has their number there).
+    was seen, or more than there is room for, or all draws are equal (ArviZ returns their number).
     Chains with NaN or infinity are invalid.
     Source: Vehtari et al., 2021.
 

@@ -21,25 +21,25 @@ class SBCRanks(Metric):
     r"""Simulation-based calibration: the histogram of the ranks that parameters have among draws
     of their posteriors, and a test of whether it is flat.
 
-    Of each row a parameter is drawn from the prior, data from the model with it, and `num_draws`
-    from the posterior given these data, nearly independent (thin a chain to its effective size).
-    The rank is how many draws are below the parameter. It is uniform if the sampler is right: a
-    hill in the middle means posteriors too wide, ends that are high too narrow ones, a slope a
-    bias. With $n$ rows in $b$ bins,
-    $\chi^2 = \sum_i (c_i - n / b)^2 / (n / b)$, and `p_value` is how likely so large a number is
-    if all ranks are (the limit of many rows: five a bin and more).
+    For each row a parameter is drawn from the prior, data from the model with this parameter, and
+    `num_draws` nearly independent draws from the posterior given these data (thin a chain to its
+    effective sample size). The rank is the number of draws below the parameter. It is uniform if
+    the sampler is right: a hill in the middle means posteriors that are too wide, high ends too
+    narrow ones, a slope a bias. With $n$ rows and counts $c_i$ in $b$ bins,
+    $\chi^2 = \sum_i (c_i - n / b)^2 / (n / b)$, and `p_value` is the probability of a value at
+    least as large if ranks are uniform (for many rows: at least five a bin).
 
-    A parameter that is equal to some draws is split evenly over the ranks that it may have, so
-    that the value is the same in each run; the test is then too lenient.
+    A parameter that equals some draws is split evenly over the ranks that it may have, so that the
+    value doesn't depend on chance; the test then rejects too rarely.
 
     **Arguments:**
 
     - `num_draws`: how many draws each row has.
     - `bins`: how many bins of neighbouring ranks; it must divide `num_draws + 1`, so that all are
-        equally likely. If it is not given there is one for each rank.
+        equally likely. One for each rank if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: the value is piecewise constant.
     State: `2 * bins + 2` floats. Undefined when: no row was seen; counts are 0 then. Rows with
     NaN are invalid.
     Source: Talts et al., "Validating Bayesian inference algorithms with simulation-based
@@ -88,7 +88,7 @@ class SBCRanks(Metric):
             )
         count = lambda yes: jnp.sum(yes, axis=1, keepdims=True, dtype=jnp.int32)
         below, tied = count(e.x < 0), count(e.x == 0)
-        # Of the ranks from `below` to `below + tied`, how many are in each bin.
+        # How many of the ranks from `below` to `below + tied` are in each bin.
         size = (self.num_draws + 1) // self.bins
         first = size * jnp.arange(self.bins, dtype=jnp.int32)[None]
         inside = jnp.minimum(below + tied, first + (size - 1)) - jnp.maximum(below, first) + 1
@@ -97,7 +97,8 @@ class SBCRanks(Metric):
         return self.replace(sums=self.sums.add(batch, counts=share))
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`counts`, of shape `(bins,)`, from the lowest ranks on; `chi_square` and `p_value`."""
+        """A dict of `counts`, of shape `(bins,)`, from the lowest ranks on, and the scalars
+        `chi_square` and `p_value`."""
         counts = self.sums.read("counts")
         rows = to_float(sum_pairs(self.sums.pair("counts")))
         expected = jnp.where(rows == 0, 1, rows / self.bins)

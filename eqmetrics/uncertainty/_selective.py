@@ -22,8 +22,8 @@ from ._shares import as_pairs, floor, just_below
 
 
 class Risks(NamedTuple):
-    """The mean loss of the `k` rows of most confidence, for each `k` from 1 on; of places without a
-    row it is 0."""
+    """The mean loss of the `k` most confident rows, for each `k` from 1 on; 0 beyond the number of
+    rows."""
 
     risks: Float32[Array, "capacity"]
     rows: Int32[Array, ""]
@@ -32,7 +32,7 @@ class Risks(NamedTuple):
 @jax.jit
 def _risks(confidence: Array, loss: Array, mask: Array) -> Risks:
     size, rows = len(mask), jnp.sum(mask, dtype=jnp.int32)
-    # Those that aren't there come last, those of no confidence at all before them.
+    # Places without a row come last, after rows of a confidence of minus infinity.
     gone = (~mask).astype(jnp.int32)
     loss = jnp.where(mask, loss, 0)
     gone, key, loss = jax.lax.sort((gone, jnp.where(mask, -confidence, 0), loss), num_keys=2)
@@ -44,7 +44,7 @@ def _risks(confidence: Array, loss: Array, mask: Array) -> Risks:
     sums = cumulated(lift(loss))
     before, tied = sums[:, first], last - first
     own = to_float(add(sums[:, last], -before)) / tied.astype(jnp.float32)
-    # Of tied rows each is as likely to be among the first ones.
+    # Tied rows share their losses evenly: each is as likely to come first.
     some = (place + 1 - first).astype(jnp.float32) * own
     risks = to_float(add(before, lift(some))) / (place + 1).astype(jnp.float32)
     return Risks(jnp.where(place < rows, risks, 0), rows)
@@ -61,8 +61,8 @@ class ConfidenceBuffer(AbstractStatistic):
     - `capacity`: how many rows there is room for, on all devices together.
 
     The gradient is 0: the value is a count.
-    State: `2 * capacity + 7` numbers. Undefined when: there were more rows than that. Rows whose
-    confidence is NaN, or whose loss isn't finite, are invalid.
+    State: `2 * capacity + 7` numbers. Undefined when: there were more than `capacity` rows. Rows
+    whose confidence is NaN, or whose loss isn't finite, are invalid.
 
     !!! example
 
@@ -86,8 +86,8 @@ class ConfidenceBuffer(AbstractStatistic):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, *, confidence: Values, loss: Values, mask: Mask = None) -> Self:
-        """`confidence`, larger where the model is surer, `loss` (1 for an error and 0 for none, or
-        any loss) and `mask` are of one shape; every entry is a row."""
+        """`confidence`, larger where the model is more certain, `loss` (1 for an error and 0 for
+        none, or any loss) and `mask` are of one shape; every entry is a row."""
         batch, (c, x) = together(mask, None, confidence=confidence, loss=loss)
         batch = batch.without(jnp.isnan(c) | ~jnp.isfinite(x))
         return self.replace(
@@ -96,8 +96,8 @@ class ConfidenceBuffer(AbstractStatistic):
         )
 
     def risks(self) -> Risks:
-        """The mean loss of the `k` rows of most confidence, for each `k` from 1 on, and how many
-        rows there are. Of tied rows it is the mean over their orders."""
+        """The mean loss of the `k` most confident rows, for each `k` from 1 on, and how many rows
+        there are. Where rows are tied it is the mean over their orders."""
         columns, mask = self.kept.rows()
         return _risks(columns["confidence"], columns["loss"], mask)
 
@@ -108,15 +108,15 @@ class ConfidenceBuffer(AbstractStatistic):
 
 @final
 class AURC(AbstractReadout):
-    r"""The area under the risk-coverage curve: the mean loss of the rows of most confidence, on
-    average over how many of them are kept. Smaller is better.
+    r"""The area under the risk-coverage curve: the mean loss of the most confident rows, averaged
+    over how many of them are kept. Smaller is better.
 
-    $\frac{1}{n} \sum_{k=1}^{n} \frac{1}{k} \sum_{i \le k} \ell_i$, the losses from the most
-    confident row on. Of rows with one confidence it is the mean over all their orders, so that no
-    order of the data changes it (most code takes the order that a sort leaves); a constant
-    confidence has the mean loss. Some take the trapezoids between the points instead, and leave
-    out half of the first and the last. What is left above the best order there is, the excess
-    (E-AURC), is the difference from a second one whose confidence is `-loss`.
+    $\frac{1}{n} \sum_{k=1}^{n} \frac{1}{k} \sum_{i \le k} \ell_i$, with the losses in the order of
+    falling confidence. Rows of equal confidence have the mean over all their orders, so that the
+    order of the data changes nothing (most code takes the order that a sort leaves); a constant
+    confidence gives the mean loss. Some libraries take trapezoids between the points instead, which
+    leave out half of the first and the last. The excess over the best possible order, E-AURC, is
+    the difference from a second `AURC` whose confidence is `-loss`.
 
     **Arguments:**
 
@@ -156,11 +156,11 @@ class AURC(AbstractReadout):
 
 @final
 class SelectiveRisk(AbstractReadout):
-    r"""The mean loss of a share of the rows, those of most confidence: what is left of the risk if
-    the model may abstain from the others.
+    r"""The mean loss of a given share of the rows, the most confident ones: the risk that is left
+    if the model abstains from the others.
 
-    Of $n$ rows and a coverage $c$ the first $\lceil c n \rceil$ count. Of rows with one confidence,
-    of which only some are among them, each counts in part. A coverage of 1 is the mean loss.
+    Of $n$ rows and a coverage $c$ the first $\lceil c n \rceil$ count. Where only some of the rows
+    of one confidence are among them, each counts in part. A coverage of 1 gives the mean loss.
 
     **Arguments:**
 

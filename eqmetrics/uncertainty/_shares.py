@@ -1,4 +1,4 @@
-"""Ranks that are shares of a number of rows."""
+"""Ranks that are a share of the number of rows."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -7,12 +7,12 @@ from jaxtyping import Array, Int32
 from .._reduction.pair import add, inlined, lift, multiply, Pair
 
 
-# A share as 0.9 is no float: its product with a number of rows may miss a whole one by this part.
+# 0.9 isn't exactly a float: its product with a number of rows may miss a whole number by this part.
 _ROUNDING = 2.0**-40
 
 
 def as_pairs(shares: np.ndarray) -> np.ndarray:
-    """Of shape `(2, shares)`."""
+    """The shares as pairs, of shape `(2, shares)`."""
     exact = np.asarray(shares, np.float64).reshape(-1)
     high = exact.astype(np.float32)
     return np.stack([high, (exact - high).astype(np.float32)])
@@ -20,7 +20,7 @@ def as_pairs(shares: np.ndarray) -> np.ndarray:
 
 @inlined
 def just_below(count: Pair, shares: Array) -> Pair:
-    """Each share of a count, less what rounding may have added: what is above has the share."""
+    """Each share of a count, less what rounding may have added."""
     at = multiply(jnp.broadcast_to(count[:, None], shares.shape), shares)
     return add(at, -lift(at[0] * _ROUNDING))
 
@@ -28,6 +28,6 @@ def just_below(count: Pair, shares: Array) -> Pair:
 @inlined
 def floor(x: Pair) -> Int32[Array, "..."]:
     high = jnp.floor(x[0])
-    # Of a number that is whole in its high half, the low one decides.
+    # Where the high half is whole, the low half decides.
     low = jnp.where(high == x[0], jnp.floor(x[1]), 0)
     return high.astype(jnp.int32) + low.astype(jnp.int32)

@@ -1,163 +1,42 @@
-"""Predicted survival curves beside times that may be censored, as scikit-survival scores them."""
+"""Scores of predicted survival, as scikit-survival defines them."""
 
 from collections.abc import Sequence
-from typing import final, NamedTuple, Self
+from typing import final
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
-from .._custom_types import Labels, Mask, Values
-from .._metric.checks import describe
-from .._metric.field import state
-from .._metric.readout import AbstractReadout, AbstractStatistic
-from .._onepass.sums import plus_invalid
-from .._reduction import EXACT_SUM
-from .._reduction.pair import lift, to_float
+from .._metric.readout import AbstractReadout
+from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_rows
-from .._rows.cells import cumulated
 from .._rows.quotient import over
-from .._rows.rows import flat, rows, undefined_as
-from .._wrap.buffer import Buffer
+from .._rows.rows import undefined_as
+from ._survival_buffer import check_times, SurvivalBuffer
 
 
-def _check_times(times: Sequence[float] | np.ndarray, least: int = 1) -> tuple[float, ...]:
-    given = np.asarray(times, np.float32)
-    finite = given.ndim == 1 and given.size >= least and np.all(np.isfinite(given))
-    if not finite or np.any(np.diff(given) <= 0):
-        raise ValueError(f"times={times!r}: expected at least {least} increasing number(s).")
-    return tuple(given.tolist())
+class AbstractSurvivalScore(AbstractReadout):
+    """A value of predicted survival at some times. A subclass writes `compute`."""
 
+    undefined: float | None = eqx.field(static=True)
+    statistic: SurvivalBuffer
 
-class Survival(NamedTuple):
-    """Rows in the order of their times, those that aren't there last; and, before each place, the
-    logarithm of the share of them that isn't censored, and of the share that lives."""
-
-    targets: Float32[Array, "rows"]
-    events: Bool[Array, "rows"]
-    mask: Bool[Array, "rows"]
-    predictions: Float32[Array, "rows times"]
-    until: Float32[Array, "rows"]  # the share uncensored at the row's own time
-    uncensored: Float32[Array, "places"]
-    alive: Float32[Array, "places"]
-
-    def at(self, times: Array) -> Array:
-        """The place after the rows up to each time."""
-        # Rows that aren't there are at infinity.
-        return jnp.searchsorted(self.targets, times, side="right")
-
-
-def _left(count: Array, at_risk: Array) -> Array:
-    """Before each place, the product of what the places before leave: by Kaplan and Meier. In
-    logarithms, whose sum is as accurate as that of pairs."""
-    some = (count > 0) & (count < at_risk)
-    share = count.astype(jnp.float32) / jnp.maximum(at_risk, 1).astype(jnp.float32)
-    log = jnp.log1p(-jnp.where(some, share, 0))
-    # Where all are gone, so is what is left: the exponential of this is 0.
-    log = jnp.where((count > 0) & ~some, -1e3, log)
-    return jnp.exp(to_float(cumulated(lift(log))))
-
-
-@jax.jit
-def _sorted(columns: dict[str, Array], mask: Array) -> Survival:
-    t = jnp.where(mask, columns["targets"], jnp.inf)
-    order = jnp.argsort(t).astype(jnp.int32)
-    t, events, predictions = t[order], columns["events"][order], columns["predictions"][order]
-    mask = mask[order]
-    events = events & mask
-    number = jnp.sum(mask, dtype=jnp.int32)
-    before = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(events, dtype=jnp.int32)])
-    place = lambda side: jnp.searchsorted(t, t, side=side).astype(jnp.int32)
-    first, last = place("left"), place("right")
-    starts = (first == jnp.arange(len(t), dtype=jnp.int32)) & mask
-    died = before[last] - before[first]
-    # At one time those who are censored come after those who die.
-    censored = last - first - died
-    alive = _left(jnp.where(starts, died, 0), number - first)
-    uncensored = _left(jnp.where(starts, censored, 0), number - first - died)
-    return Survival(t, events, mask, predictions, uncensored[last], uncensored, alive)
-
-
-@final
-class SurvivalBuffer(AbstractStatistic):
-    """Predicted survival at some times, and when a row died or was last seen alive, of up to
-    `capacity` rows: the statistic that [`eqmetrics.uncertainty.IPCWBrier`][],
-    [`eqmetrics.uncertainty.IntegratedBrier`][] and [`eqmetrics.uncertainty.TimeDependentAUC`][]
-    read, and share in a `MetricDict`. See [`eqmetrics.Buffer`][].
-
-    **Arguments:**
-
-    - `times`: increasing numbers.
-    - `capacity`: how many rows there is room for, on all devices together.
-
-    The gradient is 0: the value is a count.
-    State: `capacity * (len(times) + 2) + 7` numbers. Undefined when: there were more rows than
-    that. Rows whose time isn't finite, with events other than 0 and 1 or with predictions outside
-    of [0, 1], are invalid.
-
-    !!! example
-
-        ```python
-        import eqmetrics as eqm, jax.numpy as jnp
-        kept = eqm.uncertainty.SurvivalBuffer((1.0, 2.0), capacity=10)
-        kept = kept.update(
-            predictions=jnp.array([[0.9, 0.5]]), targets=jnp.array([3.0]), events=jnp.array([True])
-        )
-        assert kept.compute() == 1.0
-        ```
-    """
-
-    times: tuple[float, ...] = eqx.field(static=True)
-    capacity: int = eqx.field(static=True)
-    kept: Buffer
-    invalid: Float32[Array, "2"] = state(
-        reduce=EXACT_SUM, valid="finite targets, events 0 or 1, predictions in [0, 1]"
-    )
-
-    def __init__(self, times: Sequence[float] | np.ndarray, *, capacity: int):
-        self.times = _check_times(times)
-        self.capacity = capacity
-        curve = jax.ShapeDtypeStruct((len(self.times),), jnp.float32)
-        self.kept = Buffer(capacity, predictions=curve, targets=jnp.float32, events=jnp.bool_)
-        self.invalid = jnp.zeros(2, jnp.float32)
-
-    def update(
-        self, *, predictions: Values, targets: Values, events: Labels, mask: Mask = None
-    ) -> Self:
-        """`predictions` are the probabilities to live beyond each of the `times`, of shape
-        `(*rows, times)`; `targets`, of shape `rows`, when a row died or was last seen, and
-        `events` whether it died, in booleans or in 1 and 0."""
-        p, t, e = (jnp.asarray(x) for x in (predictions, targets, events))
-        if e.shape != t.shape or p.shape != (*t.shape, len(self.times)):
-            raise TypeError(
-                f"`predictions` is {describe(p)}, `targets` is {describe(t)} and `events` is "
-                f"{describe(e)}: expected (*rows, {len(self.times)}), the probability to live "
-                "beyond each of the times, and two arrays of shape rows."
-            )
-        batch = rows(t, mask, name="targets")
-        rows(p, None, None, p.shape[-1:], "predictions")  # real numbers
-        curve = flat(p, p.shape[-1:]).astype(jnp.float32)
-        time, died = batch.values.astype(jnp.float32), e.ravel()
-        right = jnp.isfinite(time) & ((died == 0) | (died == 1))
-        batch = batch.without(~(right & jnp.all((curve >= 0) & (curve <= 1), axis=1)))
-        kept = self.kept.update(predictions=curve, targets=time, events=died != 0, mask=batch.mask)
-        return self.replace(kept=kept, invalid=plus_invalid(self.invalid, batch))
-
-    def in_order(self) -> Survival:
-        """The rows by their times, and the curves of Kaplan and Meier."""
-        columns, mask = self.kept.rows()
-        return _sorted(columns, mask)
-
-    def compute(self) -> Float32[Array, ""]:
-        """The number of rows."""
-        return self.kept.count.astype(jnp.float32)
+    def __init__(
+        self,
+        times: Sequence[float] | np.ndarray,
+        *,
+        capacity: int,
+        undefined: float | None = None,
+    ):
+        self.undefined = undefined
+        self.statistic = SurvivalBuffer(times, capacity=capacity)
 
 
 def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
-    """At each time the score, and whether there is none."""
+    """The score at each time, and whether it is undefined."""
     s, times = statistic.in_order(), jnp.asarray(statistic.times, jnp.float32)
     place = s.at(times)
     later = s.targets[:, None] > times[None]
@@ -173,16 +52,16 @@ def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
 
 
 @final
-class IPCWBrier(AbstractReadout):
-    r"""The Brier score of predicted survival at each of some times: the mean square of what was
-    predicted less what was, where rows that are censored before the time, of which that isn't
-    known, are made up for by the others.
+class IPCWBrier(AbstractSurvivalScore, init=False):
+    r"""The Brier score of predicted survival at given times: the mean squared difference of the
+    predicted probability and the outcome, with inverse probability of censoring weights (IPCW):
+    the other rows make up for those censored before the time.
 
     $\frac{1}{n} \sum_i \hat S_i(t)^2 \frac{[T_i \le t, \delta_i]}{\hat G(T_i)} +
-    (1 - \hat S_i(t))^2 \frac{[T_i > t]}{\hat G(t)}$, where $\hat G$ is the share that isn't
-    censored, by Kaplan and Meier: of the rows that were seen, and exactly, from all their times.
-    scikit-survival has $\hat G$ from data for training, which may be the same; as there,
-    $\hat G(T_i)$ includes those who are censored at $T_i$ itself, and deaths come before them.
+    (1 - \hat S_i(t))^2 \frac{[T_i > t]}{\hat G(t)}$, where $\hat G$ is the Kaplan-Meier estimate
+    of the share that isn't censored, from the rows that were seen. scikit-survival takes $\hat G$
+    from training data, which may be the same rows; as there, $\hat G(T_i)$ includes rows censored
+    at $T_i$ itself, and at equal times deaths come before censoring.
 
     **Arguments:**
 
@@ -190,12 +69,11 @@ class IPCWBrier(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Exact, from a buffer of all rows, in $O(n \log n)$ and $O(n)$ for each time. The gradient, of
-    the predictions, is that of the value.
-    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: of a
-    time that no row outlives; of all if no row was seen, or more than there is room for. Rows
-    whose time isn't finite, with events other than 0 and 1 or with predictions outside of [0, 1],
-    are invalid.
+    Exact, from a buffer of all rows, in $O(n \log n)$ and $O(n)$ for each time. The gradient with
+    respect to the predictions is that of the value.
+    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
+    row outlives the time, none was seen, or more than there is room for. Rows whose time isn't
+    finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., "Assessment and comparison of prognostic classification schemes for
     survival data", 1999.
 
@@ -213,31 +91,18 @@ class IPCWBrier(AbstractReadout):
         ```
     """
 
-    undefined: float | None = eqx.field(static=True)
-    statistic: SurvivalBuffer
-
-    def __init__(
-        self,
-        times: Sequence[float] | np.ndarray,
-        *,
-        capacity: int,
-        undefined: float | None = None,
-    ):
-        self.undefined = undefined
-        self.statistic = SurvivalBuffer(times, capacity=capacity)
-
     def compute(self) -> Float32[Array, "times"]:
         """The score at each time, of shape `(len(times),)`."""
         return undefined_as(*_brier(self.statistic), self.undefined)
 
 
 @final
-class IntegratedBrier(AbstractReadout):
+class IntegratedBrier(AbstractSurvivalScore):
     r"""The mean of [`eqmetrics.uncertainty.IPCWBrier`][] over the time from the first to the last
-    of some times, in trapezoids: $\frac{1}{t_k - t_1} \int_{t_1}^{t_k} BS(t) \, dt$.
+    of the given times, by trapezoids: $\frac{1}{t_k - t_1} \int_{t_1}^{t_k} BS(t) \, dt$.
 
-    Between two times the score is a straight line. What that leaves out depends on how close they
-    are; at the times themselves it is exact.
+    The score is exact at the times themselves and taken as a straight line between them, so choose
+    them close enough.
 
     **Arguments:**
 
@@ -245,10 +110,10 @@ class IntegratedBrier(AbstractReadout):
     - `capacity`: how many rows there is room for, on all devices together.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient, of the predictions, is that of the value.
+    The gradient with respect to the predictions is that of the value.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
     row outlives the last of the times, or more were seen than there is room for. Rows whose time
-    isn't finite, with events other than 0 and 1 or with predictions outside of [0, 1], are invalid.
+    isn't finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., 1999; scikit-survival's `integrated_brier_score`.
 
     !!! example
@@ -265,9 +130,6 @@ class IntegratedBrier(AbstractReadout):
         ```
     """
 
-    undefined: float | None = eqx.field(static=True)
-    statistic: SurvivalBuffer
-
     def __init__(
         self,
         times: Sequence[float] | np.ndarray,
@@ -275,9 +137,8 @@ class IntegratedBrier(AbstractReadout):
         capacity: int,
         undefined: float | None = None,
     ):
-        _check_times(times, least=2)
-        self.undefined = undefined
-        self.statistic = SurvivalBuffer(times, capacity=capacity)
+        check_times(times, least=2)
+        AbstractSurvivalScore.__init__(self, times, capacity=capacity, undefined=undefined)
 
     def compute(self) -> Float32[Array, ""]:
         scores, none = _brier(self.statistic)
@@ -288,17 +149,17 @@ class IntegratedBrier(AbstractReadout):
 
 
 @final
-class TimeDependentAUC(AbstractReadout):
-    r"""At each of some times, how often a row that has died by then was predicted to survive less
-    than one that is still alive, ties counting one half; and the mean over the times.
+class TimeDependentAUC(AbstractSurvivalScore, init=False):
+    r"""The AUC at each of the given times, the probability that a row that has died by then was
+    predicted to survive less than one that is still alive (ties count one half); and their mean.
 
     Cumulative cases and dynamic controls: a row that died at $T_i \le t$ weighs
-    $1 / \hat G(T_i)$, where $\hat G$ is the share that isn't censored, as of
-    [`eqmetrics.uncertainty.IPCWBrier`][]. The mean is weighted by how many die between one time and
-    the next, by Kaplan and Meier, as scikit-survival's `cumulative_dynamic_auc` has it; the AUC
-    at each time is exact, and how well the times cover all others the grid decides.
+    $1 / \hat G(T_i)$, where $\hat G$ is the share that isn't censored, as for
+    [`eqmetrics.uncertainty.IPCWBrier`][]. The mean is weighted by the share that dies between one
+    time and the next, by Kaplan and Meier, as in scikit-survival's `cumulative_dynamic_auc`. The
+    AUC at each time is exact; the mean depends on the choice of the times.
 
-    Only the order of the predictions matters. A risk $r$ that is one for all times is given as
+    Only the order of the predictions matters. A risk $r$ that is the same at all times is given as
     `jnp.repeat(jax.nn.sigmoid(-r)[:, None], len(times), axis=1)`.
 
     **Arguments:**
@@ -308,11 +169,11 @@ class TimeDependentAUC(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Exact, from a buffer of all rows, in $O(n \log n)$ for each time. The gradient is 0: the
-    value is constant but for jumps.
-    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: of a
-    time until which no row died or that none outlives, which the mean leaves out; of all if no
-    row was seen, or more than there is room for. Rows whose time isn't finite, with events other
-    than 0 and 1 or with predictions outside of [0, 1], are invalid.
+    value is piecewise constant.
+    State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
+    row died until the time or none outlives it (the mean leaves such times out), no row was seen,
+    or more than there is room for. Rows whose time isn't finite, with events other than 0 and 1 or
+    with predictions outside [0, 1], are invalid.
     Source: Uno et al., "Evaluating prediction rules for t-year survivors with censored regression
     models", 2007; Lambert and Chevret, 2016, for the mean.
 
@@ -330,21 +191,8 @@ class TimeDependentAUC(AbstractReadout):
         ```
     """
 
-    undefined: float | None = eqx.field(static=True)
-    statistic: SurvivalBuffer
-
-    def __init__(
-        self,
-        times: Sequence[float] | np.ndarray,
-        *,
-        capacity: int,
-        undefined: float | None = None,
-    ):
-        self.undefined = undefined
-        self.statistic = SurvivalBuffer(times, capacity=capacity)
-
     def compute(self) -> dict[str, Float32[Array, "..."]]:
-        """`auc`, of shape `(len(times),)`, and their `mean`."""
+        """A dict of `auc`, of shape `(len(times),)`, and `mean`, a scalar."""
         s, times = self.statistic.in_order(), jnp.asarray(self.statistic.times, jnp.float32)
         later = s.mask[:, None] & (s.targets[:, None] > times[None])
         case = (s.events & (s.until > 0))[:, None] & (s.targets[:, None] <= times[None])
@@ -353,7 +201,7 @@ class TimeDependentAUC(AbstractReadout):
         side = lambda side: jax.vmap(
             lambda x, y: jnp.searchsorted(x, y, side=side), in_axes=1, out_axes=1
         )(above, p)
-        # Twice the number of those who live and had a larger prediction, or half an equal one.
+        # Twice the number of living rows with a larger prediction; equal ones count half.
         alive = jnp.sum(later, axis=0, dtype=jnp.int32)
         twice = (2 * alive[None] - side("left") - side("right")).astype(jnp.float32)
         weight = jnp.where(case, 1 / jnp.where(s.until > 0, s.until, 1)[:, None], 0)

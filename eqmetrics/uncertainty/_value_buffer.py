@@ -17,14 +17,14 @@ from .._wrap.buffer import Buffer
 @final
 class ValueBuffer(AbstractStatistic):
     """Up to `capacity` values: the statistic that [`eqmetrics.uncertainty.ConformalQuantile`][]
-    reads if it is exact. See [`eqmetrics.Buffer`][].
+    reads if it is built with `exact=capacity`. See [`eqmetrics.Buffer`][].
 
     **Arguments:**
 
     - `capacity`: how many rows there is room for, on all devices together.
 
     The gradient is 0: the value is a count.
-    State: `capacity + 7` numbers. Undefined when: there were more rows than that. Values that
+    State: `capacity + 7` numbers. Undefined when: there were more than `capacity` rows. Values that
     aren't finite are invalid.
 
     !!! example
@@ -46,7 +46,7 @@ class ValueBuffer(AbstractStatistic):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def update(self, values: Values, *, mask: Mask = None) -> Self:
-        """`values` are real, of any shape; each is a row. `mask` has the same axes."""
+        """`values` are real, of any shape; each is a row. `mask` has the same shape."""
         batch = rows(values, mask)
         x = batch.values.astype(jnp.float32)
         batch = batch.without(~jnp.isfinite(x))
@@ -56,7 +56,7 @@ class ValueBuffer(AbstractStatistic):
         )
 
     def in_order(self) -> Float32[Array, "{self.capacity}"]:
-        """The values from the smallest on, and infinity where there is none."""
+        """The values in ascending order, then infinity in places without a row."""
         columns, mask = self.kept.rows()
         return jnp.sort(lax.stop_gradient(jnp.where(mask, columns["values"], jnp.inf)))
 

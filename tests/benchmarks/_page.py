@@ -15,16 +15,17 @@ from .goals import GOALS
 
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
-    updates classification regression curves groups bootstrap intervals reductions loop sums
-    compile eager readout imports peers text ranking episodes clustering audio pictures
+    updates classification regression curves groups bootstrap intervals reductions collectives
+    loop sums compile eager readout imports peers text ranking episodes clustering audio pictures
 """.split()
 HEAD = """# Benchmarks
 
-Each table is what `python -m tests.benchmarks NAME` prints. `python -m tests.benchmarks --page`
-runs all of them and writes this page. The peers are in the dependency groups `bench` and `torch`;
-above each table stands which of them weren't installed. Forms that are compared take turns in one
-process, or in processes that take turns. Compilation is left out, except where it is what is
-measured.
+`python -m tests.benchmarks NAME` prints one of these tables; `python -m tests.benchmarks --page`
+runs all benchmarks and writes this page. The other libraries are in the dependency groups `bench`
+and `torch`; the line above a table names those that weren't installed. Programs that are compared
+run alternately, in one process or in several. Times exclude compilation, unless they are labelled
+as compile times. "1.5x of A" means 1.5 times the time of A. *Bare* is a plain JAX program without
+this library that computes the same metrics with float32 sums.
 """
 STATUS = {"met": "met", "missed": "**missed**", "open": "not measured yet"}
 
@@ -77,10 +78,10 @@ def goals() -> str:
     told = f"{len(GOALS)} goals: {count['met']} met, {count['missed']} missed"
     told += f", {count['open']} not measured yet." * (count["open"] > 0) or "."
     note = (
-        "Each was set before the code was written. A name of a benchmark is a table below; a file "
-        "is a test that fails where the goal is no longer met."
+        "Each goal was set before the code was written. *Where* names a benchmark, whose table is "
+        "below if it was run, or a test that fails if the goal is no longer met."
     )
-    why = "Why some are missed:"
+    why = "Why goals are missed:"
     return "\n".join(["## Goals", "", told, note, "", *rows, "", why, "", *missed])
 
 
