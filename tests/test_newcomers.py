@@ -163,7 +163,14 @@ def test_a_kind_that_a_metric_of_ones_own_asks_for():
         def __init__(self):
             self.total = jnp.zeros(())
 
-        def update(self, x: Float[Array, "n"], i: Int[Array, "n"], parts: tuple[Array, ...] = ()):
+        def update(
+            self,
+            x: Float[Array, "n"],
+            i: Int[Array, "n"],
+            parts: tuple[Array, ...] = (),
+            name: Array | str | list[int] = "",
+            what: Array | Any = None,
+        ):
             return self.replace(total=self.total + x.sum())
 
         def compute(self) -> Float[Array, ""]:
@@ -180,6 +187,13 @@ def test_a_kind_that_a_metric_of_ones_own_asks_for():
         Pairs().update(x, i[:1])
     with pytest.raises(TypeError, match="(?s)^Type-check error.*'parts'"):
         metric.update(x, i, (1.0,))
+    for name in ("a", [1]):  # is no mistake, beside one
+        with pytest.raises(TypeError) as error:
+            metric.update(x, x, (), name, what=[1])
+        lines = str(error.value).split("Type-check error")[0].splitlines()
+        assert lines == [
+            "`i` is float32[2], expected integers: `i.astype(int)` if these are whole numbers."
+        ]
 
 
 @pytest.mark.parametrize("words", [np.array(["a b", "c"]), ["a b", "c"], "a b"])
@@ -299,3 +313,11 @@ def test_values_given_to_the_class(values):
     with pytest.raises(TypeError, match=r"(?s)`Average\(shape=.*\)`: expected int \| tuple"):
         eqm.Average(values)
     assert eqm.Average(np.array([2, 3])).shape == eqm.Average([2.0, 3]).shape == (2, 3)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_order_of_names_is_kept_until_jax_sorts_them():
+    metrics = eqm.MetricDict(b=eqm.Sum(), a=eqm.Count())
+    batch = jnp.ones(2)
+    assert list(metrics(values=batch)) == list(eqm.to_host(metrics)) == ["b", "a"]
+    assert list(jax.jit(lambda m: m.compute())(metrics)) == ["a", "b"]  # as the docstring says
+    assert list(eqm.to_host(metrics(values=batch))) == ["a", "b"]

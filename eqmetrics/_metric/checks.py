@@ -12,7 +12,6 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -213,21 +212,14 @@ def check_fields(metric: Any) -> None:
     try:
         _field_checker(type(metric))(metric)
     except TypeCheckError:
-        _tell_parts(metric)
+        from .mistakes import of_wrong_class
+
+        told = of_wrong_class(metric)
+        if told:
+            raise TypeError(told) from None
         raise
     if key is not None:
         _remember(_fields_seen, key)
-
-
-def _tell_parts(metric: Any) -> None:
-    """Of a field that is a metric, and another one was given."""
-    for name, hint in hints_of(type(metric)).items():
-        x = getattr(metric, name, None)
-        if inspect.isclass(hint) and isinstance(x, eqx.Module) and not isinstance(x, hint):
-            raise TypeError(
-                f"`{type(metric).__qualname__}.{name}` is a metric `{type(x).__name__}`, expected "
-                f"`{hint.__name__}`."
-            ) from None
 
 
 # ---- methods

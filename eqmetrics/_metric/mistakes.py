@@ -6,11 +6,13 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args, get_origin, Union
 
+import equinox as eqx
 import jax
 import numpy as np
 
 from .checks import describe, no_number
-from .hints import is_array_hint
+from .hints import hints_of, is_array_hint
+from .numbers import may_be
 
 
 _KINDS = {"int": "integers", "float": "floats", "bool": "booleans", "complex": "complex numbers"}
@@ -41,8 +43,7 @@ def _kinds(hint: Any) -> set[str]:
 
 def _is_other(hint: Any, x: Any) -> bool:
     """Whether an annotation takes what is no array, as `None` where it is optional."""
-    others = (get_origin(h) or h for h in _parts(hint) if not _is_array(h))
-    return any(isinstance(x, h) for h in others if inspect.isclass(h))
+    return any(may_be(part, x) for part in _parts(hint) if not _is_array(part))
 
 
 def _or(words: Iterable[str]) -> str:
@@ -101,6 +102,16 @@ def of_wrong_kinds(parameters: Mapping[str, inspect.Parameter], given: Mapping[s
             others = [f"`{n}`" for n in rest if is_one and kind in kinds[n]]
             lines.append(_as_kind(name, x, takes, others))
     return "\n".join(lines)
+
+
+def of_wrong_class(metric: Any) -> str:
+    """Of a field that is to be a metric, where it is another one."""
+    for name, hint in hints_of(type(metric)).items():
+        x = getattr(metric, name, None)
+        if inspect.isclass(hint) and isinstance(x, eqx.Module) and not may_be(hint, x):
+            where = f"`{type(metric).__qualname__}.{name}`"
+            return f"{where} is a metric `{type(x).__name__}`, expected `{hint.__name__}`."
+    return ""
 
 
 # ---- names

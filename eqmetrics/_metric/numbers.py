@@ -98,12 +98,12 @@ def _fits(hint: Any, x: Any) -> bool:
         element = _element(kind)
         if element is not None and isinstance(x, (list, tuple)):
             return all(_fits(element, y) for y in x)
-        if element is None and _may_be(kind, x):
+        if element is None and may_be(kind, x):
             return True
     return False
 
 
-def _may_be(kind: Any, x: Any) -> bool:
+def may_be(kind: Any, x: Any) -> bool:
     try:
         return not isinstance(kind, type) or isinstance(x, kind)
     except TypeError:  # `Any`, or a protocol

@@ -209,5 +209,5 @@ def test_what_is_wrong_is_told():
         make(recalls=102)
     with pytest.raises(ValueError, match="average='micro': expected 'macro'"):
         make(average="micro")
-    with pytest.raises(TypeError, match="`boxes` is 'xyxy', expected what the four numbers"):
+    with pytest.raises(TypeError, match=r"\(boxes='xyxy'\)`: expected what the four numbers are"):
         eqm.detection.MeanAveragePrecision(1, "xyxy", 50)  # pyright: ignore[reportArgumentType]
