@@ -3,7 +3,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from .seconds import FILE, mark, read
+from .seconds import BY_HAND, FILE, read
 
 
 jax.config.update("jax_num_cpu_devices", 8)
@@ -14,10 +14,11 @@ MAPS, MOST_MAPS = Path("/proc/self/maps"), 24_000
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    seconds = read(FILE.read_text())
+    marks = dict.fromkeys(read(FILE.read_text()), "long")
+    marks |= dict.fromkeys(BY_HAND.read_text().splitlines(), "slow")
     for item in items:
-        if item.nodeid in seconds and not item.get_closest_marker("long"):
-            item.add_marker(mark(item.nodeid, seconds[item.nodeid]))
+        if item.nodeid in marks:
+            item.add_marker(marks[item.nodeid])
 
 
 def pytest_runtest_teardown() -> None:

@@ -97,14 +97,9 @@ def grouped(names: Iterable[str] | None = None, most: int = MOST) -> list[Group]
     return found
 
 
-def _after(first: int) -> Any:
-    return pytest.mark.long if first else ()
-
-
 def params(groups: list[Group]) -> list:
-    """Named by all its members, so that `-k` finds the group of a metric. All but the first are
-    long."""
-    return [pytest.param(g, id=str(g), marks=_after(i)) for i, g in enumerate(groups)]
+    """Named by all its members, so that `-k` finds the group of a metric."""
+    return [pytest.param(group, id=str(group), marks=pytest.mark.long) for group in groups]
 
 
 def every_alone(names: Iterable[str] = ROWS) -> list:
@@ -142,8 +137,7 @@ def in_tens(names: Iterable[str]) -> list:
         some = [name for name in given if (name in SLOW) == bool(marks)]
         tens = [some[i : i + 10] for i in range(0, len(some), 10)]
         found += [
-            pytest.param(ten, id=", ".join(ten), marks=marks or _after(i))
-            for i, ten in enumerate(tens)
+            pytest.param(ten, id=", ".join(ten), marks=marks or pytest.mark.long) for ten in tens
         ]
     return found
 

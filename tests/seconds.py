@@ -1,6 +1,7 @@
-"""Which tests are long or slow, by the clock: `tests/seconds.txt` names them, with the seconds that
-they took. `python -m tests.seconds LOG` writes it from the output of `pytest -m "" --durations=0`
-without a cache of compiled programs."""
+"""Which tests are long, by the clock: `tests/seconds.txt` names those that run in the session
+`long`, with the seconds that they took. `python -m tests.seconds LOG` writes it from the output of
+`pytest -m "" --durations=0` without a cache of compiled programs. `tests/by_hand.txt` names those
+that `.ci/run` hasn't the time for, and the session `slow` runs."""
 
 import re
 import sys
@@ -8,12 +9,9 @@ from pathlib import Path
 
 
 FILE = Path(__file__).with_suffix(".txt")
-# Of a machine that is shared; alone a test takes about half. What takes more than the first is
-# long: the session `long` runs it. What takes more than the second is slow, unless it is marked
-# `long`: `.ci/run` hasn't the time for it.
-MOST, MOST_OF_LONG = 1.0, 12.0
-# What a reader of the documentation runs is never slow.
-NEVER_SLOW = ("tests/test_docs.py::", "tests/test_examples.py::")
+BY_HAND = Path(__file__).with_name("by_hand.txt")
+# Of a machine that is shared; alone a test takes about half.
+MOST = 1.0
 # A file keeps its quickest test, if that takes no longer.
 KEPT = 5.0
 # What runs in groups, whose members change: `tests/groups.py` says what is long, and what slow.
@@ -27,17 +25,12 @@ def read(text: str) -> dict[str, float]:
     return {name: float(seconds) for seconds, name in lines}
 
 
-def mark(name: str, seconds: float) -> str:
-    slow = seconds > MOST_OF_LONG and not name.startswith(NEVER_SLOW)
-    return "slow" if slow else "long"
-
-
 def function_of(name: str) -> str:
     return re.sub(r"\[.*", "", name)
 
 
 def listed(seconds: dict[str, float]) -> dict[str, float]:
-    """What is long or slow of all that ran, the longest first."""
+    """What is long of all that ran, the longest first."""
     taken = {n: x for n, x in seconds.items() if function_of(n).split("::")[1] not in OF_GROUPS}
     quickest: dict[str, str] = {}
     for name in sorted(taken, key=lambda n: taken[n]):
@@ -48,5 +41,7 @@ def listed(seconds: dict[str, float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    by_hand = BY_HAND.read_text().splitlines()
     found = listed(read(Path(sys.argv[1]).read_text()))
+    found = {name: x for name, x in found.items() if name not in by_hand}
     FILE.write_text("".join(f"{x:.0f} {name}\n" for name, x in found.items()))

@@ -90,7 +90,6 @@ def test_a_group_that_fails_only_together_fails():
     narrowed(only_together, group.alone()[0])
 
 
-@pytest.mark.long
 def test_a_member_that_is_nan_is_named():
     members = {"mean": eqm.Average(), "spread": eqm.Variance(ddof=1000)}
     with pytest.raises(AssertionError, match="spread"):

@@ -63,7 +63,7 @@ def test_what_it_refuses():
         eqm.MultiOutput(eqm.Collect("x"), 2)
     two = eqm.MultiOutput(eqm.PerGroup(eqm.Average(), 2), 2)
     with pytest.raises(TypeError, match=r"`values` is float32\[3, 3\], expected a last axis of 2"):
-        two.update(values=X, group=jnp.zeros(3, int))
+        two.update(values=X, group=jnp.zeros((3, 2), int))
     with pytest.raises(TypeError, match=r"`group` is int32\[3\].*`shared=\('mask', 'weights'"):
         two.update(values=X[:, :2], group=jnp.zeros(3, int))
     used = eqm.Average().update(values=jnp.ones(2))

@@ -13,7 +13,6 @@ from ..oracle import at_once, seeds
 from .tables import at_each, AVERAGES, big, cases_of, close, entropy, groups, mean_entropy
 
 
-@pytest.mark.long
 @at_once
 @given(seed=seeds)
 def test_scikit_learn_agrees(seed):

@@ -42,5 +42,5 @@ def test_a_box_that_is_none_is_invalid():
         metric.check()
     with pytest.raises(TypeError, match="they must have the same shape, one box for each"):
         metric.update(predicted_boxes=x, boxes=x[:2])
-    with pytest.raises(TypeError, match="`boxes` is None, expected what the four numbers"):
+    with pytest.raises(TypeError, match=r"\(boxes=None\)`: expected what the four numbers"):
         eqm.detection.BoxIoU(None)  # pyright: ignore[reportArgumentType]

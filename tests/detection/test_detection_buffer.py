@@ -40,7 +40,6 @@ def test_a_detection_takes_20_bytes():
     assert sum(row) == 20
 
 
-@pytest.mark.long
 def test_detections_without_room_are_told():
     batch = images(1)
     small = eqm.detection.DetectionBuffer(CLASSES, XYXY, 10).update(**batch)

@@ -77,7 +77,6 @@ def test_a_small_distance_keeps_its_digits(rows, offset):
     np.testing.assert_allclose(got, want, rtol=1e-4)
 
 
-@pytest.mark.long
 def test_a_stored_reference():
     rng = np.random.default_rng(0)
     real, generated = rng.normal(size=(2, 30, 3)).astype(np.float32)
