@@ -164,6 +164,7 @@ from ._regression.interval import (
     WinklerScore as WinklerScore,
 )
 from ._regression.likelihood import GaussianNLL as GaussianNLL, PoissonNLL as PoissonNLL
+from ._regression.limits_of_agreement import LimitsOfAgreement as LimitsOfAgreement
 from ._regression.log_error import (
     LogCosh as LogCosh,
     MeanSquaredLogError as MeanSquaredLogError,

@@ -237,6 +237,7 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows(SIZES, predictions=columns, targets=columns),
     ),
     "Concordance": (eqm.Concordance(), _rows(SIZES, **PAIR)),
+    "LimitsOfAgreement": (eqm.LimitsOfAgreement(), _rows(SIZES, **PAIR)),
     "ROC": (eqm.ROC(eqm.Binary(), resolution=9), _rows(SIZES, logits=logit, labels=yes)),
     "DET": (
         eqm.DET(eqm.Binary(), points=20, resolution=9),

@@ -32,7 +32,7 @@ VALUES: dict[str, Any] = {
     "alpha": 0.5, "beta": 2, "confidence": 0.5, "delta": 1, "half_life": 2, "max_fpr": 1,
     "min_fpr": 0.0625, "min_precision": 1, "min_recall": 1, "min_sensitivity": 1,
     "min_specificity": 1, "p": 2, "power": 2, "q": 1, "threshold": 1, "undefined": 0,
-    "floor": 1, "smoothing": 0.25,
+    "floor": 1, "smoothing": 0.25, "factor": 2,
 }  # fmt: skip
 LISTS = {"edges": [0, 1, 2], "q": [0.25, 0.5], "shape": [2, 3], "outputs": [2, 3],
          "shapes": [2, 3], "include": [1, 2], "multioutput": [1, 2], "quantiles": [0.25, 0.5],
