@@ -32,7 +32,7 @@ class AlignmentCounts(AbstractStatistic, AbstractExact):
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
-    An update fills a table of all pairs of a row's tokens, and takes some forty times as long as
+    An update fills a table of all pairs of a row's tokens, and takes four to eight times as long as
     that of [`eqmetrics.text.EditCounts`][], which doesn't count hits.
 
     State: 10 floats. Undefined when: never; empty sums are 0. The gradient is 0: the inputs are
