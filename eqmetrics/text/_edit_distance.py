@@ -25,8 +25,8 @@ class EditDistance(AbstractRowMean):
     - `normalize`: what the distance of a row is divided by: `"length"`: the length of its
         reference; `"max"`: the longer of both lengths; `None`: nothing.
     - `substitution_cost`: what a substitution costs; an insertion and a deletion cost 1. From 2 on
-        none is used. 0, 1 and numbers from 2 on are equally fast; others take four to eight times as
-        long.
+        none is used. 0, 1 and numbers from 2 on are equally fast; others take four to eight times
+        as long.
     - `empty`: the value of a row where the length it is divided by is 0: `"skip"` leaves it out,
         `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
