@@ -180,7 +180,7 @@ OTHERS = {
     "Correlation", "D2Pinball", "D2AbsoluteError", "Wasserstein1D", "Reservoir", "Buffer",
     "training.PopulationStability", "uncertainty.ConformalQuantile", "uncertainty.ValueBuffer",
     "uncertainty.EffectiveSampleSize",
-    "Significance",
+    "Significance", "LimitsOfAgreement",
 }  # fmt: skip
 # No numbers of any offset: probabilities, counts, directions, durations.
 NONE = {
