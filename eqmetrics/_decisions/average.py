@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import get_args, Literal, NamedTuple
+from typing import ClassVar, get_args, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -138,9 +138,10 @@ def each_problem(
     return mean_of(values, defined.astype(jnp.float32), undefined)
 
 
-class AbstractClassScore(AbstractReadout):
-    """A score of each class that is a ratio of its counts, and its averages. A subclass writes
-    `ratio`."""
+class AbstractClassAverage(AbstractReadout):
+    """Scores of each class that are read from its counts, and their averages."""
+
+    micro: ClassVar[bool]  # whether there is a score of all counts together
 
     task: AbstractTask = eqx.field(static=True)
     average: AverageKind = eqx.field(static=True)
@@ -157,12 +158,18 @@ class AbstractClassScore(AbstractReadout):
         empty: Empty = "skip",
         undefined: float | None = None,
     ):
-        check_average(average)
+        check_average(average, micro=self.micro)
         self.task = task
         self.average = average
         self.scope = scope_of(task, include, empty)
         self.undefined = undefined
         self.statistic = StatScores(task)
+
+
+class AbstractClassScore(AbstractClassAverage, init=False):
+    """A score of each class that is a ratio of its counts. A subclass writes `ratio`."""
+
+    micro: ClassVar[bool] = True
 
     @abc.abstractmethod
     def ratio(self, counts: Counts) -> tuple[Array, Array]:

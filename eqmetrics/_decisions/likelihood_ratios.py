@@ -1,43 +1,18 @@
 import abc
-from collections.abc import Sequence
-from typing import final
+from typing import ClassVar, final
 
-import equinox as eqx
 from jaxtyping import Array, Bool, Float32
 
-from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
-from .._rows.row_mean import Empty
-from .average import average_classes, AverageKind, check_average, Scope, scope_of
-from .stat_scores import Counts, StatScores
-from .task import AbstractTask
+from .average import AbstractClassAverage, average_classes
+from .stat_scores import Counts
 
 
-class AbstractClassRatios(AbstractReadout):
+class AbstractClassRatios(AbstractClassAverage, init=False):
     """Two scores of each class, which aren't ratios of sums of counts and so have no micro average.
     A subclass writes `ratios`."""
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    scope: Scope = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        include: Sequence[int] | None = None,
-        empty: Empty = "skip",
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.scope = scope_of(task, include, empty)
-        self.undefined = undefined
-        self.statistic = StatScores(task)
+    micro: ClassVar[bool] = False
 
     @abc.abstractmethod
     def ratios(self, counts: Counts) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:

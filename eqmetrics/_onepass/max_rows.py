@@ -1,4 +1,5 @@
 import functools as ft
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +29,7 @@ class MaxRows(AbstractOperation):
         self.sign, self.nan = sign, nan
 
     def compared(self, x: Array) -> Array:
-        x = x if self.sign > 0 else -x
-        return x if self.nan else jnp.where(jnp.isnan(x), -jnp.inf, x)
+        return _compared(x, self.sign, self.nan)
 
     def placeholder(self, *operands):
         return operands[:1]
@@ -71,9 +71,13 @@ class MaxRows(AbstractOperation):
         return MAX.merge((old,), (MAX.of_rows(of_each(x, rows), 1),))
 
 
+def _compared(x: Array, sign: Any, nan: Any) -> Array:
+    x = x * jnp.asarray(sign, x.dtype)
+    return jnp.where(jnp.isnan(x) & jnp.logical_not(nan), -jnp.inf, x)
+
+
 def _largest(x: Array, axis: int, sign: Array, nan: Array) -> Array:
-    x = x * sign.astype(x.dtype)
-    return MAX.of_rows(jnp.where(jnp.isnan(x) & ~nan, -jnp.inf, x), axis)
+    return MAX.of_rows(_compared(x, sign, nan), axis)
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

@@ -66,7 +66,7 @@ class SideBySide:
         found: dict[tuple[int, int], Array] = {}
         for which in self.alike:
             places = {i: (start, end) for i, start, end in self._places(which)}
-            here = [pair for pair in pairs if {*pair} <= {*which}]
+            here = [(i, j) for i, j in pairs if i in places and j in places]
             if len(which) == 1 or len(here) == 1:
                 continue
             x = self._joined(which)

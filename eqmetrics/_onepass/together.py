@@ -29,13 +29,10 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
         return (together if several else _call)(update, metric, args, kwargs)
     if compiles:
         args = tuple(to_array("values", x) for x in args)
-        # In one order: the names are a part of what a compiled program is known by.
-        kwargs = {name: to_array(name, kwargs[name]) for name in sorted(kwargs)}
+        kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
         if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
-            # One by one: jax sorts the names of a dict.
-            return as_plain(
-                _compiled, update, tuple(kwargs), metric, args, tuple(kwargs.values())
-            )
+            # As a dict, whose names jax sorts: the same program in whatever order they come.
+            return as_plain(_compiled, update, metric, args, kwargs)
     return update(metric, args, kwargs)
 
 
@@ -93,15 +90,12 @@ def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     return eqx.combine(jax.tree.unflatten(built[0], out), built[1])
 
 
-def _compile(
-    update: _Update, names: tuple[str, ...], metric: Any, args: Any, values: tuple[Any, ...]
-) -> Any:
+def _compile(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     several, _ = kind_of(metric, jax.tree.structure(metric))
-    run = together if several else _call
-    return run(update, metric, args, dict(zip(names, values, strict=True)))
+    return (together if several else _call)(update, metric, args, kwargs)
 
 
-_compiled = jax.jit(_compile, static_argnums=(0, 1))
+_compiled = jax.jit(_compile, static_argnums=0)
 
 
 def _is_array(x: Any) -> bool:

@@ -91,8 +91,7 @@ class RootMeanSquaredLogError(AbstractSquaredLogError, init=False):
 class LogCosh(AbstractPairLoss, init=False):
     r"""The mean of the logarithm of the hyperbolic cosine of the errors:
     $\sum_i w_i \ln\cosh(p_i - t_i) / \sum_i w_i$, where each term is about $e^2 / 2$ for small
-    errors
-    $e$ and $|e| - \ln 2$ for large ones.
+    errors $e$ and $|e| - \ln 2$ for large ones.
 
     **Arguments:**
 

@@ -79,8 +79,8 @@ def pair_of(sums: Int32[Array, "2 rows"]) -> Float32[Array, "2 rows"]:
 
 
 def sums_of_ranks(
-    rank: Int32[Array, "rows"], x: Int32[Array, "2 rows"]
-) -> Int32[Array, "2 rows"]:
+    rank: Int32[Array, "rows"], x: Int32[Array, "columns rows"]
+) -> Int32[Array, "columns rows"]:
     """The sums of the rows of each rank."""
     return jnp.zeros_like(x).at[:, rank].add(x)
 
