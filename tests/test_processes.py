@@ -67,3 +67,34 @@ def test_processes_give_what_one_device_gives(count, tmp_path):
     kept = told[0]["kept"]
     assert kept["n"] == len(loss)
     np.testing.assert_allclose(kept["kept"], (len(loss), loss.sum(dtype=np.float64)), rtol=1e-12)
+
+
+# Process 1 is killed; what process 0 gets is written, since it would wait for the other to end.
+LOST = """
+import os, signal, sys, traceback
+import jax, numpy as np, eqmetrics as eqm
+port, index, file = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+jax.config.update("jax_cpu_collectives_implementation", "gloo")
+jax.distributed.initialize(f"127.0.0.1:{port}", 2, index)
+own = eqm.Average().update(np.array([index + 1.0]))
+assert eqm.to_host(eqm.process_all_reduce(own)) == 1.5
+if index == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+try:
+    eqm.process_all_reduce(own)
+except Exception as e:
+    with open(file, "w") as f:
+        f.write("".join(traceback.format_exception(e)) + f"\\nown: {eqm.to_host(own)}")
+os._exit(0)
+"""
+
+
+def test_a_lost_process_is_an_error_that_says_so(tmp_path):
+    port, file = str(free_port()), tmp_path / "told.txt"
+    workers = [
+        subprocess.Popen([sys.executable, "-c", LOST, port, str(i), str(file)]) for i in (0, 1)
+    ]
+    assert [w.wait(timeout=120) for w in workers] == [0, -9]
+    told = file.read_text()
+    assert "Connection closed by peer" in told or "Connection reset by peer" in told
+    assert "another process has ended" in told and told.endswith("own: 1.0")

@@ -16,7 +16,16 @@ _T = TypeVar("_T")
 def _gather(tree: Any) -> Any:
     from jax.experimental import multihost_utils
 
-    return multihost_utils.process_allgather(tree)
+    try:
+        return multihost_utils.process_allgather(tree)
+    except (ValueError, RuntimeError) as e:
+        # Which of the two is raised depends on how far the lost process had come.
+        e.add_note(
+            "`process_all_reduce`: another process has ended, or didn't make this call. The states "
+            "of this process are as they were: read them with `eqm.to_host`, or keep them with "
+            "`eqm.save`, before this process ends too."
+        )
+        raise
 
 
 def _gather_objects(x: Any) -> list[Any]:
@@ -69,7 +78,8 @@ def process_all_reduce(tree: _T) -> _T:
     For states that each process has built for itself, on its own devices or on the host, as
     [`eqmetrics.Collect`][] does: their lengths may differ, and a process may have seen no
     rows. Every process must call it. With one process nothing changes. The state of a program
-    over all processes is joined already, and is an error.
+    over all processes is joined already, and is an error. If a process has ended, the error of
+    JAX's collective is raised, with a note; the states that were passed in stay readable.
     """
     if jax.process_count() == 1:
         return tree
