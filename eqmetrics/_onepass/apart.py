@@ -167,6 +167,9 @@ def _mapped(eqn: Any, own: list, operands: list) -> list[Any]:
 
 def _of_rows(eqn: Any, own: list, rows: int) -> bool:
     inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+    if eqn.primitive.name == "call_hi_primitive":
+        # Since jax 0.12, `searchsorted` and `einsum` are such: they say what they consist of.
+        inner = jax.make_jaxpr(eqn.params["_prim"].expand)(*(v.aval for v in eqn.invars))
     if eqn.primitive.name == "scan":
         return _scan_of_rows(eqn, own, rows)
     if inner is None or eqn.primitive.name in ("while", "cond", "reduce"):
