@@ -1,20 +1,12 @@
 """Scores of forecasts of events, from the counts of classes."""
 
 import abc
-from typing import final
+from typing import ClassVar, final
 
-import equinox as eqx
 from jaxtyping import Array, Float32
 
-from .._decisions.average import (
-    AbstractClassScore,
-    average_classes,
-    AverageKind,
-    check_average,
-)
-from .._decisions.stat_scores import Counts, StatScores
-from .._decisions.task import AbstractTask
-from .._metric.readout import AbstractReadout
+from .._decisions.average import AbstractClassAverage, AbstractClassScore, average_classes
+from .._decisions.stat_scores import Counts
 from .._rows.quotient import over
 
 
@@ -91,27 +83,11 @@ class FrequencyBias(AbstractClassScore, init=False):
         return counts.tp + counts.fp, counts.tp + counts.fn
 
 
-class _AbstractByChance(AbstractReadout):
+class _AbstractByChance(AbstractClassAverage, init=False):
     """A score that compares the counts with those of a random forecast: a quotient of products of
     counts, which has no micro average."""
 
-    task: AbstractTask = eqx.field(static=True)
-    average: AverageKind = eqx.field(static=True)
-    undefined: float | None = eqx.field(static=True)
-    statistic: StatScores
-
-    def __init__(
-        self,
-        task: AbstractTask,
-        *,
-        average: AverageKind = "macro",
-        undefined: float | None = None,
-    ):
-        check_average(average, micro=False)
-        self.task = task
-        self.average = average
-        self.undefined = undefined
-        self.statistic = StatScores(task)
+    micro: ClassVar[bool] = False
 
     @abc.abstractmethod
     def score(self, beyond: Array, wrong: Array) -> tuple[Array, Array]:
@@ -126,9 +102,8 @@ class _AbstractByChance(AbstractReadout):
         top, bottom = self.score(tp * tn - fp * fn, fp + fn)
         defined = bottom != 0
         support = counts.tp + counts.fn
-        return average_classes(
-            over(top, bottom), defined, support, self.task, self.average, self.undefined
-        )
+        how = self.task, self.average, self.undefined, self.scope
+        return average_classes(over(top, bottom), defined, support, *how)
 
 
 @final
@@ -140,7 +115,12 @@ class EquitableThreat(_AbstractByChance, init=False):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; there is no micro
+        average.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Other classes have no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -174,7 +154,12 @@ class HeidkeSkill(_AbstractByChance, init=False):
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class.
+    - `average`: `"macro"`, `"weighted"` by support, or `None` for each class; there is no micro
+        average.
+    - `include`: the classes of the average, such as `(1, 2)`; all but an ignored one if not given.
+        Other classes have no value.
+    - `empty`: what an undefined class counts as in a macro or weighted average: `"skip"` leaves it
+        out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.

@@ -43,8 +43,27 @@ def _discounted(
     return jnp.stack(found, axis=1)
 
 
+class _AbstractDiscounted(AbstractRanking):
+    """Reads the gains of a ranking at a discount."""
+
+    gain: Gain = eqx.field(static=True)
+
+    def __init__(
+        self,
+        k: int | Sequence[int] | None = None,
+        *,
+        gain: Gain = "linear",
+        ties: Ties = "expected",
+        empty: Empty = "skip",
+        undefined: float | None = None,
+    ):
+        _check_gain(gain)
+        self.gain = gain
+        AbstractRanking.__init__(self, k, ties=ties, empty=empty, undefined=undefined)
+
+
 @final
-class NDCG(AbstractRanking):
+class NDCG(_AbstractDiscounted, init=False):
     r"""The normalised discounted cumulative gain, on average over the queries: that of the ranking
     over that of the best ranking of the same documents.
 
@@ -82,21 +101,6 @@ class NDCG(AbstractRanking):
         ```
     """
 
-    gain: Gain = eqx.field(static=True)
-
-    def __init__(
-        self,
-        k: int | Sequence[int] | None = None,
-        *,
-        gain: Gain = "linear",
-        ties: Ties = "expected",
-        empty: Empty = "skip",
-        undefined: float | None = None,
-    ):
-        _check_gain(gain)
-        self.gain = gain
-        AbstractRanking.__init__(self, k, ties=ties, empty=empty, undefined=undefined)
-
     def of_lists(self, lists: Lists) -> tuple[Float32[Array, "rows cuts"], Bool[Array, "rows"]]:
         documents = lists.keys.shape[1]
         found = _discounted(lists.places(self.ties, self.most), self.gain, self.cuts, documents)
@@ -105,7 +109,7 @@ class NDCG(AbstractRanking):
 
 
 @final
-class DCG(AbstractRanking):
+class DCG(_AbstractDiscounted, init=False):
     r"""The discounted cumulative gain, on average over the queries:
 
     $$\sum_{i=1}^{k} \frac{g_i}{\log_2(i + 1)}$$
@@ -131,21 +135,6 @@ class DCG(AbstractRanking):
         assert abs(value - 1.13093) < 1e-5
         ```
     """
-
-    gain: Gain = eqx.field(static=True)
-
-    def __init__(
-        self,
-        k: int | Sequence[int] | None = None,
-        *,
-        gain: Gain = "linear",
-        ties: Ties = "expected",
-        empty: Empty = "skip",
-        undefined: float | None = None,
-    ):
-        _check_gain(gain)
-        self.gain = gain
-        AbstractRanking.__init__(self, k, ties=ties, empty=empty, undefined=undefined)
 
     def of_lists(self, lists: Lists) -> tuple[Float32[Array, "rows cuts"], Bool[Array, "rows"]]:
         at, documents = lists.places(self.ties, self.most), lists.keys.shape[1]

@@ -99,3 +99,17 @@ def test_a_score_beside_chance_has_no_micro_average():
     for make in (eqm.fields.EquitableThreat, eqm.fields.HeidkeSkill):
         with pytest.raises(ValueError, match="average='micro'"):
             make(eqm.Multilabel(2), average="micro")
+
+
+def test_some_classes_and_what_an_undefined_one_counts_as():
+    # No row is an event of label 1, nor predicted as one: its score is undefined.
+    said, seen = jnp.array([[1, 0], [1, 0], [0, 0]]), jnp.array([[1, 0], [0, 0], [0, 0]])
+    of = lambda **kw: float(
+        eqm.fields.HeidkeSkill(eqm.Multilabel(2), **kw)(predicted_labels=said, labels=seen)
+    )
+    first = 2 * 1 / (2 * 1 + 3)  # a hit, a false alarm, a correct negative
+    np.testing.assert_allclose([of(), of(include=(0,))], first, rtol=1e-6)
+    np.testing.assert_allclose(
+        [of(empty="zero"), of(empty="one")], [first / 2, (first + 1) / 2], rtol=1e-6
+    )
+    assert np.isnan(of(include=(1,)))
