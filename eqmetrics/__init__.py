@@ -220,7 +220,7 @@ from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
 
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 # The shelves: public subpackages, imported at their first use. A line here makes them known to type
