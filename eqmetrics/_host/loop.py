@@ -58,12 +58,12 @@ def _refuse(who: str, path: _Path, x: Any) -> None:
     if isinstance(x, str) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "OSUMm"):
         raise TypeError(
             f"`{who}`: `{_where(path)}` is {describe(x)}, expected numbers or booleans. Leave it "
-            "out of the batches that are passed, or number what it says."
+            "out of the batches that are passed, or replace it by numbers."
         )
     if _is_key(x) and x.ndim == 0:
         raise TypeError(
             f"`{who}`: `{_where(path)}` is a key, not rows. Pass it through `args`, and fold a "
-            "count of the batches into it; or split it, a key a row."
+            "count of the batches into it; or split it into one key for each row."
         )
 
 
@@ -76,7 +76,7 @@ def _rows(batch: Any, who: str) -> int:
         shapes = ", ".join(f"`{_where(path)}` is {np.shape(x)}" for path, x in found)
         raise ValueError(
             f"`{who}`: the arrays of a batch must have one leading axis in common, the rows; "
-            f"{shapes or 'there is no array'}. What is no array of rows goes through `args`."
+            f"{shapes or 'there is no array'}. Pass other values through `args`."
         )
     return axes.pop()[0]
 

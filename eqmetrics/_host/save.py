@@ -242,7 +242,7 @@ def _load(file: Any, like: _T, name: str) -> _T:
         )
     line = file.readline()
     if _sum_of(line) != told:
-        _damaged(name, "what it says of its arrays isn't what was written")
+        _damaged(name, "the line that describes its arrays isn't what was written")
     header = json.loads(line)
     _check(header["structure"], _structure(like), name, header["eqmetrics"])
     arrays = CheckedFile(file)

@@ -51,8 +51,8 @@ def to_array(name: str, x: Any) -> Any:
         raise TypeError(
             no_number(name, describe(array))
             if array.dtype.kind != "O"
-            else f"`{name}` is an array of Python objects, expected numbers or booleans: are "
-            "its rows of one length?"
+            else f"`{name}` is an array of Python objects, expected numbers or booleans: do all "
+            "its rows have the same length?"
         )
     if array.dtype.kind in "iu":
         target = np.dtype(np.uint32 if array.dtype == np.uint64 else np.int32)
@@ -73,8 +73,8 @@ def to_array(name: str, x: Any) -> Any:
 
 def no_number(name: str, what: str) -> str:
     return (
-        f"`{name}` is {what}, expected numbers or booleans. Number the classes first, and words by "
-        "`eqm.text.host_ids`; `eqm.Collect` keeps what is no number."
+        f"`{name}` is {what}, expected numbers or booleans. Number the classes first, and hash "
+        "words by `eqm.text.host_ids`. `eqm.Collect` also keeps values that aren't numbers."
     )
 
 
@@ -231,8 +231,8 @@ def check_signature(cls: type, fn: Any, routes: bool) -> None:
             raise TypeError(
                 f"`{cls.__qualname__}.update` takes `{p}`: arguments that are swallowed hide "
                 "misspelt ones. Name each argument that the metric needs; a collection passes "
-                "a metric only what it names. (A wrapper that hands its arguments on subclasses "
-                "`eqm.AbstractWrapper`.)"
+                "a metric only what it names. (A wrapper, which passes its arguments on, is a "
+                "subclass of `eqm.AbstractWrapper`.)"
             )
 
 

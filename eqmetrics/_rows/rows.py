@@ -13,8 +13,8 @@ from .._metric.checks import describe, not_real
 def _way_out(name: str, x: Array, values: Array, rows: tuple[int, ...]) -> str:
     if values.ndim == 0:
         return (
-            " One number for the whole batch has no rows: pass one for each row. If it is one of "
-            f"the step, as a learning rate is, say that it isn't given the {name}: "
+            " One number for the whole batch has no rows: pass one for each row. If it is a number "
+            f"of the step, such as a learning rate, don't pass the {name} to its metric: "
             f"`metric.from_output({name}=None)`, or with a name "
             f"`metric.from_output('lr', {name}=None)`."
         )
@@ -22,7 +22,7 @@ def _way_out(name: str, x: Array, values: Array, rows: tuple[int, ...]) -> str:
         return ""
     size = values.shape[-1]
     return (
-        f" To give each entry of a row its own {name}, let a metric of one number read each: "
+        f" To give each entry of a row its own {name}, use one metric for each entry: "
         f"`eqm.MultiOutput(metric, {size}, shared=())`."
     )
 

@@ -61,7 +61,7 @@ class Interval(AbstractWrapper):
         and isn't empty at 0 or 1.
 
     Integer weights are repetition, and their scale matters, except with `clusters`; `weights` with
-    more axes than the first weight the entries of a row. For importance weights make each row a
+    more axes than the first apply to the entries of a row. For importance weights make each row a
     cluster.
     State: that of the metric, and if a row adds to $m$ numbers `m * (m + 3) + 2` floats; with
     `clusters` that of the metric for each. Undefined when: the metric is; the error, with fewer

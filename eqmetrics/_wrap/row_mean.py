@@ -48,7 +48,7 @@ class RowMean(AbstractRowMean, AbstractWrapper):
         weight, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    `weights` with one axis weight the rows; `weights` and `mask` with more axes are passed to the
+    `weights` with one axis apply to the rows; `weights` and `mask` with more axes are passed to the
     metric, for the entries of a row.
     State: 4 floats for each number of the value, 2 for the invalid rows, and that of the metric,
     which stays empty. Undefined when: no row has a value. The gradient is that of the metric.
