@@ -1,4 +1,4 @@
-"""`nox -l` lists the sessions; arguments after `--` go through."""
+"""`nox -l` lists the sessions; arguments after `--` are passed on."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ def install(session: nox.Session, group: str) -> None:
 
 
 def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
-    """Two files at once: the tests mostly compile, on one core, and those of one file share
-    what they compile. No more than two, however many cores there are: devices that wait for
-    each other on a busy machine may give up. A program that was compiled before, in this run or
-    an earlier one of any session, is read from a folder: its path is absolute, since the tests
-    of the documentation run in folders of their own."""
+    """Runs two test files at a time: tests mostly compile, on one core, and the tests of a file
+    share compiled programs. No more than two, even on many cores: simulated devices that wait for
+    each other on a busy machine may time out. Programs that were compiled before, in this run or an
+    earlier one, are read from a cache folder. Its path is absolute, since the tests of the
+    documentation run in folders of their own."""
     compiled = Path(session.create_tmp()).resolve().parents[1] / "compiled"
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(compiled),
@@ -32,35 +32,36 @@ def pytest(session: nox.Session, *args: str, **kwargs: Any) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The tests that are quick, on 8 simulated devices; with arguments, what they say."""
+    """The quick tests, on 8 simulated devices; or those named by the arguments."""
     install(session, "test")
     pytest(session, *session.posargs)
 
 
 @nox.session(default=False)
 def long(session: nox.Session) -> None:
-    """What `tests` leaves out, and `.ci/run` runs: laws and checks of all metrics, by the clock."""
+    """The tests that take longer, which `.ci/run` runs after `tests`: laws and checks of all
+    metrics."""
     install(session, "test")
     pytest(session, "-m", "long and not slow", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """What `.ci/run` hasn't the time for: each metric's laws alone, large programs."""
+    """Tests for which `.ci/run` has no time: each metric's laws alone, large programs."""
     install(session, "test")
     pytest(session, "-m", "slow and not rare", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)
 def rare(session: nox.Session) -> None:
-    """Every value on every mesh: ten minutes and more."""
+    """Every value on every mesh: takes ten minutes or more."""
     install(session, "test")
     pytest(session, "-m", "rare", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """A million updates of fifty metrics in one process, and ten kills: half an hour."""
+    """A million updates of fifty metrics in one process, and ten kills: takes half an hour."""
     install(session, "test")
     session.run("python", "-m", "tests.soak", *session.posargs)
 
@@ -75,8 +76,8 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def x64(session: nox.Session) -> None:
-    """The laws and the oracles with 64-bit types switched on: nothing may depend on them.
-    (Tests of messages name the default float type, and stay out.)"""
+    """The laws and the oracles with 64-bit types switched on, which must change nothing. (Tests of
+    messages aren't included, since these name the default float type.)"""
     install(session, "test")
     numbers = "laws sum average extrema std moments last_value accuracy devices loop reduction"
     files = [f"tests/test_{name}.py" for name in numbers.split()]
@@ -85,28 +86,29 @@ def x64(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """The benchmarks beside clu and metrax; names after `--` choose: `nox -s bench -- sums`."""
+    """The benchmarks, with clu and metrax for comparison; names after `--` choose some:
+    `nox -s bench -- sums`."""
     install(session, "bench")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff."""
+    """Runs ruff."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))
     session.run("ruff", "check", ".", *session.posargs)
 
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Trains on handwritten digits, and evaluates on 8 devices."""
+    """Trains on handwritten digits, and evaluates on 8 simulated devices."""
     install(session, "demo")
     session.run("python", "docs/examples/train_digits.py", *session.posargs)
 
 
 @nox.session(default=False)
 def types(session: nox.Session) -> None:
-    """pyright on the package and the tests, and that no public name is without a type."""
+    """Runs pyright on the package and the tests, and checks that every public name has a type."""
     install(session, "types")
     session.run("pyright", *session.posargs)
     session.run("pyright", "--verifytypes", "eqmetrics", "--ignoreexternal")
@@ -114,14 +116,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation, strictly."""
+    """Builds the documentation; every warning is an error."""
     install(session, "docs")
     session.run("mkdocs", "build", "--strict", "-f", "docs/mkdocs.yml", *session.posargs)
 
 
 @nox.session(default=False)
 def package(session: nox.Session) -> None:
-    """The wheel and the sdist; the demo, in a clean environment, from the wheel of the sdist."""
+    """Builds the sdist, and from it the wheel; runs the demo with this wheel in a clean
+    environment."""
     folder = session.create_tmp()
     session.install("hatchling", "pip", *nox.project.dependency_groups(PROJECT, "demo"))
     session.run("python", "-m", "hatchling", "build", "-t", "sdist", "-d", folder)
@@ -131,4 +134,4 @@ def package(session: nox.Session) -> None:
     session.install(str(wheel))
     demo = Path("docs/examples/train_digits.py").resolve()
     session.chdir(folder)
-    session.run("python", "-P", str(demo), "confusion.png")  # not what lies beside it
+    session.run("python", "-P", str(demo), "confusion.png")  # `-P`: not the source beside it

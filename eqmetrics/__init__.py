@@ -220,10 +220,11 @@ from ._wrap.standard_error import StandardError as StandardError
 from ._wrap.windowed import Windowed as Windowed
 
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
-# The shelves: public folders beside this file, imported at first use. A line here gives one a type.
+# The shelves: public subpackages, imported at their first use. A line here makes them known to type
+# checkers.
 if TYPE_CHECKING:
     from . import (
         audio as audio,
@@ -243,7 +244,7 @@ if TYPE_CHECKING:
         training as training,
         uncertainty as uncertainty,
     )
-else:  # hidden, or else a misspelt name would have a type
+else:  # hidden from type checkers: a misspelt name must be an error
 
     def _shelves():
         from pkgutil import iter_modules

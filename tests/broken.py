@@ -19,7 +19,7 @@ Rows = Float[Array, "rows"]
 
 
 class AbstractTotal(eqm.Metric):
-    """A sum: what the metrics below do wrong is all that they add."""
+    """A sum. The metrics below inherit from it, and define only what is wrong."""
 
     total: Float[Array, ""] = eqm.state(reduce="sum")
 
@@ -59,7 +59,7 @@ class WeaklyTyped(AbstractTotal):
 
 
 class MovesToAMesh(AbstractTotal):
-    """Its arrays keep shape and dtype and change what jax calls their type."""
+    """Its arrays keep shape and dtype, but their type in jax changes: it includes the mesh."""
 
     def update(self, values: Rows) -> Self:
         mesh = jax.make_mesh((1,), ("x",), axis_types=(AxisType.Explicit,))
@@ -99,14 +99,14 @@ class NotAssociative(AbstractOwnMerge):
 
 
 class KeepsTheFirst(AbstractOwnMerge):
-    """And doesn't say that it is ordered."""
+    """It should be declared as ordered, and isn't."""
 
     def merge(self, other: Any) -> Self:
         return self.replace(total=jnp.where(self.total != 0, self.total, other.total))
 
 
 class ForgetsOnUpdate(AbstractTotal):
-    """An update forgets a half of what it has seen, and a merge doesn't."""
+    """An update halves the previous total, and a merge doesn't."""
 
     def update(self, values: Rows) -> Self:
         return self.replace(total=self.total / 2 + values.sum())
@@ -139,7 +139,7 @@ class NaNOfNoRows(AbstractTotal):
 
 
 class MasksByProduct(AbstractTotal):
-    """NaN under the mask comes through."""
+    """A NaN in a masked row reaches the result."""
 
     def update(self, values: Rows, mask: Bool[Array, "rows"] | None = None) -> Self:
         keep = 1.0 if mask is None else mask.astype(jnp.float32)
@@ -166,7 +166,7 @@ class WrongWhenTraced(AbstractTotal):
 
 
 class WrongReduction(eqm.AbstractReduction):
-    """Adds over time, and keeps the largest over devices, if there are so many."""
+    """Adds over time, but takes the maximum over devices, if there are at least `from_size`."""
 
     def __init__(self, from_size: int = 1):
         self.from_size = from_size
@@ -198,7 +198,7 @@ class ReducesOtherwise(eqm.Metric):
 
 
 class WrongIn(AbstractTotal):
-    """Wrong inside one function of the kit alone: no honest mistake is so selective."""
+    """Wrong only inside one function of the test kit, so that it breaks only one law."""
 
     function: str = eqx.field(static=True, default="")
 
@@ -233,7 +233,7 @@ class SharesABuffer(eqm.Metric):
 
 
 class KeepsALowHalfAside(AbstractTotal):
-    """A compensated sum whose compensation no pytree knows of, and no file."""
+    """A compensated sum whose compensation is neither in the pytree nor in a file."""
 
     def update(self, values: Rows) -> Self:
         _, low = _aside.get(id(self), (None, 0.0))
@@ -243,7 +243,7 @@ class KeepsALowHalfAside(AbstractTotal):
         return new
 
 
-_aside: dict[int, tuple[eqm.Metric, float]] = {}  # with the metric, to keep its id taken
+_aside: dict[int, tuple[eqm.Metric, float]] = {}  # the metric, too, so that no other gets its id
 
 
 BROKEN: dict[str, eqm.Metric] = {
@@ -291,7 +291,7 @@ class WritesIntoItsArgument(AbstractTotal):
 
 
 class StartsElsewhere(AbstractOwnMerge):
-    """Not what `reset` gives: `eqm.state(initial=...)` is missing."""
+    """It starts with another state than `reset` gives: `eqm.state(initial=...)` is missing."""
 
     def __init__(self):
         self.total = jnp.full((), -jnp.inf)
@@ -322,7 +322,7 @@ class ReducesTwoButNotEight(eqm.Metric):
 
 
 class OffByOneInAMillion(eqm.Metric):
-    """Whole numbers are compared exactly."""
+    """Integers are compared exactly, so this must be found."""
 
     count: Int[Array, ""] = eqm.state(reduce="sum")
 
@@ -347,7 +347,7 @@ class SpoiltByMaskedWeights(AbstractTotal):
 
 
 class NotAssociativeInTime(AbstractOwnMerge):
-    """Ordered, and still a merge must be associative."""
+    """Ordered, but even an ordered merge must be associative."""
 
     ordered = True
 

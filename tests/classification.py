@@ -1,5 +1,5 @@
-"""What the tests of the scores of counts share: random cases of every task, the rows that
-count, and the definitions in float64."""
+"""Shared by the tests of scores that are computed from counts: random cases of every task, the rows
+that count, and the definitions in float64."""
 
 import functools as ft
 import warnings
@@ -32,7 +32,7 @@ SCORES = st.sampled_from([-1.0, 0.0, 1.0, 1e30, -1e30, np.inf, -np.inf])
 
 
 def shapes(task: eqm.AbstractTask, rows: tuple[int, ...]) -> tuple[tuple, tuple]:
-    """Of labels and of scores."""
+    """The shapes of labels and of scores."""
     if isinstance(task, eqm.Binary):
         return rows, rows
     if isinstance(task, eqm.Multiclass):
@@ -43,7 +43,7 @@ def shapes(task: eqm.AbstractTask, rows: tuple[int, ...]) -> tuple[tuple, tuple]
 
 @st.composite
 def batches(draw: st.DrawFn, task: eqm.AbstractTask) -> dict[str, np.ndarray]:
-    """Stacked batches, with what must not be seen where a row doesn't take part."""
+    """Stacked batches, with NaN and invalid labels in the rows that are left out."""
     labels, scores = shapes(task, (STEPS, ROWS))
     most = task.classes - 1 if isinstance(task, eqm.Multiclass) else 1
     batch = {
@@ -87,7 +87,7 @@ def kept(task: eqm.AbstractTask, batch: dict[str, np.ndarray]) -> tuple[np.ndarr
 
 
 def counts(task: eqm.AbstractTask, batch: dict[str, np.ndarray]) -> np.ndarray:
-    """`(classes, 2, 2)`: of each class, no and yes down, predicted across."""
+    """`(classes, 2, 2)`: for each class, true no and yes as rows, predicted ones as columns."""
     y, p, w = kept(task, batch)
     if not len(y):
         return np.zeros((task.classes, 2, 2))
@@ -120,7 +120,7 @@ def averaged(ratio: Ratio, task: eqm.AbstractTask, table: np.ndarray, average: A
 
 
 def scikit(fn: Callable, task: eqm.AbstractTask, batch: dict, average: Any, **kwargs: Any) -> Any:
-    """A score of scikit-learn that knows averages."""
+    """A score of scikit-learn that has `average=`."""
     y, p, w = kept(task, batch)
     if not len(y):
         nothing = NAN if isinstance(task, eqm.Binary) or average else np.full(task.classes, NAN)
@@ -130,7 +130,7 @@ def scikit(fn: Callable, task: eqm.AbstractTask, batch: dict, average: Any, **kw
     elif isinstance(task, eqm.Multiclass):
         kwargs["labels"] = list(range(task.classes))
     if average == "weighted":
-        # Where no class that is defined has support, scikit-learn takes the plain mean.
+        # If no defined class has support, scikit-learn takes the plain mean.
         each = scikit(fn, task, batch, None, **kwargs)
         if counts(task, batch)[~np.isnan(each), 1].sum() == 0:
             return NAN
@@ -141,7 +141,8 @@ def scikit(fn: Callable, task: eqm.AbstractTask, batch: dict, average: Any, **kw
 
 @ft.partial(jax.jit, static_argnames="make")
 def value(make: Callable, batch: dict[str, Any]) -> Any:
-    """Of a metric that is built inside, updated with each of the stacked batches."""
+    """The value of a metric that is built under `jit` and updated with each of the stacked
+    batches."""
     step = lambda m, b: (m.update(**b), None)
     return jax.lax.scan(step, make(), batch)[0].compute()
 

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_teardown() -> None:
-    """A compiled program of the CPU takes three memory maps and more: the laws of twelve metrics
-    take eight thousand. Linux allows a process 65 530 of them, and LLVM aborts at the next."""
+    """A compiled program for the CPU takes three or more memory maps: the laws of twelve metrics
+    take eight thousand. Linux allows a process 65 530 maps, and at the next one LLVM aborts."""
     if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()

@@ -1,5 +1,5 @@
 """499 rows of real data with the scores of a fixed model, for the tests on devices and on
-processes; run as a program it is one process of several."""
+processes. As a program, it is one of several processes."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def metrics() -> eqm.MetricDict:
 
 
 def of_lists() -> eqm.MetricDict:
-    """Of the classes as documents, with ties, and of text."""
+    """Metrics of rankings, with the classes as documents and with ties, and of texts."""
     return eqm.MetricDict(
         ndcg=eqm.ranking.NDCG(),
         mrr=eqm.ranking.MeanReciprocalRank(),
@@ -40,7 +40,7 @@ def of_lists() -> eqm.MetricDict:
 
 
 def lists(batch: dict) -> dict[str, np.ndarray]:
-    """What these take, from the outputs: near digits are relevant, and ids are logits rounded."""
+    """Their outputs: digits near the label are relevant, and token ids are rounded logits."""
     logits, labels = np.nan_to_num(batch["logits"]), batch["labels"]
     away = np.abs(np.arange(10) - labels[:, None])
     return {
@@ -63,7 +63,7 @@ def outputs() -> dict[str, np.ndarray]:
 
 
 def padded() -> dict[str, np.ndarray]:
-    """Padded with what must not be seen: NaN, and labels out of range."""
+    """Padded with rows that must not be read: NaN, and labels out of range."""
 
     def pad(x):
         fill = np.nan if x.dtype.kind == "f" else -7

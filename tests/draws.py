@@ -1,4 +1,4 @@
-"""The batches that rows of the tables of laws are made of."""
+"""Draws the batches for the rows of the tables."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import numpy as np
 import eqmetrics as eqm
 
 
-# Batches of two lengths (each costs the laws some compilations), and three rows for each of 8
-# devices in all.
+# Batches of two lengths (each length costs the laws some compilations), and in total three rows for
+# each of 8 devices.
 SIZES = (7, 10, 7)
 
 
@@ -70,7 +70,7 @@ def some(rng, n):
 
 
 def yes(rng, n):
-    return np.arange(n) % 3 % 2 == 0  # both in each batch
+    return np.arange(n) % 3 % 2 == 0  # both values in each batch
 
 
 def positive(rng, n):
@@ -93,7 +93,7 @@ IDS = np.split(np.arange(24, dtype=np.int32), [7, 17])
 
 
 def numbered(**make: Callable) -> list[dict]:
-    """With a different number in each row of all batches."""
+    """Batches with `ids`: a different number in each row of all batches."""
     return [b | {"ids": i} for b, i in zip(drawn(SIZES, **make), IDS, strict=True)]
 
 

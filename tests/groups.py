@@ -1,6 +1,6 @@
-"""Rows of the table in groups, which a test runs as one program: that compiles in half the time
-of one for each. A row joins by itself, where it sees in the batches of the group what it sees in
-its own."""
+"""Groups of rows of the table. A test runs the metrics of a group as one program, which compiles in
+half the time of one program for each. A row joins a group automatically, if its metric gets the
+same arguments from the group's batches as from its own."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -17,22 +17,22 @@ from eqmetrics._metric.node import walk
 from .table import ROWS, SLOW
 
 
-# A larger program holds up one of the two processes that share the suite.
+# Larger programs would keep one of the two test processes busy while the other waits.
 MOST = 12
 SPECIAL = {"mask", "weights"}
 
 
 @dataclasses.dataclass
 class Group:
-    """Metrics by the names of their rows, and batches that hold what all of them take."""
+    """Metrics by the names of their rows, and batches with the arguments of all of them."""
 
     metrics: dict[str, eqm.Metric]
     batches: list[dict[str, Any]]
 
     def together(self) -> eqm.MetricDict:
-        """Its members share statistics, and their passes over the rows, as in a collection of a
-        user's: that the values are those of each alone is what `test_sharing.py` and
-        `test_one_pass.py` say, and what the session `slow` adds, which runs each alone."""
+        """All metrics in one collection: they share statistics and passes over the rows, as in a
+        user's. `test_sharing.py` and `test_one_pass.py` check that the values are those of each
+        alone; the session `slow` also runs each alone."""
         return eqm.MetricDict(self.metrics)
 
     def __str__(self) -> str:
@@ -42,12 +42,13 @@ class Group:
         return [Group({n: m}, self.of(m)) for n, m in self.metrics.items()]
 
     def of(self, metric: eqm.Metric) -> list[dict[str, Any]]:
-        """The batches as the dict would hand them to one member."""
+        """The batches as the collection would pass them to one member."""
         takes = arguments_of(metric)
         return [{k: v for k, v in b.items() if k in takes} for b in self.batches]
 
     def takes_in(self, metric: eqm.Metric, batches: list[dict[str, Any]]) -> bool:
-        """Whether each member would get the arguments of its own row, bit for bit."""
+        """Whether each member would still get the arguments of its own row, bit for bit, if this
+        one joined."""
         if kind(metric) != kind(next(iter(self.metrics.values()))):
             return False
         if len(batches) != len(self.batches):
@@ -73,8 +74,9 @@ def same(x: Any, y: Any) -> bool:
 
 
 def kind(metric: eqm.Metric) -> tuple:
-    """What a law asks of: a dict that is ordered, or takes no mask or weights, for one member, is
-    asked less of the others. Nor is a program compiled in eager code, for a user's class."""
+    """The properties that the members of a group must have in common. A law demands less of a
+    collection if one member is ordered or takes no mask or weights; and eager code isn't compiled
+    if one member is a user's class."""
     nodes = [node for _, node, _ in walk(metric)]
     ordered = any(type(node).ordered for node in nodes)
     ours = all(type(node).__module__.startswith("eqmetrics.") for node in nodes)
@@ -82,7 +84,8 @@ def kind(metric: eqm.Metric) -> tuple:
 
 
 def grouped(names: Iterable[str] | None = None, most: int = MOST) -> list[Group]:
-    """All rows but the slow ones, or those named; each row in the first group that takes it in."""
+    """The groups of all rows except the slow ones, or of the named rows; each row joins the first
+    group that it can."""
     found: list[Group] = []
     for name in (n for n in ROWS if n not in SLOW) if names is None else names:
         metric, batches = ROWS[name]
@@ -98,12 +101,14 @@ def grouped(names: Iterable[str] | None = None, most: int = MOST) -> list[Group]
 
 
 def params(groups: list[Group]) -> list:
-    """Named by all its members, so that `-k` finds the group of a metric."""
+    """Parameters of a test. The id contains the names of all members, so that `-k` finds the group
+    of a metric."""
     return [pytest.param(group, id=str(group), marks=pytest.mark.long) for group in groups]
 
 
 def every_alone(names: Iterable[str] = ROWS) -> list:
-    """Each row as a group of its own: where those of more have run as one, slow."""
+    """Each row as a group of its own; marked slow, for tests that have run larger groups
+    already."""
     return [
         pytest.param(Group({n: ROWS[n][0]}, ROWS[n][1]), id=n, marks=pytest.mark.slow)
         for n in names
@@ -111,7 +116,7 @@ def every_alone(names: Iterable[str] = ROWS) -> list:
 
 
 def narrowed(test: Callable[[Group], None], group: Group) -> None:
-    """Runs a test on a group, and if it fails, on each member alone, to name who fails."""
+    """Runs a test on a group and, if it fails, on each member alone, to find those that fail."""
     try:
         return test(group)
     except Exception as together:
@@ -130,8 +135,8 @@ def narrowed(test: Callable[[Group], None], group: Group) -> None:
 
 
 def in_tens(names: Iterable[str]) -> list:
-    """Names in tens, for tests that run metrics side by side in one program, each on its own
-    batches; the slow rows apart."""
+    """Names in lists of ten, for tests that run metrics side by side in one program, each on its
+    own batches; the slow rows separately."""
     given, found = list(names), []
     for marks in ((), (pytest.mark.slow,)):
         some = [name for name in given if (name in SLOW) == bool(marks)]
@@ -143,7 +148,7 @@ def in_tens(names: Iterable[str]) -> list:
 
 
 def narrow(test: Callable[[list[str]], None], names: list[str]) -> None:
-    """As `narrowed`, of names."""
+    """The same as `narrowed`, for a list of names."""
     group = Group({name: ROWS[name][0] for name in names}, [])
     narrowed(lambda group: test(list(group.metrics)), group)
 

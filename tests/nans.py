@@ -1,4 +1,4 @@
-"""Where a program forms a NaN of numbers: what `jax_debug_nans` blames, run op by op."""
+"""Finds the operations that make a NaN from numbers, where `jax_debug_nans` would stop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 
-# Those that may give NaN. A `select` of a constant, or a sort, forms none.
+# The operations that may give NaN; selecting a constant NaN, or sorting, doesn't count.
 ARITHMETIC = {
     "add", "sub", "mul", "div", "sqrt", "rsqrt", "log", "log1p", "pow", "integer_pow", "exp",
     "reduce_sum", "dot_general", "sin", "cos", "acos", "rem", "erf_inv", "lgamma", "logistic",
@@ -24,8 +24,8 @@ def has_nan(x: Any) -> bool:
 
 
 def nans_of(fn: Callable[..., Any], *args: Any) -> tuple[Any, list[str]]:
-    """What `fn(*args)` gives, and the operations that made NaN of what isn't. Loops and branches
-    aren't looked into."""
+    """The result of `fn(*args)`, and the operations in it that gave NaN without having NaN as an
+    operand. Loops and branches aren't searched."""
     closed, shape = jax.make_jaxpr(fn, return_shape=True)(*args)
     found: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What the oracle tests share: batches drawn in one shape, and two ways to see them all."""
+"""Shared by the oracle tests: batches drawn in one shape, and two ways to update with them."""
 
 import functools as ft
 from typing import Any
@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 
 STEPS, ROWS = 3, 8
-# One shape, so one compilation; the same examples in each run.
-# A busy machine may be slow to draw.
+# All draws have one shape, so there is one compilation; each run draws the same examples. A busy
+# machine may be slow to draw.
 slowly = [HealthCheck.too_slow]
 few = settings(
     deadline=None, max_examples=25, derandomize=True, suppress_health_check=slowly
@@ -20,14 +20,14 @@ few = settings(
 
 @jax.jit
 def fold(metric: Any, batches: dict[str, Any]) -> Any:
-    """Over time: an update for each of the stacked batches."""
+    """Over time: one update for each of the stacked batches."""
     step = lambda m, b: (type(m).update(m, **b), None)
     return jax.lax.scan(step, metric, batches)[0]
 
 
 @jax.jit
 def spread(metric: Any, batches: dict[str, Any]) -> Any:
-    """Over devices: a state for each of the stacked batches, reduced."""
+    """Over devices: one state for each of the stacked batches, reduced."""
     return jax.vmap(lambda b: type(metric).update(metric, **b))(batches).reduce()
 
 
@@ -41,7 +41,7 @@ weights = st.sampled_from([0.0, 1.0, 2.0, 3.0, 0.25, 0.7, 1e3])
 
 @st.composite
 def masks(draw: st.DrawFn) -> np.ndarray:
-    """Of each batch all rows, none, one, or any."""
+    """Masks of all rows of a batch, of none, of one, or of any."""
     kinds = [np.ones(ROWS, bool), np.zeros(ROWS, bool), np.arange(ROWS) == 2]
     some = st.one_of(st.sampled_from(kinds), arrays(np.bool_, ROWS))
     return np.stack([draw(some) for _ in range(STEPS)])
@@ -51,7 +51,7 @@ def masks(draw: st.DrawFn) -> np.ndarray:
 def batches(
     draw: st.DrawFn, elements: st.SearchStrategy, *, weighted: bool = True
 ) -> dict[str, np.ndarray]:
-    """Stacked batches of `values`, with NaN where a row doesn't take part."""
+    """Stacked batches of `values`, with NaN in the rows that are left out."""
     values = draw(arrays(np.float32, (STEPS, ROWS), elements=elements))
     mask = draw(masks())
     batch = {"values": values, "mask": mask}
@@ -66,15 +66,16 @@ def taken(batch: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def rows_of(batch: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The values and weights that count, in float64 (in which their products are exact)."""
+    """The values and weights of the rows that count, in float64 (in which their products are
+    exact)."""
     keep = taken(batch)
     w = batch.get("weights", np.ones_like(batch["values"]))
     return batch["values"][keep].astype(np.float64), w[keep].astype(np.float64)
 
 
-# A mean square below this isn't known: squares of single numbers left the range of float32.
+# A mean square below this is NaN, since squares of single numbers may underflow.
 LOST = 2.0**-100
-# Of predictions and targets: as many examples as make 200 over both ways.
+# For predictions and targets: 100 examples, so 200 over both ways.
 many = settings(
     deadline=None, max_examples=100, derandomize=True, suppress_health_check=slowly
 )
@@ -98,7 +99,7 @@ def pairs(
 def moved(
     batch: dict[str, np.ndarray], scale: float = 1.0, offset: float = 0.0
 ) -> dict[str, np.ndarray]:
-    """At another scale and offset, and with NaN where a row doesn't take part."""
+    """At another scale and offset, and with NaN in the rows that are left out."""
     keep, names = taken(batch), {"mask", "weights"} & batch.keys()
     put = lambda x: (x * scale + offset).astype(np.float32)
     new = {k: v if k in names else put(v) for k, v in batch.items()}
@@ -109,7 +110,7 @@ def moved(
 
 
 def real_rows(batch: dict[str, np.ndarray], *names: str) -> list[np.ndarray]:
-    """The named arrays and the weights where they count, in float64."""
+    """The named arrays and the weights of the rows that count, in float64."""
     keep = taken(batch)
     weights = batch.get("weights", np.ones(keep.shape))
     return [batch[name][keep].astype(np.float64) for name in names] + [
@@ -121,13 +122,13 @@ def agree(got: Any, want: Any, rtol: float = 1e-5, atol: float = 0.0) -> None:
     np.testing.assert_allclose(np.asarray(got, np.float64), want, rtol, atol)
 
 
-# Four draws of 50 cases, which go through one program side by side: 200 over each way.
+# Four draws of 50 cases, which run through one program side by side: 200 cases in each way.
 at_once = settings(
     deadline=None,
     max_examples=4,
     derandomize=True,
     suppress_health_check=slowly,
-    phases=[Phase.generate],  # a seed has no simpler form
+    phases=[Phase.generate],  # a seed can't be shrunk
 )
 seeds = st.integers(0, 2**32 - 1)
 CASES = 50
@@ -136,7 +137,7 @@ CASES = 50
 def cases(
     seed: int, low: float = -2.0, *, weighted: bool = True, columns: tuple[int, ...] = ()
 ) -> dict[str, np.ndarray]:
-    """As `pairs`, with a leading axis of `CASES`."""
+    """The same as `pairs`, with a leading axis of `CASES`."""
     rng = np.random.default_rng(seed)
     size = (CASES, STEPS, ROWS)
     draw = lambda: rng.integers(int(low * 1024), 2049, (*size, *columns)) / 1024
@@ -148,14 +149,14 @@ def cases(
     batch["mask"] = np.select([which == i for i in range(4)], kinds, False)
     if weighted:
         weights = rng.choice(np.array([0.0, 1, 2, 3, 0.25, 0.7, 1e3], np.float32), size)
-        # in a third of the cases all equal
+        # In a third of the cases all weights are equal.
         batch["weights"] = np.where(rng.random((CASES, 1, 1)) < 1 / 3, np.float32(1), weights)
     return batch
 
 
 @ft.partial(jax.jit, static_argnames="way")
 def values_of(way: Any, metric: Any, batches: dict[str, Any]) -> Any:
-    """The value of the metric for each of stacked cases."""
+    """The value of the metric for each of the stacked cases."""
     return jax.vmap(lambda batch: way(metric, batch).compute())(batches)
 
 

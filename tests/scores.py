@@ -1,4 +1,4 @@
-"""What the tests of curves share: scores of many kinds, and rows drawn with ties."""
+"""Shared by the tests of curves: scores of many kinds, and rows drawn with ties."""
 
 import math
 
@@ -14,7 +14,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-# From standard normal noise with a shift between the classes, and labels.
+# From standard normal noise, with a shift between the classes, and the labels.
 KINDS = {
     "normal": lambda x, rng: ("logits", x),
     "normal at -30": lambda x, rng: ("logits", x - 30),
@@ -32,7 +32,8 @@ KINDS = {
 
 
 def drawn_of(kind: str, rows: int, seed: int) -> tuple[str, np.ndarray, np.ndarray]:
-    """`logits` or `probabilities`, the float32 scores, and labels with at least one of each."""
+    """The name, `logits` or `probabilities`, the float32 scores, and labels with at least one row
+    of each class."""
     rng = np.random.default_rng(seed)
     labels = rng.random(rows) < rng.uniform(0.02, 0.98)
     labels[:2] = False, True
@@ -41,14 +42,15 @@ def drawn_of(kind: str, rows: int, seed: int) -> tuple[str, np.ndarray, np.ndarr
     return name, x.astype(np.float32), labels
 
 
-# Few values, so that ties are common, and none in one cell even of a low resolution.
+# Few values, so that ties are common; different values never share a cell, even at a low
+# resolution.
 FEW = st.sampled_from([-1.0, -0.0, 0.0, 1.0, 2.0, 1e30, -1e30, 1e-30, math.inf, -math.inf])
 SHARES = st.sampled_from([0.0, 1e-30, 0.1, 0.5, 0.7, 1 - 2.0**-24, 1.0])
 
 
 @st.composite
 def scored(draw, name="logits", classes=None, elements=None):
-    """Stacked batches of scores and labels; of `classes` of which a row has one, or binary."""
+    """Stacked batches of scores and labels: binary, or with one of `classes` for each row."""
     shape = (STEPS, ROWS)
     if elements is None:
         elements = FEW if name == "logits" else SHARES

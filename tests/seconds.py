@@ -1,7 +1,7 @@
-"""Which tests are long, by the clock: `tests/seconds.txt` names those that run in the session
-`long`, with the seconds that they took. `python -m tests.seconds LOG` writes it from the output of
-`pytest -m "" --durations=0` without a cache of compiled programs. `tests/by_hand.txt` names those
-that `.ci/run` hasn't the time for, and the session `slow` runs."""
+"""Chooses the tests that take long. `tests/seconds.txt` lists those that run in the session `long`,
+with the seconds that they took. `python -m tests.seconds LOG` writes it from the output of
+`pytest -m "" --durations=0`, run without a cache of compiled programs. `tests/by_hand.txt` lists
+the tests for which `.ci/run` has no time, and which the session `slow` runs."""
 
 import re
 import sys
@@ -10,17 +10,17 @@ from pathlib import Path
 
 FILE = Path(__file__).with_suffix(".txt")
 BY_HAND = Path(__file__).with_name("by_hand.txt")
-# Of a machine that is shared; alone a test takes about half.
+# In seconds on a shared machine; on an idle one a test takes about half.
 MOST = 1.0
-# A file keeps its quickest test, if that takes no longer.
+# The quickest test of a file isn't listed if it takes no longer than this.
 KEPT = 5.0
-# What runs in groups, whose members change: `tests/groups.py` says what is long, and what slow.
+# Tests that run in groups whose members change: `tests/groups.py` marks them as long or slow.
 OF_GROUPS = {"test_laws", "test_laws_of_one_metric", "test_any_scale_and_what_is_no_weight",
              "test_gradients", "test_every_type_gives_the_same"}  # fmt: skip
 
 
 def read(text: str) -> dict[str, float]:
-    """Seconds by the ids of tests, of a log or of `tests/seconds.txt`."""
+    """Seconds by the ids of tests, read from a log or from `tests/seconds.txt`."""
     lines = re.findall(r"^([\d.]+)s? +(?:call +)?(tests/\S+\.py::.*?) *$", text, re.M)
     return {name: float(seconds) for seconds, name in lines}
 
@@ -30,7 +30,7 @@ def function_of(name: str) -> str:
 
 
 def listed(seconds: dict[str, float]) -> dict[str, float]:
-    """What is long of all that ran, the longest first."""
+    """The long tests among those that ran, the longest first."""
     taken = {n: x for n, x in seconds.items() if function_of(n).split("::")[1] not in OF_GROUPS}
     quickest: dict[str, str] = {}
     for name in sorted(taken, key=lambda n: taken[n]):

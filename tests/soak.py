@@ -1,6 +1,7 @@
-"""A soak: `python -m tests.soak [UPDATES]`. A collection of fifty metrics is updated a million
-times in one process, which may neither grow nor compile again; and an evaluation that is killed at
-ten random places (`kill -9`), and each time goes on from its last file, ends with the same bits."""
+"""A soak test: `python -m tests.soak [UPDATES]`. A collection of fifty metrics is updated a million
+times in one process, whose memory may not grow and which may not compile again. An evaluation that
+is killed at ten random places (`kill -9`), and each time continues from its last file, must end
+with the same bits."""
 
 import hashlib
 import random
@@ -95,7 +96,7 @@ def digest(metrics: eqm.MetricDict) -> str:
 
 
 def resumable(path: Path) -> None:
-    """What a user's script does: goes on from the file, if there is one."""
+    """Continues from the file if there is one, as a user's script does."""
     state = (fifty(), jnp.zeros((), jnp.int32))
     if path.exists():
         state = eqm.load(path, state)

@@ -1,5 +1,5 @@
-"""One row per metric: the laws and the completeness test read it. A family with a folder of tests
-has its own in `tests/<family>/table.py`, which is added to this one."""
+"""One row for each metric, for the laws and the completeness test. A family with a folder of tests
+has a table of its own in `tests/<family>/table.py`, which is added to this one."""
 
 import importlib
 from collections.abc import Iterable
@@ -387,8 +387,8 @@ ROWS: dict[str, tuple[eqm.Metric, list[dict]]] = {
         _rows((15, 18, 21), logits=scores(), labels=yes_or_no(), group=yes_or_no()),
     ),
 }
-# Readouts of a statistic that has a row of its own, and whose programs take long to compile:
-# their rows run in the session `slow`.
+# Readouts whose programs take long to compile, of a statistic that has a row of its own: their rows
+# run in the session `slow`.
 SLOW = {
     "BrierDecomposition",
     "PrecisionRecallGain",
@@ -424,7 +424,7 @@ SLOW = {
     "Windowed of a dict",
     "Decayed of PerGroup",
 }
-# Rows beyond one for each metric.
+# Additional rows of metrics that have one already.
 MORE = {
     "scores of one matrix",
     "exact AUROC",
@@ -440,8 +440,8 @@ MORE = {
     "Windowed of a dict",
     "Decayed of PerGroup",
 }
-# One keeps its state on the host, and says so to every transformation; the other is what metrics
-# hold, and has no update of its own.
+# `Collect` keeps its state on the host, and refuses every transformation; `Sums` is a part of
+# metrics, and has no update of its own.
 APART = {"Collect", "Sums"}
 
 
@@ -452,7 +452,7 @@ def families() -> list[ModuleType]:
 
 
 def add(tables: Iterable[ModuleType]) -> None:
-    """Adds the rows of other tables, which name what is slow, more or apart as this one does."""
+    """Adds the rows of other tables, which may have their own `SLOW`, `MORE` and `APART`."""
     for table in tables:
         own = vars(table)
         if twice := ROWS.keys() & own["ROWS"].keys():

@@ -1,4 +1,4 @@
-"""A metric as a user writes it, in a file of their own: no decorator, nothing else to say."""
+"""A metric in a user's own file: no decorator or registration is needed."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""Sums over rows as a user writes them, in a file of their own."""
+"""A metric of sums over rows, in a user's own file."""
 
 from typing import Self
 

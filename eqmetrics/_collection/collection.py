@@ -16,8 +16,8 @@ from .route import route, union, update_of
 class Collection(AbstractCollection):
     """The typed form of a `MetricDict`: a subclass declares its metrics as fields.
 
-    Its members don't share statistics, as those of a `MetricDict` do: each field is what its
-    type says. A field may be a `MetricDict`.
+    Members of a `Collection` don't share statistics, unlike those of a `MetricDict`: the type of
+    each field is the type of its metric. A field may be a `MetricDict`.
 
     State: its members'. Undefined when: each member says so.
 

@@ -1,4 +1,4 @@
-"""What both forms of a collection do with their members: an error names the one it is of."""
+"""What both forms of a collection have in common: errors that name the member."""
 
 import contextlib
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def computed(members: Mapping[str, Metric]) -> dict[str, Any]:
 
 
 def an(x: Any) -> str:
-    """What somebody gave for a metric, or for several."""
+    """Describes an argument that isn't a metric, with its article, for an error message."""
     if isinstance(x, type):
         return f"the class `{x.__name__}`"
     if x is None:
@@ -35,7 +35,7 @@ def an(x: Any) -> str:
 
 
 def holds_metrics(x: Any) -> bool:
-    """Whether it is a list, tuple or dict with metrics in it."""
+    """Whether this is a list, tuple or dict that contains metrics."""
     is_plain = isinstance(x, (list, tuple, dict))
     return is_plain and any(map(is_metric, jax.tree.leaves(x, is_leaf=is_metric)))
 

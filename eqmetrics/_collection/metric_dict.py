@@ -23,15 +23,15 @@ def _merged(name: str, left: Metric, right: Metric) -> Metric:
 class MetricDict(AbstractCollection, Mapping[str, Metric]):
     """Metrics by name: a mapping, and itself a metric.
 
-    `update(**outputs)` gives each member the arguments that its `update` names. A missing
-    output, one that no member takes, and a `mask` or `weights` that a member would not see
-    are errors. Freshly built members that read the same statistic keep it once.
+    `update(**outputs)` passes each member the arguments that its `update` names. It is an error if
+    an output is missing, if no member takes it, or if a `mask` or `weights` would be ignored by a
+    member. Members that are fresh when the dict is built and read the same statistic store it once.
 
     **Arguments:** a mapping of metrics, keyword arguments, or both; the order is kept.
 
-    `compute()` has the members in their order. jax sorts the names of a dict that passes through
-    it: what `jit` returns, and what `eqm.to_host` makes of a dict of values. `eqm.to_host(metrics)`
-    keeps the order.
+    `compute()` returns the values in the order of the members. jax sorts the keys of every dict
+    that passes through it: those of a result of `jit`, or of a dict of values given to
+    `eqm.to_host`. `eqm.to_host(metrics)` keeps the order.
 
     State: its members', a shared statistic once. Undefined when: each member says so.
 
@@ -58,7 +58,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
                 raise TypeError(
                     f"`MetricDict`: `{name}` is {an(member)}, expected a metric{inside}."
                 )
-        self.names = tuple(map(str, joined))  # NumPy has strings of its own
+        self.names = tuple(map(str, joined))  # a `np.str_` becomes a `str`
         self.shells, self.states = share(joined)
 
     def __getitem__(self, name: str) -> Metric:
@@ -89,8 +89,9 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return {name: self._member(shell, states, known) for name, shell in shells}
 
     def owners(self) -> dict[str, Metric]:
-        """The members with the states that are kept in the place of their own: enough to tell
-        what they take, and to update those whose own it is."""
+        """The members, each around the state that is stored for it. For a member that reads a
+        smaller statistic, this is the larger one: enough to find the arguments that it takes.
+        Members whose own statistic is stored can be updated so."""
         shells, states = zip(self.names, self.shells, strict=True), self.states.all()
         return {name: with_innermost(shell, states[slot_of(shell).index]) for name, shell in shells}
 
@@ -98,7 +99,7 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return union(self.owners())
 
     def replace_members(self, **members: Metric) -> "MetricDict":
-        """A copy with other metrics under some names; those no longer share."""
+        """A copy with some members replaced; these no longer share a statistic."""
         for name in members:
             self[name]
         return MetricDict(dict(self) | members)
@@ -119,7 +120,8 @@ class MetricDict(AbstractCollection, Mapping[str, Metric]):
         return self.relay(outputs, update_of)
 
     def merge(self, other: Any) -> Self:
-        """Merges by name; dicts that share their statistics differently still merge."""
+        """Merges member by member, by name; two dicts can be merged even if their members share
+        statistics differently."""
         if not isinstance(other, MetricDict):
             raise TypeError(other_class(MetricDict, other))
         if set(self.names) != set(other.names):

@@ -1,4 +1,4 @@
-"""Dicts on their way through jax, which sorts their names: the order of a collection stays."""
+"""Dicts that keep the order of a collection when they pass through jax, which sorts keys."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import jax
 
 
 class _Members(eqx.Module):
-    """A dict whose order jax leaves alone."""
+    """A dict as a pytree whose order jax doesn't change."""
 
     names: tuple[str, ...] = eqx.field(static=True)
     values: tuple[Any, ...]

@@ -1,7 +1,7 @@
-"""Which outputs a metric takes, and giving each member of a collection its own.
+"""Finds the outputs that a metric takes, and passes each member of a collection its outputs.
 
-Methods are called as `type(metric).update(metric, ...)` on the way from a collection to its
-members: Equinox makes every bound method a pytree, at 15 us each and 20 of them an update.
+Methods of members are called as `type(metric).update(metric, ...)`: Equinox makes every bound
+method a pytree, which costs 15 us, and an update of a collection has 20 such calls.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ def parameters(fn: Any, skip: int = 0) -> dict[str, bool]:
 
 @ft.cache
 def _places(fn: Any) -> tuple[str, ...]:
-    """The parameters of a method that may come by position."""
+    """The parameters of a method that can be passed by position."""
     params = list(inspect.signature(fn).parameters.values())[1:]
     return tuple(p.name for p in params if p.kind is p.POSITIONAL_OR_KEYWORD)
 
@@ -52,8 +52,8 @@ def union(members: Mapping[str, Metric]) -> dict[str, bool]:
 
 
 def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The outputs of each member. A missing one, one that nobody takes, and a mask or
-    weights that a member would not see are errors."""
+    """The outputs of each member. It is an error if one is missing, if no member takes it, or if a
+    mask or weights would be ignored by a member."""
     routed, taken = {}, set()
     for name, metric in members.items():
         takes = arguments_of(metric)
@@ -86,7 +86,7 @@ def route(members: Mapping[str, Metric], outputs: dict[str, Any]) -> dict[str, d
 
 
 def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any]) -> None:
-    """What a wrapper is handed directly: as strict as in a collection."""
+    """Checks the outputs of a wrapper that is called directly, as strictly as in a collection."""
     takes, name = arguments_of(metric), type(metric).__qualname__
     for given in outputs:
         if given not in takes and not _refuses(metric, given):
@@ -101,14 +101,14 @@ def check_outputs(metric: AbstractWrapper, outputs: Mapping[str, Any]) -> None:
 
 
 def positional(metric: Metric) -> tuple[str, ...]:
-    """The names of what `update` takes by position, too: of a wrapper what the metric inside
-    takes so, under the name that the wrapper gives it."""
+    """The names of the arguments that `update` takes by position. For a wrapper these are the
+    positional arguments of the metric inside, under the names that the wrapper gives them."""
     from .._wrap.from_fun import FromFun
     from .._wrap.from_output import FromOutput
 
     if not isinstance(metric, AbstractWrapper):
         return _places(type(metric).update)
-    # A collection routes outputs by their names, and a function names what it takes.
+    # A collection routes outputs by name, and the parameters of a function are outputs.
     if isinstance(metric, (AbstractCollection, FromFun)):
         return ()
     fields = (getattr(metric, field.name, None) for field in dataclasses.fields(metric))
@@ -125,7 +125,7 @@ def positional(metric: Metric) -> tuple[str, ...]:
 
 
 def by_name(metric: AbstractWrapper, args: tuple[Any, ...], outputs: dict[str, Any]) -> Any:
-    """The arguments of a wrapper that hands them on, all by name."""
+    """The arguments of a wrapper that passes them on, all by name."""
     if not args or _places(type(metric).update):
         return args, outputs
     names, cls = positional(metric), type(metric).__qualname__
@@ -147,7 +147,7 @@ def by_name(metric: AbstractWrapper, args: tuple[Any, ...], outputs: dict[str, A
 
 
 def _refuses(metric: Metric, name: str) -> bool:
-    """Whether `from_output(name=None)` was said of it, or of every member."""
+    """Whether `from_output(name=None)` was used on a metric, or on every member of a collection."""
     from .._wrap.from_fun import FromFun
     from .._wrap.from_output import FromOutput
 

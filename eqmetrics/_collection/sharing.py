@@ -1,6 +1,6 @@
-"""A `MetricDict` keeps the states of its members apart from their shells: the wrappers and
-readouts around them, which hold configuration alone. Two shells with one slot share a
-state. Shells are static, so that a member costs no more than its arrays."""
+"""A `MetricDict` stores the states of its members separately from their shells: the wrappers and
+readouts around a state, which contain only configuration. Two shells with the same slot share a
+state. Shells are static, so a member costs no more than its arrays."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,15 +17,15 @@ from .states import States
 
 
 class Slot(eqx.Module):
-    """Stands in a shell for the state that the `MetricDict` keeps, or for a smaller statistic
-    that is read from it by each of `reads` in turn."""
+    """Stands in a shell for a state that the `MetricDict` stores, or for a smaller statistic that
+    is read from this state by each class of `reads` in turn."""
 
     index: int = eqx.field(static=True)
     reads: tuple[type[AbstractPartialStatistic], ...] = eqx.field(static=True)
 
 
 def _inner_field(member: Any) -> str | None:
-    """The one field of a wrapper that isn't configuration, if it has just one."""
+    """The field of a wrapper that holds its metric, if it is the only one that isn't static."""
     if not isinstance(member, AbstractWrapper) or isinstance(member, AbstractCollection):
         return None
     mine = layout(type(member))
@@ -39,7 +39,7 @@ def innermost(member: Any) -> Any:
 
 
 def with_innermost(shell: Any, state: Any) -> Any:
-    """The shell around another state, or around a slot."""
+    """The shell with another state, or a slot, inside."""
     field = _inner_field(shell)
     if field is None or not isinstance(getattr(shell, field), (Metric, Slot)):
         return state
@@ -55,9 +55,10 @@ def slot_of(shell: Any) -> Slot:
 
 
 def _statistics(member: Metric) -> list[tuple[Any, tuple[type[AbstractPartialStatistic], ...]]]:
-    """The statistic of a member and all larger ones: what two members must have in common to
-    share it, and how the member's own is read from it. In common are the structure of a
-    statistic that no data has reached, and the names it is read under; never equal values."""
+    """The statistic of a member and all larger ones, each as a key, and the classes by which the
+    member's own statistic is read from it. Members share a statistic if they have a key in common:
+    the structure of the fresh statistic and the names under which it reads outputs. Values are
+    never compared."""
     renames, inner = [], member
     while isinstance(inner, FromOutput):
         renames.append(inner.renames)
@@ -71,7 +72,7 @@ def _statistics(member: Metric) -> list[tuple[Any, tuple[type[AbstractPartialSta
         if not isinstance(statistic, AbstractPartialStatistic):
             break
         reads = (type(statistic), *reads)
-        statistic = jax.eval_shape(statistic.larger)  # its arrays may be large
+        statistic = jax.eval_shape(statistic.larger)  # only its structure: the arrays may be large
     return found
 
 

@@ -1,4 +1,4 @@
-"""The states of a `MetricDict`, with the small ones side by side in one array."""
+"""The states of a `MetricDict`, with the small ones packed side by side in one array."""
 
 import functools as ft
 import math
@@ -17,13 +17,14 @@ from .._metric.node import AbstractParts, is_fresh, is_metric, mark_all_fresh, p
 from .._onepass.side_by_side import joined
 
 
-# An array costs 2 us in each call of a compiled program, as much as to copy a thousand numbers.
+# An array costs 2 us in each call of a compiled program, which is the time to copy a thousand
+# numbers.
 _MOST = 1024
 
 
 class _Place(NamedTuple):
-    """Where a small array lies. Pairs make two long rows, and come before all others: what a whole
-    collection adds to is then one slice, and no program takes it apart."""
+    """The position of a small array. Pairs form two long rows, and come before all other arrays: so
+    the sums of a whole collection are one slice, and a program needn't take it apart."""
 
     is_pair: bool
     start: int
@@ -31,22 +32,22 @@ class _Place(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """How a state is made of arrays that lie beside those of others."""
+    """How a state is rebuilt from the packed array."""
 
     treedef: Any
     places: tuple[_Place, ...]
 
 
 class _Plan(NamedTuple):
-    """Which states lie side by side, and where."""
+    """Which states are packed, and their positions."""
 
     names: tuple[str, ...]
-    states: tuple[_Packed | None, ...]  # `None` stands alone
-    pairs: int  # how many lie there
+    states: tuple[_Packed | None, ...]  # `None`: not packed
+    pairs: int  # the number of packed pairs
 
     @property
     def keys(self) -> tuple[Any, ...]:
-        """Of each child: the array of many, if there is one, comes first."""
+        """The key of each child: the packed array, if there is one, comes first."""
         both = list(zip(self.names, self.states, strict=True))
         many = "+".join(name for name, x in both if x is not None)
         alone = [name for name, x in both if x is None]
@@ -54,9 +55,9 @@ class _Plan(NamedTuple):
 
 
 def _is_small(metric: Any) -> bool:
-    """Whether all that it keeps are small float32 states, in the shape that they were built with. A
-    constant has no part in reductions, and a stack, as what somebody stacked before it came here,
-    has an axis that must stay the first."""
+    """Whether a metric consists only of small float32 states, in the shape that they were built
+    with. Constants aren't packed, since they have no part in reductions. Neither are stacks,
+    whether declared or made by the user, since their leading axis must stay the first."""
     mine = layout(type(metric))
     if mine.constants or mine.stacked:
         return False
@@ -90,7 +91,7 @@ def _plan_of(names: Iterable[str], values: tuple[Any, ...]) -> _Plan:
     ]
     places: dict[tuple[int, int], _Place] = {}
     ends = {True: 0, False: 0}
-    # Fields of one name together: an operation adds to those of all members.
+    # Fields with the same name are adjacent: an operation adds to those of all members.
     for _, i, k, shape in sorted(found, key=lambda each: each[0]):
         is_pair = shape[:1] == (2,)
         places[i, k] = _Place(is_pair, ends[is_pair], shape)
@@ -104,7 +105,7 @@ def _plan_of(names: Iterable[str], values: tuple[Any, ...]) -> _Plan:
 
 @ft.lru_cache(maxsize=4096)
 def _only(plan: _Plan) -> _Plan:
-    """Equal ones as one object: jax compares them in each call."""
+    """One object for equal plans: jax compares them in each call."""
     return plan
 
 
@@ -133,7 +134,7 @@ def _start(both: tuple[Any, _Place]) -> int:
     return both[1].start
 
 
-# In eager code all are one program, and not several for each.
+# In eager code this is one program for all arrays, not several for each.
 _taken = jax.jit(_slices, inline=True, static_argnums=(1, 2))
 _put_together = jax.jit(_side_by_side, inline=True, static_argnums=1)
 
@@ -153,7 +154,7 @@ def _take(packed: Any, pairs: int, places: tuple[_Place, ...]) -> list[Any]:
     if isinstance(packed, (jax.Array, jax.ShapeDtypeStruct)):  # donated, or a shape
         lead = packed.shape[:-1]
         return [jax.ShapeDtypeStruct((*lead, *place.shape), packed.dtype) for place in places]
-    return [packed] * len(places)  # what is no number is said of all of them
+    return [packed] * len(places)  # not an array: it stands for all of them
 
 
 def _join(leaves: list[Any], places: tuple[_Place, ...]) -> Any:
@@ -161,7 +162,7 @@ def _join(leaves: list[Any], places: tuple[_Place, ...]) -> Any:
 
 
 def refuse_tree_at(name: str, states: "States") -> None:
-    """Equinox wraps the leaves to find them again, and would find the array of many."""
+    """`eqx.tree_at` wraps leaves to find them again, and would find the packed array instead."""
     if any(type(x).__name__ == "_LeafWrapper" for x in jax.tree.leaves(states.children)):
         raise TypeError(
             f"`eqx.tree_at` can't reach `metrics[{name!r}]`: a member is put together when it is "
@@ -174,11 +175,11 @@ def refuse_tree_at(name: str, states: "States") -> None:
 
 @jax.tree_util.register_pytree_with_keys_class
 class States(AbstractParts):
-    """The states that a `MetricDict` keeps, in the order of their slots. Each has the name of a
-    member whose own it is.
+    """The states that a `MetricDict` stores, in the order of their slots. Each has the name of the
+    member whose own state it is.
 
-    Its children are one array of all small states, whose path has their names, and the states that
-    stay as they are: what passes it on has few arrays to look at."""
+    Its children are one array with all small states, whose key contains their names, and the states
+    that aren't packed. So a collection has few leaves, which makes calls cheap."""
 
     plan: _Plan
     children: tuple[Any, ...]
@@ -202,7 +203,7 @@ class States(AbstractParts):
         self.fresh = False
 
     def replaced(self, values: Iterable[Any]) -> "States":
-        """Others of the same structure in their place, in the same order."""
+        """Replaces the states by others of the same structure, in the same order."""
         new = object.__new__(States)
         new._set(self.plan, tuple(values))
         return new
@@ -239,7 +240,7 @@ class States(AbstractParts):
         return out
 
     def all(self) -> tuple[Any, ...]:
-        """The states themselves."""
+        """The states, unpacked."""
         return tuple(self._some(range(len(self))))
 
     def open(self) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], "States"]]:
@@ -270,13 +271,13 @@ def _is_states(x: Any) -> bool:
 
 
 def opened(tree: Any) -> Any:
-    """A pytree with an array for each state of each metric, and none of many."""
+    """The pytree with all states unpacked: an array for each state of each metric."""
     each = lambda x: tuple(map(opened, x.all())) if _is_states(x) else x
     return jax.tree.map(each, tree, is_leaf=_is_states)
 
 
 def closed(like: Any, tree: Any) -> Any:
-    """The pytree `like` with what is in an opened one."""
+    """The pytree `like` with the arrays of an unpacked one."""
 
     def each(x, y):
         return x.replaced(map(closed, x.all(), y)) if _is_states(x) else y

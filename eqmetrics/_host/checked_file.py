@@ -1,12 +1,12 @@
-"""A file that keeps a checksum of what passes through it, so that one flipped bit is detected."""
+"""A file with a checksum of the bytes that pass through it, so that one flipped bit is detected."""
 
 from typing import BinaryIO
 from zlib import crc32
 
 
 class CheckedFile:
-    """Passes bytes to or from a file, and keeps their CRC-32. Bytes that are read again after a
-    step back, as NumPy does with the first bytes of an array, count once."""
+    """Passes bytes to or from a file and computes their CRC-32. Bytes that are read again after
+    seeking back, as NumPy does at the start of an array, count once."""
 
     def __init__(self, file: BinaryIO):
         self.file = file

@@ -1,4 +1,4 @@
-"""Values as a logger takes them: one number for each name."""
+"""Values as loggers accept them: one number for each name."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ def _name(key: Any) -> str:
 
 
 def _children(tree: Any) -> list[tuple[str, Any]]:
-    """The children of a tree, by name. A dict keeps its order, which jax would sort."""
+    """The children of a tree, by name. A dict keeps its order; jax would sort its keys."""
     if isinstance(tree, dict):
         return [(str(name), x) for name, x in tree.items()]
     found = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: x is not tree)[0]
@@ -38,7 +38,7 @@ def _numbers(tree: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[str
 
 
 def flattened(tree: Any, name: str, depth: int) -> dict[str, float]:
-    """All numbers of a pytree by their paths; `name` is that of a number without a path."""
+    """All numbers of a pytree by their paths; a number without a path gets `name`."""
     found: dict[str, float] = {}
     for key, x in _numbers(tree, (), depth):
         key = key or name

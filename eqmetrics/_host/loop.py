@@ -22,10 +22,10 @@ _T = TypeVar("_T")
 
 
 class EvaluationError(RuntimeError):
-    """The step or the data of [`eqmetrics.evaluate`][] raised; its cause says what.
+    """The step or the data of [`eqmetrics.evaluate`][] raised an error, which is its `__cause__`.
 
-    `metrics` has seen the `batches` batches before. It is `None` if the compiled program
-    itself failed, since the state it was given is gone with it.
+    `metrics` has seen the `batches` batches before the error. It is `None` if the compiled program
+    itself failed, since its donated state is lost.
     """
 
     metrics: Any
@@ -54,16 +54,16 @@ def _is_key(x: Any) -> bool:
 
 
 def _refuse(who: str, path: _Path, x: Any) -> None:
-    """What no device takes as rows."""
+    """Raises an error for an array that can't be rows on a device."""
     if isinstance(x, str) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "OSUMm"):
         raise TypeError(
             f"`{who}`: `{_where(path)}` is {describe(x)}, expected numbers or booleans. Leave it "
-            "out of the batches that are passed, or number what it says."
+            "out of the batches that are passed, or replace it by numbers."
         )
     if _is_key(x) and x.ndim == 0:
         raise TypeError(
             f"`{who}`: `{_where(path)}` is a key, not rows. Pass it through `args`, and fold a "
-            "count of the batches into it; or split it, a key a row."
+            "count of the batches into it; or split it into one key for each row."
         )
 
 
@@ -76,7 +76,7 @@ def _rows(batch: Any, who: str) -> int:
         shapes = ", ".join(f"`{_where(path)}` is {np.shape(x)}" for path, x in found)
         raise ValueError(
             f"`{who}`: the arrays of a batch must have one leading axis in common, the rows; "
-            f"{shapes or 'there is no array'}. What is no array of rows goes through `args`."
+            f"{shapes or 'there is no array'}. Pass other values through `args`."
         )
     return axes.pop()[0]
 
@@ -102,8 +102,8 @@ def pad_batch(batch: _T, size: int) -> tuple[_T, np.ndarray]:
 
 @ft.partial(jax.jit, static_argnums=(0, 1), donate_argnums=2)
 def _step(step: Callable, static: tuple, state: Any, batch: Any, mask: Any, args: Any) -> Any:
-    # Across calls of `evaluate` the cache of this one function serves. `jax.jit`, not
-    # `eqx.filter_jit`, which waits for the result of every step.
+    # One function for all calls of `evaluate`, so that they share its cache. `jax.jit`, since
+    # `eqx.filter_jit` waits for the result of every step.
     leaves, treedef = static
     metrics, args = eqx.combine((state, args), jax.tree.unflatten(treedef, leaves))
     new = eqx.filter(step(metrics, batch, mask, *args), eqx.is_array)
@@ -126,12 +126,12 @@ def _narrow(path: _Path, x: Any) -> Any:
     if isinstance(x, jax.Array):
         return x
     x = np.asarray(x)
-    # jit would cut 64-bit integers to 32 bits unseen; all else it takes as it is.
+    # `jit` would silently cut 64-bit integers to 32 bits; it accepts everything else as it is.
     return to_array(_where(path), x) if x.dtype.itemsize == 8 else x
 
 
 class _Placement:
-    """Where batches, masks and states go: to one device, or over a mesh."""
+    """Where batches, masks and states are placed: on one device, or over a mesh."""
 
     def __init__(self, mesh: Mesh | None):
         self.rows = self.everywhere = None
@@ -151,7 +151,7 @@ class _Placement:
         return jax.tree.map(lambda x: put(np.asarray(x)), batch)
 
     def state(self, tree: Any) -> Any:
-        """Placed on every device, unless it is spread over several already."""
+        """Replicates a state over the mesh, unless it is already on several devices."""
 
         def put(x):
             spread = isinstance(x, jax.Array) and len(x.sharding.device_set) > 1
@@ -225,26 +225,26 @@ def evaluate(
 ) -> _T:
     """The evaluation loop: `metrics = step(metrics, batch, mask, *args)` for every batch.
 
-    The step is compiled once, also when the last batch is short: it is padded and the
-    `mask` says which rows are real. The state is donated from step to step; the metrics
-    passed in stay intact.
+    The step is compiled once, even if the last batch is short: it is padded, and the `mask` is
+    `True` for the real rows. The state is donated from step to step; the metrics that were passed
+    in stay intact.
 
     **Arguments:**
 
-    - `step`: a pure function of `(metrics, batch, mask, *args)` that returns the updated
-        metrics. Define it once, outside the loop over epochs: a new function with a
-        closure is a new compilation.
+    - `step`: a pure function of `(metrics, batch, mask, *args)` that returns the updated metrics.
+        Define it once, outside the loop over epochs: a new function with a closure is compiled
+        again.
     - `metrics`: a metric, or any pytree of metrics.
     - `batches`: an iterable of pytrees of arrays (NumPy, JAX, or what NumPy can read) with
         the rows as their leading axis.
-    - `args`: what else the step needs, such as the model: arrays in it are arguments of the
+    - `args`: further arguments of the step, such as the model: their arrays are arguments of the
         compiled program, not constants.
-    - `size`: rows per padded batch; those of the first batch if not given. Over a mesh, a
-        multiple of the devices.
+    - `size`: the number of rows of a padded batch; by default that of the first batch. Over a mesh
+        it must be a multiple of the number of devices.
     - `mesh`: shards the rows over all axes of the mesh. In a program of several processes,
-        `batches` are those of this process, and every process has equally many.
-    - `progress`: a progress bar (needs tqdm); if not given, when stderr is a terminal.
-    - `total`: the number of batches, for the bar.
+        `batches` are those of this process, and every process must have the same number of them.
+    - `progress`: whether to show a progress bar (needs tqdm); by default if stderr is a terminal.
+    - `total`: the number of batches, for the progress bar.
 
     **Returns:** the updated metrics. `EvaluationError` if the step or the data raised.
 
@@ -271,7 +271,7 @@ def evaluate(
     dynamic, static = eqx.partition((metrics, args), eqx.is_array)
     leaves, treedef = jax.tree.flatten(static)
     frozen = tuple(leaves), treedef
-    # a copy: the first step donates it
+    # A copy, since the first step donates it.
     state, args = place.state(dynamic)
     state = jax.tree.map(jnp.copy, state)
     count = 0

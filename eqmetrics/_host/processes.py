@@ -29,7 +29,8 @@ def _gather(tree: Any) -> Any:
 
 
 def _gather_objects(x: Any) -> list[Any]:
-    """One Python object of each process. Sent as bytes: any length, and 64-bit numbers survive."""
+    """One Python object from each process. They are sent as bytes, so they may have any length, and
+    64-bit numbers survive."""
     mine = np.frombuffer(pickle.dumps(x), np.uint8)
     sizes = _gather(np.array([mine.size], np.int32)).ravel()
     padded = np.zeros(sizes.max(), np.uint8)
@@ -43,8 +44,8 @@ def _is_collect(x: Any) -> bool:
 
 
 def _reduced(metric: Any) -> Any:
-    # The rows of a `Collect` differ in number between processes; the rest is stacked as `vmap`
-    # would stack it, and reduced as over devices.
+    # Processes may have different numbers of rows in a `Collect`. All other states are stacked as
+    # by `vmap`, and reduced as over devices.
     nodes, treedef = jax.tree.flatten(metric, is_leaf=_is_collect)
     collects = [i for i, x in enumerate(nodes) if _is_collect(x)]
     chunks = _gather_objects([nodes[i].chunks for i in collects]) if collects else []
@@ -73,13 +74,13 @@ def _stacked(nodes: list[Any]) -> list[Any]:
 
 
 def process_all_reduce(tree: _T) -> _T:
-    """Merges every metric of a pytree over the processes; all get the result.
+    """Merges every metric of a pytree over the processes; every process gets the result.
 
-    For states that each process has built for itself, on its own devices or on the host, as
-    [`eqmetrics.Collect`][] does: their lengths may differ, and a process may have seen no
-    rows. Every process must call it. With one process nothing changes. The state of a program
-    over all processes is joined already, and is an error. If a process has ended, the error of
-    JAX's collective is raised, with a note; the states that were passed in stay readable.
+    For states that each process has computed by itself, on its own devices or, as
+    [`eqmetrics.Collect`][], on the host: a `Collect` may have a different number of rows in each
+    process, or none. Every process must call it. With one process nothing changes. The state of a
+    program over all processes is already merged, and raises an error. If a process has ended, the
+    error of JAX's collective is raised, with a note; the states that were passed in stay readable.
     """
     if jax.process_count() == 1:
         return tree

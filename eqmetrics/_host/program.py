@@ -30,15 +30,15 @@ class _Exact(eqx.Module):
 
 
 class _Later(eqx.Module):
-    """Stands for the value of a metric that keeps its rows on the host: the member with these
-    names of the metric at `place`."""
+    """A placeholder for the value of a metric that keeps its rows on the host: the member with
+    these names of the metric at `place`."""
 
     place: int = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
 
 
 def _inner(metric: Any) -> Any:
-    """The metric without renamed arguments, which has the same value."""
+    """The metric inside `from_output` and `from_fun`, which has the same value."""
     while isinstance(metric, (FromOutput, FromFun)):
         metric = metric.metric
     return metric
@@ -59,7 +59,7 @@ def _readout(metric: Any, place: int, names: tuple[str, ...] = ()) -> Any:
         return in_order({name: _readout(m, place, (*names, name)) for name, m in members})
     if _collects(metric):
         return _Later(place, names)
-    value = metric.compute()  # first: it checks the state
+    value = metric.compute()  # first, since it checks the state
     pairs = metric.exact() if isinstance(metric, AbstractExact) else None
     return in_order(value) if pairs is None else jax.tree.map(_Exact, pairs)
 
@@ -69,8 +69,8 @@ _ARRAY, _PAIR = object(), object()
 
 @jax.tree_util.register_static
 class _Form:
-    """How values are built from arrays: their treedef and its leaves, with one mark in the place of
-    an array and another in the place of a pair to be added."""
+    """How values are built from arrays: their treedef and its leaves, where one marker stands for
+    an array and another for a pair whose halves are to be added."""
 
     def __init__(self, treedef: Any, leaves: list[Any]):
         self.treedef = treedef
@@ -79,8 +79,8 @@ class _Form:
 
 
 class Found(NamedTuple):
-    """What was read from metrics: arrays, of which the small ones are joined in one, whether any
-    row was invalid, and how the values are built from the arrays."""
+    """What was read from metrics: the arrays, the small ones of which are concatenated; whether any
+    row was invalid; and how the values are built from the arrays."""
 
     arrays: list[Any]
     small: Any
@@ -88,7 +88,7 @@ class Found(NamedTuple):
     form: _Form
 
 
-# Each array that is sent costs 10 us, as much as a small program.
+# Each array that is transferred costs 10 us, as much as a small program.
 _SMALL = 64
 
 
@@ -106,7 +106,7 @@ def _packed(found: Found) -> Found:
 
 
 def unpacked(found: Found) -> tuple[list[Any], bool]:
-    """The arrays, and whether any row was invalid, from what was transferred to the host."""
+    """The arrays, and whether any row was invalid, after the transfer to the host."""
     if found.small is None:
         return found.arrays, bool(np.any(found.bad))
     arrays, large, end = [], iter(found.arrays), 0
@@ -150,7 +150,7 @@ def _on_host(metric: Any, names: tuple[str, ...]) -> Any:
 
 class Plan:
     """How pytrees of one structure are read: which of their leaves belong to metrics, and the
-    program that reads them."""
+    program that computes the values."""
 
     def __init__(self, treedef: Any):
         places = jax.tree.unflatten(treedef, range(treedef.num_leaves))
@@ -177,16 +177,16 @@ class Plan:
         return _packed(run(leaves)) if pack else run(leaves)
 
     def run(self, leaves: list[Any], stacked: int, alone: bool) -> Found | None:
-        """What is read from the metrics with these leaves, which are on one device if `alone`;
-        `None` if a `compute` can't be traced."""
+        """Reads the metrics with these leaves, which are on one device if `alone`; `None` if a
+        `compute` can't be traced."""
         if not self.traceable:
             return None
         try:
             with contextlib.ExitStack() as stack:
                 if jax.config.jax_debug_nans:  # pyright: ignore[reportAttributeAccessIssue]
-                    stack.enter_context(jax.debug_nans(False))  # undefined is NaN, and no error
+                    stack.enter_context(jax.debug_nans(False))  # an undefined value is NaN
                 if alone and leaves and not jax.sharding.get_abstract_mesh().empty:
-                    # The mesh in context has other devices, perhaps those of other processes.
+                    # The mesh in context may have other devices, even those of other processes.
                     mesh = Mesh(np.array(list(leaves[0].devices())), "one")
                     stack.enter_context(jax.set_mesh(mesh))
                 return self._program(stacked, alone and not stacked, leaves)
@@ -197,12 +197,13 @@ class Plan:
             return None
 
     def read(self, leaves: list[Any]) -> Found:
-        """The same without a compiled program."""
+        """The same as `run`, without a compiled program."""
         arrays, form = _read(jax.tree.unflatten(self._metrics, leaves))
         return Found(arrays, None, False, form)
 
     def joined(self, form: _Form, tree: Any, fetched: list[Any], rest: list[Any], axis: int) -> Any:
-        """The pytree with values in the place of metrics. The halves of pairs are along `axis`."""
+        """The pytree with the values instead of the metrics. The halves of pairs lie along
+        `axis`."""
         arrays, leaves = iter(fetched), []
         for x in form.leaves:
             if x is _ARRAY:
@@ -218,14 +219,15 @@ class Plan:
         return jax.tree.unflatten(self._outer, joined)
 
 
-# By structure. Few are kept, so that lambdas defined anew in each epoch don't fill the memory.
+# Plans by structure. Their number is limited, so that lambdas defined anew in each epoch don't fill
+# the memory.
 _plans: dict[Any, Plan] = {}
 _MOST = 256
 
 
 def plan_of(tree: Any) -> tuple[Plan, list[Any]]:
-    """The plan of a pytree, and its leaves: without the rows of any `Collect`, whose number would
-    change the structure."""
+    """The plan of a pytree, and its leaves. Rows in a `Collect` are left out: their number is part
+    of the structure."""
     leaves, treedef = jax.tree.flatten(tree)
     plan = _plans.get(treedef)
     if plan is None:

@@ -33,8 +33,8 @@ _MOST_TOLD = 6
 
 
 def _text(x: Any) -> str:
-    """Static configuration as a text that is the same in another process: a function is its name
-    and the names of its parameters."""
+    """Static configuration as text that is the same in another process: for a function its name and
+    the names of its parameters."""
     if isinstance(x, np.generic):
         return repr(x.item())
     if isinstance(x, np.ndarray):
@@ -46,7 +46,7 @@ def _text(x: Any) -> str:
     if isinstance(x, type):
         return x.__qualname__
     if callable(x):
-        with contextlib.suppress(TypeError, ValueError):  # no signature
+        with contextlib.suppress(TypeError, ValueError):  # it has no signature
             return f"{getattr(x, '__qualname__', type(x).__qualname__)}({', '.join(parameters(x))})"
     return re.sub(r" at 0x[0-9a-f]+", "", repr(x))
 
@@ -54,7 +54,7 @@ def _text(x: Any) -> str:
 def _told_metric(metric: Any, path: str) -> Iterator[tuple[str, str]]:
     yield path, type(metric).__qualname__
     if isinstance(metric, MetricDict):
-        # The members that a user names, not the slots and shared states that stand for them.
+        # The members, as the user named them, not the slots and shared states that represent them.
         yield f"{path}.names", _text(metric.names)
         yield f"{path}.states", _text(tuple(type(s) for s in metric.states))
         for name, member in metric.members().items():
@@ -79,12 +79,13 @@ def _told(tree: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _structure(tree: Any) -> dict[str, str]:
-    """What must be the same when the arrays are read, by its path."""
+    """Everything that must be equal when the arrays are loaded, by its path."""
     found: dict[str, str] = {}
     arrays, static = eqx.partition(tree, lambda x: eqx.is_array(x) or _is_shape(x))
 
     def trace(arrays: Any) -> None:
-        # Traced, since members are read from shared statistics, and `like` may hold shapes.
+        # Traced, since reading members from shared statistics computes, and `like` may contain only
+        # shapes.
         found.update(_told(eqx.combine(arrays, static), ""))
 
     jax.eval_shape(trace, arrays)
@@ -102,7 +103,8 @@ def _is_key(x: Any) -> bool:
 
 
 def _data(x: Any) -> Any:
-    """The numbers of a random key, which NumPy can write; for the shape of a key, their shape."""
+    """The data of a random key, which NumPy can write; for the shape of a key, the shape of its
+    data."""
     if not _is_key(x):
         return x
     return jax.eval_shape(jax.random.key_data, x) if _is_shape(x) else jax.random.key_data(x)
@@ -117,11 +119,12 @@ def _as_in(like: Any, x: Any) -> Any:
 
 
 def save(path: str | Path | BinaryIO, tree: Any) -> None:
-    """Writes a pytree, such as a training state, with the configuration of the metrics in it.
+    """Writes a pytree, such as a training state, together with the configuration of the metrics in
+    it.
 
-    Of the rest of the tree, the arrays, random keys and Python numbers are written, as by
-    `eqx.tree_serialise_leaves`, and the shapes and types. An existing file is replaced only when
-    the new one is complete.
+    For the rest of the tree, it writes arrays, random keys and Python numbers, as
+    `eqx.tree_serialise_leaves` does, with their shapes and types. An existing file is replaced only
+    when the new one is complete.
 
     **Arguments:**
 
@@ -159,7 +162,7 @@ def save(path: str | Path | BinaryIO, tree: Any) -> None:
     try:
         with open(new, "wb") as file:
             write(file)
-            # The new bytes are on the disk before the old ones are removed.
+            # The new file must be on the disk before it replaces the old one.
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)
@@ -182,7 +185,7 @@ def _last(arrays: CheckedFile) -> bytes:
 
 
 def _disk_is_full(e: BaseException | None) -> bool:
-    """Whether the disk was full: Equinox raises an error of its own for that of an array."""
+    """Whether the disk was full: for an array, Equinox raises another error from this one."""
     while e is not None and not (isinstance(e, OSError) and e.errno == errno.ENOSPC):
         e = e.__cause__
     return e is not None
@@ -191,9 +194,9 @@ def _disk_is_full(e: BaseException | None) -> bool:
 def load(path: str | Path | BinaryIO, like: _T) -> _T:
     """Reads what [`eqmetrics.save`][] wrote.
 
-    Raises a `ValueError` that says what differs if the file has another configuration than `like`
-    (another `average` or task, other members, other shapes), or if one bit of the file has changed.
-    Functions are compared by name and parameters; their code isn't saved.
+    Raises a `ValueError` that names the difference if the file has another configuration than
+    `like` (another `average` or task, other members, other shapes), or if one bit of the file has
+    changed. Functions are compared by name and parameters; their code isn't saved.
 
     **Arguments:**
 
@@ -239,7 +242,7 @@ def _load(file: Any, like: _T, name: str) -> _T:
         )
     line = file.readline()
     if _sum_of(line) != told:
-        _damaged(name, "what it says of its arrays isn't what was written")
+        _damaged(name, "the line that describes its arrays isn't what was written")
     header = json.loads(line)
     _check(header["structure"], _structure(like), name, header["eqmetrics"])
     arrays = CheckedFile(file)
@@ -270,7 +273,7 @@ def _difference(where: str, there: str | None, here: str | None) -> str:
 
 def _check(there: dict[str, str], here: dict[str, str], name: str, version: str) -> None:
     differ = [where for where in here | there if there.get(where) != here.get(where)]
-    # What is inside another class differs anyway.
+    # Fields of another class differ anyway, and aren't listed.
     above = tuple(f"{where}{x}" for where in differ for x in ".[")
     lines = [
         _difference(where, there.get(where), here.get(where))

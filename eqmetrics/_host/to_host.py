@@ -18,8 +18,8 @@ def _near(x: Any) -> Any:
 
 
 def local(tree: Any) -> Any:
-    """The arrays of a program over several processes as arrays of this process. Every process has
-    a replicated array, so nothing is sent."""
+    """Turns arrays of a program over several processes into arrays of this process. Every process
+    has a copy of a replicated array, so nothing is sent."""
 
     def one(x):
         if not isinstance(x, jax.Array) or x.is_fully_addressable:
@@ -44,8 +44,8 @@ def _refuse_traced(name: str, tree: Any) -> None:
 
 
 def _placed(leaves: list[Any]) -> tuple[list[Any], bool, bool]:
-    """The arrays of this process, whether one program can read them, and whether they are on
-    one device: one copy of replicated arrays is enough."""
+    """The arrays of this process, whether one program can read them, and whether they are on one
+    device. Of replicated arrays one copy is taken."""
     for kind in set(map(type, leaves)):
         if not issubclass(kind, jax.Array) or issubclass(kind, Tracer):
             return local(leaves), False, False
@@ -94,7 +94,7 @@ def _raise_for_stack(tree: Any, axes: tuple[int, ...]) -> None:
 # ---- the call
 
 
-_ALL_AXES = 64  # NumPy's most
+_ALL_AXES = 64  # NumPy's maximum
 
 
 def to_host(
@@ -106,19 +106,20 @@ def to_host(
 ) -> Any:
     """Values as Python numbers and NumPy arrays, from one compiled program and in one transfer.
 
-    Metrics in the pytree are computed first; sums and counts are added in float64, so that a count
-    of 2^40 + 3 is that number. In a program over several processes each reads its own copy, and
-    nothing is sent. Raises `eqm.InvalidDataError` if a metric has seen invalid rows.
+    Metrics in the pytree are replaced by their values. The two halves of sums and counts are added
+    in float64, so a count of 2^40 + 3 is exactly this number. In a program over several processes
+    each reads its own copy, and nothing is sent. Raises `eqm.InvalidDataError` if a metric has seen
+    invalid rows.
 
     **Arguments:**
 
     - `tree`: a metric, or any pytree with metrics in it.
-    - `stacked`: how many leading axes of the metrics' arrays are stacked states, as from `vmap`
-        over seeds or an ensemble: the values have these axes first. (Merge parts of one stream
-        instead: `eqm.to_host(metrics.reduce())`.)
-    - `flat`: return a flat dict for a logger, from names such as `"group/name"` to floats. What
-        isn't a number is left out; a metric alone has the name of its class. Stacked states have
-        their index in the name: `"loss/0"`, `"loss/1"`.
+    - `stacked`: the number of leading axes of stacked states, as from `vmap` over seeds or an
+        ensemble: the values have these axes first. (Parts of one stream are merged instead:
+        `eqm.to_host(metrics.reduce())`.)
+    - `flat`: return a flat dict for a logger, from names such as `"group/name"` to floats. Values
+        that aren't numbers are left out; the value of a single metric has the name of its class.
+        Stacked states have their index in the name: `"loss/0"`, `"loss/1"`.
     - `arrays`: in a flat dict, `"omit"` leaves arrays out, `"spread"` gives each entry a name with
         its index: `"confusion/0/1"`.
 
@@ -141,7 +142,7 @@ def to_host(
     plan, leaves = plan_of(tree)
     own, together, alone = _placed([leaves[i] for i in plan.own])
     rest = [leaves[i] for i in plan.rest]
-    if flat and arrays == "omit":  # a model beside the metrics stays where it is
+    if flat and arrays == "omit":  # don't transfer a model beside the metrics
         rest = [None if np.ndim(x) > stacked else x for x in rest]
     if stacked and plan.collects:
         raise TypeError("`to_host(..., stacked=...)`: `Collect` keeps rows, no states of a stack.")

@@ -10,17 +10,17 @@ from .node import is_metric
 
 
 class AbstractBounded(Metric):
-    """A metric whose state knows how exact its value is. A subclass writes `bounds`."""
+    """A metric whose state limits the error of its value. A subclass defines `bounds`."""
 
     @abc.abstractmethod
     def bounds(self) -> tuple[Any, Any]:
-        """`(low, high)`: the exact value of the rows that were seen lies between them."""
+        """`(low, high)`: the exact value for all rows seen so far lies between them."""
 
 
 def bounds(tree: Any) -> Any:
-    """Puts `(low, high)` in the place of every metric in a pytree: the exact value of the rows
-    lies between them. Of a collection, a dict of those members that have bounds; `None` in the
-    place of any other metric, whose value is what it says.
+    """Replaces every metric in a pytree by `(low, high)`: the exact value for all rows lies between
+    them. A collection becomes a dict of the members that have bounds; any other metric without
+    bounds becomes `None`.
 
     !!! example
 

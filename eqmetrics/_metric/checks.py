@@ -1,7 +1,7 @@
 """Checks at trace time: arguments, fields, and the shapes that a state was built with.
 
-jaxtyping and beartype see only shapes, dtypes and types, so what passed once for a set of
-shapes passes always: each check is remembered, and a repeated call pays for a look-up.
+jaxtyping and beartype look only at shapes, dtypes and types, so a check that has passed once for a
+set of shapes always passes. Each passed check is remembered, and a repeated call costs a look-up.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ _MEMO_SIZE = 4096
 
 
 def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
-    from beartype import beartype  # 35 ms, due at the first check and not at import
+    from beartype import beartype  # takes 35 ms: not at `import eqmetrics`
 
     return jaxtyped(typechecker=beartype)(fn)
 
@@ -41,7 +41,7 @@ def describe(x: Any) -> str:
 
 
 def to_array(name: str, x: Any) -> Any:
-    """A host value as a strongly typed array of 32 bits or fewer; all else unchanged."""
+    """A host value as a strongly typed array of at most 32 bits; anything else unchanged."""
     if isinstance(x, jax.Array) or not isinstance(
         x, (bool, int, float, np.ndarray, np.generic)
     ):
@@ -51,8 +51,8 @@ def to_array(name: str, x: Any) -> Any:
         raise TypeError(
             no_number(name, describe(array))
             if array.dtype.kind != "O"
-            else f"`{name}` is an array of Python objects, expected numbers or booleans: are "
-            "its rows of one length?"
+            else f"`{name}` is an array of Python objects, expected numbers or booleans: do all "
+            "its rows have the same length?"
         )
     if array.dtype.kind in "iu":
         target = np.dtype(np.uint32 if array.dtype == np.uint64 else np.int32)
@@ -73,8 +73,8 @@ def to_array(name: str, x: Any) -> Any:
 
 def no_number(name: str, what: str) -> str:
     return (
-        f"`{name}` is {what}, expected numbers or booleans. Number the classes first, and words by "
-        "`eqm.text.host_ids`; `eqm.Collect` keeps what is no number."
+        f"`{name}` is {what}, expected numbers or booleans. Number the classes first, and hash "
+        "words by `eqm.text.host_ids`. `eqm.Collect` also keeps values that aren't numbers."
     )
 
 
@@ -97,7 +97,7 @@ def _signature_of(tree: Any) -> Any:
     return treedef, tuple(
         (x.shape, x.dtype)
         if isinstance(x, (jax.Array, np.ndarray))
-        else (type(x), x if isinstance(x, str) else None)  # which of a `Literal`
+        else (type(x), x if isinstance(x, str) else None)  # a string may be one of a `Literal`
         for x in leaves
     )
 
@@ -155,7 +155,7 @@ def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
 
 
 def check_stacked(call: str, action: str, metric: Any, walk: Callable) -> None:
-    """Refuses what has no more axes than it was built with."""
+    """Raises an error if an array has no more axes than it was built with."""
     for path, node, axes in walk(metric):
         for name, shape, _ in node._specs:
             x = getattr(node, name)
@@ -200,7 +200,7 @@ _fields_seen: dict = {}
 
 
 def check_fields(metric: Any) -> None:
-    """All fields of one metric against their annotations, in one jaxtyping context."""
+    """Checks all fields of one metric against their annotations, in one jaxtyping context."""
     if config.jaxtyping_disable:
         return
     try:
@@ -231,8 +231,8 @@ def check_signature(cls: type, fn: Any, routes: bool) -> None:
             raise TypeError(
                 f"`{cls.__qualname__}.update` takes `{p}`: arguments that are swallowed hide "
                 "misspelt ones. Name each argument that the metric needs; a collection passes "
-                "a metric only what it names. (A wrapper that hands its arguments on subclasses "
-                "`eqm.AbstractWrapper`.)"
+                "a metric only what it names. (A wrapper, which passes its arguments on, is a "
+                "subclass of `eqm.AbstractWrapper`.)"
             )
 
 
@@ -253,8 +253,8 @@ def _resolve(cls: type, fn: Any) -> inspect.Signature:
         p.replace(annotation=hint(p.name, p.annotation))
         for p in signature.parameters.values()
     ]
-    # What `update` returns is compared with the metric itself, of which the annotation, if it
-    # isn't `Self`, says less.
+    # The result of `update` is compared with the metric itself: an annotation other than `Self`
+    # would check less.
     result = signature.empty
     if fn.__name__ != "update":
         result = hint("return", signature.return_annotation)
@@ -262,7 +262,7 @@ def _resolve(cls: type, fn: Any) -> inspect.Signature:
 
 
 class CheckedMethod:
-    """What the wrapper of one `update` or `compute` knows; built at the first call."""
+    """One `update` or `compute` with its checks; built at the first call."""
 
     def __init__(self, cls: type, fn: Any, owner: str):
         self.fn = fn
@@ -273,7 +273,8 @@ class CheckedMethod:
         self.signature = signature
         self.names = [p.name for p in params[1:]]
         self.arrays = {p.name for p in params if is_array_hint(p.annotation)}
-        # Numbers of any kind are asked for, but for complex ones, which only a cast would take.
+        # These accept numbers of any kind except complex ones, whose imaginary part a cast would
+        # drop.
         self.real = {p.name for p in params if p.name in self.arrays and _no_complex(p.annotation)}
 
         def call(*args, **kwargs):
@@ -325,7 +326,8 @@ class CheckedMethod:
         given = dict(zip(self.names, args, strict=False)) | kwargs
         told = of_wrong_kinds(self.signature.parameters, given)
         if told:
-            # Whose annotations these are knows them: of ours, and our names, nobody need hear.
+            # The author of a class knows its annotations. A user of the library's own metrics
+            # doesn't, and jaxtyping's message would only distract.
             raise TypeError(told if self.is_ours else f"{told}\n{error}") from None
 
     def _refuse_complex(self, args, kwargs):

@@ -1,4 +1,4 @@
-"""How a class declares its arrays, and what is read from the declarations."""
+"""How a class declares its arrays, and the layout that is read from the declarations."""
 
 import dataclasses
 import functools as ft
@@ -20,18 +20,19 @@ def state(
     valid: str | None = None,
     overflow: str | None = None,
 ) -> Any:
-    """Declares a state array, and how it merges.
+    """Declares a state array and how it is merged.
 
     **Arguments:**
 
     - `reduce`: `"sum"`, `"max"`, `"min"`, or a reduction object such as `eqm.exact_sum`.
         May be left out only in a class that overrides `merge`.
-    - `initial`: what `reset` fills the array with where there is no reduction to say so.
-    - `valid`: says that the array counts invalid rows, and in words which rows are valid:
-        `"labels in [0, {self.classes})"`. Where one was counted the value is NaN, and
+    - `initial`: the number that `reset` fills the array with if there is no reduction, which would
+        have an identity.
+    - `valid`: the array counts invalid rows; this text says which rows are valid, such as
+        `"labels in [0, {self.classes})"`. If the count isn't 0, the value is NaN and
         `metric.check()` raises. [`eqmetrics.Invalid`][] is such a count, ready to use.
-    - `overflow`: says that the array counts rows that found no room, and in words how much
-        room there should be: `"capacity={self.needed}"`. It has the same consequences.
+    - `overflow`: the array counts rows for which there was no space; this text says how much space
+        they need, such as `"capacity={self.needed}"`. The consequences are the same.
     """
     if isinstance(reduce, str):
         if reduce not in NAMED:
@@ -40,7 +41,7 @@ def state(
                 f"reduction object.{nearest(reduce, NAMED)}"
             )
         reduce = NAMED[reduce]
-    validity = None  # what is said of the rows that the array counts
+    validity = None  # the error message about the counted rows
     if valid is not None:
         validity = f"{{count}} invalid row(s); valid are {valid}"
     if overflow is not None:
@@ -55,14 +56,14 @@ def constant() -> Any:
 
 
 def stacked(size: str, *, counted: bool | Callable[[Any], Any] = True) -> Any:
-    """Declares a metric that stands for several: its arrays have a leading axis, as `vmap`
-    leaves it, and each of the states behind it merges with its counterpart.
+    """Declares a field with several metrics as one: its arrays have a leading axis, as after
+    `vmap`, and `merge` merges each metric with its counterpart.
 
     **Arguments:**
 
-    - `size`: the static field that says how many there are. [`eqmetrics.stack`][] makes them.
-    - `counted`: whether they say which rows are invalid; not if all see rows that another metric
-        sees too. Or a function of the stack that gives the one metric that says it for all.
+    - `size`: the name of the static field with their number. [`eqmetrics.stack`][] makes them.
+    - `counted`: whether their counts of invalid rows are read; `False` if another metric sees the
+        same rows. Or a function from the stack to one metric whose counts stand for all.
     """
     return eqx.field(metadata={"role": "stacked", "size": size, "counted": counted})
 
@@ -71,8 +72,8 @@ class Layout(NamedTuple):
     groups: tuple[tuple[AbstractReduction | None, tuple[str, ...]], ...]
     constants: tuple[str, ...]
     nested: tuple[str, ...]
-    stacked: dict[str, str]  # each with the static field that says how many there are
-    counted: dict[str, bool | Callable[[Any], Any]]  # which of the stacked
+    stacked: dict[str, str]  # the field, and the static field with its size
+    counted: dict[str, bool | Callable[[Any], Any]]  # of the stacked fields
     static: tuple[str, ...]
     initial: dict[str, float]
     validity: dict[str, str]
@@ -116,7 +117,7 @@ def layout(cls: Any) -> Layout:
 
 
 def check_class(cls: Any, own_merge: bool) -> None:
-    """At class definition: every array says how it merges. `dataclasses.fields` is still
+    """At class definition: every array must declare how it is merged. `dataclasses.fields` is still
     empty then, so the annotations are read."""
     hints = hints_of(cls)
     for name in annotations_of(cls):

@@ -1,4 +1,4 @@
-"""What an error says of its place, and the tracebacks of those that a user's code raised."""
+"""Notes on where an error was raised, and shorter tracebacks for errors of a user's code."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import jax
 
 
 _HERE = f"{Path(__file__).parents[1]}{os.sep}"
-# What calls a user's code on behalf of ours: the checks of its arguments, and bound methods.
+# Libraries that call a user's code for this one: to check arguments, and for bound methods.
 _CALLERS = "jaxtyping", "equinox", "beartype"
 _NOTE = (
     "eqmetrics has left out its own frames, since the error is not from it. "
@@ -28,13 +28,13 @@ def _is_caller(tb: TracebackType) -> bool:
 
 
 def _is_library(tb: TracebackType) -> bool:
-    """Code that users and we call alike, so that it doesn't tell whose error it is."""
+    """Code that both users and this package call, so it doesn't show whose error it is."""
     return "site-packages" in tb.tb_frame.f_code.co_filename or _is_caller(tb)
 
 
 @contextlib.contextmanager
 def said(where: str) -> Iterator[None]:
-    """An error says where it was raised."""
+    """Adds a note to an error: where it was raised."""
     try:
         yield
     except Exception as e:
@@ -43,10 +43,11 @@ def said(where: str) -> Iterator[None]:
 
 
 def leave_out_ours(error: Exception) -> None:
-    """Leaves the frames of this package out of the traceback of an error that a user's code
-    raised below them: an `update` of their own in a collection, a function of `from_fun`. An
-    error that this package or what it calls raised keeps all: there they are what one looks
-    for. So does each where jax is told not to filter (`jax_traceback_filtering`)."""
+    """Removes the frames of this package from the traceback of an error that was raised in a user's
+    code: in the `update` of a user's metric in a collection, or in a function of `from_fun`. If the
+    error was raised by this package, or by a library that it called, all frames stay, since they
+    are needed to understand it. They also stay if jax's own filter is off
+    (`jax_traceback_filtering`)."""
     if jax.config.jax_traceback_filtering == "off":  # pyright: ignore[reportAttributeAccessIssue]
         return
     frames, tb = [], error.__traceback__

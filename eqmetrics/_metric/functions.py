@@ -1,5 +1,6 @@
-"""Functions as configuration. jax compares configuration, and Python functions by identity alone:
-a lambda that is made anew each epoch would compile again, and not merge with itself."""
+"""Functions as configuration. jax compares static fields with `==`, and Python functions are equal
+only if they are identical: a lambda that is defined anew in each epoch would compile again, and its
+metric couldn't be merged with an earlier one."""
 
 import functools as ft
 import types
@@ -16,14 +17,14 @@ def _names(code: types.CodeType) -> set[str]:
 
 
 def _key(code: types.CodeType) -> tuple[Any, ...]:
-    """What a function computes, and not where it stands."""
+    """Everything that determines the result of a function, without its position in the file."""
     consts = tuple(_key(c) if isinstance(c, types.CodeType) else _const(c) for c in code.co_consts)
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
     return code.co_code, code.co_exceptiontable, consts, code.co_names, code.co_varnames, counts
 
 
 def _const(x: Any) -> tuple[type, str]:
-    # as text, -0.0 and 0.0 differ; of a set the order doesn't
+    # As text, -0.0 and 0.0 differ. The elements of a set are sorted: their order means nothing.
     return type(x), repr(sorted(map(repr, x)) if isinstance(x, frozenset) else x)
 
 
@@ -31,14 +32,14 @@ def _held(x: Any) -> Any:
     if isinstance(x, (*_PLAIN, tuple)):
         return x
     try:
-        return weakref.ref(x)  # a global may be large, or the function itself
+        return weakref.ref(x)  # a global may be large, or be the function itself
     except TypeError:
         return x
 
 
 def _reads(fn: types.FunctionType) -> tuple[tuple[str, Any], ...]:
-    """The globals that a function names, with their values as they are now: a helper that a
-    notebook cell has defined again makes another function of what calls it."""
+    """The globals that a function names, with their current values: if a notebook cell defines a
+    helper again, the function that calls it is a different one."""
     known = fn.__globals__
     names = sorted(_names(fn.__code__))
     return tuple((name, _held(known[name])) for name in names if name in known)
@@ -62,23 +63,23 @@ def _parts(fn: types.FunctionType) -> tuple[Any, ...]:
     return fn.__defaults__, fn.__kwdefaults__, _reads(fn)
 
 
-# The functions that were met, each with what it read then. Weak: a lambda that no metric and no
-# compiled program holds is forgotten.
+# The functions seen so far, each with the globals that it read then. Weak references: a lambda that
+# no metric and no compiled program holds is forgotten.
 _met: weakref.WeakKeyDictionary[types.FunctionType, tuple[Any, ...]]
 _met = weakref.WeakKeyDictionary()
 _by_code: dict[tuple[Any, ...], weakref.WeakSet] = {}
 
 
 def one_of_equal(fn: Any) -> Any:
-    """The first function met that is equal: of equal name, code, defaults and globals, and without
-    a closure. What is no such function comes back as it is."""
+    """The first function that was equal: the same name, code, defaults and globals, and no closure.
+    Anything else is returned as it is."""
     if isinstance(fn, ft.partial):
         inner = one_of_equal(fn.func)
         return fn if inner is fn.func else ft.partial(inner, *fn.args, **fn.keywords)
     if not isinstance(fn, types.FunctionType) or fn.__closure__ or fn.__dict__:
         return fn
     parts = _parts(fn)
-    # The name too: `eqm.save` writes it.
+    # Including the name, which `eqm.save` writes.
     key = fn.__module__, fn.__qualname__, _key(fn.__code__)
     known = _by_code.setdefault(key, weakref.WeakSet())
     for other in known:

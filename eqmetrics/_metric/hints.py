@@ -18,7 +18,7 @@ def is_array_hint(hint: Any) -> bool:
 
 
 def annotations_of(x: Any) -> dict[str, Any]:
-    if sys.version_info >= (3, 14):  # evaluated late, and a missing name would raise
+    if sys.version_info >= (3, 14):  # evaluated late: a missing name would raise
         import annotationlib
 
         return annotationlib.get_annotations(x, format=annotationlib.Format.FORWARDREF)
@@ -26,8 +26,8 @@ def annotations_of(x: Any) -> dict[str, Any]:
 
 
 def resolved(annotations: dict[str, Any], globalns: Any, localns: Any) -> dict[str, Any]:
-    """Annotations that are text, evaluated one by one: a name that is imported for the type
-    checker alone leaves the others checked."""
+    """Evaluates annotations that are strings one by one: if a name is imported only for type
+    checkers, the other annotations are still checked."""
     hints = {}
     for name, hint in annotations.items():
         one = types.SimpleNamespace(__annotations__={name: hint})
@@ -44,7 +44,7 @@ def hints_of(cls: type) -> dict[str, Any]:
     for base in reversed(cls.__mro__):
         module = sys.modules.get(base.__module__)
         names = vars(module) if module else {}
-        # the module's names go before the class's, as in `typing.get_type_hints`
+        # The names of the module come before those of the class, as in `typing.get_type_hints`.
         hints |= resolved(annotations_of(base), dict(vars(base)), names)
     return hints
 

@@ -1,4 +1,4 @@
-"""What a notebook shows instead of text: tables of a collection and of a matrix."""
+"""HTML tables for notebooks: of a collection, and of confusion matrices."""
 
 from collections.abc import Iterator
 from html import escape
@@ -11,7 +11,7 @@ from .show import line_of, members_of, value_of
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:
-    """In the form that notebooks know from data frames; text is escaped."""
+    """A table with the HTML class of data frames, which notebooks style; text is escaped."""
 
     def line(tag: str, cells: list[Any]) -> str:
         return "<tr>" + "".join(f"<{tag}>{escape(str(x))}</{tag}>" for x in cells) + "</tr>"
@@ -36,8 +36,8 @@ def _rows(metric: AbstractCollection, before: str) -> Iterator[tuple[str, str]]:
 
 
 def html_of_matrices(metric: Metric) -> str | None:
-    """True classes down, predicted across; of a multilabel task a table for each label. `None`
-    where there is no value, and a notebook shows the text then."""
+    """True classes as rows, predicted classes as columns; a multilabel task has a table for each
+    label. `None` if there is no value: then the notebook shows the text."""
     return value_of(metric, _matrices)
 
 

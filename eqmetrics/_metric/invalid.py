@@ -24,8 +24,7 @@ from .readout import AbstractReadout, AbstractStatistic
 
 
 class InvalidDataError(ValueError):
-    """Rows were seen that are outside the range that a metric accepts, or for which it has no
-    room."""
+    """A metric has seen rows that are outside its valid range, or for which it had no space."""
 
 
 @final
@@ -40,7 +39,7 @@ class Invalid(AbstractInvalid):
 
     - `valid`: the valid range, in words: `"labels in [0, 10)"`.
 
-    The gradient is 0: the value is constant but for jumps.
+    The gradient is 0: a count is piecewise constant.
     State: 2 floats. Undefined when: never.
 
     !!! example
@@ -68,7 +67,7 @@ class Invalid(AbstractInvalid):
 
 
 def _told_of_stack(metric: Any, i: int, count: int) -> str:
-    """What is told of all, as of that which lacks most."""
+    """The error message for a stack: that of the metric with the largest count."""
     pairs = jax.vmap(lambda one: invalid_counts(one)[i][-1])(metric)
     most = jnp.argmax(jnp.sum(pairs.reshape(len(pairs), -1), axis=1))
     one = jax.tree.map(lambda x: x[most], metric)
@@ -76,7 +75,8 @@ def _told_of_stack(metric: Any, i: int, count: int) -> str:
 
 
 def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
-    """`(where, what is told, pair)` of every count of rows that were left out in a pytree."""
+    """`(where, message, pair)` of every count of invalid rows in a pytree; `message(count=...)` is
+    the text of the error."""
     found: dict[int, tuple[str, Any, Any]] = {}
 
     def name_of(where: str, cls: str) -> str:
@@ -100,7 +100,8 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
                 look_into(leaf, where + jax.tree_util.keystr(key), owner)
 
     def look_into(metric: Any, where: str, owner: str) -> None:
-        # The metric that a user knows is the readout or the owner, and what a wrapper wraps.
+        # The user knows the readout rather than its statistic, the owner rather than its
+        # accumulator, and the wrapped metric rather than its wrapper: the error names these.
         parts = AbstractInvalid, AbstractStatistic, AbstractWrapper, AbstractAccumulator
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         mine = layout(type(metric))
@@ -116,7 +117,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             elif counted:
                 look_into_stack(getattr(metric, n), name_of(where, cls))
         if isinstance(metric, AbstractCollection):
-            check_dtypes_of(metric, "compute", walk)  # members are made of the arrays of others
+            check_dtypes_of(metric, "compute", walk)  # members may share arrays
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):
             for n in mine.nested:
@@ -133,7 +134,7 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
 
 
 def _places(pair: np.ndarray) -> str:
-    """Which of the metrics of a stack."""
+    """The indices of the metrics in a stack that have invalid rows."""
     if pair.ndim == 1:
         return ""
     bad = np.nonzero(pair.reshape(len(pair), -1).any(axis=1))[0].tolist()

@@ -47,7 +47,7 @@ def _by_name(metric: "Metric", args: Any, kwargs: Any) -> Any:
 
 
 def _check_update(metric: "Metric", args: Any, kwargs: Any) -> None:
-    # A collection routes, and names its members.
+    # A collection checks this itself, and its error names the member.
     if isinstance(metric, AbstractWrapper) and not isinstance(metric, AbstractCollection):
         from .._collection.route import check_outputs
 
@@ -64,18 +64,18 @@ def _finish_compute(metric: "Metric", value: Any, inputs: Any) -> Any:
 class Metric(Node):
     """A commutative monoid with a readout: `reset`, `update`, `merge`, `compute`.
 
-    A subclass declares its state with [`eqmetrics.state`][] and writes `__init__`, `update`
-    and `compute`; all the rest is derived. Shapes and types of the fields, and of the
-    arguments and results of `update` and `compute`, are checked against their annotations,
-    once per set of shapes.
+    A subclass declares its state with [`eqmetrics.state`][] and defines `__init__`, `update` and
+    `compute`; everything else is derived. Shapes and types of the fields, and of the arguments and
+    results of `update` and `compute`, are checked against their annotations, once for each set of
+    shapes.
     """
 
     ordered: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, init: bool = True, **kwargs: Any) -> None:
-        # `init=False` tells type checkers, which think of dataclasses, that a class without an
-        # `__init__` of its own has its base's (PEP 681).
-        super().__init_subclass__(**kwargs)  # `Generic` has one that must run
+        # `init=False` tells type checkers that a class without an `__init__` inherits that of its
+        # base (PEP 681); otherwise they would synthesise one, as for a dataclass.
+        super().__init_subclass__(**kwargs)  # `Generic` has one, which must run
         plain_numbers(cls)
         check_class(cls, own_merge=cls.merge is not Metric.merge)
         if writes(cls, "update"):
@@ -157,10 +157,10 @@ class Metric(Node):
 
     @plain
     def replace(self, **changes: Any) -> Self:
-        """A copy with other values for some fields, checked as a new metric would be.
+        """A copy with other values for some fields, checked as in a new metric.
 
-        A state keeps the dtype that it was built with: float values are converted to its
-        float dtype. An unknown name, another shape or another kind of number is an error.
+        A state keeps the dtype that it was built with: floating-point values are converted to it.
+        An unknown name, another shape or another kind of number is an error.
         """
         mine = layout(type(self))
         for name in changes:
@@ -178,8 +178,9 @@ class Metric(Node):
         return self.reset().update(*args, **kwargs).compute()
 
     def per_row(self, *args: Any, **kwargs: Any) -> Any:
-        """The value of each entry of the first axis alone, stacked; NaN where it is undefined, as
-        it is for a row that the mask leaves out. Of a mean over rows it is what each row adds.
+        """The value for each entry of the first axis alone, stacked; NaN where it is undefined, as
+        for a row that the mask removes. If the metric is a mean over rows, these are the terms of
+        the mean.
 
         !!! example
 
@@ -195,7 +196,7 @@ class Metric(Node):
         return per_row(self, args, kwargs)
 
     def step(self, *args: Any, **kwargs: Any) -> tuple[Self, Any]:
-        """The updated metric and the value of this batch alone, from one pass over it.
+        """The updated metric and the value of this batch alone, from one pass over the batch.
 
         !!! example
 
@@ -210,17 +211,18 @@ class Metric(Node):
 
     @classmethod
     def empty(cls) -> Self:
-        """`cls()`, the spelling of clu and metrax."""
+        """`cls()`, under the name that it has in clu and metrax."""
         return cls()
 
     @classmethod
     def from_model_output(cls, *args: Any, **kwargs: Any) -> Self:
-        """`cls().update(...)`, the spelling of clu and metrax."""
+        """`cls().update(...)`, under the name that it has in clu and metrax."""
         return cls().update(*args, **kwargs)
 
     def reduce(self) -> Self:
-        """Merges away a leading axis of stacked states, each with rows of its own. Of equal copies,
-        as `pmap` leaves them, [`eqmetrics.unreplicate`][] takes one; merging those warns.
+        """Merges states that are stacked along a leading axis, each of which has seen its own rows.
+        For equal copies, as `pmap` returns them, use [`eqmetrics.unreplicate`][]; merging copies
+        warns.
 
         !!! example
 
@@ -243,7 +245,7 @@ class Metric(Node):
     def update_across(
         self, axis_name: str | tuple[str, ...], *args: Any, **kwargs: Any
     ) -> Self:
-        """Updates a replicated metric with every device's batch, each once.
+        """Updates a replicated metric with the batches of all devices, each counted once.
 
         !!! example
 
@@ -268,7 +270,7 @@ class Metric(Node):
         """This metric, reading outputs under other names.
 
         `from_output("loss")` renames the first arguments in order,
-        `from_output(logits="head_logits")` by name; `mask=None` doesn't pass it.
+        `from_output(logits="head_logits")` by name; with `mask=None` the mask isn't passed on.
 
         !!! example
 
@@ -282,8 +284,8 @@ class Metric(Node):
         return FromOutput(self, names, renames)
 
     def from_fun(self, fn: typing.Callable[..., Any]) -> "Metric":
-        """This metric, fed with what `fn(**outputs)` returns: its first argument, or a dict of its
-        arguments. A lambda without a closure may be made anew: it doesn't compile again.
+        """This metric, updated with the result of `fn(**outputs)`: its first argument, or a dict of
+        its arguments. A lambda without a closure may be defined anew: it isn't compiled again.
 
         !!! example
 
@@ -299,17 +301,16 @@ class Metric(Node):
 
 
 class AbstractExact(Metric):
-    """A metric whose value is a sum, which float32 may not hold: `eqm.to_host` reads it in
+    """A metric whose value is a sum that float32 may not hold exactly: `eqm.to_host` reads it in
     float64."""
 
     @abc.abstractmethod
     def exact(self) -> Any:
-        """The value with a pair of float32 in the place of each array; `None` if it is no
-        sum."""
+        """The value with a pair of float32 instead of each array; `None` if it isn't a sum."""
 
 
 class AbstractAccumulator(Metric):
-    """What a metric holds to keep sums in: its invalid rows are those of the metric."""
+    """A part of a metric that holds its sums. Its invalid rows are those of the metric."""
 
 
 class AbstractInvalid(Metric):
@@ -317,9 +318,10 @@ class AbstractInvalid(Metric):
 
 
 class AbstractWrapper(Metric):
-    """A metric that hands its arguments on, and so takes `**outputs`. What the metric inside takes
-    by position, it takes so, too: `update` gets it by name. (Whoever wants type checkers to know
-    writes `update(self, *args, **outputs)`.)"""
+    """A metric that passes its arguments on to another metric, and so takes `**outputs`. Arguments
+    that the wrapped metric takes by position can be passed by position to the wrapper too; its
+    `update` receives them by name. (To show this to type checkers, write
+    `update(self, *args, **outputs)`.)"""
 
     @abc.abstractmethod
     def arguments(self) -> dict[str, bool]:
@@ -327,15 +329,15 @@ class AbstractWrapper(Metric):
 
 
 class AbstractRelay(AbstractWrapper):
-    """A wrapper that does no more with its arguments than hand them on."""
+    """A wrapper that passes its arguments on unchanged."""
 
     @abc.abstractmethod
     def relay(self, outputs: dict[str, Any], update: Callable[[Any, dict[str, Any]], Any]) -> Self:
-        """This wrapper, around what `update(metric, outputs)` gives for each metric in it."""
+        """This wrapper with each metric in it replaced by `update(metric, outputs)`."""
 
 
 class AbstractCollection(AbstractRelay):
-    """Several metrics side by side; an invalid row in one doesn't touch the others."""
+    """Several metrics side by side; an invalid row in one doesn't affect the others."""
 
     @abc.abstractmethod
     def members(self) -> dict[str, Metric]:

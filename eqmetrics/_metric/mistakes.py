@@ -1,5 +1,5 @@
-"""Arguments as people have them elsewhere: of another kind, or under another name. What is here is
-asked after a check has failed, and never before."""
+"""Error messages for arguments as other libraries expect them: of another kind, or under another
+name. Used only after a check has failed."""
 
 import inspect
 import types
@@ -19,7 +19,8 @@ _KINDS = {"int": "integers", "float": "floats", "bool": "booleans", "complex": "
 
 
 def _kind(dtype: Any) -> str:
-    """By the name of a dtype: `uint8` is an integer and `bfloat16` a float; a key is none."""
+    """From the name of a dtype: `uint8` is an integer and `bfloat16` a float; a random key has no
+    kind."""
     return next((kind for part, kind in _KINDS.items() if part in str(dtype)), "")
 
 
@@ -28,21 +29,21 @@ def _parts(hint: Any) -> tuple[Any, ...]:
 
 
 def _is_array(hint: Any) -> bool:
-    """Of one array, and not of a tuple of them."""
+    """Whether an annotation is of one array, not of a tuple of arrays."""
     return inspect.isclass(hint) and is_array_hint(hint)
 
 
 def _kinds(hint: Any) -> set[str]:
-    """What the arrays of an annotation may be; nothing if it has none."""
+    """The kinds of arrays that an annotation accepts; empty if it accepts no array."""
     found = set()
     for part in filter(_is_array, _parts(hint)):
-        dtypes = getattr(part, "dtypes", None)  # of `Shaped`, and of `jax.Array`, it is no list
+        dtypes = getattr(part, "dtypes", None)  # not a list for `Shaped` or `jax.Array`
         found |= set(map(_kind, dtypes) if isinstance(dtypes, (list, tuple)) else _KINDS.values())
     return found
 
 
 def _is_other(hint: Any, x: Any) -> bool:
-    """Whether an annotation takes what is no array, as `None` where it is optional."""
+    """Whether an annotation accepts this value, which isn't an array, such as `None`."""
     return any(may_be(part, x) for part in _parts(hint) if not _is_array(part))
 
 
@@ -56,7 +57,7 @@ def _said(kinds: set[str]) -> str:
 
 
 def _as_array(name: str, x: Any, kinds: set[str]) -> str:
-    """Of what is no array."""
+    """The message for a value that isn't an array."""
     listed = isinstance(x, (list, tuple))
     what = "None" if x is None else f"a {type(x).__name__}"
     if any(isinstance(y, str) for y in (jax.tree.leaves(x) if listed else [x])):
@@ -68,7 +69,7 @@ def _as_array(name: str, x: Any, kinds: set[str]) -> str:
 
 
 def _as_kind(name: str, x: Any, kinds: set[str], others: list[str]) -> str:
-    """Of an array of another kind; `others` take it as it is."""
+    """The message for an array of another kind, which the arguments `others` accept as it is."""
     target = next(each for each in ("float", "int", "bool", "complex") if _KINDS[each] in kinds)
     line = f"`{name}.astype({target})`"
     if target == "int" and _kind(x.dtype) == "floats":
@@ -80,10 +81,11 @@ def _as_kind(name: str, x: Any, kinds: set[str], others: list[str]) -> str:
 
 
 def of_wrong_kinds(parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> str:
-    """A line for each argument that is no array, or one of another kind than is asked for."""
+    """A line for each argument that isn't an array, or is an array of the wrong kind."""
     kinds = {name: _kinds(p.annotation) for name, p in parameters.items()}
     given = {name: given[name] for name in parameters if name in given}  # in one order
-    # One of several says what was predicted: masks and weights are no such scores.
+    # Exactly one of these arguments contains the predictions. Masks and weights are optional, too,
+    # but aren't among them.
     optional = {
         name
         for name, p in parameters.items()
@@ -105,7 +107,7 @@ def of_wrong_kinds(parameters: Mapping[str, inspect.Parameter], given: Mapping[s
 
 
 def of_wrong_class(metric: Any) -> str:
-    """Of a field that is to be a metric, where it is another one."""
+    """The message for a field that holds a metric of the wrong class."""
     for name, hint in hints_of(type(metric)).items():
         x = getattr(metric, name, None)
         if inspect.isclass(hint) and isinstance(x, eqx.Module) and not may_be(hint, x):
@@ -132,7 +134,8 @@ _ELSEWHERE = {
 
 
 def meant(given: Iterable[str], takes: Iterable[str]) -> str:
-    """What the names that other libraries have are here: torchmetrics, Keras and scikit-learn."""
+    """The names in this library of arguments with the names that torchmetrics, Keras and
+    scikit-learn use."""
     takes, found = list(takes), []
     for name in given:
         here = [f"`{n}`" for n in _ELSEWHERE.get(name, ()) if n in takes]

@@ -1,5 +1,5 @@
-"""What the pytree functions need to know of a metric: its layout, what it was built with,
-and whether data has reached it."""
+"""What the pytree functions need from a metric: its layout, the shapes and dtypes that it was built
+with, and whether it is fresh."""
 
 import abc
 import weakref
@@ -21,8 +21,8 @@ from .functions import one_of_equal
 class Node(eqx.Module):
     """The root of all metrics."""
 
-    # Name, shape and dtype of each array at construction. Static, so that unflattening
-    # keeps it while the arrays may have been stacked: this is how a stacked state is told.
+    # Name, shape and dtype of each array at construction. Static, so unflattening keeps it even if
+    # the arrays have been stacked: a stacked state is recognised by it.
     _specs: tuple = eqx.field(static=True, init=False, repr=False, default=())
 
 
@@ -31,7 +31,7 @@ def is_metric(x: Any) -> bool:
 
 
 def rebuild(metric: Any, changes: dict[str, Any]) -> Any:
-    """A copy with other field values, unchecked: what unflattening does."""
+    """A copy with other field values, unchecked, as unflattening makes one."""
     new = object.__new__(type(metric))
     fields = new.__dict__
     fields.update(metric.__dict__)
@@ -40,16 +40,16 @@ def rebuild(metric: Any, changes: dict[str, Any]) -> Any:
 
 
 class AbstractParts(abc.ABC):
-    """A pytree that holds metrics in another form than as its children."""
+    """A pytree that contains metrics, but not as its children."""
 
     @abc.abstractmethod
     def open(self) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]]:
-        """The metrics, each with its path, and what makes such a pytree of others."""
+        """The metrics, each with its path, and a function that builds such a pytree from others."""
 
 
 def parts(value: Any) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]]:
-    """The metrics in the value of a field, and its other leaves, each with its path; and what makes
-    such a value of others."""
+    """The metrics in the value of a field, and its other leaves, each with its path; and a function
+    that builds such a value from others."""
     if isinstance(value, AbstractParts):
         return value.open()
     found, treedef = jax.tree_util.tree_flatten_with_path(value, is_leaf=is_metric)
@@ -59,8 +59,8 @@ def parts(value: Any) -> tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]
 def walk(
     metric: Any, path: str = "", axes: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, Any, tuple[int, ...]]]:
-    """The metric and all metrics below it, each with its path and the leading axes that the
-    stacks around it add to its arrays."""
+    """The metric and all metrics inside it, each with its path and the leading axes that its arrays
+    have because the stacks around it add them."""
     yield path, metric, axes
     mine = layout(type(metric))
     for name in mine.nested:
@@ -77,21 +77,22 @@ def varies_over(x: Any) -> frozenset[str]:
 
 
 def said_to_vary(aval: Any) -> frozenset[str]:
-    """The axes over which the type of an array says that it does."""
+    """The axes over which an array of this type varies."""
     kind = getattr(aval, "manual_axis_type", None)
     return aval.vma if kind is None else kind.varying
 
 
 def tracked(axis_name: str | tuple[str, ...]) -> list[str]:
-    """Those of the axes over which jax keeps account of what varies: under `shard_map` with
-    its default checks, and neither under `vmap` nor under `pmap`."""
+    """The axes for which jax tracks which values vary: those of `shard_map` with its default
+    checks, not those of `vmap` or `pmap`."""
     axes = (axis_name,) if isinstance(axis_name, str) else axis_name
     return [a for a in axes if a in varies_over(lax.axis_index(a))]
 
 
 def vary_over(tree: Any, axes: Iterable[str]) -> Any:
-    """Of a metric the states: its constants are the same on all devices, and nothing would tell
-    `shard_map` so once they are said to vary."""
+    """Marks arrays as varying over axes of `shard_map`; of a metric only its states. Its constants
+    are the same on all devices, and once marked as varying they couldn't be returned as
+    replicated."""
     nodes = [node for _, node, _ in walk(tree)] if is_metric(tree) else []
     constants = [getattr(node, name) for node in nodes for name in layout(type(node)).constants]
     kept = {id(x) for x in jax.tree.leaves(constants)}
@@ -106,16 +107,16 @@ def vary_over(tree: Any, axes: Iterable[str]) -> Any:
 
 
 def vary_like(tree: Any, inputs: Any) -> Any:
-    """A state that has seen data of one device is a state of one device, even where it
-    happens to be the same on all, as a count of rows is."""
+    """A state that was updated with the data of one device varies over devices, even if it is the
+    same on all, such as a count of rows."""
     traced = [x for x in jax.tree.leaves(inputs) if isinstance(x, Tracer)]
     axes = sorted({a for x in traced for a in varies_over(x)})
     return vary_over(tree, axes) if axes else tree
 
 
-# Metrics that no data has reached yet. By identity, since a pytree loses all else: any
-# unflattening gives an object that isn't here. (An attribute beside the fields would change the
-# treedef: Equinox looks for some by their number.)
+# Fresh metrics, by their identity, which flattening and unflattening changes: an unflattened metric
+# isn't among them. (An attribute that isn't a field would change the treedef: Equinox looks up some
+# attributes by position.)
 _fresh: dict[int, weakref.ref] = {}
 
 
@@ -134,10 +135,10 @@ def mark_all_fresh(metric: Node) -> None:
 
 
 def finish_build(metric: Node) -> None:
-    """After `__init__`: converts and checks every array, and remembers its shape."""
+    """After `__init__`: converts and checks every array, and records its shape."""
     mine = layout(type(metric))
     for name in mine.static:
-        # made anew each epoch, a function would compile anew
+        # a function defined anew in each epoch would otherwise compile again
         object.__setattr__(metric, name, one_of_equal(getattr(metric, name)))
     _own_arrays(metric, mine)
     fresh, seen = True, {id(getattr(metric, name)) for name in mine.arrays}
@@ -175,8 +176,8 @@ def finish_build(metric: Node) -> None:
 
 
 def _apart(metric: Any, seen: set[int]) -> Any:
-    """The metric, with copies of the arrays that another one holds: one buffer an array, a
-    shared one can't be donated."""
+    """The metric with copies of those arrays that another metric holds, too: an array that occurs
+    twice in a state can't be donated."""
     leaves, treedef = jax.tree.flatten(metric)
     shared = [id(x) in seen for x in leaves]
     seen.update(map(id, leaves))
@@ -201,15 +202,15 @@ def _own_arrays(metric: Node, mine: Layout) -> None:
                 "fields, and a metric is a field without a declaration."
             )
         if isinstance(x, jax.Array):
-            # One buffer an array: a shared one can't be donated. Strong types: a weak one
-            # costs a second compilation.
+            # An array that occurs twice can't be donated. A weak type would cause a second
+            # compilation: the updated state has a strong one.
             if id(x) in seen or jax.typeof(x).weak_type:
                 x = jnp.array(x, x.dtype, copy=True)
             seen.add(id(x))
             reduction = reductions.get(name)
             why = None if reduction is None else reduction.check(x.dtype)
             if reduction is not None and why and x.dtype == jnp.float64:
-                # With 64-bit types on, `jnp.zeros(2)` is one.
+                # With 64-bit types on, `jnp.zeros(2)` is float64.
                 x = x.astype(jnp.float32)
                 why = reduction.check(x.dtype)
             if why:
@@ -221,7 +222,7 @@ def _own_arrays(metric: Node, mine: Layout) -> None:
 
 
 def converted(metric: Node, changes: dict[str, Any]) -> dict[str, Any]:
-    """Changed arrays in the shape and dtype that the metric was built with, or an error."""
+    """The changed arrays in the shape and dtype that the metric was built with, or an error."""
     out = dict(changes)
     for name, shape, dtype in metric._specs:
         if name not in changes:

@@ -1,5 +1,5 @@
-"""Arguments of constructors as people write them: configuration is hashable Python, and callers
-have NumPy's numbers, an integer for a float, a list for a tuple."""
+"""Converts arguments of constructors: configuration consists of hashable Python values, and users
+pass NumPy numbers, an integer for a float, a list for a tuple."""
 
 import functools as ft
 import inspect
@@ -17,12 +17,12 @@ from .hints import annotations_of, has_self, is_array_hint, resolved
 
 
 _C = TypeVar("_C", bound=type)
-_MOST = 60  # letters of a value in an error
+_MOST = 60  # characters of a value in an error message
 _SCALARS = bool, int, float, str
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
-    """The parts of a union; of a `Literal` the types of its values."""
+    """The parts of a union; for a `Literal` the types of its values."""
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         return tuple(dict.fromkeys(type(x) for x in typing.get_args(hint)))
@@ -32,8 +32,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 def _element(hint: Any) -> Any:
-    """The hint of each element, if it is one of a sequence or tuple of equal ones. Who asks for a
-    list gets the one that was given."""
+    """The hint of each element, if it is one of a `Sequence` or of a tuple of any length. (An
+    argument annotated as a list stays the list that was passed.)"""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Sequence or (origin is tuple and args[1:] == (...,)):
         return args[0]
@@ -54,12 +54,12 @@ def _as_scalar(kinds: tuple[Any, ...], x: Any) -> Any:
     if isinstance(item, int):
         if int in kinds:
             return int(item)
-        # a float of more bits than it has would be another number
+        # a larger integer might be rounded to another number
         fits = float in kinds and abs(item) <= 2**53
         return float(item) if fits else x
     if isinstance(item, float):
         if float in kinds:
-            return math.nan if item != item else float(item)  # the one NaN that equals itself
+            return math.nan if item != item else float(item)  # one object: it equals itself
         return int(item) if int in kinds and item.is_integer() else x
     return str(item) if isinstance(item, str) and str in kinds else x
 
@@ -75,9 +75,9 @@ def short(x: Any) -> str:
 
 
 def as_written(hint: Any, x: Any) -> Any:
-    """The value as its annotation says, where it is one of another kind that fits: `2` for a
-    float, `np.int64(3)` or `3.0` for an integer, a list for a tuple. All else unchanged: what
-    doesn't fit, its own check tells."""
+    """The value converted to its annotation if it is of another kind that fits: `2` for a float,
+    `np.int64(3)` or `3.0` for an integer, a list for a tuple. Anything else is returned unchanged;
+    a check raises later if it doesn't fit."""
     if x is None or isinstance(x, Tracer):
         return x
     kinds = _choices(hint)
@@ -86,7 +86,7 @@ def as_written(hint: Any, x: Any) -> Any:
         for kind in kinds:
             element = _element(kind)
             if is_array and element is int and not np.issubdtype(x.dtype, np.integer):
-                continue  # values, given to the class and not to its `update`
+                continue  # data, passed to the class instead of its `update`
             if element is not None:
                 return tuple(as_written(element, y) for y in (x.tolist() if is_array else x))
         return x
@@ -111,7 +111,8 @@ def may_be(kind: Any, x: Any) -> bool:
 
 
 def _built_as(hint: Any) -> str:
-    """What a class says of how it is built, where its name says little; not of its subclasses."""
+    """The expression that builds an instance of a class, if the class gives one for error messages;
+    not inherited by its subclasses."""
     told = (getattr(c, "__dict__", {}).get("built_as", "") for c in _choices(hint))
     return " or ".join(filter(None, told))
 
@@ -158,10 +159,10 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
             if f"`{name}`" not in told and not any(
                 f"{n}=" in told or f"`{n}`" in told for n in given
             ):
-                if "`" not in told:  # an error of this library says more
+                if "`" not in told:  # an error of this library is clearer than this check
                     check(name, given, hints())
                 each = ", ".join(f"{n}={short(x)}" for n, x in given.items())
-                # The outermost says what the user wrote.
+                # Only the outermost constructor is the one that the user called.
                 notes = [n for n in getattr(e, "__notes__", []) if not n.startswith("While `")]
                 e.__notes__ = [*notes, f"While `{name}({each})` was built."]
             raise
@@ -179,8 +180,8 @@ def _bind(signature: inspect.Signature, name: str, args: Any, kwargs: Any) -> No
 
 
 def plain_numbers(cls: _C) -> _C:
-    """Lets the `__init__` that a class has of its own take numbers as people write them, and
-    compares what it is given with its annotations: an error names the argument."""
+    """Lets the `__init__` that a class defines accept numbers as users write them, and compares its
+    arguments with their annotations: the error names the argument."""
     init = cls.__dict__.get("__init__")
     if init is not None:
         setattr(cls, "__init__", _checking(cls, init))  # noqa: B010

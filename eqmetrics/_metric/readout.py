@@ -10,30 +10,31 @@ from .node import rebuild
 
 
 class AbstractStatistic(Metric):
-    """A statistic that readouts, and members of a `MetricDict`, share: it holds no arrays that
-    are configuration, so equal structure means the same."""
+    """A statistic that readouts share, and so the members of a `MetricDict`. It has no `constant`
+    arrays, so two statistics of equal structure have the same configuration."""
 
 
 class AbstractPartialStatistic(AbstractStatistic):
-    """A statistic that can be read from a larger one; a `MetricDict` that holds both keeps the
-    larger alone."""
+    """A statistic that can be read from a larger one. A `MetricDict` that needs both stores only
+    the larger one."""
 
     @abc.abstractmethod
     def larger(self) -> AbstractStatistic | None:
-        """The next larger statistic, empty, that holds all that this one does; `None` if
-        there is none of this configuration."""
+        """The next larger statistic, fresh, from which this one can be read; `None` if there is
+        none for this configuration."""
 
     @classmethod
     @abc.abstractmethod
     def read(cls, larger: Any) -> Self:
-        """This statistic from the state of the larger one."""
+        """This statistic, read from the state of the larger one."""
 
 
 class AbstractReadout(AbstractRelay):
     """A value read from a statistic that other metrics may read too.
 
-    A subclass has a field `statistic` and writes `compute`. Freshly built members of a
-    `MetricDict` whose statistics have equal structure keep, update and reduce it once.
+    A subclass has a field `statistic` and defines `compute`. If members of a `MetricDict` are fresh
+    when it is built and their statistics have equal structure, it stores, updates and reduces the
+    statistic once.
     """
 
     statistic: eqx.AbstractVar[Metric]
@@ -45,8 +46,8 @@ class AbstractReadout(AbstractRelay):
         return rebuild(self, {"statistic": update(self.statistic, outputs)})
 
     def update(self, *args: Any, **outputs: Any) -> Self:
-        """Updates the statistic; see there for the arguments. Those by position have their names by
-        now."""
+        """Updates the statistic, whose `update` describes the arguments. (`AbstractWrapper` has
+        turned arguments by position into arguments by name.)"""
         return self.relay(outputs, update_of)
 
     @abc.abstractmethod

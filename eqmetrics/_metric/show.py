@@ -1,4 +1,4 @@
-"""What `print` says of a collection: its members by name, their values, and what they read."""
+"""The printed form of a collection: its members by name, their values and the outputs they read."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -15,15 +15,16 @@ from .node import walk
 
 
 _T = TypeVar("_T")
-_FEW = 4  # entries of an array that are written out
-# An error of a `compute` may be told with the metric as text, and the text would compute again.
+_FEW = 4  # arrays of up to so many entries are printed in full
+# Guards against recursion: an error in `compute` may contain the metric as text, and making that
+# text would call `compute` again.
 _showing: ContextVar[bool] = ContextVar("showing", default=False)
 
 
 def doc_of(metric: AbstractCollection, **kwargs: Any) -> Any:
-    """For `eqx.tree_pformat`, so also inside a training state that is printed. A member shows its
-    state where it is printed itself: `print(metrics["loss"])`."""
-    import wadler_lindig as wl  # it is wadler_lindig that calls this
+    """For `eqx.tree_pformat`, so also for a collection inside a training state that is printed. A
+    member's state is shown only if the member itself is printed: `print(metrics["loss"])`."""
+    import wadler_lindig as wl  # imported already: it calls this function
 
     docs = []
     for name, member in members_of(metric).items():
@@ -42,8 +43,8 @@ def members_of(metric: AbstractCollection) -> dict[str, Metric]:
     from .._collection.metric_dict import MetricDict
 
     if isinstance(metric, MetricDict):
-        # Where there is no value to be shown, nothing is read from a statistic that is shared:
-        # it would be traced, and can't be done with stacked states.
+        # If no value can be shown, no member is read from a shared statistic: reading would need
+        # tracing, and stacked states can't be read.
         owners = metric.owners()
         if any(not _is_concrete(x) or _stacked(x) for x in owners.values()):
             return owners
@@ -57,7 +58,7 @@ def line_of(member: Metric) -> str:
 
 
 def _reads(member: Metric) -> list[str]:
-    """The outputs that it reads, if somebody named them."""
+    """The outputs that a member reads, if `from_output` or `from_fun` named them."""
     from .._wrap.from_fun import FromFun
     from .._wrap.from_output import FromOutput
 
@@ -73,7 +74,7 @@ def _reads(member: Metric) -> list[str]:
 
 
 def _name(member: Any) -> str:
-    """The class that a user knows: not that of a renaming."""
+    """The class of the metric inside `from_output` and `from_fun`, which the user knows."""
     from .._wrap.from_fun import FromFun
     from .._wrap.from_output import FromOutput
 
@@ -91,7 +92,7 @@ def _is_concrete(metric: Metric) -> bool:
 
 
 def _stacked(metric: Metric) -> tuple[int, ...]:
-    """The leading axes that `vmap` or `pmap` left."""
+    """The leading axes that `vmap` or `pmap` added."""
     for _, node, axes in walk(metric):
         for name, shape, _ in node._specs:
             there = getattr(getattr(node, name), "shape", ())
@@ -102,13 +103,13 @@ def _stacked(metric: Metric) -> tuple[int, ...]:
 
 
 def _what(member: Metric) -> str:
-    """Of a member that has no value here: under a transformation, donated, or stacked."""
+    """The text for a member without a value: under a transformation, donated, or stacked."""
     axes = _stacked(member)
     return f"{' x '.join(map(str, axes))} stacked {_name(member)}" if axes else _name(member)
 
 
 def value_of(member: Metric, fn: Callable[[Any], _T]) -> _T | str | None:
-    """`fn` of the value on the host; `None` where there is none to be shown."""
+    """`fn` of the value on the host; `None` if no value can be shown."""
     from .._host.to_host import to_host
     from .invalid import InvalidDataError
 
@@ -119,7 +120,7 @@ def value_of(member: Metric, fn: Callable[[Any], _T]) -> _T | str | None:
         return fn(to_host(member))
     except InvalidDataError:
         return "nan (invalid rows)"
-    except Exception:  # text for people never raises: what is wrong, `compute` says
+    except Exception:  # printing never raises; `compute` will
         return None
     finally:
         _showing.reset(token)
@@ -132,6 +133,6 @@ def _text(value: Any) -> str:
         few = value.ndim == 1 and value.size <= _FEW
         return f"[{', '.join(_text(x.item()) for x in value)}]" if few else describe(value)
     if isinstance(value, float):
-        # A count is exact, and all its digits are said.
+        # A count is exact, so all its digits are printed.
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else f"{value:.4g}"
     return str(value) if isinstance(value, (bool, int, str)) else type(value).__qualname__

@@ -1,5 +1,4 @@
-"""What stands around the methods of a metric: the checks before them, and what becomes of their
-results."""
+"""The wrappers around the methods of a metric: they check arguments and process results."""
 
 import contextlib
 import functools as ft
@@ -36,21 +35,21 @@ class _Plain:
 
 
 def plain(fn: _F) -> _F:
-    """A method that nobody passes through a transformation. Equinox makes every bound
-    method a pytree, which costs 40 us a call."""
+    """A method that is never passed through a transformation. Equinox makes every bound method a
+    pytree, which costs 40 us per call."""
     return cast(_F, _Plain(fn))
 
 
 def writes(cls: type[Node], name: str) -> bool:
-    """Whether a class has a method of its own, and not an abstract one."""
+    """Whether a class itself defines a method that isn't abstract."""
     fn = cls.__dict__.get(name)
     return fn is not None and not getattr(fn, "__isabstractmethod__", False)
 
 
 def telling_nan(tree: Any) -> contextlib.AbstractContextManager:
-    """Around what reads values. `jax_debug_nans` stops where an operation gives NaN, and NaN is
-    what a value says that is undefined. A program that is traced is the user's, and stops there
-    if its results hold NaN."""
+    """Switches `jax_debug_nans` off while values are read: it stops at any operation that gives
+    NaN, and NaN is the value of an undefined metric. A traced program is the user's: it stops if
+    its results contain NaN."""
     if not jax.config.jax_debug_nans:  # pyright: ignore[reportAttributeAccessIssue]
         return contextlib.nullcontext()
     if any(isinstance(x, Tracer) for x in jax.tree.leaves(tree)):
@@ -77,9 +76,9 @@ def wrap(
     around: Callable[[Any], contextlib.AbstractContextManager] | None = None,
     named: Callable[..., tuple[Any, Any]] | None = None,
 ) -> None:
-    """Checks the arguments of a method and its result, which goes through `finish`; `check` is
-    asked once for each set of shapes. The method runs inside of `around(metric)`, with the
-    arguments that `named` makes of those given."""
+    """Wraps a method: its arguments and its result are checked, and the result goes through
+    `finish`. `check` is called once for each set of shapes. The method runs inside the context
+    `around(metric)`, with its arguments converted by `named`."""
     fn = cls.__dict__[name]
     call = {"update": in_one_pass, "compute": in_one_program}.get(name, _call)
     made: dict[type, CheckedMethod] = {}
@@ -118,8 +117,8 @@ def wrap(
 
 
 def _on_class(cls: type[Node], name: str) -> TypeError:
-    """Of a method that was called without a metric. Which of the classes that have it from `cls` it
-    was, Python doesn't say."""
+    """The error for a method that was called on a class. Python doesn't tell which of the classes
+    that inherit the method from `cls` it was."""
     call = f"{name}({'' if name == 'compute' else '...'})"
     if getattr(cls, "__abstractmethods__", None):
         whose, line = f"`{name}` was called on a class", f", as in `eqm.Accuracy().{call}`"
@@ -134,7 +133,7 @@ def _call(fn: Callable[..., Any], metric: Any, args: Any, kwargs: Any) -> Any:
 
 
 def wrap_merge(cls: type[Node]) -> None:
-    """The check that the derived `merge` makes, before the one that a class writes."""
+    """Adds the check of the derived `merge` to a `merge` that a class defines."""
     fn = cls.__dict__["merge"]
 
     @automatic
@@ -156,11 +155,11 @@ def finish_update(metric: Node, out: Any, inputs: Any) -> Any:
 
 
 def nan_where_left_out(metric: Node, value: Any) -> Any:
-    """The value, or NaN if rows were left out that were invalid or found no room."""
+    """The value, or NaN if rows were left out because they were invalid or there was no space."""
     counts = [
         getattr(node, name)
         for _, node, axes in walk(metric)
-        if not axes  # of a stack each value has had its own
+        if not axes  # a metric inside a stack has done this for its own value
         for name in layout(type(node)).validity
     ]
     if not counts:
@@ -168,7 +167,7 @@ def nan_where_left_out(metric: Node, value: Any) -> Any:
     bad = ft.reduce(jnp.logical_or, [jnp.any(count != 0) for count in counts])
 
     def hidden(x):
-        if not eqx.is_array_like(x):  # a word
+        if not eqx.is_array_like(x):  # a string
             return x
         x = x if isinstance(x, jax.Array) else jnp.asarray(np.asarray(x))
         x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
@@ -191,7 +190,7 @@ def paths(value: Any) -> str:
 
 
 def other_class(cls: type[Node], right: Any) -> str:
-    """What is said of a merge of a metric with what isn't of its class."""
+    """The error for merging a metric with an object of another class."""
     if isinstance(right, type):
         return (
             f"Cannot merge `{cls.__qualname__}` with the class `{right.__qualname__}`. Build it: "
@@ -229,7 +228,7 @@ def check_mergeable(left: Node, right: Any) -> None:
                 )
             raise error
     for (name, *here), (_, *there) in zip(left._specs, right._specs, strict=False):
-        if here != there:  # would be broadcast, or worse
+        if here != there:  # other shapes would be broadcast
             sizes = (describe(jax.ShapeDtypeStruct(*x)) for x in (here, there))
             raise differs(cls, name, *sizes)
     for metric in (left, right):

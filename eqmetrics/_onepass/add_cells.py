@@ -11,8 +11,8 @@ from .sum_columns import as_pairs
 
 class AddCells(AbstractOperation):
     """`add_cells(pairs, index, values)`: each row adds `values`, of shape `(rows, places)`, to the
-    cells that `index` of the same shape says. Values as columns; where one is 0 the index may be
-    anything."""
+    cells at `index`, of the same shape. Values are as in the columns of `SumRows`; where a value is
+    0 the index may be any number."""
 
     operands = "state", "rows"
     results = ("state",)
@@ -72,7 +72,7 @@ _AT_ONCE = 2**22
 
 
 def _to_cells(pairs: Pair, index: Array, values: Array) -> Pair:
-    # Place after place and not row after row: so they were put side by side.
+    # Place by place, not row by row, since this is how they were put side by side.
     index, values = index.T.ravel(), values.T
     if values.dtype == jnp.bool_:
         return add_rows(pairs, index, values.ravel())

@@ -1,9 +1,10 @@
-"""One pass over the rows for many states of one metric: for each group with its rows alone, for
-each replicate with weights of its own, or for each row.
+"""One pass over the rows for many states of one metric: for each group with only its rows, for each
+replicate with its own weights, or for each row.
 
-The `update` of one state is traced, and its jaxpr evaluated on all states at once. Values of the
-rows are computed once, values of the states for each of them (`vmap`), and operations lead from the
-former to the latter. Where that is not what the `update` does, it isn't a sum over rows.
+The `update` of one state is traced, and its jaxpr is evaluated on all states at once. Values of
+rows are computed once, values of the state for each state (`vmap`), and operations lead from the
+former to the latter. If an `update` combines rows and state in another way, it isn't a sum over
+rows.
 """
 
 import math
@@ -22,7 +23,7 @@ from .together import as_said, bind, read
 
 
 class NotASum(Exception):
-    """An `update` doesn't see each row by itself."""
+    """An `update` doesn't treat each row separately."""
 
 
 def update_groups(
@@ -45,7 +46,7 @@ def update_replicates(
     outputs: Any,
     weights: Float32[Array, "samples rows"],
 ) -> Any:
-    """`update(metric, outputs)` of a stack of metrics, each with these weights of the rows."""
+    """`update(metric, outputs)` of a stack of metrics, each with its own weights of the rows."""
     rows = weights.shape[1]
 
     def do(operation: AbstractOperation, operands: list[Array]) -> tuple[Array, ...]:
@@ -63,7 +64,7 @@ def update_rows(update: Callable[[Any, Any], Any], stack: Any, outputs: Any) -> 
 
 
 def _multiple(operation: AbstractOperation, operands: list[Array], rows: int) -> int:
-    """How many rows each row has become."""
+    """The number of rows that the `update` has made of each row, for example by joining axes."""
     of_rows = [x.shape[0] for i, x in enumerate(operands) if operation.level(i) == "rows"]
     count = of_rows[0] if of_rows else getattr(operation, "rows", rows)
     return count // max(rows, 1)
@@ -96,11 +97,11 @@ def _apart(update: Callable[[Any, Any], Any], stack: Any, outputs: Any, rows: in
     states = dict.fromkeys(closed.jaxpr.invars[: len(arrays)])
     env = dict(zip(closed.jaxpr.constvars, closed.consts, strict=True))
     env.update(zip(closed.jaxpr.invars, [*arrays, *inputs], strict=True))
-    # Of the state, of the rows, or of the batch, which mixes rows; what has no level is the same
-    # for all states.
+    # The level of a value: "state", "rows", or "batch" if it mixes rows. A value without a level is
+    # the same for all states.
     levels = dict.fromkeys(states, "state")
     for v in closed.jaxpr.invars[len(arrays) :]:
-        # An output of twice as many entries may be in any order.
+        # If an output has a multiple of the rows, it isn't known which belong to which row.
         lead = leading(v.aval.shape, rows)
         exact = lead is not None and math.prod(v.aval.shape[:lead]) == rows
         levels[v] = "rows" if exact else "batch"
@@ -179,7 +180,7 @@ def _of_rows(eqn: Any, own: list, rows: int) -> bool:
 
 
 def _within(jaxpr: Any, own: list, rows: int) -> list | None:
-    """The levels of the results of a jaxpr; `None` where it mixes rows."""
+    """The levels of the results of a jaxpr; `None` if it mixes rows."""
     levels = {v: level for v, level in zip(jaxpr.invars, own, strict=True) if level is not None}
     for inside in jaxpr.eqns:
         given = [_level(v, levels) for v in inside.invars]
@@ -192,12 +193,12 @@ def _within(jaxpr: Any, own: list, rows: int) -> list | None:
 
 
 def _scan_of_rows(eqn: Any, own: list, rows: int) -> bool:
-    """A loop that carries values of rows, as a binary search does. If what it carries is of the
-    rows after a step that began with what is of the rows, so it is after all steps. A constant that
-    has a row in each entry is of the rows, too."""
+    """Whether a loop keeps rows separate, as a binary search does. If its carry belongs to the rows
+    after one step whose input did, it does after all steps. An initial carry of constants with a
+    row in each entry belongs to the rows, too."""
     consts, carried = _counts(eqn.params)
     if len(own) != consts + carried or len(eqn.outvars) != carried:
-        return False  # it goes through an array, or makes one, along the steps
+        return False  # it reads or writes slices of an array, step by step
     jaxpr = eqn.params["jaxpr"].jaxpr
     shaped = [leading(v.aval.shape, rows) is not None for v in jaxpr.invars[consts:]]
     carry = ["rows" if of else level for of, level in zip(shaped, own[consts:], strict=True)]
@@ -205,7 +206,7 @@ def _scan_of_rows(eqn: Any, own: list, rows: int) -> bool:
 
 
 def _counts(params: Any) -> tuple[int, int]:
-    """How many constants a scan has, and how many values it carries."""
+    """The number of constants of a scan, and of the values in its carry."""
     if "num_consts" in params:
         return params["num_consts"], params["num_carry"]
     consts, carried, _ = params["ft_in"].unpack()  # since jax 0.11

@@ -1,4 +1,4 @@
-"""Eager `compute` of the library's own metrics: one compiled program for each structure."""
+"""Compiles an eager `compute` of the library's own metrics, once for each structure."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ from .._collection.ordered import in_order, plain_dicts
 from .together import as_plain, kind_of
 
 
-# What a `compute` raises that looks into arrays, or hands them to another library.
+# The errors of a `compute` that can't be traced, since it reads the numbers in an array or passes
+# an array to another library.
 HOST_ONLY = (
     ConcretizationTypeError,
     NonConcreteBooleanIndexError,
@@ -27,7 +28,7 @@ HOST_ONLY = (
 
 @jax.tree_util.register_static
 class _Rest:
-    """What of a value is no array: words, and `None`."""
+    """The leaves of a value that aren't arrays: strings, and `None`."""
 
     def __init__(self, tree: Any):
         self.tree = tree
@@ -43,8 +44,8 @@ _untraceable: set[Any] = set()
 
 
 def in_one_program(compute: Any, metric: Any, args: Any, kwargs: Any) -> Any:
-    """`compute(metric, args, kwargs)`. Op by op it would take a kernel, an array and 20 us for each
-    operation."""
+    """`compute(metric, args, kwargs)`, compiled. Without compilation each operation would be a
+    kernel that writes an array, and take 20 us."""
     leaves, treedef = jax.tree.flatten(metric)
     _, compiles = kind_of(metric, treedef)
     here = compiles and not (args or kwargs) and treedef not in _untraceable
@@ -59,7 +60,7 @@ def in_one_program(compute: Any, metric: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _are_together(leaves: list[Any]) -> bool:
-    """Whether all are arrays with values, on the same devices."""
+    """Whether all leaves are concrete arrays, on the same devices."""
     if not all(isinstance(x, jax.Array) and not isinstance(x, Tracer) for x in leaves):
         return False
     if len({x.sharding for x in leaves}) <= 1:

@@ -12,11 +12,11 @@ from .side_by_side import joined, SideBySide
 
 
 class Deviate(AbstractOperation):
-    """`deviate(x)` or `deviate(x, weights)` gives the deviations of `x`, of shape `(rows, *shape)`,
-    from a pivot near its weighted mean, the pivot, and the pivot beside each row. Rows of weight 0
-    may hold anything. Those of integers are exact.
+    """`deviate(x)` or `deviate(x, weights)` returns the deviations of `x`, of shape
+    `(rows, *shape)`, from a pivot near its weighted mean; the pivot; and the pivot repeated for
+    each row. Rows of weight 0 may contain anything. Deviations of integers are exact.
 
-    The pivot is a constant to `grad`: no value depends on the choice of it.
+    `grad` takes the pivot as a constant, since no value depends on its choice.
     """
 
     operands = ("rows",)
@@ -63,7 +63,7 @@ class Deviate(AbstractOperation):
         return minus(x, beside), pivot, beside
 
     def by_replicate(self, weights, *operands):
-        # Any pivot will do, and one for all leaves the deviations alone.
+        # Any pivot is correct, and with one for all replicates the deviations are the same for all.
         d, pivot, beside = self.alone(*operands)
         return d, jnp.broadcast_to(pivot[None], (weights.shape[0], *pivot.shape)), beside
 
@@ -87,9 +87,10 @@ def _weighted(x: Array, *weights: Array) -> Array:
 
 
 def _pivot(mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    """A float of 23 bits near the mean. `x - a / n` may be compiled to one instruction that never
-    rounds the quotient, and then the float `a / n` isn't what was subtracted; this is. One of
-    fewer bits would be far from a mean that is large beside the spread, and digits would cancel."""
+    """A float with 23 bits near the mean. The compiler may turn `x - a / n` into one instruction
+    that doesn't round the quotient, so that the float `a / n` isn't what is subtracted. With this
+    float it is. With fewer bits it would be too far from a mean that is large relative to the
+    spread, and digits would cancel."""
     bits = lax.bitcast_convert_type(jnp.where(jnp.isfinite(mean), mean, 0), jnp.int32)
     near = lax.bitcast_convert_type((bits + jnp.int32(1)) & jnp.int32(~1), jnp.float32)
     return lax.stop_gradient(near)

@@ -1,9 +1,9 @@
-"""Which values of an `update` are of single rows.
+"""Determines which values of an `update` belong to single rows.
 
-A jaxpr says it. A value is of the rows if its first axes are theirs, and each entry depends on its
-own row alone. What mixes rows (a batch mean, a sort, a sum) is of the batch. An `update` whose new
-state takes from the batch what operations alone may take from it (`operation.py`) sees each row by
-itself, and then all groups can be updated in one pass.
+This is read from its jaxpr. A value belongs to the rows if its first axes are those of the rows and
+each entry depends only on its own row. A value that mixes rows (a batch mean, a sort, a sum)
+belongs to the batch. If rows enter the new state only through operations (`operation.py`), the
+`update` treats each row separately, and all groups can be updated in one pass.
 """
 
 from typing import Any
@@ -23,14 +23,14 @@ _ELEMENTWISE = frozenset(
 _ALONG_AXES = frozenset(
     "argmax argmin reduce_and reduce_max reduce_min reduce_or reduce_prod reduce_sum".split()
 )
-# Of matrices, which are the last two axes.
+# On matrices, which are the last two axes.
 _OF_MATRICES = frozenset("cholesky eigh lu qr svd triangular_solve".split())
 _ALONG_AXIS = frozenset("cumlogsumexp cummax cummin cumprod cumsum".split())
 
 
 def leading(shape: tuple[Any, ...], rows: int) -> int | None:
-    """How many of the first axes are those of the rows. A row may have become several, side by
-    side, as when axes are joined."""
+    """The number of first axes that are those of the rows. Each row may have become several
+    adjacent ones, as after joining axes."""
     size = 1
     for i, n in enumerate(shape):
         size *= n
@@ -40,8 +40,8 @@ def leading(shape: tuple[Any, ...], rows: int) -> int | None:
 
 
 def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
-    """Whether the results of an equation are of the rows, if some of its operands are (`given`)
-    and the others are of none."""
+    """Whether the results of an equation belong to the rows, if the operands marked in `given` do
+    and the others have no level."""
     name, params = eqn.primitive.name, eqn.params
     shapes = [v.aval.shape for v in eqn.invars]
     first = next(s for s, is_given in zip(shapes, given, strict=True) if is_given)
@@ -55,7 +55,8 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
     if name in _ALONG_AXIS:
         return params["axis"] >= lead
     if name in _OF_MATRICES:
-        # A matrix of each row: none that all share, and none of which the rows are an axis.
+        # Each row needs its own matrix: no operand may be shared, and the rows may not be an axis
+        # of a matrix.
         return all(given) and all(len(s) >= lead + 2 for s in shapes)
     if name == "fft":
         return len(first) - len(params["fft_lengths"]) >= lead
@@ -69,7 +70,7 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
     if name == "squeeze":
         return all(a >= lead for a in params["dimensions"])
     if name in ("reshape", "expand_dims"):
-        # Row-major: the rows stay the first axes, one or several.
+        # In row-major order the rows stay the first axes, one or several.
         return (
             params.get("dimensions") is None
             and leading(eqn.outvars[0].aval.shape, rows) is not None
@@ -87,7 +88,7 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
             for i in range(lead)
         )
     if name == "dynamic_slice":
-        # From places that are the same of all rows, which stay whole.
+        # The start is the same for all rows, and the axes of the rows are taken whole.
         whole = params["slice_sizes"][:lead] == first[:lead]
         return given[0] and not any(given[1:]) and whole
     if name == "pad":
@@ -105,8 +106,8 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
     if name == "gather":
         numbers = params["dimension_numbers"]
         if given[0] and not given[1]:
-            # Some entries of each row, the same of all: slices hold the axes of the rows whole,
-            # and as the first ones of the result. Offset axes are in the order of the operand's.
+            # Takes the same entries of each row: the slices contain the axes of the rows whole, and
+            # these come first in the result. (Offset axes keep the order of the operand's axes.)
             moved = numbers.collapsed_slice_dims, numbers.start_index_map
             taken = {*moved[0], *moved[1], *numbers.operand_batching_dims}
             whole = params["slice_sizes"][:lead] == first[:lead] and not taken & set(range(lead))
@@ -118,6 +119,6 @@ def of_rows(eqn: Any, given: list[bool], rows: int) -> bool:
             )
             own = tuple(range(lead))
             return given[1] and batched == (own, own) and not set(numbers.offset_dims) & set(own)
-        # From a table, at places that each row says.
+        # Each row gives the index of an entry in a table.
         return not set(numbers.offset_dims) & set(range(lead))
     return False

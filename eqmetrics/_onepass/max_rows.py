@@ -12,13 +12,13 @@ from .side_by_side import joined, SideBySide
 
 
 class MaxRows(AbstractOperation):
-    """`max_rows(sign, nan)(old, x)` or `(old, x, mask)`: the largest of the old values and of those
-    of the rows, times a sign. `x` has shape `(rows, *shape)`, `old` has `shape`; -inf is none.
+    """`max_rows(sign, nan)(old, x)` or `(old, x, mask)`: the largest of the old values and of the
+    rows times a sign. `x` has shape `(rows, *shape)`, `old` has `shape`; -inf stands for no row.
 
     **Arguments:**
 
-    - `sign`: 1, or -1 for the largest of the opposites.
-    - `nan`: whether NaN is larger than any number, or isn't there.
+    - `sign`: 1, or -1 for the largest of the negated values.
+    - `nan`: whether NaN counts as larger than any number, or is ignored.
     """
 
     operands = "state", "rows"
@@ -39,7 +39,7 @@ class MaxRows(AbstractOperation):
 
     @classmethod
     def together(cls, many):
-        # One step for all signs: three kernels, where each had three of its own.
+        # One step for both signs: three kernels, instead of three for each.
         x = [_only(*rows, none=-op.sign * jnp.inf) for op, (_, *rows) in many]
         cells = [(op, y.shape[1:]) for (op, _), y in zip(many, x, strict=True)]
         sign = [jnp.full(shape, op.sign, jnp.float32) for op, shape in cells]

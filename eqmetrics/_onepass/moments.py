@@ -1,5 +1,5 @@
-"""The moments of a batch, and of all batches: sums over the rows of deviations from a pivot, which
-Chan's formula merges with what was seen before."""
+"""The moments of a batch, as sums over its rows of deviations from a pivot, and their merge with
+the moments of earlier batches by Chan's formula."""
 
 import functools as ft
 import math
@@ -27,9 +27,9 @@ def add_moments(
     batch: Rows,
     *variables: Shaped[Array, "rows ..."],
 ) -> tuple[Joint, Float32[Array, "2 variables ..."]]:
-    """The moments with the rows of a batch, and the ends of the first variables, as many as `ends`
-    has. Each variable has shape `(rows, *columns)`: apart, since XLA's CPU is slow where the last
-    axis is short."""
+    """Adds the rows of a batch to moments, and to the ends (maxima of `x` and of `-x`) of the first
+    variables, as many as `ends` has. Each variable is an array of its own, of shape
+    `(rows, *columns)`, since XLA's CPU is slow if the last axis is short."""
     weight, wide = weight_column(batch), any(is_wide(x) for x in variables)
     both = [DEVIATE(x, *weight) for x in variables]
     d, pivots = [x[0] for x in both], jnp.stack([x[1] for x in both])
@@ -51,8 +51,8 @@ def add_cross_moments(
     batch: Rows,
     x: Shaped[Array, "rows variables"],
 ) -> tuple[Joint, Float32[Array, "2 variables"]]:
-    """The same of the columns of one array: of many, a program with a step for each product would
-    take long to compile."""
+    """The same for the columns of one array, for many variables: a program with a step for each
+    product would take long to compile."""
     weight, wide, none = weight_column(batch), is_wide(x), jnp.full_like(ends, -jnp.inf)[:, None]
     d, pivots, _ = DEVIATE(x, *weight)
     i, j = products.factors(x.shape[1])
@@ -66,12 +66,12 @@ def add_cross_moments(
 def _of_constants(
     products: AbstractJointMoments, told: Array, wide: bool, pivots: Array, sums: Pair
 ) -> tuple[Pair, Pair]:
-    """Pivots as pairs, and sums about them: 0 where a variable is constant in this batch, with the
-    constant as its pivot. Of products with weights more than rounding would be left, which a
-    constant beyond 2^24 isn't told from by its ends. They are those of the values, or of the
-    deviations of integers (`wide`), of which a float may not hold the values."""
+    """Pivots as pairs, and sums about them. If a variable is constant in this batch, the constant
+    is the pivot and the sums are 0, without the rounding errors of weighted products. A constant is
+    recognised by its ends: `told` has the ends of the values, or, for integers that a float may not
+    hold (`wide`), those of their deviations."""
     count, variables = told.shape[1], pivots.shape[0]
-    equal = (told[0] == -told[1]) & jnp.isfinite(sums[0, :count])  # a NaN isn't among the ends
+    equal = (told[0] == -told[1]) & jnp.isfinite(sums[0, :count])  # the ends ignore NaN
     pad = [(0, variables - count), *[(0, 0)] * (pivots.ndim - 1)]
     equal, value = jnp.pad(equal, pad), jnp.pad(lax.stop_gradient(told[0]), pad)
     i, j = products.factors(variables)
@@ -88,7 +88,7 @@ def _zero_where(sums: Pair, which: Array) -> Pair:
 
 @_zero_where.defjvp
 def _zero_where_jvp(primals, tangents):
-    # It is rounding that is left out, and a constant has the derivative of any number.
+    # Only rounding errors are removed, so the derivative is that of the unchanged sums.
     return _zero_where(*primals), tangents[0]
 
 
@@ -102,9 +102,9 @@ def _sums(weight: list[Array], columns: list[Array], batch: Rows) -> tuple[Pair,
 
 
 class Fold(AbstractOperation):
-    """`fold(weight, mean, products, n, pivot, sums)`: moments, and the sums of a batch about a
-    pivot, as the moments of both. Merged as in Chan, Golub and LeVeque, "Updating formulae and a
-    pairwise algorithm for computing sample variances", 1979."""
+    """`fold(weight, mean, products, n, pivot, sums)`: merges moments with a batch, given by its
+    sums about a pivot. Merged as in Chan, Golub and LeVeque, "Updating formulae and a pairwise
+    algorithm for computing sample variances", 1979."""
 
     operands = ("state",)
     results = "state", "state", "state"
@@ -120,8 +120,8 @@ class Fold(AbstractOperation):
 
     @classmethod
     def together(cls, many):
-        """Cell by cell, all moments side by side: an array of those of each variable, and one of
-        those of each product."""
+        """All moments at once, side by side: one array with a cell for each variable, and one with
+        a cell for each product."""
         which, index, start = ([], []), ([], []), 0
         for k, (op, (_, mean, *_)) in enumerate(many):
             variables, size = mean.shape[1], math.prod(mean.shape[2:])
@@ -141,7 +141,7 @@ class Fold(AbstractOperation):
         first = Halves.of(pairs).float()
         own = Halves.of(_cells([o[5][:, o[1].shape[1] :] for _, o in many], 1))
 
-        # Of each moments: the total weight, and the shares of both sides.
+        # For each moments: the total weight, and the share of either side.
         total = weights + counts
         a, b, n = weights.float(), counts.float(), total.float()
         some, either, swap = b > 0, (a > 0) & (b > 0), b > a
@@ -150,14 +150,14 @@ class Fold(AbstractOperation):
         common = jnp.where(either, (jnp.minimum(a, b) / safe) * jnp.maximum(a, b), 0)
         inverse = 1 / jnp.where(some, b, 1)
 
-        # The pivot is near the mean: what is left is small, and a float holds it.
+        # The pivot is near the mean, so the rest is small, and a float is enough for it.
         offset = first * _at(inverse, of_variable)
         here = _at(some, of_variable)
         near = Halves.sum_of(jnp.where(here, pivot.high, 0), jnp.where(here, pivot.low, 0))
         new = near.plus(jnp.where(here, offset, 0))
         delta = (new.high - mean.high) + (new.low - mean.low)
-        # From the mean of the larger side: the smaller correction, whichever comes first. An empty
-        # side has mean 0: its delta says nothing.
+        # Start from the mean of the larger side, so that the correction is small, in whichever
+        # order they are merged. The mean of an empty side is 0, and its delta means nothing.
         moved = new.where(_at(swap, of_variable), mean).plus(delta * _at(share, of_variable))
 
         if any(op.exact for op, _ in many):
@@ -170,7 +170,7 @@ class Fold(AbstractOperation):
         between = jnp.where(_at(either, of_product), between, 0)
         products = (second + own).plus(between)
 
-        # Slices of one pair each, which a collection puts side by side again.
+        # Returned as slices, which a collection puts side by side again.
         new_weights, means, seconds = (each.packed() for each in (total, moved, products))
         out, v, p = [], 0, 0
         for k, (_, (_, old_mean, old_products, *_rest)) in enumerate(many):
@@ -192,7 +192,7 @@ class Fold(AbstractOperation):
         return jax.vmap(self.alone)(*operands)
 
     def by_row(self, rows, *operands):
-        # One row after another is not what this is called for: what was seen before is empty.
+        # The states of `by_row` are empty, so there is nothing to merge with.
         _, mean, _, n, pivot, sums = operands
         variables = mean.shape[2]
         i, j = self.products.factors(variables)
@@ -211,8 +211,8 @@ class Fold(AbstractOperation):
 def _about_means(
     products: Halves, sums: Pair, offset: Array, n: Array, left: Any, right: Any
 ) -> Halves:
-    """The products about the means, with nothing lost: of integers that fit no float the ends don't
-    tell a constant, and what is left of one must be 0."""
+    """The products about the means, computed in pairs: the ends don't recognise every constant
+    among integers that a float doesn't hold, and the products of a constant must be 0."""
     x, y = lift(_at(offset, left)), lift(_at(offset, right))
     rest = add(sums[:, right], -multiply(lift(n), y))
     both = add(multiply(y, sums[:, left]), multiply(x, rest))
@@ -224,8 +224,8 @@ def _cells(arrays: list[Array], lead: int) -> Array:
 
 
 def _at(x: Array, places: Any) -> Array:
-    """Entries of a vector at fixed places. A gather: of slices side by side, XLA's CPU would
-    compile all that leads to them once for each."""
+    """Entries of a vector at fixed places, as a gather: for concatenated slices XLA's CPU would
+    compile their inputs once for each slice."""
     if len(places) == len(x) and np.array_equal(places, np.arange(len(x))):
         return x
     return lax.gather(
@@ -250,11 +250,11 @@ def fold_with(products: AbstractJointMoments, exact: bool) -> Fold:
 def ends_of_rows(
     old: Float32[Array, "2 variables ..."], batch: Rows, *variables: Array
 ) -> Float32[Array, "2 variables ..."]:
-    """The largest of each variable and of its opposite: they tell a constant, of which the
-    deviations are rounding alone."""
+    """The maxima of each variable and of its negative. They recognise a constant, whose deviations
+    are only rounding errors."""
     mask = [] if batch.mask is None else [batch.mask]
     variables = tuple(x.astype(jnp.float32) for x in variables)
-    # A NaN is told by the mean.
+    # NaN is ignored here, since it makes the mean NaN.
     new = [
         jnp.stack([max_rows(sign, False)(old[i, k], x, *mask)[0] for k, x in enumerate(variables)])
         for i, sign in enumerate((1, -1))

@@ -5,8 +5,9 @@ from .side_by_side import SideBySide
 
 
 class MultiplyRows(AbstractOperation):
-    """`multiply_rows(left, right)(*columns)`: products of columns of rows, by their numbers. Each
-    alone would be a multiplication; those of many are one kernel, and not one for each."""
+    """`multiply_rows(left, right)(*columns)`: the products of the columns with these indices. A
+    single one could be a plain multiplication; as an operation, those of all members are one
+    kernel."""
 
     operands = ("rows",)
 

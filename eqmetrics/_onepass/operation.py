@@ -1,11 +1,10 @@
-"""What is done with all rows of a batch: a few operations.
+"""Operations: the steps of an `update` that combine the rows of a batch.
 
-An `update` is ordinary code that calls them, so it is right wherever it runs: in eager code, below
-`jit`, `vmap`, `grad`, `scan` and `shard_map`. Whoever traces an `update` to a jaxpr while
-`gathering` finds marks in it in their place, and does them in another way: those of a whole
-collection at once (`together.py`), or for each of a thousand groups, replicates or rows
-(`apart.py`).
-That is what the methods of an operation are for.
+An `update` is ordinary code that calls them, so it is correct wherever it runs: in eager code and
+inside `jit`, `vmap`, `grad`, `scan` and `shard_map`. If it is traced to a jaxpr inside the context
+`gathering()`, the jaxpr contains marks instead of the operations. They are then executed in another
+way, for which an operation has methods: those of a whole collection at once (`together.py`), or for
+each of a thousand groups, replicates or rows (`apart.py`).
 """
 
 import abc
@@ -25,7 +24,7 @@ Level = Literal["rows", "state"]
 
 
 class Groups(NamedTuple):
-    """Of each row the group, and whether it is of any."""
+    """The group of each row, and whether it belongs to any."""
 
     group: Int32[Array, "rows"]
     taken: Bool[Array, "rows"]
@@ -33,53 +32,55 @@ class Groups(NamedTuple):
 
 
 class AbstractOperation(abc.ABC):
-    """One operation. `state` operands and results belong to the metric, the others have a row of
-    the batch in each entry of their first axis."""
+    """One operation. Operands and results of level "state" belong to the metric; those of level
+    "rows" have one row of the batch in each entry of their first axis."""
 
-    last: ClassVar[bool] = False  # whether it waits until no other can be done
-    operands: tuple[Level, ...]  # the last stands for all that follow
+    last: ClassVar[bool] = False  # whether it waits until no other operation is ready
+    operands: tuple[Level, ...]  # the last one also holds for all further operands
     results: tuple[Level, ...]
-    mark: Callable[..., Any]  # a function of the operands whose name says which operation it is
+    mark: Callable[..., Any]  # a function of the operands; its name identifies the operation
 
     def __call__(self, *operands: Array) -> tuple[Array, ...]:
         return (self.mark if is_gathering() else self.alone)(*operands)
 
     @abc.abstractmethod
     def alone(self, *operands: Array) -> tuple[Array, ...]:
-        """What the operation is, on its own."""
+        """The operation itself."""
 
     @classmethod
     @abc.abstractmethod
     def together(cls, many: list[tuple[Any, list[Array]]]) -> list[tuple[Array, ...]]:
-        """Several of this class, each with its operands, in fewer steps."""
+        """Several operations of this class, each with its operands, in fewer steps."""
 
     @abc.abstractmethod
     def by_group(self, groups: Groups, *operands: Array) -> tuple[Array, ...]:
-        """For each group with its rows alone. All that is of the state has a leading axis."""
+        """For each group with only its rows. Everything of level "state" has a leading axis."""
 
     @abc.abstractmethod
     def by_replicate(
         self, weights: Float32[Array, "samples rows"], *operands: Array
     ) -> tuple[Array, ...]:
-        """For each replicate with weights of its own. All that is of the state has a leading
+        """For each replicate with its own weights. Everything of level "state" has a leading
         axis."""
 
     @abc.abstractmethod
     def by_row(self, rows: int, *operands: Array) -> tuple[Array, ...]:
-        """For each of so many rows alone, each of which has become equally many, in floats: the
-        pairs of one row need no exact sums. All that is of the state has a leading axis."""
+        """For each of `rows` rows alone; the `update` may have made several of each, equally many.
+        Computed in floats, since the sum over one row needs no pairs. Everything of level "state"
+        has a leading axis."""
 
     @abc.abstractmethod
     def placeholder(self, *operands: Array) -> tuple[Array, ...]:
-        """Anything of the types of the results, as cheap as can be."""
+        """Arrays of the types of the results, with any contents, as cheap as possible."""
 
     def level(self, i: int) -> Level:
-        """Of what operand number `i` is."""
+        """The level of operand number `i`."""
         return self.operands[min(i, len(self.operands) - 1)]
 
 
 def of_each(x: Array, rows: int) -> Array:
-    """What each of so many rows has become: from `(rows * many, ...)` to `(rows, many, ...)`."""
+    """Groups what an `update` has made of each row: from `(rows * many, ...)` to
+    `(rows, many, ...)`."""
     return x.reshape(rows, x.shape[0] // max(rows, 1), *x.shape[1:])
 
 
@@ -88,11 +89,11 @@ _here = threading.local()
 
 
 def register(operation: Any) -> Any:
-    """Gives an operation its mark. A class is registered once for each of its settings."""
+    """Gives an operation its mark. Each combination of settings is registered once."""
     name = f"eqmetrics.{type(operation).__name__}.{len(_known)}"
 
     def mark(*operands: Array) -> Any:
-        # Under `shard_map` a type says over which axes a value varies.
+        # Under `shard_map` the type of the result must vary over the same axes.
         return vary_like(operation.placeholder(*operands), operands)
 
     mark.__name__ = mark.__qualname__ = name
@@ -102,14 +103,14 @@ def register(operation: Any) -> Any:
 
 
 def operation_of(eqn: Any) -> AbstractOperation | None:
-    """The operation that an equation of a jaxpr is the mark of."""
+    """The operation whose mark this equation of a jaxpr is, or `None`."""
     return _known.get(eqn.params.get("name", "")) if eqn.primitive.name in ("jit", "pjit") else None
 
 
 @contextlib.contextmanager
 def gathering() -> Iterator[None]:
-    """Within, and at the same level of tracing, operations leave a mark in the jaxpr instead of
-    being done; below another `jit`, `vmap`, `grad` or loop they are done."""
+    """Inside this context, and at the same level of tracing, operations leave a mark in the jaxpr
+    instead of being executed. Inside another `jit`, `vmap`, `grad` or loop they are executed."""
     old, _here.trace = getattr(_here, "trace", None), get_opaque_trace_state(convention="nnx")
     try:
         yield

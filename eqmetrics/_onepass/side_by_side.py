@@ -1,5 +1,5 @@
-"""Arrays of rows that are treated alike, in one step: narrow ones lie side by side, with the rows
-as the last axis."""
+"""Applies one step to many arrays of rows: narrow ones are put side by side, with the rows as the
+last axis."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +12,13 @@ from jaxtyping import Array, Shaped
 from .._metric.node import varies_over
 
 
-# Columns of up to so many cells lie side by side; of more, a copy costs more than it spares.
+# Columns of up to so many cells are put side by side; for wider ones a copy costs more than it
+# saves.
 _NARROW = 32
 
 
 def joined(arrays: Sequence[Array]) -> Array:
-    """Side by side along the last axis."""
+    """Concatenates arrays along the last axis."""
     return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, axis=-1)
 
 
@@ -28,14 +29,15 @@ class SideBySide:
         self.arrays = arrays
         alike: dict[tuple, list[int]] = {}
         for i, x in enumerate(arrays):
-            # Only rows that lie on the devices alike are put side by side.
+            # Only arrays with the same dtype and the same sharding of rows are put side by side.
             key = *_kind(x), x.shape[0]
             alike.setdefault((*key, i) if _is_wide(x) else key, []).append(i)
         self.alike = list(alike.values())
 
     def each(self, reduce: Callable[..., Array], *beside: Sequence[Array]) -> list[Array]:
-        """What `reduce` makes of each, given the axis of the rows: an array `(..., cells)`.
-        `beside` are lists of arrays of `shape`, one for each, which it takes too."""
+        """The result of `reduce(array, axis, ...)` for each array, of shape `(..., cells)`, where
+        `axis` is that of the rows. `beside` are lists with an array of shape `shape` for each,
+        which are passed to it, too."""
         found: list[Any] = [None] * len(self.arrays)
         for which in self.alike:
             if _is_wide(x := self.arrays[which[0]]):
@@ -48,7 +50,8 @@ class SideBySide:
         return found
 
     def map(self, fn: Callable[..., Array], *beside: Sequence[Array]) -> list[Array]:
-        """What `fn`, which treats all entries alike, makes of each and what is beside it."""
+        """The result of `fn`, which must be elementwise, for each array and the arrays `beside`
+        it."""
         found: list[Any] = [None] * len(self.arrays)
         for which in self.alike:
             if len(which) == 1:
@@ -62,7 +65,7 @@ class SideBySide:
         return found
 
     def products(self, pairs: Sequence[tuple[int, int]]) -> list[Array]:
-        """The products of pairs of them: one multiplication for all pairs of neighbours."""
+        """The products of pairs of arrays, with one multiplication for a run of adjacent pairs."""
         found: dict[tuple[int, int], Array] = {}
         for which in self.alike:
             places = {i: (start, end) for i, start, end in self._places(which)}
@@ -86,7 +89,7 @@ class SideBySide:
         return flat[0] if len(flat) == 1 else jnp.concatenate(flat)
 
     def _places(self, which: list[int]) -> Iterator[tuple[int, int, int]]:
-        """Each of those that are joined, with its first cell and the one behind its last."""
+        """The arrays that are joined, each with its first cell and the cell after its last."""
         start = 0
         for i in which:
             end = start + math.prod(self.arrays[i].shape[1:])
@@ -97,7 +100,7 @@ class SideBySide:
 def _runs(
     pairs: Sequence[tuple[int, int]], places: dict[int, tuple[int, int]]
 ) -> list[list[tuple[int, int]]]:
-    """Pairs of which both members are neighbours of those of the pair before."""
+    """Groups pairs into runs: both arrays of a pair follow those of the pair before it."""
     runs: list[list[tuple[int, int]]] = []
     for i, j in sorted(pairs, key=lambda p: (places[p[1]][0] - places[p[0]][0], places[p[0]])):
         last = runs[-1][-1] if runs else None
@@ -121,6 +124,6 @@ def _rows_last(x: Array) -> Array:
 
 
 def _is_wide(x: Array) -> bool:
-    """Whether it has many cells, or cells on several devices of an explicit mesh."""
+    """Whether an array has many cells, or its cells are sharded over an explicit mesh axis."""
     spread = any(axis is not None for axis in jax.typeof(x).sharding.spec[1:])
     return math.prod(x.shape[1:]) > _NARROW or spread

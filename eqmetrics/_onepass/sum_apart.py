@@ -1,5 +1,5 @@
-"""Sums over the rows of many columns, for each group with its rows alone or for each replicate with
-weights of its own."""
+"""Sums over the rows of many columns, for each group with only its rows, or for each replicate with
+its own weights."""
 
 import math
 from typing import Any
@@ -14,12 +14,13 @@ from .operation import Groups
 from .sum_columns import as_pairs, sum_columns
 
 
-# Up to so many groups are summed under a mask each: a scatter costs as much for one as for many.
+# Up to so many groups are summed with a mask for each. A scatter costs the same for any number of
+# groups.
 _FEW = 8
 
 
 def sum_by_group(groups: Groups, columns: list[Array]) -> list[Pair]:
-    """Of each column the sums of all groups, of shape `(groups, 2, cells)`."""
+    """The sums of each column in all groups, of shape `(groups, 2, cells)`."""
     if groups.num_groups <= _FEW:
         own = [groups.taken & (groups.group == g) for g in range(groups.num_groups)]
         masked = [
@@ -28,7 +29,7 @@ def sum_by_group(groups: Groups, columns: list[Array]) -> list[Pair]:
         sums = sum_columns(masked)
         each = [sums[i :: len(columns)] for i in range(len(columns))]
         return [jnp.stack(x) for x in each]
-    # One scatter for all that is counted, and one for all that is summed.
+    # One scatter for all columns that count, and one for all that are summed.
     found: list[Any] = [None] * len(columns)
     for counted in (True, False):
         which = [i for i, x in enumerate(columns) if (x.dtype == jnp.bool_) is counted]
@@ -43,7 +44,7 @@ def _scattered(groups: Groups, columns: list[Array], counted: bool) -> list[Pair
     widths = [math.prod(x.shape[1:]) for x in columns]
     width, rows = sum(widths), columns[0].shape[0]
     group, taken = groups.group, groups.taken
-    # Column after column and not row after row: so they lie side by side.
+    # Column by column, not row by row, since this is how they were put side by side.
     flat = [x.reshape(rows, w).T for x, w in zip(columns, widths, strict=True)]
     place = jnp.arange(width, dtype=jnp.int32)
     index = (group[None, :] * jnp.int32(width) + place[:, None]).ravel()
@@ -64,7 +65,7 @@ def _scattered(groups: Groups, columns: list[Array], counted: bool) -> list[Pair
 
 
 def sum_by_replicate(weights: Float32[Array, "samples rows"], columns: list[Array]) -> list[Pair]:
-    """Of each column the sums under the weights of each replicate, of shape `(samples, 2, cells)`.
+    """The sums of each column with the weights of each replicate, of shape `(samples, 2, cells)`.
 
     A count below 2^24 is exact in a float, and so is a product of counts.
     """
@@ -77,7 +78,7 @@ def sum_by_replicate(weights: Float32[Array, "samples rows"], columns: list[Arra
             continue
         w, total = weights.T[:, :, None], None
         high, low = as_pairs(flat)
-        # A row of weight 0 isn't there, and may be infinite.
+        # A row of weight 0 is left out, even if it is infinite.
         products = [jnp.where(w > 0, y[:, None, :] * w, 0) for y in (high, low)]
         if not jnp.issubdtype(x.dtype, jnp.integer):
             products = products[:1]

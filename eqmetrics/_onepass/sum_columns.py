@@ -1,7 +1,7 @@
 """Compensated sums over the rows of many columns at once.
 
-XLA compiles a sum of many columns as quickly as that of one, and runs it in a fraction of the time
-of as many single sums: narrow columns lie side by side, with the rows as the last axis.
+XLA compiles a sum of many columns as quickly as the sum of one, and runs it in a fraction of the
+time of single sums. So narrow columns are put side by side, with the rows as the last axis.
 """
 
 import functools as ft
@@ -15,7 +15,8 @@ from .._reduction.pair_sums import joinable, reduce_axis, sum_joining
 from .side_by_side import SideBySide
 
 
-# So many blocks of rows are added at a time: 32 and more take XLA's CPU 2 to 8 times as long.
+# This many blocks of rows are added at a time: with 32 or more XLA's CPU takes 2 to 8 times as
+# long.
 _BLOCKS = 16
 
 
@@ -27,7 +28,8 @@ def as_pairs(x: Array) -> Pair:
 
 
 def sum_columns(columns: Sequence[Shaped[Array, "rows ..."]]) -> list[Pair]:
-    """Of each column of shape `(rows, *shape)` the sum over the rows, of shape `(2, cells)`.
+    """The sum over the rows of each column of shape `(rows, *shape)`, as a pair of shape
+    `(2, cells)`.
 
     Booleans count, integers are added exactly, floats are compensated.
     """
@@ -44,7 +46,7 @@ def sum_columns(columns: Sequence[Shaped[Array, "rows ..."]]) -> list[Pair]:
 
 
 def _floats(x: Array) -> list[Array]:
-    """What is counted, or summed as floats: an integer may need two."""
+    """A column as booleans or floats; integers of 32 bits and more need two columns of floats."""
     if x.dtype == jnp.bool_:
         return [x]
     if jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4:
@@ -60,7 +62,7 @@ def _sum_rows(x: Shaped[Array, "..."], axis: int) -> Pair:
 
 
 def _compensated(x: Float32[Array, "..."], axis: int) -> Pair:
-    """A uniform tree. Where devices share the rows, none gives any to another."""
+    """A balanced tree. If the rows are sharded, none is moved to another device."""
     first = jnp.moveaxis(x, axis, 0)
     if isinstance(x.shape[axis], int) and joinable(first) < x.shape[axis]:
         first = first[:, 0] if axis == 1 and x.shape[0] == 1 else first
@@ -77,5 +79,5 @@ def _compensated(x: Float32[Array, "..."], axis: int) -> Pair:
         high, low = (y.reshape(*before, _BLOCKS, rest, *after) for y in (high, low))
         high, low = reduce_axis(high, low, axis)
     high, low = reduce_axis(high, low, axis)
-    # An overflow, inf or NaN leaves NaN in the compensation: the plain sum says which.
+    # After an overflow, inf or NaN the compensation is NaN, and the plain sum is the result.
     return renormalise(high, jnp.where(jnp.isfinite(high), low, 0))

@@ -16,18 +16,19 @@ Block = tuple[int, Literal["column", "rows", "nothing"]]
 
 
 class SumRows(AbstractOperation):
-    """`sum_rows(blocks, rows, onto)(*onto, *columns)`: what the rows add to pairs of shape
-    `(2, cells)`, or to those that it is given.
+    """`sum_rows(blocks, rows, onto)(*columns)`: the sums over the rows as pairs of shape
+    `(2, cells)`. With `onto=True` the first operand are pairs to which they are added.
 
-    A column has shape `(rows, *shape)` and adds to as many cells as its shape has entries. Booleans
-    count, integers are added exactly, floats are compensated; a row that doesn't take part says 0.
+    A column has shape `(rows, *shape)` and is added to as many cells as `shape` has entries.
+    Booleans count, integers are added exactly, floats are compensated; a row that is left out must
+    contain 0.
 
     **Arguments:**
 
-    - `blocks`: of each block of cells how many there are, and what adds to it: a `"column"`,
+    - `blocks`: for each block of cells their number, and what is added to them: a `"column"`,
         `"rows"` (each row adds 1), or `"nothing"`.
-    - `rows`: how many rows there are.
-    - `onto`: whether there are pairs that they are added to.
+    - `rows`: the number of rows.
+    - `onto`: whether the first operand are pairs to add to.
     """
 
     results = ("state",)
@@ -45,8 +46,8 @@ class SumRows(AbstractOperation):
         return operands[1:] if self.onto else operands
 
     def spread(self, sums: Any, count: Any) -> Pair:
-        """The sums of the columns, and of the others; of shape `(*stack, 2, cells)`. `count` gives
-        the number of rows as a pair of shape `(*stack, 2, 1)`."""
+        """The sums of all blocks in order, of shape `(*stack, 2, cells)`. `sums` are those of the
+        columns; `count` returns the number of rows as a pair of shape `(*stack, 2, 1)`."""
         found, each, like = iter(sums), [], count()
         for width, what in self.blocks:
             if what == "column":
@@ -70,7 +71,8 @@ class SumRows(AbstractOperation):
             )
             for op, operands in many
         ]
-        # Counts of invalid rows last, as they lie in the array of a collection: one slice of it.
+        # Counts of invalid rows come last, as in the packed array of a collection, so that the
+        # result is one slice of it.
         onto = [i for i, (op, _) in enumerate(many) if op.onto]
         onto.sort(key=lambda i: many[i][0].blocks == ((1, "column"),))
         if onto:

@@ -17,18 +17,18 @@ from .._rows.rows import as_column, Rows, trailing
 from .operations import ADD_CELLS, Block, sum_rows
 
 
-_LEAST = 2.0**-126  # the smallest float of all its bits
+_LEAST = 2.0**-126  # the smallest normal float
 
 
 def weight_column(batch: Rows) -> list[Array]:
-    """What each row weighs; nothing if all weigh 1."""
+    """The weight of each row, as a list of one column; an empty list if every weight is 1."""
     weight = batch.mask if batch.weights is None else batch.weights
     return [] if weight is None else [weight]
 
 
 def column(x: Any, batch: Rows) -> list[Array]:
-    """What each row adds, of shape `(rows, ...)`: 0 outside of the mask, and times its weight. Two
-    arrays where a float doesn't hold it."""
+    """The terms of a sum, of shape `(rows, ...)`: 0 for a masked row, else times its weight. A
+    second array follows if a float doesn't hold them."""
     mask = None if batch.mask is None else as_column(batch.mask, x)
     if batch.weights is None:
         return [x if mask is None else jnp.where(mask, x, jnp.zeros_like(x))]
@@ -41,7 +41,8 @@ def column(x: Any, batch: Rows) -> list[Array]:
     else:
         high = x.astype(jnp.float32)
     product = high * weights
-    # What underflows stays a number, so that squares are told from none at all.
+    # A product that underflows becomes the smallest normal float, so that it differs from 0, such
+    # as the square of a tiny number.
     lost = (product == 0) & (high != 0) & (weights != 0)
     product = jnp.where(lost, jnp.where(high < 0, -_LEAST, _LEAST).astype(jnp.float32), product)
     products = [product] if low is None else [product, low * weights]
@@ -49,22 +50,22 @@ def column(x: Any, batch: Rows) -> list[Array]:
 
 
 def plus_count(count: Pair, hits: Bool[Array, "rows"]) -> Pair:
-    """A count, and the rows that are true."""
+    """A count plus the number of `True` rows."""
     (new,) = sum_rows(((1, "column"),), hits.shape[0], True)(count[:, None], hits)
     return new[:, 0]
 
 
 def plus_invalid(count: Pair, batch: Rows) -> Pair:
-    """A count of invalid rows that has also seen these."""
+    """A count of invalid rows plus those of this batch."""
     return count if batch.invalid is None else plus_count(count, batch.invalid)
 
 
 @final
 class Sums(AbstractAccumulator):
-    """Named sums over rows, and the count of invalid rows: what a metric holds that is a function
-    of sums. Each is as accurate as `math.fsum`.
+    """Named sums over rows, and the count of invalid rows: the state of a metric that is a function
+    of sums. Each sum is as accurate as `math.fsum`.
 
-    A metric that keeps all that it knows in accumulators sees each row once, however many groups
+    A metric whose state consists of accumulators reads each row once, however many groups
     ([`eqmetrics.PerGroup`][]) or replicates ([`eqmetrics.Bootstrap`][]) there are, and shares one
     pass with the other metrics of a [`eqmetrics.MetricDict`][].
 
@@ -99,8 +100,9 @@ class Sums(AbstractAccumulator):
         self.invalid = jnp.zeros(2, jnp.float32)
 
     def add(self, batch: Rows, **what: Any) -> Self:
-        """Adds what each row of the mask says, times its weight: of shape `(rows, *shape)`, where
-        booleans count. 1 stands for the weight itself. A sum that isn't named stays."""
+        """Adds the terms of each row that isn't masked, times its weight. The terms of a sum have
+        shape `(rows, *shape)`; booleans count, and 1 stands for the weight itself. A sum that isn't
+        named doesn't change."""
         self._check_names(what)
         count = batch.values.shape[0]
         blocks: list[Block] = []
@@ -123,7 +125,7 @@ class Sums(AbstractAccumulator):
                 columns[-1] = column(x, batch)
         (new,) = sum_rows(tuple(blocks), count, True)(self.pairs, *(c[0] for c in columns if c))
         if any(len(c) > 1 for c in columns):
-            # What a float doesn't hold is added after it, to the same cells.
+            # The second column of terms that a float doesn't hold is then added to the same cells.
             rest = tuple(
                 (width, "column" if len(c) > 1 else "nothing")
                 for (width, _), c in zip(blocks, columns, strict=True)
@@ -134,9 +136,9 @@ class Sums(AbstractAccumulator):
     def add_at(
         self, batch: Rows, name: str, index: Int32[Array, "rows places"], values: Any
     ) -> Self:
-        """Adds the values of each row, of shape `(rows, places)`, to the entries of one sum that
-        the index says, in range, times the weight of the row. An index counts the entries of the
-        sum as if it were flat."""
+        """Adds the values of each row, of shape `(rows, places)`, times the weight of the row, to
+        the entries of one sum at `index`. An index must be in range, and counts the entries of the
+        flattened sum."""
         self._check_names((name,))
         start = 0
         for known, shape in self.shapes:
@@ -158,7 +160,7 @@ class Sums(AbstractAccumulator):
                 )
 
     def plus(self, **pairs: Pair) -> Self:
-        """Adds sums that are pairs already, of shape `(2, *shape)`."""
+        """Adds sums that are given as pairs, of shape `(2, *shape)`."""
         self._check_names(pairs)
         zeros = lambda shape: jnp.zeros((2, math.prod(shape)), jnp.float32)
         each = [
@@ -168,7 +170,8 @@ class Sums(AbstractAccumulator):
         return self.replace(pairs=add(self.pairs, jnp.concatenate(each, axis=1)))
 
     def read_from(self, larger: "Sums", **pairs: Pair) -> Self:
-        """These sums in the place of its own, and the invalid rows of a larger statistic."""
+        """Replaces the sums by these, and the count of invalid rows by that of a larger
+        statistic."""
         new = self.replace(pairs=jnp.zeros_like(self.pairs), invalid=larger.invalid)
         return new.plus(**pairs)
 

@@ -1,5 +1,5 @@
-"""One pass over the rows for a whole collection: the operations that its members ask for are done
-at once (`operation.py`)."""
+"""One pass over the rows for a whole collection: the operations of its members are executed
+together (`operation.py`)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +19,10 @@ _Update = Callable[[Any, Any, Any], Any]
 
 
 def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
-    """`update(metric, args, kwargs)` with all its operations done together; in eager code as one
-    compiled program."""
+    """`update(metric, args, kwargs)` with all its operations executed together; in eager code as
+    one compiled program."""
     if is_gathering():
-        return update(metric, args, kwargs)  # a part of what is gathered already
+        return update(metric, args, kwargs)  # part of an update that is already being gathered
     leaves, treedef = jax.tree.flatten(metric)
     several, compiles = kind_of(metric, treedef)
     if any(isinstance(x, Tracer) for x in [*leaves, *jax.tree.leaves((args, kwargs))]):
@@ -31,17 +31,17 @@ def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
         args = tuple(to_array("values", x) for x in args)
         kwargs = {name: to_array(name, x) for name, x in kwargs.items()}
         if all(map(_is_array, leaves)) and all(map(_is_array, jax.tree.leaves((args, kwargs)))):
-            # As a dict, whose names jax sorts: the same program in whatever order they come.
+            # Passed as a dict, whose keys jax sorts: so the order of the arguments doesn't matter.
             return as_plain(_compiled, update, metric, args, kwargs)
     return update(metric, args, kwargs)
 
 
 def as_plain(program: Callable[..., Any], *args: Any) -> Any:
-    """`program(*args)`, whose errors look as those of code that isn't compiled."""
+    """`program(*args)`; its errors look like those of code that isn't compiled."""
     try:
         return program(*args)
     except Exception as e:
-        # The caller used no transformation of jax, which has something to say of its frames.
+        # The caller used no jax transformation, so jax's note about its frames would only confuse.
         notes = [n for n in getattr(e, "__notes__", []) if "JAX has removed its internal" not in n]
         e.__notes__ = notes
         raise
@@ -51,8 +51,8 @@ _kinds: dict[Any, tuple[bool, bool]] = {}
 
 
 def kind_of(metric: Any, treedef: Any) -> tuple[bool, bool]:
-    """Whether there are several states to be updated, and whether eager code may compile the
-    update: not that of a user's class, which may look at values, nor one that grows."""
+    """Whether there are several states to update, and whether eager code may compile the update:
+    not for a user's class, which may look at values, nor for a metric that grows."""
     if treedef not in _kinds:
         nodes = [node for _, node, _ in walk(metric)]
         states = [node for node in nodes if layout(type(node)).arrays]
@@ -70,8 +70,8 @@ def _call(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
 
 
 def together(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
-    """`update(metric, args, kwargs)`, which must be traced, with its operations done together."""
-    inputs = metric, args, tuple(kwargs.values())  # one by one: jax sorts the names of a dict
+    """`update(metric, args, kwargs)`, under a trace, with its operations executed together."""
+    inputs = metric, args, tuple(kwargs.values())  # one by one: jax sorts the keys of a dict
     dynamic, static = eqx.partition(inputs, _is_array)
     leaves, treedef = jax.tree.flatten(dynamic)
     built: list[Any] = []
@@ -103,8 +103,8 @@ def _is_array(x: Any) -> bool:
 
 
 def evaluate(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
-    """The results of a jaxpr. What several of its equations say is computed once, and an operation
-    waits for all others that don't need its results."""
+    """The results of a jaxpr. Equal equations are computed once, and an operation waits for all
+    others that don't need its results."""
     env: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
     env.update(zip(jaxpr.invars, args, strict=True))
     known: dict[Any, Any] = {}
@@ -137,15 +137,15 @@ def read(v: Any, env: dict[Any, Any]) -> Any:
 
 
 def as_said(eqn: Any, results: Any) -> list[Any]:
-    """The results of an operation, which vary over the devices as its mark said: what follows in
-    the jaxpr relies on it, and a count of rows alone is the same on all."""
+    """The results of an operation, marked as varying over the mesh axes of its mark: the rest of
+    the jaxpr relies on this, while a count of rows, for example, is the same on all devices."""
     return [vary_over(x, said_to_vary(v.aval)) for v, x in zip(eqn.outvars, results, strict=True)]
 
 
 def bind(eqn: Any, operands: list[Any]) -> list[Any]:
     """The results of one equation."""
     if eqn.primitive.name in ("pvary", "pcast"):
-        # What was computed together with others may vary over the devices already.
+        # A value that was computed together with others may already vary over these axes.
         return [vary_over(operands[0], eqn.params["axes"])]
     found = eqn.primitive.get_bind_params(eqn.params)
     functions, params = found if isinstance(found, tuple) else ((), found)  # before jax 0.10
@@ -155,8 +155,8 @@ def bind(eqn: Any, operands: list[Any]) -> list[Any]:
 
 
 def _results(eqn: Any, env: dict[Any, Any], known: dict[Any, Any]) -> list[Any]:
-    """Those of one equation, or of an equal one before it."""
-    # By the identity of the operands, which `env` keeps alive.
+    """The results of one equation, taken from an equal earlier one if there is one."""
+    # Compared by the identity of the operands, which `env` keeps alive.
     whose = tuple(
         (str(v.val), str(v.aval)) if isinstance(v, Literal) else id(env[v]) for v in eqn.invars
     )
@@ -164,7 +164,7 @@ def _results(eqn: Any, env: dict[Any, Any], known: dict[Any, Any]) -> list[Any]:
     try:
         if not eqn.effects and key in known:
             return known[key]
-    except TypeError:  # a parameter that has no hash
+    except TypeError:  # an unhashable parameter
         key = None
     results = bind(eqn, [read(v, env) for v in eqn.invars])
     if key is not None:

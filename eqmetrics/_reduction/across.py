@@ -1,4 +1,4 @@
-"""What the metrics of a pytree ask to be merged over a mapped axis, all of it at once."""
+"""Merges the states of all metrics of a pytree over a mapped axis, all at once."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,8 +17,9 @@ def stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:
 
 
 def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) -> Plan:
-    """The plan of one reduction, below `depth` stacks. A generator can't be mapped, but what
-    it asks for in each round can: it is run anew up to there, and XLA drops what is equal."""
+    """The plan of one reduction, inside `depth` stacks. `vmap` can't map a generator, but it can
+    map the arrays that the generator yields in each round: for each round the generator is run
+    again from its start up to there, and XLA removes the repeated work."""
     if depth == 0:
         return (yield from reduction.across(arrays, size))
     answers: list[Any] = []
@@ -29,7 +30,7 @@ def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) ->
             plan, kind, wanted = reduction.across(arrays, size), None, None
             try:
                 for answer in (None, *answers):
-                    # the first `send` to a generator must be None: it starts it
+                    # the first `send` must be `None`: it starts the generator
                     kind, wanted = plan.send(answer)  # pyright: ignore[reportArgumentType]
             except StopIteration as done:
                 return done.value
@@ -43,20 +44,20 @@ def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) ->
 
 
 class Ask(NamedTuple):
-    """What a metric wants merged."""
+    """Arrays of a metric that are to be merged."""
 
     reduction: AbstractReduction
     arrays: tuple[Any, ...]
-    depth: int  # of the stacks around it
+    depth: int  # the number of stacks around the metric
 
 
-# Of larger ones a copy costs more than it spares.
+# For larger arrays a copy costs more than it saves.
 _SMALL = 1024
 
 
 def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[tuple[Any, ...]]:
-    """The arrays of each, merged over the axis. Small sums go side by side: cut into limbs they
-    are a hundred operations, and so each of them would be."""
+    """The arrays of each `Ask`, merged over the axis. Small sums are merged side by side: cutting
+    an array into limbs takes a hundred operations, however small it is."""
     small = [
         i
         for i, (reduction, arrays, depth) in enumerate(asks)

@@ -1,10 +1,10 @@
 """Explicit mesh axes: a metric computes on them as on automatic ones.
 
-Where axes are explicit the type of an array says how it is spread, and every scatter, gather,
-sort, sum and `vmap` must say how its result is. A metric has nothing to say there: its rows may
-be spread in any way, and its state is as it was. So its methods run with the axes automatic, and
-the arrays that they return have a type again: a state that of the state before, a value is on
-every device.
+With explicit axes the type of an array contains its sharding, and every scatter, gather, sort, sum
+and `vmap` must specify the sharding of its result. For a metric this is always the same: its rows
+may be sharded in any way, and its state keeps its sharding. So its methods run with all axes
+automatic, and the arrays that they return get a sharding again: a state that of the previous state;
+a value is replicated.
 """
 
 import functools as ft
@@ -30,7 +30,8 @@ def _explicit(tree: Any) -> AbstractMesh | None:
     if not context.empty:
         return context if context.explicit_axes else None
     for x in jax.tree.leaves(tree):
-        # Eager code asks at every call: of an array on one device this is a tenth of its type.
+        # Eager code gets here at every call. For an array on one device, looking at its sharding
+        # takes a tenth of the time of looking at its type.
         if isinstance(x, Tracer) or (isinstance(x, jax.Array) and _on_a_mesh(x)):
             mesh = jax.typeof(x).sharding.mesh
             if not mesh.empty and mesh.explicit_axes:
@@ -60,9 +61,9 @@ def automatic(fn: _F) -> _F:
 
 
 def _held(leaves: list[Any], given: list[Any]) -> list[Any]:
-    """The results, made to depend on what was given, though on none of its numbers. `jit` leaves
-    out an argument that nothing reads, as `Count` reads but the shape of its rows; and with the
-    last one that is on the mesh a program would lose its devices."""
+    """The results, made to depend on the arguments, though not on their numbers. `jit` removes an
+    argument that isn't read (`Count` reads only the shape of its rows), and if this is the last one
+    on the mesh, the program loses its devices."""
     mine = [isinstance(x, Tracer) and not jnp.issubdtype(x.dtype, extended) for x in leaves]
     results = [x for x, own in zip(leaves, mine, strict=True) if own]
     held = iter(lax.optimization_barrier((results, [x.ravel()[:0] for x in given]))[0])
@@ -76,24 +77,24 @@ def _run(fn: Callable, mesh: AbstractMesh, first: Any, args: tuple, kwargs: dict
     def enter(x):
         if not isinstance(x, jax.Array):
             return x
-        inner = reshard(x, PartitionSpec())  # says nothing of automatic axes
+        inner = reshard(x, PartitionSpec())  # has no effect on automatic axes
         given[id(inner)] = inner, x
         return inner
 
     def leave(x, like=None):
         if not isinstance(x, jax.Array):
             return x
-        if id(x) in given:  # handed back as it came
+        if id(x) in given:  # an argument that is returned unchanged
             return given[id(x)][1]
         same = isinstance(like, jax.Array) and like.shape == x.shape
         spec = jax.typeof(like).sharding.spec if same else PartitionSpec()
         if isinstance(x, Tracer) or not on_mesh:
             return reshard(x, NamedSharding(mesh, spec))
-        return jax.device_put(x, NamedSharding(on_mesh[0], spec))  # from one device, too
+        return jax.device_put(x, NamedSharding(on_mesh[0], spec))  # also from one device
 
     explicit = dict.fromkeys(mesh.explicit_axes, AxisType.Auto)
     with jax.sharding.use_abstract_mesh(mesh.update_axis_types(explicit)):
-        # One by one: jax sorts the names of a dict.
+        # One by one: `jax.tree.map` over the dict would sort its keys.
         named = {name: jax.tree.map(enter, x) for name, x in kwargs.items()}
         out = fn(*jax.tree.map(enter, (first, *args)), **named)
         leaves, treedef = jax.tree.flatten(in_order(out))

@@ -15,15 +15,15 @@ Plan = Generator[tuple[Collective, list[Array]], list[Array], tuple[Array, ...]]
 
 
 class AbstractReduction(abc.ABC):
-    """How state arrays of one metric merge: over time, and over devices.
+    """How the state arrays of a metric are merged, over time and over devices.
 
-    The fields of a class that declare the same reduction object come together, as one
-    tuple in the order of their declaration.
+    The arrays of all fields of a class that declare the same reduction object are passed to it
+    together, as a tuple in the order of declaration.
     """
 
     @abc.abstractmethod
     def identity(self, arrays: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Arrays of the same shapes and dtypes that change nothing when merged."""
+        """Arrays of the same shapes and dtypes that are neutral in `merge`."""
 
     @abc.abstractmethod
     def merge(
@@ -35,24 +35,24 @@ class AbstractReduction(abc.ABC):
     def across(self, arrays: tuple[Array, ...], size: int) -> Plan:
         """Merges over a mapped axis with `size` members.
 
-        A generator: it yields a kind of collective with the arrays that it wants
-        reduced, is sent the results, and returns the merged arrays. `run` steps the
-        plans of a whole collection together.
+        A generator: it yields a kind of collective with the arrays that it needs reduced, receives
+        the results, and returns the merged arrays. `run` steps the plans of a whole collection
+        together.
         """
 
     @abc.abstractmethod
     def check(self, dtype: jnp.dtype) -> str | None:
-        """Why arrays of this dtype can't be reduced so, or `None` if they can."""
+        """Why arrays of this dtype can't be reduced by this reduction, or `None` if they can."""
 
 
 class AbstractScalable(AbstractReduction):
-    """A reduction of states of which every row can count for less, all by one factor."""
+    """A reduction of states that can be scaled, so that every row counts less, by one factor."""
 
     @abc.abstractmethod
     def scaled(
         self, arrays: tuple[Array, ...], factor: Float32[Array, "2"]
     ) -> tuple[Array, ...]:
-        """The state in which each row has `factor` times its weight: a pair, high then low."""
+        """The state in which each row has `factor` times its weight; `factor` is a pair."""
 
 
 def zeros(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -81,8 +81,8 @@ class _Sum(AbstractScalable):
 
 
 def _ordered_bits(x: Array, nan: int) -> Array:
-    # XLA's CPU max and pmax drop NaN for some shapes, and -0.0 against 0.0 depends on
-    # the order of the operands. The order-preserving integer image has neither problem.
+    # XLA's CPU max and pmax drop NaN for some shapes, and for -0.0 and 0.0 the result depends on
+    # the order of the operands. Integers in the same order have neither problem.
     bits = lax.bitcast_convert_type(x.astype(jnp.float32), jnp.int32)
     key = jnp.where(bits < 0, bits ^ jnp.int32(0x7FFFFFFF), bits)
     return jnp.where(jnp.isnan(x), jnp.int32(nan), key)
@@ -97,9 +97,9 @@ def _from_ordered_bits(key: Array, nan: int, dtype: jnp.dtype) -> Array:
 class Extremum(AbstractReduction):
     def __init__(self, kind: Literal["max", "min"]):
         self.kind: Literal["max", "min"] = kind
-        # NaN lies beyond every number on the side that wins.
+        # NaN wins against every number: its key is the largest, or the smallest.
         self.nan = 2**31 - 1 if kind == "max" else -(2**31)
-        # The key of the infinity that changes nothing.
+        # The key of the infinity that is neutral.
         self.none = 0x7F800000 if kind == "min" else -0x7F800001
 
     def keys(self, arrays):
@@ -135,18 +135,18 @@ class Extremum(AbstractReduction):
         return tuple(_of_two(self, x, y) for x, y in zip(left, right, strict=True))
 
     def of_rows(self, x: Float32[Array, "..."], axis: int = 0) -> Float32[Array, "..."]:
-        """The extreme row; of none, what changes nothing."""
+        """The extremum over the rows; if there are none, the neutral infinity."""
         return _of_rows(self, x, axis)
 
     def of_groups(
         self, x: Float32[Array, "rows ..."], group: Int32[Array, "rows"], count: int
     ) -> Float32[Array, "{count} ..."]:
-        """The same of the rows of each group."""
+        """The extremum over the rows of each group."""
         return _of_groups(self, x, group, count)
 
     def across(self, arrays, size):
-        # A minimum goes as the maximum of the complements, which reverse the order: so a
-        # collection that has both sends one.
+        # A minimum is sent as the maximum of the complements, which reverse the order: so a
+        # collection that has both sends only maxima.
         flip = self.kind == "min"
         keys = yield "max", [~k if flip else k for k in self.keys(arrays)]
         return self.values([~k for k in keys] if flip else keys, arrays)
@@ -161,8 +161,8 @@ class Extremum(AbstractReduction):
         return self.kind
 
 
-# Keys are casts of bits, which have no derivative. An extremum has that of the row that is it,
-# and where several are it, as `jnp.max` does, the mean of theirs.
+# Keys are bit casts, which have no derivative. The derivative of an extremum is that of the row
+# where it is attained, and the mean of theirs if there are several, as for `jnp.max`.
 
 
 @ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -216,7 +216,7 @@ def _of_groups_jvp(extremum, count, primals, tangents):
 
 
 class _Clock(AbstractReduction):
-    """Updates seen: they add over time, and devices tick together."""
+    """The number of updates: a sum over time, but the same on all devices."""
 
     def identity(self, arrays):
         return zeros(arrays)
@@ -239,7 +239,7 @@ MIN = Extremum("min")
 NAMED: dict[str, AbstractReduction] = {"sum": SUM, "max": MAX, "min": MIN}
 
 
-# In the order in which `together` sends them.
+# In the order in which `together` yields them.
 _COLLECTIVES: dict[Collective, Callable[..., list[Array]]] = {
     "max": lax.pmax, "min": lax.pmin, "sum": lax.psum
 }  # fmt: skip
@@ -247,15 +247,15 @@ _SMALL = 2**14
 
 
 def on_one_device() -> bool:
-    """Whether this is the program of one device, as in `shard_map` or `pmap` over all axes:
-    nothing that it does with an array moves data between devices."""
+    """Whether this is the program of a single device, as inside `shard_map` or `pmap` over all
+    axes: no operation on an array then moves data between devices."""
     mesh = jax.sharding.get_abstract_mesh()
     return bool(mesh.axis_names) and set(mesh.manual_axes) == set(mesh.axis_names)
 
 
 def _send(kind: Collective, arrays: list[Array], axis_name: Any) -> list[Array]:
-    """One collective. Small arrays go end to end, as one of each dtype: on the CPU every
-    array of a collective costs 0.1 ms, which is what 16 000 numbers cost."""
+    """Sends one collective. Small arrays of the same dtype are concatenated: on the CPU every array
+    of a collective costs 0.1 ms, as much as 16 000 numbers."""
     small = [i for i, x in enumerate(arrays) if x.size <= _SMALL and on_one_device()]
     packs = [[i for i in small if arrays[i].dtype == d] for d in {arrays[i].dtype for i in small}]
     alone = [[i] for i in range(len(arrays)) if i not in small]
@@ -275,14 +275,14 @@ def _send(kind: Collective, arrays: list[Array], axis_name: Any) -> list[Array]:
 def together(
     plans: Sequence[Plan],
 ) -> Generator[tuple[Collective, list[Array]], list[Array], list[tuple[Array, ...]]]:
-    """Several plans as one. While any of them asks for a maximum, those that ask for sums wait: so
-    the sums of plans of two and of three collectives are one."""
+    """Several plans as one. While any of them yields a maximum, those that yield a sum wait: so
+    plans of two collectives and of three send their sums together."""
     results: list[tuple[Array, ...]] = [()] * len(plans)
     asked: dict[int, tuple[Collective, list[Array]]] = {}
 
     def step(i: int, answer: list[Array] | None) -> None:
         try:
-            # the first `send` to a generator must be None: it starts it
+            # the first `send` must be `None`: it starts the generator
             asked[i] = plans[i].send(answer)  # pyright: ignore[reportArgumentType]
         except StopIteration as done:
             asked.pop(i, None)
@@ -303,7 +303,7 @@ def together(
 def run(
     plans: Sequence[Plan], axis_name: str | tuple[str, ...]
 ) -> list[tuple[Array, ...]]:
-    """Runs plans side by side: one collective for all that ask for its kind."""
+    """Runs several plans together: each round is one collective for all plans that wait for it."""
     plan, answer = together(plans), None
     while True:
         try:

@@ -17,7 +17,7 @@ def _bytes(x: Any) -> np.ndarray:
 
 
 def _readable(x: Any) -> bool:
-    """Whether it is an array on this host with a leading axis of several."""
+    """Whether this is an array that this process can read, with a leading axis larger than 1."""
     if isinstance(x, Tracer) or not isinstance(x, (jax.Array, np.ndarray)):
         return False
     here = isinstance(x, np.ndarray) or (x.is_fully_addressable and not x.is_deleted())
@@ -25,9 +25,9 @@ def _readable(x: Any) -> bool:
 
 
 def warn_of_copies(tree: Any) -> None:
-    """A warning where everything that is to be merged is equal to the bit, and not empty: then it
-    is one state, copied. Of many arrays one that differs says that they aren't, so that the
-    smallest are looked at first and little is read."""
+    """Warns if all states that are to be merged are equal to the bit, and not empty: then they are
+    copies of one state. One array that differs is enough to know that they aren't, so the smallest
+    arrays are compared first, and usually little is read."""
     metrics = [x for x in jax.tree.leaves(tree, is_leaf=is_metric) if is_metric(x)]
     arrays = jax.tree.leaves(metrics)
     if not arrays or not all(map(_readable, arrays)) or len({len(x) for x in arrays}) != 1:

@@ -1,8 +1,8 @@
 """Exact sums of pairs over a mapped axis.
 
-A shared exponent (one pmax), each pair cut into integer limbs relative to it, one integer psum,
-and the limbs put together again: integers add exactly and in any order, so the result doesn't
-depend on the order of the devices.
+The devices agree on an exponent (one pmax), cut each pair into integer limbs relative to it, add
+the limbs (one integer psum), and put them together again. Integers add exactly and in any order, so
+the result doesn't depend on the order of the devices.
 """
 
 import math
@@ -27,18 +27,18 @@ def _limb_bits(size: int) -> tuple[int, int]:
     return bits, -(-48 // bits)
 
 
-# Below it the scale factor would overflow: what is lost there is under 2^-126.
+# With a smaller exponent the scale factor would overflow. What is lost by this is below 2^-126.
 LEAST_EXPONENT = 48
 
 
 def exponent(x: Float32[Array, "..."]) -> Int32[Array, "..."]:
-    """Biased: `|x| < 2^(exponent - 126)`, and 255 where `x` isn't finite."""
+    """The biased exponent: `|x| < 2^(exponent - 126)`, and 255 if `x` isn't finite."""
     biased = (lax.bitcast_convert_type(x, jnp.int32) >> 23) & 0xFF
     return jnp.maximum(biased, LEAST_EXPONENT)
 
 
 def bound(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
-    """The float above every number with this exponent; infinite if it is 255."""
+    """The smallest float above every number with this exponent; infinite if it is 255."""
     return _power_of_two(jnp.minimum(exponent - 126, 128))
 
 
@@ -57,19 +57,19 @@ def from_limbs(limbs: Sequence[Array], tops: Sequence[Array], size: int) -> tupl
 
 def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
     factor = _power_of_two(bits - (top - 126))
-    # Both halves are cut, each by itself: what the first limb leaves of the high one has together
-    # with the low one more bits than a float, where limbs are narrow, of more than 64 devices.
+    # Each half is cut by itself. With more than 64 devices limbs are so narrow that what the first
+    # limb leaves of the high half, together with the low half, has more bits than a float.
     limbs, rests = [], [x[0] * factor]
     for i in range(count - 1):
         cut = [rest.astype(jnp.int32) for rest in rests]
         limbs.append(sum(cut[1:], cut[0]))
         rests = [r - c.astype(jnp.float32) for r, c in zip(rests, cut, strict=True)]
-        rests = rests if i else [*rests, x[1] * factor]  # which is below 1
+        rests = rests if i else [*rests, x[1] * factor]  # below 1, so the first limb has none of it
         rests = [rest * 2.0**bits for rest in rests]
-    # Only the last limb rounds: what the others cut off is exact and goes on.
+    # Only the last limb is rounded: what the others cut off is exact and goes to the next limb.
     limbs.append(jnp.round(sum(rests[1:], rests[0])).astype(jnp.int32))
-    # Through limbs a NaN would come back as a number: where some device isn't finite,
-    # the first limb counts what pulls up and the second what pulls down (NaN: both).
+    # A NaN cut into limbs would come back as a number. So if a value isn't finite on some device,
+    # the first limb counts inf and the second -inf; NaN counts in both.
     special, odd = top == 255, ~jnp.isfinite(x[0])
     up, down = odd & (x[0] != -jnp.inf), odd & (x[0] != jnp.inf)
     limbs[0] = jnp.where(special, up.astype(jnp.int32), limbs[0])
@@ -79,8 +79,8 @@ def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
 
 def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
     special, up, down = top == 255, limbs[0] > 0, limbs[1] > 0
-    # The carries go up, so that each limb but the first is in [0, 2^bits) and exact as a
-    # float; then from the largest down, since the first two may cancel.
+    # Carry from the last limb to the first, so that each limb but the first is in [0, 2^bits) and
+    # exact as a float. Then add from the largest to the smallest, since the first two may cancel.
     rest = []
     carry = jnp.zeros_like(limbs[0])
     for limb in reversed(limbs[1:]):
@@ -101,8 +101,8 @@ def _from_limbs(limbs: list[Array], top: Array, bits: int) -> Pair:
 
 
 class _ExactSum(AbstractScalable):
-    """Sums of pairs of float32, arrays of shape `(2, ...)`: with nothing lost but the last bits
-    of the low halves, and over devices exactly the same in any order."""
+    """Sums of pairs of float32, arrays of shape `(2, ...)`. Only the last bits of the low halves
+    are lost, and over devices the result is the same in any order."""
 
     def identity(self, arrays):
         return zeros(arrays)

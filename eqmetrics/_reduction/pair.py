@@ -20,7 +20,8 @@ from .._rows.quotient import over
 
 Pair = Float32[Array, "2 ..."]
 
-# Eager code pays per operation: one compiled call instead. Inlined under an outer `jit`.
+# Eager code pays for each operation, so this makes a function one compiled call. Inside an outer
+# `jit` it is inlined.
 inlined = ft.partial(jax.jit, inline=True)
 
 
@@ -32,25 +33,25 @@ def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def pack(high: Array, low: Array) -> Pair:
-    # A two-sum with inf gives NaN in the low half.
+    # A two-sum with inf gives NaN as the low half.
     return _stacked(high, jnp.where(jnp.isfinite(high), low, 0))
 
 
 def _stacked(high: Array, low: Array) -> Pair:
-    """A selection: XLA's CPU compiles all that leads to the parts of a stack once for each."""
+    """Stacks by a selection: for `jnp.stack`, XLA's CPU compiles the inputs once for each part."""
     shape = (2, *high.shape)
     first = lax.broadcasted_iota(jnp.int32, shape, 0) == 0
     return jnp.where(first, jnp.broadcast_to(high, shape), jnp.broadcast_to(low, shape))
 
 
 def lift(x: Float32[Array, "..."]) -> Pair:
-    """A float as a pair."""
+    """A float as a pair, with a low half of 0."""
     return pack(x, jnp.zeros_like(x))
 
 
 @dataclasses.dataclass(frozen=True)
 class Halves:
-    """A pair whose halves are apart: XLA's CPU ends a kernel wherever they are stacked."""
+    """A pair as two arrays: XLA's CPU ends a kernel wherever they are stacked."""
 
     high: Array
     low: Array
@@ -68,21 +69,21 @@ class Halves:
         return _halves(*two_sum(x, y))
 
     def __add__(self, y: "Halves") -> "Halves":
-        # Both halves go through a two-sum and the result is renormalised each time: a low half
-        # that only collects stops growing as a plain sum does (-58 % at one row per step).
-        # Symmetric in both, so that merging commutes bit for bit.
+        # Both halves go through a two-sum, and the result is renormalised each time: a low half
+        # that only accumulates stops growing, as a plain sum does (-58 % at one row per step). The
+        # formula is symmetric, so merging commutes bit for bit.
         total, e = two_sum(self.high, y.high)
         low, f = two_sum(self.low, y.low)
         high, e = two_sum(total, e + low)
         high, low = two_sum(high, e + f)
-        # The error of a sum that isn't finite is NaN and would turn inf into NaN.
+        # The error of a sum that isn't finite is NaN, and would turn inf into NaN.
         return _halves(jnp.where(jnp.isfinite(total), high, total), low)
 
     def __sub__(self, y: "Halves") -> "Halves":
         return self + Halves(-y.high, -y.low)
 
     def plus(self, y: Array) -> "Halves":
-        """With a float."""
+        """The sum with a float."""
         total, e = two_sum(self.high, y)
         high, low = two_sum(total, e + self.low)
         return _halves(jnp.where(jnp.isfinite(total), high, total), low)
@@ -103,7 +104,7 @@ class Halves:
 
 
 def _halves(high: Array, low: Array) -> Halves:
-    # A two-sum with inf gives NaN in the low half.
+    # A two-sum with inf gives NaN as the low half.
     return Halves(high, jnp.where(jnp.isfinite(high), low, 0))
 
 
@@ -118,8 +119,8 @@ def add(x: Pair, y: Pair) -> Pair:
 
 
 def _two_prod(a: Array, b: Array) -> tuple[Array, Array]:
-    """`(s, e)` with `s + e = a * b` to 2^-48. Products of halves of 12 bits are exact, so that
-    it doesn't matter which of them the compiler fuses with an addition: of `a * b` it does."""
+    """`(s, e)` with `s + e = a * b` to 2^-48. Products of 12-bit halves are exact, so it makes no
+    difference which of them the compiler fuses with an addition; for `a * b` itself it would."""
     (a1, a2), (b1, b2) = _split(a), _split(b)
     middle, rest = two_sum(a1 * b2, a2 * b1)
     s, e = two_sum(a1 * b1, middle)
@@ -147,8 +148,9 @@ def divide(x: Pair, y: Pair) -> Pair:
 
 @jax.custom_jvp
 def of_20_bits(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    """The nearest float of 20 bits. `a - b / n` may be compiled to one instruction that never
-    rounds the quotient, and then the float `b / n` isn't what was subtracted; this is."""
+    """The nearest float with 20 bits. The compiler may turn `a - b / n` into one instruction that
+    doesn't round the quotient, so that the float `b / n` isn't what is subtracted. This makes it
+    so."""
     bits = lax.bitcast_convert_type(x, jnp.int32)
     near = lax.bitcast_convert_type((bits + 8) & jnp.int32(~15), jnp.float32)
     return jnp.where(jnp.isfinite(x), near, x)
@@ -156,7 +158,8 @@ def of_20_bits(x: Float32[Array, "..."]) -> Float32[Array, "..."]:
 
 @of_20_bits.defjvp
 def _of_20_bits_jvp(primals, tangents):
-    # A cast of bits has no derivative, but what is rounded off is subtracted elsewhere.
+    # A bit cast has no derivative. That of the identity is right, since the bits that are rounded
+    # off are subtracted elsewhere.
     return of_20_bits(*primals), tangents[0]
 
 
@@ -170,7 +173,7 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
     high = x.astype(jnp.float32)
     if x.dtype == jnp.bool_ or jnp.iinfo(x.dtype).bits <= 16:
         return lift(high)
-    # Two pieces of 24 bits: `high` rounded up to 2^31 would not go back to an integer.
+    # In two pieces at bit 24: a single float could be rounded up to 2^31, which isn't an int32.
     bits = jnp.asarray(24, x.dtype)
     top = lax.shift_right_arithmetic(x, bits)
     if jnp.issubdtype(x.dtype, jnp.unsignedinteger):
@@ -180,19 +183,19 @@ def from_integer(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
 
 
 def as_pair(x: Shaped[Array, "*shape"]) -> Float32[Array, "2 *shape"]:
-    """A pair equal to numbers of any kind, exactly (64-bit integers: to 2^48)."""
+    """A pair exactly equal to numbers of any dtype (64-bit integers: to 2^48)."""
     return from_integer(x) if is_wide(x) else lift(x.astype(jnp.float32))
 
 
 @inlined
 def minus(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Float32[Array, "*shape"]:
-    """The float nearest to the difference. Integers beyond 2^24 are rounded after they are
-    subtracted, not before: 2^24 + 1 less 2^24 is 1."""
+    """The float nearest to the difference. Integers beyond 2^24 are subtracted before they are
+    rounded: 2^24 + 1 minus 2^24 is 1."""
     if not (is_wide(x) or is_wide(y)):
         return x.astype(jnp.float32) - y.astype(jnp.float32)
     if x.dtype != y.dtype:
         return to_float(add(as_pair(x), -as_pair(y)))
-    # The larger less the smaller, of which the bits are right without a sign.
+    # The larger minus the smaller one, whose bits are right as an unsigned integer.
     bits = jnp.dtype(f"uint{8 * x.dtype.itemsize}")
     above = x >= y
     size = jnp.where(above, x, y).astype(bits) - jnp.where(above, y, x).astype(bits)
@@ -202,14 +205,14 @@ def minus(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Float32[Arr
 
 @inlined
 def at_most(x: Shaped[Array, "*shape"], y: Shaped[Array, "*shape"]) -> Bool[Array, "*shape"]:
-    """Whether each is no larger, of integers beyond 2^24 too."""
+    """Whether `x <= y`, exactly also for integers beyond 2^24."""
     if not (is_wide(x) or is_wide(y)):
         return x.astype(jnp.float32) <= y.astype(jnp.float32)
     return minus(y, x) >= 0
 
 
 def reaches(x: Shaped[Array, "*shape"], bound: float) -> Bool[Array, "*shape"]:
-    """Which numbers are at least `bound`, of integers beyond 2^24 too."""
+    """Whether `x >= bound`, exactly also for integers beyond 2^24."""
     if not is_wide(x):
         return x.astype(jnp.float32) >= bound
     info = jnp.iinfo(x.dtype)
@@ -219,14 +222,15 @@ def reaches(x: Shaped[Array, "*shape"], bound: float) -> Bool[Array, "*shape"]:
 
 
 def is_wide(x: Array) -> bool:
-    """Whether a float holds it, or not."""
+    """Whether the dtype has integers that float32 doesn't hold exactly."""
     return jnp.issubdtype(x.dtype, jnp.integer) and x.dtype.itemsize >= 4
 
 
 @inlined
 def power_of(x: Pair) -> Float32[Array, "..."]:
-    """The power of 2 that brings a sum of weights to between 1/2 and 1, exactly; 1 where there is
-    none. Products of weights are taken after it: of themselves they leave the range of a float."""
+    """The power of 2 that scales a sum of weights to between 1/2 and 1, exactly; 1 where there are
+    none. Products of weights are formed after scaling, since they would otherwise overflow or
+    underflow."""
     size, some = jnp.abs(x[0]), jnp.isfinite(x[0]) & (x[0] != 0)
     _, exponent = jnp.frexp(jnp.where(some, size, 0.5))
     return jnp.ldexp(jnp.ones_like(size), -exponent)
@@ -234,8 +238,9 @@ def power_of(x: Pair) -> Float32[Array, "..."]:
 
 @ft.partial(inlined, static_argnames="rate")
 def share_reaches(part: Pair, rate: float, whole: Pair) -> Bool[Array, "..."]:
-    """Whether `part / whole` is at least `rate`, by counts: a quotient is rounded. A `rate` of 0.8
-    isn't a float either, so 20 of 25 may be short of it by one part in a million millions."""
+    """Whether `part / whole` is at least `rate`, decided on the counts, since a quotient is
+    rounded. A `rate` such as 0.8 isn't a float either, so the comparison allows for a relative
+    error of 1e-12: 20 of 25 reach it."""
     high = np.float32(rate)
     pair = jnp.asarray(np.stack([high, np.float32(rate - float(high))]))
     left = add(part, -multiply(whole, pair))

@@ -1,4 +1,4 @@
-"""Reductions over any pytree: only the metrics in it are touched."""
+"""Reductions over any pytree: only the metrics in it change."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -47,22 +47,23 @@ def _on_metrics(fn: Callable[..., Any], tree: _T, *rest: Any) -> _T:
 
 
 def merge(left: _T, right: _T) -> _T:
-    """Merges the metrics of two pytrees of one structure; all else is `left`'s."""
+    """Merges the metrics of two pytrees of the same structure; everything else is taken from
+    `left`."""
     return _on_metrics(lambda x, y: x.merge(y), left, right)
 
 
 def reset(tree: _T) -> _T:
-    """Empties every metric in a pytree."""
+    """Resets every metric in a pytree."""
     return _on_metrics(lambda x: x.reset(), tree)
 
 
 def compute(tree: Any) -> Any:
-    """Puts its value in the place of every metric in a pytree."""
+    """Replaces every metric in a pytree by its value."""
     return _on_metrics(lambda x: x.compute(), tree)
 
 
 def unreplicate(tree: _T) -> _T:
-    """Takes the first of the equal copies that `pmap` leaves of every metric."""
+    """Replaces every metric in a pytree, stacked by `pmap` as equal copies, by the first copy."""
     return _on_metrics(_first, tree)
 
 
@@ -73,7 +74,7 @@ def _first(metric: _M) -> _M:
 
 
 def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
-    # A masked psum of the bits: the result counts as replicated, and NaN survives.
+    # A masked psum of the bits: `shard_map` accepts its result as replicated, and NaN survives.
     first = lax.axis_index(axis_name) == 0
 
     def bits(x):
@@ -89,9 +90,10 @@ def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
 
 
 def _by_merging(metric: Metric, axis_name: str | tuple[str, ...]) -> Metric:
-    """For a class with a merge of its own: pairs of devices, in log depth. Of several axes the
-    last comes first, so that the parts merge in the order of their index over all of them: a
-    permutation over more than one axis is known to `shard_map`, and not to `vmap`."""
+    """For a class that defines `merge`: merges pairs of devices, in a number of steps that is the
+    logarithm of their number. Several axes are reduced from the last to the first, so that the
+    parts merge in the order of their index over all axes: `vmap`, unlike `shard_map`, can't permute
+    over more than one axis."""
     axes = (axis_name,) if isinstance(axis_name, str) else axis_name
     for axis in reversed(axes):
         metric = _merged_to_first(metric, axis)
@@ -100,10 +102,10 @@ def _by_merging(metric: Metric, axis_name: str | tuple[str, ...]) -> Metric:
 
 
 def _merged_to_first(metric: Metric, axis: str) -> Metric:
-    """The first of an axis has the merge of all; the others hold parts of it."""
+    """Merges all devices of an axis to the first one; the others end with parts of the merge."""
     index, size, step = lax.axis_index(axis), lax.axis_size(axis), 1
     while step < size:
-        moves = [(i, (i - step) % size) for i in range(size)]  # vmap takes whole permutations
+        moves = [(i, (i - step) % size) for i in range(size)]  # `vmap` needs whole permutations
         other = jax.tree.map(lambda x: lax.ppermute(x, axis, moves), metric)
         merges = (index % (2 * step) == 0) & (index + step < size)
         metric = jax.tree.map(
@@ -118,7 +120,8 @@ def _has_own_merge(metric: Metric) -> bool:
 
 
 def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> Any:
-    """Collects what a metric asks for; returns what builds it from the answers."""
+    """Appends the `Ask`s of a metric; returns a function that builds the merged metric from their
+    results."""
     if _has_own_merge(metric):
         return lambda _: stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
     mine = layout(type(metric))
@@ -141,8 +144,8 @@ def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> A
 
 
 def vary(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
-    """Makes the metrics of a pytree vary over an axis of `shard_map`, so that they can be
-    the carry of a `scan` that updates them with per-device data."""
+    """Marks the metrics of a pytree as varying over an axis of `shard_map`, so that they can be the
+    carry of a `scan` that updates them with the data of each device."""
     axes = tracked(axis_name)
     return _on_metrics(lambda m: vary_over(m, axes), tree)
 
@@ -153,7 +156,7 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
         arrays = jax.tree.leaves(states)
         same = [a for a in axes if not any(a in varies_over(x) for x in arrays)]
         if arrays and same and not is_fresh(node):
-            if isinstance(node, AbstractAccumulator):  # a part of the metric that a user knows
+            if isinstance(node, AbstractAccumulator):  # name the metric that holds it
                 path = path.rpartition(".")[0]
             raise TypeError(
                 f"`{type(metric).__name__}{path}` is replicated over {', '.join(same)}: every "
@@ -166,9 +169,9 @@ def _refuse_replicated(metric: Any, axes: list[str], size: int) -> None:
 
 @automatic
 def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
-    """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or
-    `vmap`: one collective per kind for all of them. Sums go as integers, so that no gradient
-    passes: differentiate what each device has."""
+    """Merges every metric of a pytree over a mapped axis, inside `pmap`, `shard_map` or `vmap`,
+    with one collective of each kind for all of them. Sums are sent as integers, so no gradient
+    passes through: differentiate the values of each device."""
     axis_name = axis_name if isinstance(axis_name, str) else tuple(axis_name)
     size = lax.psum(1, axis_name)
     _on_metrics(lambda m: check_dtypes_of(m, "reduce", walk), tree)
@@ -185,7 +188,7 @@ def all_reduce(tree: _T, axis_name: str | tuple[str, ...]) -> _T:
 
 
 def stack(metric: _M, size: int) -> _M:
-    """As many empty metrics of one configuration, as one whose arrays have a leading axis: for
+    """`size` empty metrics of one configuration as one metric whose arrays have a leading axis: for
     a field that is declared with [`eqmetrics.stacked`][]."""
 
     def copies(x):
@@ -202,9 +205,10 @@ class _Builder:
 
 
 def reduce(tree: _T) -> _T:
-    """Merges away the leading axis of every metric in a pytree: the same plans as
-    `all_reduce`, under `vmap`, so both give the same bits. On the host it warns of states that
-    are equal to the bit: copies are not merged, [`eqmetrics.unreplicate`][] takes one."""
+    """Merges the states along the leading axis of every metric in a pytree. It runs the plans of
+    `all_reduce` under `vmap`, so both give the same bits. On the host it warns if the states are
+    equal to the bit: of copies take one, with [`eqmetrics.unreplicate`][], instead of merging
+    them."""
     name = lambda m: f"{type(m).__qualname__}.reduce()"
     _on_metrics(lambda m: check_stacked(name(m), "reduce", m, walk), tree)
     warn_of_copies(tree)
@@ -213,9 +217,9 @@ def reduce(tree: _T) -> _T:
 
 @automatic
 def reduce_one(metric: Metric) -> Metric:
-    """For what may be equal by right."""
+    """`reduce` for one metric, without the warning: for states that may be equal."""
     leaves = jax.tree.leaves(metric)
-    if not leaves:  # a dict without members, or what has collected nothing
+    if not leaves:  # an empty collection, or a `Collect` without rows
         return metric
     sizes = {x.shape[:1] for x in leaves}
     if len(sizes) != 1:
@@ -235,7 +239,8 @@ def _merged(stacked: _M) -> _M:
 
 @_merged.defjvp
 def _merged_jvp(primals, tangents):
-    # Sums over devices go as integers, which have no derivative: that of merging pairs is it.
+    # Sums over devices are sent as integers, which have no derivative. The derivative is that of
+    # merging in pairs.
     merge = _by_plans if any(type(m).ordered for _, m, _ in walk(primals[0])) else _in_pairs
     return _merged(*primals), jax.jvp(merge, primals, tangents)[1]
 
@@ -269,7 +274,7 @@ def _by_plans(stacked: _M) -> _M:
 
 
 def _constants(metric: Metric) -> list[bool]:
-    """For each leaf, whether it is a constant of a metric that reduces by its fields."""
+    """For each leaf, whether it is a constant of a metric that has no `merge` of its own."""
 
     def mark(m: Metric, own: bool) -> Any:
         mine = layout(type(m))

@@ -16,28 +16,29 @@ from .._metric.node import vary_like
 
 class _Matched(NamedTuple):
     prices: tuple[Float32[Array, "rows"], Float32[Array, "columns"]]
-    column: Int32[Array, "rows"]  # of each row; -1 if it has none
+    column: Int32[Array, "rows"]  # the column of each row; -1 if it has none yet
     row: Int32[Array, "columns"]
 
 
 class _Paths(NamedTuple):
-    """Shortest paths from one row, through columns that are taken, to all columns."""
+    """Shortest paths from one row, through columns that are already assigned, to all columns."""
 
     length: Float32[Array, "columns"]
-    before: Int32[Array, "columns"]  # the row that a path comes from
+    before: Int32[Array, "columns"]  # the row before this column on its path
     done: Bool[Array, "columns"]
     passed: Bool[Array, "rows"]
-    row: Int32[Array, ""]  # the next row that is looked at
+    row: Int32[Array, ""]  # the row that is visited next
     least: Float32[Array, ""]
-    end: Int32[Array, ""]  # a column that is free, or -1
+    end: Int32[Array, ""]  # the free column where the path ends, or -1
 
 
 def assign(cost: Float32[Array, "rows columns"]) -> Int32[Array, "rows"]:
-    """The column of each row, all different, so that the sum of the costs is least. There are as
-    many columns as rows or more, and all costs are finite. For the most, give `-cost`.
+    """The column for each row, all different, such that the sum of the costs is smallest. There
+    must be at least as many columns as rows, and all costs must be finite. For the largest sum,
+    pass `-cost`.
 
-    In time of the cube of the size at worst. Nothing of it has a derivative: take the entries of
-    `cost` that it names, and theirs is that of the least sum.
+    The time is at worst cubic in the size. The result has no derivative: index `cost` with it, and
+    the gradient of the sum of these entries is that of the smallest sum.
     """
     rows, columns = cost.shape
     if rows > columns:
@@ -53,7 +54,7 @@ def assign(cost: Float32[Array, "rows columns"]) -> Int32[Array, "rows"]:
 
 
 def _with(cost: Array, matched: _Matched, start: Array) -> _Matched:
-    """With one more row, along the shortest path from it to a free column."""
+    """Assigns one more row, along the shortest path from it to a free column."""
     (u, v), column, row = matched
     rows, columns = cost.shape
     paths = _Paths(
@@ -73,7 +74,7 @@ def _with(cost: Array, matched: _Matched, start: Array) -> _Matched:
         before = jnp.where(better, p.row, p.before)
         left = jnp.where(p.done, jnp.inf, length)
         least = jnp.min(left)
-        # Of equal ones a free column, which ends the path.
+        # Among equal lengths, choose a free column, which ends the path.
         free = row < 0
         ties = left <= least
         near = jnp.argmax(jnp.where(ties, jnp.where(free, 2, 1), 0).astype(jnp.int32))
@@ -96,7 +97,7 @@ def _with(cost: Array, matched: _Matched, start: Array) -> _Matched:
     v = jnp.where(paths.done, v - (paths.least - paths.length), v)
 
     def turn(state: tuple) -> tuple:
-        """Each row of the path takes the column that led to it."""
+        """Walks the path back from its end: each row gets the column after it on the path."""
         column, row, place, _ = state
         i = paths.before[place]
         column, place = column.at[i].set(place), column[i]

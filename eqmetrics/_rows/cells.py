@@ -1,4 +1,4 @@
-"""Counts in cells: rows added to an array of pairs by index, in O(rows), exactly."""
+"""Counts in cells: adds rows to an array of pairs by index, exactly and in O(rows)."""
 
 import functools as ft
 
@@ -12,8 +12,8 @@ from .._reduction.limbs import exponent, from_limbs, LEAST_EXPONENT, to_limbs
 from .._reduction.pair import add, from_integer, inlined, lift, Pair, renormalise, two_sum
 
 
-# XLA's CPU scatters in place and in 1 ns a row if the indices are promised to be in bounds
-# and the array is flat. A row that doesn't take part adds 0 to cell 0.
+# XLA's CPU scatters in place, at 1 ns per row, if the array is flat and the indices are promised to
+# be in bounds. A row that isn't counted adds 0 to cell 0.
 _PROMISE = "promise_in_bounds"
 
 
@@ -21,24 +21,26 @@ _PROMISE = "promise_in_bounds"
 def add_rows(
     cells: Float32[Array, "2 *shape"], index: Int32[Array, "rows"], taken: Bool[Array, "rows"]
 ) -> Float32[Array, "2 *shape"]:
-    """Adds 1 to the cell of each row that is taken; cells are numbered as if they were flat."""
+    """Adds 1 to the cell of each row that is `taken`; `index` numbers the cells of the flattened
+    array."""
     size, count = cells[0].size, index.shape[0]
     if not isinstance(count, int):
-        count = 2**31  # a size that `jax.export` leaves open may be any
+        count = 2**31  # a symbolic size of `jax.export` may be any number
     if size <= 8 * count or count > 2**22:
-        # Other rows are counted in one cell more: a flag a row would have to be converted.
+        # The other rows are counted in one extra cell: adding a flag for each row would need a
+        # conversion.
         index = jnp.where(taken, index, size)
         new = jnp.zeros(size + 1, jnp.int32).at[index].add(1, mode=_PROMISE)[:size]
         new = new.reshape(cells.shape[1:])
         if count >= 2**24:
             return add(cells, from_integer(new))
-        # A float holds such a count: half the work of adding two pairs.
+        # A float holds this count exactly, so this is half the work of adding two pairs.
         high, error = two_sum(cells[0], new.astype(jnp.float32))
         return renormalise(high, cells[1] + error)
     index = jnp.where(taken, index, 0)
-    # Only the cells that are touched. The low half of a count below 2^48 is a whole number
-    # of at most 2^23, so a scatter of ones into it is exact; every row then renormalises its
-    # cell, and rows of one cell write the same.
+    # Updates only the cells that occur in `index`. The low half of a count below 2^48 is an integer
+    # of at most 2^23, so a scatter that adds ones to it is exact. Every row then renormalises its
+    # cell; rows with the same cell write the same result.
     flat = cells.reshape(-1)
     flat = flat.at[index + size].add(taken.astype(jnp.float32), mode=_PROMISE)
     both = jnp.concatenate([index, index + size])
@@ -64,13 +66,13 @@ def add_values(
     values: Float32[Array, "2 rows"],
     taken: Bool[Array, "rows"],
 ) -> Float32[Array, "2 cells"]:
-    """Adds each row's pair to its cell; rows that aren't taken may hold anything."""
+    """Adds each row's pair to its cell; rows that aren't `taken` may contain anything."""
     index, high, low = (jnp.where(taken, x, 0) for x in (index, *values))
     return _add_pairs(cells, index, jnp.stack([high, low]))
 
 
 def _add_pairs(cells: Pair, index: Array, values: Pair) -> Pair:
-    """Rows of value 0 may have any index."""
+    """Adds pairs to cells; rows of value 0 may have any index."""
     if index.shape[0] == 0:
         return cells
     if cells.shape[1] <= 64 * index.shape[0]:
@@ -80,9 +82,9 @@ def _add_pairs(cells: Pair, index: Array, values: Pair) -> Pair:
 
 @ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
-    """Sums by cell as over devices: a scatter of floats would round at every row, one of
-    integer limbs relative to the largest value of the cell adds exactly and in any order. What
-    is large, or no number, in one cell leaves the others alone."""
+    """The sum of each cell, computed as sums over devices are: floats would round at every row of a
+    scatter, while integer limbs, relative to the largest value of the cell, add exactly in any
+    order. A large or non-finite value in one cell doesn't affect the others."""
     index = jnp.where(values[0] != 0, index, 0)
     tops = jnp.full(size, LEAST_EXPONENT, jnp.int32)
     tops = tops.at[index].max(exponent(values[0]), mode=_PROMISE)
@@ -97,7 +99,7 @@ def _limb_sums(size: int, index: Array, values: Pair) -> Pair:
 
 @_limb_sums.defjvp
 def _limb_sums_jvp(size, primals, tangents):
-    # Integers have no derivative; that of the sums is a plain one.
+    # Integers have no derivative, so the tangents are summed in plain floats.
     index, values = primals
     at = jnp.where(values[0] != 0, index, 0)
     sums = jnp.zeros((2, size), jnp.float32).at[:, at].add(tangents[1], mode=_PROMISE)
@@ -105,12 +107,12 @@ def _limb_sums_jvp(size, primals, tangents):
 
 
 def _add_sorted(cells: Array, index: Array, values: Pair) -> Array:
-    """For cells so many that only those touched may be looked at."""
+    """Adds pairs to so many cells that only those in `index` should be read and written."""
     size = cells.shape[1]
-    away = 2 * size  # out of bounds: dropped
+    away = 2 * size  # out of bounds, so it is dropped
     index, high, low = lax.sort((jnp.where(values[0] != 0, index, away), *values), num_keys=1)
-    # Rows of one cell are neighbours now: a segmented scan adds them as pairs, and the last
-    # row of each cell holds its sum.
+    # Rows of one cell are now adjacent: a segmented scan adds them as pairs, and the last row of
+    # each cell holds its sum.
     changes, edge = index[1:] != index[:-1], jnp.ones(1, bool)
     starts, ends = jnp.concatenate([edge, changes]), jnp.concatenate([changes, edge])
     pairs = jnp.stack([high, low], axis=-1)
@@ -129,11 +131,12 @@ def _join(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array,
 
 
 def cumulated(x: Pair) -> Pair:
-    """The sums of all entries before each, along the last axis, and of all as one more."""
+    """The sum of all entries before each one along the last axis; then the sum of all entries."""
     cells = x.shape[-1]
     size = 1 << (cells.bit_length() // 2)
     x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -cells % size)])
-    # Over blocks side by side, and then over their sums: the root of so many steps.
+    # First within blocks, all at once, then over the sums of the blocks: about two times the square
+    # root of the length in steps.
     sums, inner = _before(x.reshape(*x.shape[:-1], -1, size))
     total, outer = _before(sums)
     whole = add(inner, outer[..., None]).reshape(x.shape)[..., :cells]
@@ -141,7 +144,7 @@ def cumulated(x: Pair) -> Pair:
 
 
 def _before(x: Pair) -> tuple[Pair, Pair]:
-    """The sum over the last axis, and of what comes before each entry."""
+    """The sum over the last axis, and for each entry the sum of those before it."""
     x = jnp.moveaxis(x, -1, 0)
     start = vary_like(jnp.zeros(x.shape[1:], x.dtype), x)
     total, before = lax.scan(lambda total, y: (add(total, y), total), start, x)

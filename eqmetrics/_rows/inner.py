@@ -1,4 +1,4 @@
-"""A mask of rows, or of what is in them: documents, tokens, pixels."""
+"""A mask of rows, or of the entries inside them: documents, tokens, pixels."""
 
 from typing import Any
 
@@ -12,12 +12,13 @@ from .rows import flat
 def split_mask(
     mask: Any, values: Array, inner: int, name: str = "values"
 ) -> tuple[Any, Bool[Array, "rows ..."]]:
-    """What a mask says of the rows, for `rows(...)`, and of the entries in them, of shape
-    `(rows, *inner)`. A mask of all axes of the values removes entries, one of fewer removes rows.
+    """The mask of the rows, for `rows(...)`, and the mask of the entries inside them, of shape
+    `(rows, *inner)`. A mask with all axes of the values removes entries, one with fewer axes
+    removes rows.
 
     **Arguments:**
 
-    - `inner`: how many of the last axes of the values are in a row.
+    - `inner`: how many of the last axes of the values belong to one row.
     """
     shape = values.shape[values.ndim - inner :]
     if mask is None or mask.ndim <= values.ndim - inner:

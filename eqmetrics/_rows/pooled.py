@@ -1,4 +1,4 @@
-"""A mean over what is in the rows: of each row, and then of the rows, or of all together."""
+"""A mean over the entries inside rows: for each row and then over rows, or over all together."""
 
 import abc
 import math
@@ -26,11 +26,11 @@ def check_per(per: str) -> None:
 
 
 class AbstractPooled(Metric):
-    """A mean over the entries of rows (pixels, windows, keypoints), and a value that is read from
-    it. With `per="row"` it is read for each row, and the value is the mean over the rows that have
-    one; with `per="pooled"` all entries of all rows have one mean.
+    """A value that is computed from the mean over the entries of rows (pixels, windows, keypoints).
+    With `per="row"` it is computed for each row, and the result is the mean over the rows that have
+    entries; with `per="pooled"` it is computed from one mean over the entries of all rows.
 
-    A subclass writes `of_mean`, and an `update` that ends with `self.plus(batch, entries, keep)`.
+    A subclass defines `of_mean`, and an `update` that ends with `self.plus(batch, entries, keep)`.
 
     State: 6 floats. Undefined when: no row has an entry.
     """
@@ -47,7 +47,7 @@ class AbstractPooled(Metric):
 
     @abc.abstractmethod
     def of_mean(self, mean: Float32[Array, "..."]) -> Float32[Array, "..."]:
-        """The value, from the mean over entries."""
+        """The value, computed from the mean over entries."""
 
     def plus(
         self,
@@ -55,8 +55,8 @@ class AbstractPooled(Metric):
         entries: Float[Array, "rows ..."],
         keep: Bool[Array, "rows ..."] | None = None,
     ) -> Self:
-        """With the entries of these rows. `keep`, where it is given, can be broadcast to them and
-        says which there are; what isn't may hold anything."""
+        """Adds the entries of these rows. `keep`, if given, is broadcast to the entries and selects
+        them; entries that aren't kept may contain anything."""
         total, count = sums_of(entries, keep)
         if self.per == "pooled":
             return self.replace(sums=self.sums.add(batch, total=total, weight=count))
@@ -74,7 +74,7 @@ class AbstractPooled(Metric):
 def sums_of(
     entries: Float[Array, "rows ..."], keep: Bool[Array, "rows ..."] | None
 ) -> tuple[Float32[Array, "rows"], Float32[Array, "rows"]]:
-    """Of the entries of each row the sum, and how many there are."""
+    """The sum of the entries of each row, and their number."""
     axes = tuple(range(1, entries.ndim))
     if keep is None:
         size = math.prod(entries.shape[1:])

@@ -1,5 +1,5 @@
-"""Quotients and roots that have a value, or a slope, where their formula has none, and quotients
-that are exact where they must be."""
+"""Quotients and roots with a value, or a slope, at points where their formula has none; and
+quotients that are exact at points where this matters."""
 
 import functools as ft
 
@@ -11,21 +11,22 @@ from jaxtyping import Array, Float32
 
 
 def over(top: Array, bottom: Array) -> Array:
-    """`top / bottom`, and 0 for 0/0: the caller says what that stands for, mostly with
-    `undefined_as`. A NaN that is formed and then dropped stops a program under
-    `jax_debug_nans`, and is the gradient of all that stands beside it."""
+    """`top / bottom`, and 0 for 0/0: the caller replaces it, usually with `undefined_as`. Selecting
+    away a NaN afterwards wouldn't do: forming it stops a program under `jax_debug_nans`, and makes
+    the gradients NaN."""
     return top / jnp.where((top == 0) & (bottom == 0), 1, bottom)
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """`x * log(y)`, and 0 where `x` is, also of a `y` of 0 or infinity: jax's forms a NaN there."""
+    """`x * log(y)`, and 0 if `x` is 0, even if `y` is 0 or infinite, where jax's own function forms
+    a NaN."""
     finite = (y != 0) & (jnp.abs(y) < jnp.inf)
     return special.xlogy(x, jnp.where((x == 0) & ~finite, 1, y))
 
 
 def root(x: Array) -> Array:
-    """The square root, with a slope of 0 at 0: that of a spread which is 0 whatever the values
-    are, as of one row; of others it is a minimum."""
+    """The square root, with slope 0 at 0. A spread of 0 is either constant, if there is only one
+    row, or a minimum, so 0 is right for both."""
     none = x == 0
     return jnp.where(none, 0, jnp.sqrt(jnp.where(none, 1, x)))
 
@@ -34,10 +35,10 @@ def root(x: Array) -> Array:
 @ft.partial(jax.jit, inline=True)
 def ratio(top: Float32[Array, "..."], bottom: Float32[Array, "..."]) -> Float32[Array, "..."]:
     """The float nearest to `top / bottom`: exactly 1 where they are equal. 0 where `bottom` is 0;
-    what is undefined there, the caller says."""
+    the caller replaces it if the value is undefined there."""
     zero = bottom == 0
-    # XLA's CPU makes of a division by what many share a product with its reciprocal, and
-    # 41 * (1 / 41) is 0.99999994. It can't see through this that they share it.
+    # If many numbers are divided by the same one, XLA's CPU multiplies them by its reciprocal:
+    # 41/41 becomes 0.99999994. The barrier hides from XLA that the divisor is broadcast.
     shape = jnp.broadcast_shapes(top.shape, bottom.shape)
     safe = lax.optimization_barrier(jnp.broadcast_to(jnp.where(zero, 1, bottom), shape))
     return jnp.where(zero, 0, top / safe)
@@ -45,7 +46,7 @@ def ratio(top: Float32[Array, "..."], bottom: Float32[Array, "..."]) -> Float32[
 
 @ratio.defjvp
 def _ratio_jvp(primals, tangents):
-    # By the quotient itself: the square of `bottom` leaves the range of a float where it doesn't.
+    # Computed from the quotient itself: the square of `bottom` could overflow or underflow.
     value = ratio(*primals)
     bottom = jnp.broadcast_to(primals[1], value.shape)
     top, below = (jnp.broadcast_to(t, value.shape) for t in tangents)

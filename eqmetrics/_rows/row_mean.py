@@ -1,4 +1,4 @@
-"""The mean over the rows of a score that each row has, or hasn't."""
+"""The mean over rows of a score that some rows may lack."""
 
 from collections.abc import Sequence
 from typing import Any, get_args, Literal, Self
@@ -25,16 +25,17 @@ def check_empty(empty: str) -> None:
 
 
 class AbstractRowMean(Metric):
-    """The mean of a score of each row, or of several scores of shape `shape`, as for several `k`.
+    """The mean over rows of a score, or of several scores of shape `shape`, such as one for each
+    `k`.
 
-    A subclass writes `update`, which ends with `self.plus(batch, scores, defined)`.
+    A subclass defines `update`, which ends with `self.plus(batch, scores, defined)`.
 
     **Arguments:**
 
     - `valid`: which rows are valid, in words.
-    - `shape`: of the scores of one row.
-    - `empty`: what a row counts as where its score isn't defined: `"skip"` leaves it out, of the
-        weight too, `"zero"` and `"one"` count it.
+    - `shape`: the shape of the scores of one row.
+    - `empty`: what a row with an undefined score counts as: `"skip"` leaves out the row and its
+        weight, `"zero"` and `"one"` count it with this score.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: 4 floats for each score, and 2 for the invalid rows. Undefined when: no row has a score.
@@ -63,8 +64,8 @@ class AbstractRowMean(Metric):
         scores: Float[Array, "rows ..."],
         defined: Bool[Array, "rows ..."] | None = None,
     ) -> Self:
-        """With the scores of these rows. `defined` has the shape of the scores, or of the rows; all
-        are if it is not given. A score that isn't may hold anything."""
+        """Adds the scores of these rows. `defined` has the shape of the scores, or of the rows; if
+        it isn't given, all are defined. An undefined score may be any number, even NaN."""
         counted: Any = 1 if scores.ndim == 1 else jnp.ones(scores.shape, bool)
         if defined is not None:
             full = defined if defined.ndim > 1 else as_column(defined, scores)
@@ -75,6 +76,6 @@ class AbstractRowMean(Metric):
         return self.replace(sums=self.sums.add(batch, total=scores, weight=counted))
 
     def compute(self) -> Float32[Array, "..."]:
-        """The mean score: a scalar, or of shape `shape`."""
+        """The mean score: a scalar, or an array of shape `shape`."""
         total, weight = self.sums.read("total", "weight")
         return undefined_as(over(total, weight), weight == 0, self.undefined)

@@ -1,4 +1,4 @@
-"""Values with a mask and weights: one shape rule for every metric."""
+"""Values with a mask and weights: one rule for shapes, in every metric."""
 
 import math
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from .._metric.checks import describe, not_real
 def _way_out(name: str, x: Array, values: Array, rows: tuple[int, ...]) -> str:
     if values.ndim == 0:
         return (
-            " One number for the whole batch has no rows: pass one for each row. If it is one of "
-            f"the step, as a learning rate is, say that it isn't given the {name}: "
+            " One number for the whole batch has no rows: pass one for each row. If it is a number "
+            f"of the step, such as a learning rate, don't pass the {name} to its metric: "
             f"`metric.from_output({name}=None)`, or with a name "
             f"`metric.from_output('lr', {name}=None)`."
         )
@@ -22,7 +22,7 @@ def _way_out(name: str, x: Array, values: Array, rows: tuple[int, ...]) -> str:
         return ""
     size = values.shape[-1]
     return (
-        f" To give each entry of a row its own {name}, let a metric of one number read each: "
+        f" To give each entry of a row its own {name}, use one metric for each entry: "
         f"`eqm.MultiOutput(metric, {size}, shared=())`."
     )
 
@@ -38,16 +38,16 @@ def _expand(name: str, x: Array, what: str, values: Array, rows: tuple[int, ...]
     return jnp.broadcast_to(x.reshape(x.shape + (1,) * len(trailing)), rows)
 
 
-# So many of the largest weight fit a float (2^28) that no sum of weights leaves its range: it would
-# be infinite, and numbers over it 0. Weights below the smallest are read as 0: a product with
-# them would leave the range at the other end, where nothing tells a wrong mean from a right one.
+# 2^28 rows of the largest weight fit a float. A larger sum of weights could overflow, and every
+# quotient by it would be 0. Smaller weights than the smallest are read as 0: their products could
+# underflow, and a wrong mean couldn't be told from a right one.
 LARGEST_WEIGHT, SMALLEST_WEIGHT = 2.0**100, 2.0**-100
 
 
 class Rows(NamedTuple):
-    """Flattened rows. `mask` is `None` where all take part, `weights` where each counts
-    once. Rows of weight 0 are not in the mask; rows with a weight that is negative, NaN, infinite
-    or beyond `LARGEST_WEIGHT` aren't either, and are in `invalid`."""
+    """Flattened rows. `mask` is `None` if all rows count, `weights` is `None` if each counts once.
+    Rows of weight 0 are removed by the mask. Rows with a weight that is negative, NaN, infinite or
+    at least `LARGEST_WEIGHT` are removed, too, and marked in `invalid`."""
 
     values: Array  # (rows, *shape)
     mask: Bool[Array, "rows"] | None
@@ -55,30 +55,31 @@ class Rows(NamedTuple):
     invalid: Bool[Array, "rows"] | None
 
     def only(self, keep: Bool[Array, "rows"]) -> "Rows":
-        """Some of the rows; the rest leaves no trace."""
+        """Some of the rows; the others are removed, and aren't counted as invalid."""
         invalid = None if self.invalid is None else self.invalid & keep
         return self._of(keep if self.mask is None else self.mask & keep, invalid)
 
     def without(self, bad: Bool[Array, "rows"]) -> "Rows":
-        """The rows less those that a metric finds invalid."""
+        """The rows without those that a metric finds invalid, which are counted."""
         if self.mask is not None:
             bad = bad & self.mask
         invalid = bad if self.invalid is None else self.invalid | bad
         return self._of(~bad if self.mask is None else self.mask & ~bad, invalid)
 
     def _of(self, mask: Bool[Array, "rows"], invalid: Bool[Array, "rows"] | None) -> "Rows":
-        # What is left out weighs nothing: where a weight is all that a row adds, no mask is asked.
+        # Rows that are left out get weight 0, so a metric that adds only weights needn't read the
+        # mask.
         weights = None if self.weights is None else jnp.where(mask, self.weights, 0)
         return self._replace(mask=mask, weights=weights, invalid=invalid)
 
 
 def as_column(x: Array, like: Array) -> Array:
-    """A number for each row, beside an array with trailing axes."""
+    """A number for each row, reshaped to broadcast against an array with trailing axes."""
     return x.reshape(x.shape + (1,) * (like.ndim - 1))
 
 
 def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
-    """A shape as NumPy takes it: one number is one axis."""
+    """A shape as a tuple; as in NumPy, an integer is a shape of one axis."""
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(size < 0 for size in sizes):
         raise ValueError(f"A shape of {sizes}: expected whole numbers of at least 0.")
@@ -86,7 +87,7 @@ def trailing(shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def flat(x: Array, shape: tuple[int, ...] = ()) -> Array:
-    """All axes before the trailing `shape` as one: `(rows, *shape)`."""
+    """Joins all axes before the trailing `shape`: the result has shape `(rows, *shape)`."""
     rows = x.shape[: x.ndim - len(shape)]
     return x.reshape(math.prod(rows), *shape)
 
@@ -98,8 +99,8 @@ def rows(
     shape: tuple[int, ...] = (),
     name: str = "values",
 ) -> Rows:
-    """Checks shapes by hand (two variadic axes don't fit one annotation) and flattens. What an
-    `update` was given are arrays when its body runs, whatever its annotations allow."""
+    """Checks shapes and flattens. (The check is written here since one annotation can't have two
+    variadic axes.) Whatever the annotations of an `update` allow, its body receives arrays."""
     if jnp.issubdtype(values.dtype, jnp.complexfloating):
         raise not_real(name, values)
     leading = values.ndim - len(shape)
@@ -115,18 +116,18 @@ def rows(
     taken = ~bad & (weights >= SMALLEST_WEIGHT)
     if mask is not None:
         bad, taken = bad & mask, taken & mask
-    # A row that doesn't take part may hold NaN, its weight too.
+    # A row that isn't counted may have NaN as its value, and as its weight.
     return Rows(flat(values, shape), taken, jnp.where(taken, weights, 0), bad)
 
 
 def narrow(x: Array) -> Int32[Array, "..."]:
-    """Integers in 32 bits, to be compared with sizes and numbers of classes: 8 don't hold 300,
-    and 2^32 must not become 0."""
+    """Integers in 32 bits, to be compared with sizes and numbers of classes: 8 bits can't hold 300,
+    and clipping keeps 2^32 from becoming 0."""
     if x.dtype.itemsize == 8:
         x = jnp.clip(x, max(-(2**31), jnp.iinfo(x.dtype).min), 2**31 - 1)
     return x.astype(jnp.int32)
 
 
 def undefined_as(value: Array, is_undefined: Array, undefined: float | None) -> Array:
-    """0/0 is NaN, unless the caller said otherwise."""
+    """The value, with `undefined` (NaN if it is `None`) where it is undefined."""
     return jnp.where(is_undefined, jnp.nan if undefined is None else undefined, value)

@@ -20,7 +20,7 @@ _NEVER = 2**31 - 1
 
 
 class _First(AbstractReduction):
-    """The largest value, and the first step that had it."""
+    """The largest value, and the first step with this value."""
 
     def identity(self, arrays):
         top, step = arrays
@@ -47,23 +47,23 @@ _FIRST = _First()
 
 @final
 class Best(AbstractWrapper):
-    """The best value that an update gave, the number of that update, and how many came since.
+    """The best value of any update, the number of that update, and the number of updates since
+    then.
 
-    The value of an update is that of its rows alone: update it once an evaluation, as with
-    `eqm.Best(eqm.Average())` and the score of the epoch. Undefined values are skipped.
+    The value of an update is computed from its rows alone. So update it once per evaluation, for
+    example `eqm.Best(eqm.Average())` with the score of the epoch. Undefined values are skipped.
 
     Ordered: `merge` joins consecutive parts of a stream; `update_across` and `all_reduce` of one
-    update join the rows of all devices before the value is taken.
+    update first join the rows of all devices, and then take the value.
 
     **Arguments:**
 
-    - `metric`: any metric whose value is one number. Its configuration is used, not what it has
-        seen.
+    - `metric`: any metric whose value is one number. Only its configuration is used, not its state.
     - `mode`: `"max"` if larger values are better, or `"min"`.
 
-    State: that of the metric, 3 floats and two integers. Undefined when: no update had a value.
-    Of equal values the first counts. Steps count from 0; `since` is 0 if the newest update is the
-    best, and the number of all updates if none had a value: stop training when it reaches your
+    State: that of the metric, 3 floats and two integers. Undefined when: no update had a value. Of
+    equal values the first counts. Steps are counted from 0. `since` is 0 if the newest update is
+    the best, and the number of all updates if none had a value: stop training when it reaches your
     patience.
 
     !!! example
@@ -81,10 +81,10 @@ class Best(AbstractWrapper):
 
     mode: Literal["max", "min"] = eqx.field(static=True)
     metric: Metric  # the newest update
-    top: Float32[Array, ""] = state(reduce=_FIRST)  # the best before it; negated if "min"
+    top: Float32[Array, ""] = state(reduce=_FIRST)  # the best before that; negated if "min"
     top_step: Int32[Array, ""] = state(reduce=_FIRST)
     updates: Int32[Array, ""] = state(reduce=CLOCK)
-    # Of all updates, also those before the newest.
+    # Of all updates, including those before the newest.
     invalid: Float32[Array, "2"] = state(reduce=EXACT_SUM, valid="those that the metric takes")
 
     def __init__(self, metric: Metric, mode: Literal["max", "min"] = "max"):
@@ -108,7 +108,7 @@ class Best(AbstractWrapper):
         return arguments_of(self.metric)
 
     def _reached(self) -> tuple[Array, Array]:
-        """The best value of all updates, the newest too, and its step."""
+        """The best value of all updates, including the newest, and its step."""
         (value,) = jax.tree.leaves(self.metric.compute())
         value = value.astype(jnp.float32)
         value = value if self.mode == "max" else -value
@@ -117,7 +117,7 @@ class Best(AbstractWrapper):
         return _FIRST.merge((self.top, self.top_step), newest)
 
     def _left_out(self) -> Pair:
-        """The invalid rows of all updates: a later update doesn't make them valid."""
+        """The number of invalid rows in all updates: a later update doesn't make them valid."""
         counts = [jnp.sum(x).astype(jnp.float32) for _, _, x in invalid_counts(self.metric)]
         return add(self.invalid, lift(sum(counts, jnp.zeros((), jnp.float32))))
 
@@ -128,7 +128,7 @@ class Best(AbstractWrapper):
         return rebuild(self, new | {"updates": self.updates + 1})
 
     def merge(self, other: Self) -> Self:
-        """This stream, and then the other one."""
+        """The state after this stream, followed by the other one."""
         later = jnp.where(other.top_step == _NEVER, _NEVER, other.top_step + self.updates)
         top, step = _FIRST.merge(self._reached(), (other.top, later))
         invalid = add(self._left_out(), other.invalid)

@@ -28,7 +28,7 @@ from .inside import as_floats, is_ordered, needs, of_fixed_size, taken_by, value
 
 
 class _OneStream(AbstractReduction):
-    """Of a count of rows that numbers them: the numbers of two streams would be the same."""
+    """A count that numbers rows. It can't be merged: two streams would have the same numbers."""
 
     def identity(self, arrays):
         return zeros(arrays)
@@ -38,7 +38,7 @@ class _OneStream(AbstractReduction):
 
     def across(self, arrays, size):
         raise self._refusal()
-        yield  # it is a generator
+        yield  # makes this a generator
 
     def check(self, dtype):
         return None
@@ -52,7 +52,7 @@ class _OneStream(AbstractReduction):
 
 
 class _Stream(Metric):
-    """Numbers the rows of one stream as they come."""
+    """Numbers the rows of one stream in their order."""
 
     rows: UInt32[Array, ""] = state(reduce=_OneStream())
 
@@ -66,9 +66,9 @@ class _Stream(Metric):
         return self.rows
 
 
-# The weight is k where the random bits lie in [F(k - 1), F(k)), F of the Poisson distribution of
-# mean 1. 16 bits take half the work of 32: the mean is off by less than 1e-5, and the largest
-# weight is 8.
+# The weight is k if the random bits lie in [F(k - 1), F(k)), where F is the distribution function
+# of the Poisson distribution with mean 1. 16 bits take half the work of 32: the mean is wrong by
+# less than 1e-5, and the largest weight is 8.
 _CUMULATED = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(8)])
 _STEPS = tuple(np.round(_CUMULATED * 2**16).astype(int).tolist())
 
@@ -82,13 +82,13 @@ def _poisson(key: Array, ids: Array, samples: int) -> Float32[Array, "samples ..
     return jnp.moveaxis(jnp.asarray(counts).reshape(*ids.shape, samples), -1, 0)
 
 
-# How many entries are computed at once.
+# The number of entries that are computed at once.
 _AT_ONCE = 2**22
 
 
 @inlined
 def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
-    """A stack of metrics, each updated with these rows under its own weights."""
+    """A stack of metrics, each updated with these rows with its own weights."""
     samples = weights.shape[0]
     if "weights" not in outputs and weights.size <= _AT_ONCE:
         try:
@@ -109,29 +109,29 @@ def _resampled(metric: Any, weights: Array, outputs: dict[str, Any]) -> Any:
 @final
 class Bootstrap(AbstractWrapper):
     r"""A metric with its standard error and a confidence interval, by the Poisson bootstrap: in
-    each of `samples` replicates every row has a random weight from the Poisson distribution of mean
-    1.
+    each of `samples` replicates every row has a random weight from the Poisson distribution with
+    mean 1.
 
     With `ids=True`, `update` takes `ids`, a different integer for each row. The weights are a
-    function of key, id and replicate alone, so that any batches, merges and devices give the result
-    of one pass. Without, rows are numbered as they come: for a single stream, which can't be
+    function of key, id and replicate only, so the result doesn't depend on batches, merges or
+    devices. Without `ids`, rows are numbered in their order: for a single stream, which can't be
     merged.
 
     **Arguments:**
 
-    - `metric`: any metric that takes `weights`. Its configuration is used, not what it has seen.
-    - `samples`: how many replicates.
+    - `metric`: any metric that takes `weights`. Only its configuration is used, not its state.
+    - `samples`: the number of replicates.
     - `key`: a `jax.random.key`; the same key gives the same bits.
     - `ids`: whether `update` takes `ids`, integers of the shape of the rows.
     - `confidence`: the share of the replicates between `low` and `high`.
-    - `quantiles`: shares of the replicates; the value then has their `quantiles`, along a leading
-        axis.
+    - `quantiles`: probabilities; the value then also contains these `quantiles` of the replicates,
+        along a leading axis.
 
     `replicate_values()` returns the values of all replicates, for a plot or another interval.
 
-    State: `samples + 1` times that of the metric. Give a metric of curves a smaller `resolution`:
-    200 times 3 MiB are 600 MiB. Undefined when: for `value`, if the metric is. Replicates without a
-    value are left out and counted in `undefined`; with fewer than two there is no error.
+    State: `samples + 1` times that of the metric. Use a smaller `resolution` for a metric of
+    curves: 200 times 3 MiB are 600 MiB. Undefined when: for `value`, if the metric is. Replicates
+    without a value are left out and counted in `undefined`; with fewer than two there is no error.
     Source: Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson
     frequencies", 2006; Efron, "Bootstrap methods", 1979 (percentile interval).
 
@@ -146,7 +146,7 @@ class Bootstrap(AbstractWrapper):
     """
 
     samples: int = eqx.field(static=True)
-    # Static, so that states of two keys can't be merged.
+    # Static, so that states with different keys can't be merged.
     seed: tuple[str, tuple[int, ...]] = eqx.field(static=True)
     ids: bool = eqx.field(static=True)
     confidence: float = eqx.field(static=True)
@@ -218,8 +218,9 @@ class Bootstrap(AbstractWrapper):
         return rebuild(self, changes)
 
     def compute(self) -> dict[str, Any]:
-        """A dict of `value`, `standard_error`, `low`, `high` and `undefined`, each of the structure
-        of the metric's value; and of `quantiles` if there are any, along a leading axis."""
+        """A dict of `value`, `standard_error`, `low`, `high` and `undefined`, each with the
+        structure of the metric's value; and of `quantiles` if they were given, along a leading
+        axis."""
         values = values_of(self.replicates)
         tail = (1 - self.confidence) / 2
 
@@ -239,7 +240,7 @@ class Bootstrap(AbstractWrapper):
         return found
 
     def replicate_values(self) -> Any:
-        """The value of each replicate, along a leading axis of `samples`; NaN where it has none."""
+        """The value of each replicate, along a leading axis of `samples`; NaN if undefined."""
         return plain_dicts(values_of(self.replicates))
 
 
@@ -268,7 +269,7 @@ def key_of(seed: tuple[str, tuple[int, ...]]) -> Array:
 
 
 def _real(metric: Metric, outputs: dict[str, Any]) -> Array:
-    """Which rows take part: their shape is that of the mask or the weights, or of the output with
+    """Which rows are counted: they have the shape of the mask or the weights, or of the output with
     the fewest axes."""
     for name in ("mask", "weights"):
         if (x := outputs.get(name)) is not None:

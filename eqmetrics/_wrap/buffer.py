@@ -46,15 +46,15 @@ def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str
     for name, x in new.items():
         if _is_integer(x) and x.dtype != columns[name].dtype:
             stored = x.astype(columns[name].dtype)
-            # An integer that changed when it was narrowed is another one: invalid.
+            # An integer that changes when it is narrowed is invalid.
             bad = jnp.any((stored.astype(x.dtype) != x).reshape(len(x), -1), axis=-1)
             bad = bad if mask is None else bad & mask
             mask = ~bad if mask is None else mask & ~bad
             invalid = plus_count(invalid, bad)
     size, capacity = (len(next(iter(x.values()))) for x in (new, columns))
     if mask is None:
-        # One block, which is written in place. A last block that doesn't fit replaces rows of the
-        # one before: some rows are lost in any case, and counted.
+        # Written as one block, in place. A last block that doesn't fit replaces rows of the block
+        # before it: some rows are lost in any case, and counted.
         block = min(size, capacity)
         start = jnp.minimum(count, capacity - block)
         put = lambda x, y: lax.dynamic_update_slice_in_dim(x, y[:block], start, 0)
@@ -90,28 +90,28 @@ def _counted(total: Array, capacity: int, lost: Pair) -> dict[str, Array]:
 
 @final
 class Buffer(AbstractWrapper, AbstractStatistic):
-    """Up to `capacity` rows of the named outputs, kept on the device, and the value of `fn` on
+    """Up to `capacity` rows of the named outputs, stored on the device, and the value of `fn` on
     them.
 
-    For values that need all rows at once. It does under `jit` and on several devices what
-    [`eqmetrics.Collect`][] does on the host: each device keeps its rows, and merging puts them in
-    one buffer. Rows under a false `mask` take no room. Rows beyond the capacity are counted as
-    lost: then the value is NaN, and `metric.check()` says which capacity is needed.
+    For values that need all rows at once. It is for `jit` and several devices what
+    [`eqmetrics.Collect`][] is for the host: each device stores its rows, and merging puts them in
+    one buffer. Rows whose `mask` is false take no space. Rows beyond the capacity are counted as
+    lost: then the value is NaN, and `metric.check()` gives the capacity that is needed.
 
-    `fn` gets the columns by position, of shape `(capacity, ...)`, and a boolean array of the places
-    that hold a row. Their order isn't promised, so `fn` shouldn't depend on it.
+    `fn` is called with the columns by position, of shape `(capacity, ...)`, and a boolean array
+    that is true for the rows. The order of rows isn't specified, so `fn` shouldn't depend on it.
 
     **Arguments:**
 
-    - `capacity`: how many rows there is room for, on all devices together.
-    - `fn`: `fn(*columns, mask)` returns the value, an array or a pytree of arrays. Without it
-        the value is a dict of the columns as floats, NaN where there is no row.
-    - `columns`: the outputs to keep, each with the dtype of one number a row,
-        `targets=jnp.float32`, or the shape and dtype of a row,
+    - `capacity`: the largest number of rows, on all devices together.
+    - `fn`: `fn(*columns, mask)` returns the value, an array or a pytree of arrays. Without it the
+        value is a dict of the columns as floats, with NaN in unused rows.
+    - `columns`: the outputs to store, each with its dtype if a row is one number,
+        `targets=jnp.float32`, or with the shape and dtype of a row,
         `logits=jax.ShapeDtypeStruct((10,), jnp.float32)`.
 
-    State: `capacity` rows of the columns, and 5 numbers. Undefined when: more rows were seen than
-    there is room for; or `fn` returns NaN. If no row was seen it gets a mask that is all false.
+    State: `capacity` rows of the columns, and 5 numbers. Undefined when: more than `capacity` rows
+    were seen; or `fn` returns NaN. Without any rows, `fn` gets a mask that is false everywhere.
 
     !!! example
 
@@ -152,14 +152,14 @@ class Buffer(AbstractWrapper, AbstractStatistic):
 
     @property
     def needed(self) -> int:
-        """The capacity that all rows seen so far need. Host only."""
+        """The capacity that would hold all rows seen so far. Host only."""
         return self.capacity + int(sum(self.lost.tolist()))
 
     def arguments(self) -> dict[str, bool]:
         return dict.fromkeys((name for name, _, _ in self.specs), True) | {"mask": False}
 
     def update(self, **outputs: Any) -> Self:
-        """Takes the columns and `mask`, all with the same axes of rows; a scalar is one row."""
+        """Takes the columns and `mask`, all with the same row axes; a scalar is one row."""
         given = {name: to_array(name, x) for name, x in outputs.items()}
         mask, new, like = given.get("mask"), {}, None
         flat_mask = None
@@ -192,7 +192,7 @@ class Buffer(AbstractWrapper, AbstractStatistic):
         return self.replace(**_joined(self._state(), other._state()))
 
     def rows(self) -> tuple[Columns, Bool[Array, "{self.capacity}"]]:
-        """The columns as they are kept, and which places hold a row: the first `count` ones."""
+        """The columns as they are stored, and which rows are used: the first `count`."""
         return self.columns, jnp.arange(self.capacity, dtype=jnp.int32) < self.count
 
     def compute(self) -> Any:

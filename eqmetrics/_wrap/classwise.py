@@ -14,12 +14,12 @@ from .inside import must_be_metric
 
 @final
 class Classwise(AbstractRelay):
-    """The values of a metric for each class, in a dict by the names of the classes.
+    """The values of a metric for each class, in a dict with the names of the classes as keys.
 
     **Arguments:**
 
-    - `metric`: one whose value has a leading axis of the classes, as with `average=None`, or of the
-        groups of a [`eqmetrics.PerGroup`][].
+    - `metric`: a metric whose value has a leading axis of classes, as with `average=None`, or of
+        groups, as that of [`eqmetrics.PerGroup`][].
     - `names`: the names of the classes, in their order.
 
     State: the metric's own. Undefined when: for a class, if the metric is.

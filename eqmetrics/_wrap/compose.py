@@ -13,8 +13,8 @@ from .._metric.node import is_metric, rebuild
 class Compose(AbstractRelay):
     """A function of the values of several metrics.
 
-    Outputs go to the metrics as in a [`eqmetrics.MetricDict`][], and equal statistics are kept
-    once.
+    Outputs are passed to the metrics as in a [`eqmetrics.MetricDict`][], and equal statistics are
+    stored once.
 
     **Arguments:**
 

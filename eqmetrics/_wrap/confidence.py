@@ -26,7 +26,7 @@ from .scatter import blocks_of, CentredScatter, Scatter
 from .student import quantile
 
 
-# A row may add to so many numbers, of which 8256 products are kept.
+# A row may add to at most this many numbers, which have 8256 products.
 _MOST_CELLS = 128
 
 Method = Literal["normal", "t", "wilson"]
@@ -34,39 +34,42 @@ Method = Literal["normal", "t", "wilson"]
 
 @final
 class Interval(AbstractWrapper):
-    r"""A metric with its standard error and a confidence interval, from the gradient of its value
-    and the covariance of what rows add to its state: one pass, no key and no replicates.
+    r"""A metric with its standard error and a confidence interval, computed from the gradient of
+    its value and the covariance of what rows add to its state: in one pass, without a key or
+    replicates.
 
-    It holds for any metric whose value is a function of sums over rows $S = \sum_i x_i$, such as
+    It is valid for any metric whose value is a function of sums over rows $S = \sum_i x_i$, such as
     counts, means, ratios and moments. The standard error is
     $\sqrt{\sum_i (g \cdot (x_i - \bar x))^2}$, with $g$ the gradient of the value with respect to
-    $S$ (the delta method, or infinitesimal jackknife). For the difference of two metrics of the
+    $S$ (the delta method, or infinitesimal jackknife). For the difference of two metrics on the
     same rows, `eqm.Interval(eqm.Compose(lambda a, b: a - b, first, second))` takes their covariance
     into account.
 
-    A row is an entry of the first axis, whatever it holds: a sentence of tokens, an image of
-    pixels. Rows must be independent; where they come in clusters (questions about one text, frames
-    of one video), give `clusters`.
+    A row is an entry of the first axis, whatever it contains: a sentence of tokens, an image of
+    pixels. Rows must be independent; if they come in clusters (questions about one text, frames of
+    one video), pass `clusters`.
 
     **Arguments:**
 
-    - `metric`: any metric of sums over rows; its configuration is used, not what it has seen. A
-        row may add to at most 128 numbers, with `clusters` to any number.
+    - `metric`: any metric of sums over rows; only its configuration is used, not its state. A row
+        may add to at most 128 numbers, with `clusters` to any number.
     - `level`: the confidence level, the share of such intervals that contain the true value.
-    - `clusters`: how many clusters there are. `update` then takes `cluster`, for each row an
-        integer in `[0, clusters)`; clusters without rows don't count.
+    - `clusters`: the number of clusters. `update` then takes `cluster`, an integer in
+        `[0, clusters)` for each row; clusters without rows don't count.
     - `method`: `"normal"`; `"t"`, for few rows or clusters, with one degree of freedom less than
-        their number; or `"wilson"` for a value that is a proportion, which stays in [0, 1] and
-        isn't empty at 0 or 1.
+        their number; or `"wilson"` for a value that is a proportion: this interval stays in [0, 1]
+        and isn't empty at 0 or 1.
 
-    Whole weights are repetition, and their scale matters, except with `clusters`; `weights` of more
-    axes than the first weigh the entries of a row. For importance weights make each row a cluster.
+    Integer weights are repetition, and their scale matters, except with `clusters`; `weights` with
+    more axes than the first apply to the entries of a row. For importance weights make each row a
+    cluster.
     State: that of the metric, and if a row adds to $m$ numbers `m * (m + 3) + 2` floats; with
     `clusters` that of the metric for each. Undefined when: the metric is; the error, with fewer
-    than two rows. Where the value has a kink, as a maximum over classes or a clipped score, the
-    gradient is that of one side; [`eqmetrics.Bootstrap`][] sees both. The smallest and largest
-    value seen count as known. With few rows, or a value near the end of its range, the interval is
-    too short. The gradient of the error is that of its formula, and 0 where the error is 0.
+    than two rows. Where the value has a kink, such as a maximum over classes or a clipped score,
+    the gradient is that of one side; [`eqmetrics.Bootstrap`][] takes both sides into account. The
+    smallest and largest values seen are treated as known. With few rows, or a value near the end of
+    its range, the interval is too short. The gradient of the error is that of its formula, and 0
+    where the error is 0.
     Source: Efron, "Nonparametric standard errors and confidence intervals", 1981; clusters: Miller,
     "Adding error bars to evals", 2024; `"wilson"`: Wilson, 1927, with the number of rows of equal
     error (Korn and Graubard, 1998).
@@ -148,7 +151,7 @@ class Interval(AbstractWrapper):
         return rebuild(self, {"metric": metric, "scatter": _with(self.scatter, new, weights)})
 
     def compute(self) -> dict[str, Any]:
-        """A dict of `value`, `standard_error`, `low` and `high`, each of the structure of the
+        """A dict of `value`, `standard_error`, `low` and `high`, each with the structure of the
         metric's value."""
         if isinstance(self.metric, PerGroup) and self.scatter is None:
             values, squares, count = _of_clusters(self.metric.metric)
@@ -167,7 +170,7 @@ class Interval(AbstractWrapper):
         z = NormalDist().inv_cdf((1 + self.level) / 2)
         if self.method == "wilson":
             own = over(value * (1 - value), error * error)
-            n = jnp.where(error == 0, count, own)  # this many rows would have the same error
+            n = jnp.where(error == 0, count, own)  # so many rows would have this error
             shrunk = z * z / n
             middle = (value + shrunk / 2) / (1 + shrunk)
             half = z / (1 + shrunk) * root(error * error + shrunk / (4 * n))
@@ -179,7 +182,7 @@ class Interval(AbstractWrapper):
 
 
 def _each_row(metric: Metric, outputs: dict[str, Any]) -> tuple[Any, Float32[Array, "rows"] | None]:
-    """A stack of the states of each row alone, seen once, and how often each row counts."""
+    """A stack of states, each with one row that counts once, and the weights of the rows."""
     found: list[_Rows] = []
 
     def update(metric: Any, outputs: dict[str, Any]) -> Any:
@@ -198,7 +201,7 @@ def _each_row(metric: Metric, outputs: dict[str, Any]) -> tuple[Any, Float32[Arr
             f"`{type(metric).__qualname__}` read different weights. Give each its `Interval`."
         )
     taken = [rows.taken for rows in found if rows.taken is not None]
-    if len(taken) < len(found):  # some metric reads all rows
+    if len(taken) < len(found):  # one metric has no mask
         taken = []
     often = found[0].often
     if not taken:
@@ -208,8 +211,9 @@ def _each_row(metric: Metric, outputs: dict[str, Any]) -> tuple[Any, Float32[Arr
 
 
 class _Rows(NamedTuple):
-    """The rows that a metric reads: its outputs with each row once, the number of rows, the weights
-    that are applied here and not by the metric, and which rows take part, if not all do."""
+    """The rows that a metric reads: its outputs, with each row once; the number of rows; the
+    weights that are applied here and not by the metric; and which rows are counted, if not all
+    are."""
 
     once: dict[str, Array]
     rows: int
@@ -231,7 +235,7 @@ def _rows(outputs: dict[str, Array]) -> _Rows:
             often = jnp.broadcast_to(jnp.where(valid, floats, 0), (count,))
             outputs = outputs | {"weights": valid.astype(jnp.float32)}
         else:
-            weights = None  # they weigh the entries of a row
+            weights = None  # they weight the entries of a row
             real.append(valid)
     each = [jnp.broadcast_to(x, (count, *x.shape[1:])) for x in real]
     taken = [jnp.any(x, axis=tuple(range(1, x.ndim))) for x in each]
@@ -250,7 +254,7 @@ def _states(metric: Any, outputs: dict[str, Array], rows: int) -> Any:
 
 @inlined
 def _with(scatter: Any, new: Any, weights: Float32[Array, "rows"] | None) -> Any:
-    """The scatter with the rows of these states added."""
+    """The scatter after adding the rows of these states."""
     parts, states = parts_of("Interval", new), of_stack(new)
     if isinstance(scatter, Scatter):
         return scatter.update(*added(parts, states, jnp.zeros((2, 0), jnp.float32)), weights)
@@ -279,14 +283,14 @@ def _of_rows(metric: Metric, scatter: Any) -> tuple[Any, Any, Array]:
 
 @inlined
 def _of_clusters(states: Metric) -> tuple[Any, Any, Array]:
-    """The same for a stack of the states of clusters."""
+    """The same from a stack with the states of clusters."""
     whole = reduce_one(states)
     parts = parts_of("Interval", whole)
     values, along = linearised(parts, whole)
     centre = centre_of(parts, whole)
     high, low = added(parts, of_stack(states), centre)
     slopes = jax.vmap(along, 1)(high + low)
-    some = jnp.any(high != 0, axis=0)  # a cluster that adds 0 isn't known, and changes no value
+    some = jnp.any(high != 0, axis=0)  # a cluster that adds 0 isn't seen, and changes no value
     count = jnp.sum(some, dtype=jnp.float32)
 
     def square(g: Float32[Array, "clusters ..."]) -> Array:

@@ -16,7 +16,7 @@ from .inside import is_ordered, of_fixed_size
 
 
 def _scaled(metric: Any, factor: Pair) -> Any:
-    """The metric in which every row has `factor` times its weight. Invalid rows count as before."""
+    """The metric with each weight multiplied by `factor`. Counts of invalid rows don't change."""
     mine = layout(type(metric))
     changes: dict[str, Any] = {}
     for reduction, names in mine.groups:
@@ -33,7 +33,7 @@ def _scaled(metric: Any, factor: Pair) -> Any:
 
 
 def _unscalable(node: Metric) -> str | None:
-    """The name of a state array in which rows can't count for less, if there is one."""
+    """The name of a state array that can't be scaled, if there is one."""
     mine, sums, others = layout(type(node)), [], []
     for reduction, names in mine.groups:
         arrays = jax.tree.leaves([getattr(node, n) for n in names])
@@ -42,13 +42,13 @@ def _unscalable(node: Metric) -> str | None:
             sums += [n for n in names if n not in mine.validity]
         else:
             others.append((reduction, names[0]))
-    # Moments also keep the ends of the values, which don't depend on the weights.
+    # Moments also contain the ends of the values, which don't depend on the weights.
     left = [n for r, n in others if not (sums and isinstance(r, Extremum))]
     return left[0] if left else None
 
 
 def _power(updates: Array, half_life: float) -> Float32[Array, "2"]:
-    """`2^(-updates / half_life)` as a pair, so that a sum keeps its last digits."""
+    """`2^(-updates / half_life)` as a pair, so that a sum stays accurate in its last digits."""
     factor = lift(jnp.ones((), jnp.float32))
     for k in range(31):
         x = np.float64(0.5) ** (2.0**k / half_life)
@@ -65,21 +65,22 @@ def _joined(old: Metric, new: Metric, factor: Array) -> Metric:
 
 @final
 class Decayed(AbstractWrapper):
-    r"""A metric with exponential decay: a row of $n$ updates ago counts $2^{-n / h}$ times.
+    r"""A metric with exponential decay: a row that was seen $n$ updates ago has the weight
+    $2^{-n / h}$.
 
     Ordered: `merge` joins consecutive parts of a stream; `reduce` and `all_reduce` join devices
-    that have made the same updates, each with rows of its own. Every update counts, an empty one
-    too.
+    that made the same number of updates, each with its own rows. Every update counts, even an empty
+    one.
 
     **Arguments:**
 
     - `metric`: a metric whose state can be scaled: sums, means, losses, counts of classes,
-        variances, correlations; not extremes, sketches, curves or buffers. Its configuration is
-        used, not what it has seen.
+        variances, correlations; not extremes, sketches, curves or buffers. Only its configuration
+        is used, not its state.
     - `half_life`: $h$, in updates.
 
     State: that of the metric, and an integer. Undefined when: the metric is. A weight that decays
-    below the range of float32 is 0.
+    below the range of float32 becomes 0.
 
     !!! example
 
@@ -130,7 +131,7 @@ class Decayed(AbstractWrapper):
         return self._then(new, jnp.ones((), jnp.int32))
 
     def merge(self, other: Self) -> Self:
-        """This stream, and then the other one."""
+        """The state after this stream, followed by the other one."""
         return self._then(other.metric, other.updates)
 
     def compute(self) -> Any:

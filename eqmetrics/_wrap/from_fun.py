@@ -19,12 +19,13 @@ def _told(made: Any) -> str:
 
 @final
 class FromFun(AbstractRelay):
-    """A metric that reads what a function of the outputs returns; made by `metric.from_fun(fn)`.
-    `mask` and `weights` are passed on unless `fn` returns them.
+    """A metric that is updated with the result of a function of the outputs; made by
+    `metric.from_fun(fn)`. `mask` and `weights` are passed on unless `fn` returns them.
 
-    Functions without a closure are equal if their name, code, defaults and globals are, so that a
-    lambda made anew each epoch neither compiles again nor refuses to merge. A function with a
-    closure equals only itself: define it once, or pass what it closes over as a default.
+    Functions without a closure are equal if their name, code, defaults and globals are. So a lambda
+    that is defined anew in each epoch isn't compiled again, and its metrics can be merged. A
+    function with a closure equals only itself: define it once, or pass the values that it closes
+    over as defaults.
 
     State: the metric's own. Undefined when: the metric is.
 
@@ -57,7 +58,7 @@ class FromFun(AbstractRelay):
         self.metric = metric
 
     def arguments(self) -> dict[str, bool]:
-        named = parameters(self.fn)  # first, since the metric may take one of the same name
+        named = parameters(self.fn)  # first: the metric may take an argument of the same name
         return named | {
             name: required
             for name, required in arguments_of(self.metric).items()

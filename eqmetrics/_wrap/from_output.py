@@ -42,7 +42,7 @@ class FromOutput(AbstractRelay):
             )
         joined: dict[str, str | None] = dict(zip(required, names, strict=False))
         for name, output in renames.items():
-            # `mask=None` is allowed for a metric that takes no mask: it says so on purpose.
+            # `mask=None` is allowed for a metric without a mask: this states it explicitly.
             if (name not in takes and output is not None) or name in joined:
                 raise TypeError(
                     f"`from_output({name}={output!r})`: `{type(metric).__name__}` takes "

@@ -1,8 +1,9 @@
-"""What single rows add to the state of a metric, and how its value changes with it.
+"""What single rows add to the state of a metric, and how its value depends on it.
 
-A state of sums is linear in the rows: a row adds its columns. So are moments about a mean, once
-they are written about a fixed centre: a state of weight `n`, mean and products adds `n`, `n d` and
-`products + n d d'`, where `d` is its mean less the centre. All that a row adds is one vector.
+A state of sums is linear in the rows: a row adds its columns. So are moments, if they are taken
+about a fixed centre instead of their mean: a state with weight `n`, mean and products adds `n`,
+`n d` and `products + n d d'`, where `d` is its mean minus the centre. All that a row adds is one
+vector.
 """
 
 import math
@@ -28,8 +29,8 @@ from .inside import as_floats
 
 
 class Part(NamedTuple):
-    """Sums of a state: the number of their leaf, how many axes of stacks come before theirs, and
-    whether they are pairs."""
+    """Sums in a state: the index of their leaf, the number of axes that stacks put before theirs,
+    and whether they are pairs."""
 
     leaf: int
     depth: int
@@ -37,8 +38,8 @@ class Part(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Moments of a state: the numbers of the leaves `weight`, `mean` and `products`, and their
-    place in the stacks around them."""
+    """Moments in a state: the indices of the leaves `weight`, `mean` and `products`, and their
+    position in the stacks around them."""
 
     leaves: tuple[int, int, int]
     place: tuple[int, ...]
@@ -70,7 +71,7 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
                     sums.append(Part(number, len(axes), True))
                 elif reduction is SUM and jnp.issubdtype(leaves[number].dtype, jnp.floating):
                     sums.append(Part(number, len(axes), False))
-                # Moments also keep the ends of the values, to tell constants.
+                # Moments also contain the ends of the values, to recognise constants.
                 elif not (joint and isinstance(reduction, Extremum)):
                     what = f"{type(metric).__qualname__}{path}.{name}"
                     dtype = leaves[number].dtype if reduction is SUM else None
@@ -101,12 +102,12 @@ def _not_sums(wrapper: str, what: str, dtype: Any, reduction: Any) -> TypeError:
 
 
 def cells_of(parts: Parts, metric: Metric) -> int:
-    """How many numbers a row adds to."""
+    """The number of cells to which a row adds."""
     return jax.eval_shape(lambda m: added(parts, of_one(m), centre_of(parts, m)), metric)[0].size
 
 
 class States(NamedTuple):
-    """States side by side: their leaves, with the states along the last axis."""
+    """The leaves of many states, with the states along the last axis."""
 
     leaves: list[Any]
 
@@ -116,12 +117,12 @@ def of_one(metric: Metric) -> States:
 
 
 def of_stack(metric: Metric) -> States:
-    # XLA's CPU is slow where the last axis is short.
+    # The last axis, since XLA's CPU is slow if that is short.
     return States([jnp.moveaxis(x, 0, -1) for x in jax.tree.leaves(opened(metric))])
 
 
 def centre_of(parts: Parts, metric: Metric) -> Float32[Array, "2 variables"]:
-    """The means in a state, as pairs side by side."""
+    """The means in a state, as pairs, concatenated."""
     leaves = jax.tree.leaves(opened(metric))
     means = [leaves[m.leaves[1]][m.place].reshape(2, -1) for m in parts.moments]
     return jnp.concatenate([jnp.zeros((2, 0), jnp.float32), *means], axis=1)
@@ -137,7 +138,7 @@ def middle_of(
         n = to_float(n) if weights is None else jnp.where(weights > 0, to_float(n) * weights, 0)
         n, mean = n[None], mean[0].reshape(math.prod(mean.shape[1:-1]), n.size)
         middle = over(jnp.sum(jnp.where(n > 0, mean * n, 0), axis=1), jnp.sum(n))
-        # A constant to `grad`: no value depends on the choice.
+        # A constant for `grad`, since no value depends on its choice.
         middle = jax.lax.stop_gradient(jnp.where(jnp.isfinite(middle), middle, 0))
         centre.append(jnp.stack([middle, jnp.zeros_like(middle)]))
     return jnp.concatenate(centre, axis=1)
@@ -146,7 +147,8 @@ def middle_of(
 def added(
     parts: Parts, states: States, centre: Pair
 ) -> tuple[Float32[Array, "cells states"], Float32[Array, "cells states"]]:
-    """What each state adds in all, about a centre: floats, and the rest that they leave."""
+    """What each state adds in total, about a centre: the nearest floats, and the rest that they
+    leave."""
     high, low, start = [], [], 0
     count = states.leaves[0].shape[-1]
     for leaf, depth, pairs in parts.sums:
@@ -173,7 +175,7 @@ def _cells(x: Array) -> Float32[Array, "cells states"]:
 
 
 def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
-    """The state with a small change, which is written about the means of the state."""
+    """The state with a small change, given about the means of the state."""
     leaves, treedef = jax.tree.flatten(opened(metric))
     start = 0
 
@@ -203,8 +205,8 @@ def moved(parts: Parts, metric: Metric, by: Float32[Array, "cells"]) -> Metric:
 def linearised(
     parts: Parts, metric: Metric
 ) -> tuple[Any, Callable[[Float32[Array, "cells"]], Any]]:
-    """The value, as floats and with its dicts for `plain_dicts`, and its derivative along what is
-    added."""
+    """The value, as floats and with its dicts in the form for `plain_dicts`, and a function that
+    returns its derivative in the direction of the terms that are added."""
 
     def value(by: Array) -> Any:
         new = moved(parts, metric, by)

@@ -1,4 +1,4 @@
-"""What wrappers require of a metric, and how they read a stack of metrics."""
+"""The requirements of wrappers on their metric, and how they read a stack of metrics."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from .._reduction.pair import inlined
 
 
 def leaves(metric: Any) -> Iterator[Metric]:
-    """The metrics that read outputs themselves, below all that only pass them on."""
+    """The metrics that read outputs themselves, inside all wrappers that only pass them on."""
     if not isinstance(metric, AbstractRelay):
         yield metric
         return
@@ -28,7 +28,7 @@ def leaves(metric: Any) -> Iterator[Metric]:
 
 
 def must_be_metric(wrapper: str, metric: Any) -> None:
-    """An error if it isn't a metric."""
+    """Raises an error if this isn't a metric."""
     if not is_metric(metric):
         if isinstance(metric, type):
             name = metric.__qualname__
@@ -37,7 +37,7 @@ def must_be_metric(wrapper: str, metric: Any) -> None:
 
 
 def of_fixed_size(wrapper: str, metric: Any) -> None:
-    """An error if it isn't a metric, or one that grows with what it sees."""
+    """Raises an error if this isn't a metric, or is one whose state grows."""
     must_be_metric(wrapper, metric)
     nodes = list(walk(metric.reset()))
     if not any(layout(type(node)).arrays for _, node, _ in nodes):
@@ -52,12 +52,12 @@ def of_fixed_size(wrapper: str, metric: Any) -> None:
 
 
 def is_ordered(metric: Any) -> bool:
-    """Whether any metric in it is ordered."""
+    """Whether this metric, or any metric inside it, is ordered."""
     return any(type(node).ordered for _, node, _ in walk(metric))
 
 
 def needs(wrapper: str, metric: Metric, argument: str, why: str) -> None:
-    """An error if a metric inside doesn't take an argument."""
+    """Raises an error if a metric inside doesn't take an argument."""
     for leaf in leaves(metric):
         if argument not in arguments_of(leaf):
             raise TypeError(
@@ -67,7 +67,7 @@ def needs(wrapper: str, metric: Metric, argument: str, why: str) -> None:
 
 
 def taken_by(wrapper: str, metric: Metric, *own: str) -> dict[str, bool]:
-    """The arguments of a wrapper, its own and those of its metric."""
+    """The arguments of a wrapper: those of its metric, and the wrapper's own."""
     takes = arguments_of(metric)
     for name in own:
         if name in takes:

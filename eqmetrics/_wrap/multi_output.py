@@ -24,13 +24,13 @@ def _updated(metrics: Metric, apart: dict[str, Any], shared: dict[str, Any]) -> 
 
 @final
 class MultiOutput(AbstractWrapper):
-    """The value of a metric for each column of the last axis: one copy of it for each, by `vmap`.
+    """The value of a metric for each column of the last axis: one metric for each, by `vmap`.
 
     **Arguments:**
 
-    - `metric`: any metric. Its configuration is used, not what it has seen.
-    - `num_outputs`: how many columns there are: the size of the last axis of each output.
-    - `shared`: the outputs that have no such axis, and that every column sees whole.
+    - `metric`: any metric. Only its configuration is used, not its state.
+    - `num_outputs`: the number of columns: the size of the last axis of each output.
+    - `shared`: the outputs without this axis, which are passed whole to the metric of every column.
 
     State: `num_outputs` times that of the metric. Undefined when: for a column, if the metric is.
 
@@ -83,5 +83,5 @@ class MultiOutput(AbstractWrapper):
         return rebuild(self, {"metric": _updated(self.metric, apart, shared)})
 
     def compute(self) -> Any:
-        """The value of the metric, with a leading axis of the columns."""
+        """The value of the metric, with a leading axis of columns."""
         return plain_dicts(values_of(self.metric))

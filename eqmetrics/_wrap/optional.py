@@ -8,16 +8,16 @@ from .._metric.node import rebuild
 
 @final
 class Optional(AbstractRelay):
-    """A metric that stays as it is in an update without its outputs, such as gradients, which
-    training has and evaluation hasn't.
+    """A metric that an update without its outputs doesn't change. Such outputs are gradients, for
+    example, which exist in training but not in evaluation.
 
-    If all outputs that the metric requires are missing, nothing is added; if only some are, that is
-    an error. An output that no member of a collection takes is still an error, so that a misspelt
-    name is found.
+    If all outputs that the metric requires are missing, its state doesn't change; if only some are,
+    that is an error. An output that no member of a collection takes is still an error, so that a
+    misspelt name is found.
 
     **Arguments:**
 
-    - `metric`: any metric. In a `MetricDict` it keeps a state of its own.
+    - `metric`: any metric. In a `MetricDict` it doesn't share its state.
 
     State: the metric's own. Undefined when: the metric is. The gradient is that of the metric.
 

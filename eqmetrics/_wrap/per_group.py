@@ -26,7 +26,7 @@ from .from_output import FromOutput
 from .inside import as_floats, leaves, needs, of_fixed_size, taken_by, values_of
 
 
-# Where all rows are looked at anew for each group, so many entries are computed at once.
+# If all rows are read again for each group, this many entries are computed at once.
 _AT_ONCE = 2**22
 
 
@@ -42,12 +42,12 @@ def _expanded(name: str, x: Array, shape: tuple[int, ...]) -> Array:
 def _members(
     group: Integer[Array, "..."], mask: Any, weights: Any, groups: int
 ) -> tuple[Int32[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
-    """For each row its group, whether it takes part, and whether its group is out of range."""
+    """The group of each row, whether the row is counted, and whether its group is out of range."""
     mask, weights = (None if x is None else jnp.asarray(x) for x in (mask, weights))
     group = narrow(group)
     known = (group >= 0) & (group < groups)
     own = jnp.where(known, group, 0)
-    # A row of weight 0 isn't there, whatever its group is.
+    # A row of weight 0 is left out, whatever its group is.
     others = {} if mask is None else {"mask": mask}
     others |= {} if weights is None else {"weights": weights != 0}
     shape = max([group.shape, *(x.shape for x in others.values())], key=len)
@@ -61,7 +61,7 @@ def _members(
 def _members_of_many(
     group: Bool[Array, "..."], mask: Any, weights: Any
 ) -> tuple[Bool[Array, "..."], Bool[Array, "..."], Bool[Array, "..."]]:
-    """The same where each row is in any number of groups: none can be out of range."""
+    """The same if a row may be in any number of groups: none can be out of range."""
     own, groups = group.shape[:-1], group.shape[-1]
     _, taken, bad = _members(jnp.zeros(own, jnp.int32), mask, weights, 1)
     more = (1,) * (taken.ndim - len(own))
@@ -97,7 +97,7 @@ def _check_rows(metric: Metric, group: Array, outputs: dict[str, Any]) -> None:
 
 @inlined
 def _by_rows(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any]) -> Metric:
-    """In one pass over the rows if the metric keeps only sums over rows, else group by group."""
+    """In one pass over the rows if the state consists of sums over rows, else group by group."""
     takes_mask = "mask" in arguments_of(metric)
     masked = outputs | {"mask": taken} if takes_mask else outputs
     groups = Groups(flat(group), flat(taken), len(jax.tree.leaves(metric)[0]))
@@ -127,7 +127,7 @@ def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any
         return type(m).update(m, **outputs, mask=taken & own)
 
     place = jnp.arange(groups, dtype=jnp.int32)
-    size = 1  # where `jax.export` leaves the number of rows open
+    size = 1  # if the number of rows is symbolic, by `jax.export`
     if isinstance(taken.size, int):
         size = max(1, min(groups, _AT_ONCE // max(taken.size, 1)))
     return jax.lax.map(one, (metric, place), batch_size=size)
@@ -135,27 +135,27 @@ def _by_masks(metric: Metric, group: Array, taken: Array, outputs: dict[str, Any
 
 @final
 class PerGroup(AbstractExact, AbstractWrapper):
-    """The value of a metric for each group of rows, where an integer output `group` gives the
-    group.
+    """The value of a metric for each group of rows; an integer output `group` assigns rows to
+    groups.
 
-    The value of each group is that of the metric on the rows of that group alone. A metric whose
-    state is sums over rows ([`eqmetrics.Sums`][] and what is built on them: all counts, means,
-    losses and moments) sees every row once; any other is updated with a mask for each group, which
-    takes time in proportion to their number.
+    The value of each group is that of the metric on the rows of this group alone. If the state of
+    the metric consists of sums over rows ([`eqmetrics.Sums`][] and everything built on them: all
+    counts, means, losses and moments), every row is read once. Any other metric is updated with a
+    mask for each group, which takes time in proportion to their number.
 
     **Arguments:**
 
-    - `metric`: any metric that takes a `mask`, a [`eqmetrics.MetricDict`][] too. Its
-        configuration is used, not what it has seen.
-    - `num_groups`: how many groups there are. `update` takes their numbers as `group`, integers of
-        the shape of the rows; or, where a row may be in several groups or in none, booleans of
-        shape `(*rows, num_groups)`: each group then sees all rows, with a mask.
-    - `worst`: `"min"` or `"max"`, whichever end of the values is the worst. `compute` then returns
-        a dict of `groups`, `overall` (the value of all rows), `worst` and `gap`.
+    - `metric`: any metric that takes a `mask`, also a [`eqmetrics.MetricDict`][]. Only its
+        configuration is used, not its state.
+    - `num_groups`: the number of groups. `update` takes `group`: integers of the shape of the rows;
+        or, if a row may be in several groups or in none, booleans of shape `(*rows, num_groups)`:
+        then every group reads all rows, with a mask.
+    - `worst`: `"min"` if the smallest value is the worst, or `"max"`. `compute` then returns a dict
+        of `groups`, `overall` (the value of all rows), `worst` and `gap`.
 
     State: `num_groups` times that of the metric, and 2 floats. Undefined when: for a group, if the
-    metric is. Rows of a group outside `[0, num_groups)` are invalid. Groups without a value are
-    left out of `worst` and `gap`, which are NaN where `overall` is.
+    metric is. Rows with a group outside `[0, num_groups)` are invalid. Groups without a value are
+    left out of `worst` and `gap`, which are NaN if `overall` is.
 
     !!! example
 
@@ -205,11 +205,11 @@ class PerGroup(AbstractExact, AbstractWrapper):
         def update(metric: Any, outputs: dict[str, Any]) -> Any:
             if isinstance(metric, AbstractRelay):
                 return metric.relay(outputs, update)
-            # Each metric has the mask and weights that it reads: `from_output` may rename them.
+            # Each metric may read its own mask and weights: `from_output` can rename them.
             mask, weights = outputs.get("mask"), outputs.get("weights")
             outputs = {name: x for name, x in outputs.items() if name != "mask"}
             key = id(mask), id(weights)
-            if key not in seen:  # kept with the arrays, so that no others get their ids
+            if key not in seen:  # the arrays are stored, too, so that no others get their ids
                 members = (
                     _members_of_many(group, mask, weights)
                     if many
@@ -237,7 +237,7 @@ class PerGroup(AbstractExact, AbstractWrapper):
         return None if pairs is None else jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), pairs)
 
     def compute(self) -> Any:
-        """The value of the metric, with a leading axis of the groups."""
+        """The value of the metric, with a leading axis of groups."""
         values = values_of(self.metric)
         if self.worst is None:
             return plain_dicts(values)
@@ -263,6 +263,7 @@ def _largest(values: Array, overall: Array) -> Array:
     x = as_floats(values)
     known = ~jnp.isnan(x)
     most = jnp.max(jnp.where(known, x, -jnp.inf), axis=0)
-    # What makes the value of all rows NaN, such as an invalid row, isn't a group to omit.
+    # If the value of all rows is NaN, for example because of an invalid row, so is this value: a
+    # group with such a row isn't just left out.
     some = jnp.any(known, axis=0) & ~jnp.isnan(as_floats(overall))
     return jnp.where(some, most, jnp.nan)

@@ -29,27 +29,26 @@ def _each(
 
 
 def _whole_rows(mask: Array | None) -> Array | None:
-    """Which rows have any entry, by a mask of the entries."""
+    """Which rows have any entry, from a mask of the entries."""
     return mask if mask is None else jnp.any(mask, axis=tuple(range(1, mask.ndim)))
 
 
 @final
 class RowMean(AbstractRowMean, AbstractWrapper):
-    """The mean over the rows of the value that a metric has on each row alone: what other libraries
-    call an average over samples.
+    """The mean over rows of the value of a metric on each row alone: other libraries call this an
+    average over samples.
 
-    A row is an entry of the first axis, whatever it holds: the labels of a document, the pixels of
-    an image. `metric.per_row(...)` gives the values themselves.
+    A row is an entry of the first axis, whatever it contains: the labels of a document, the pixels
+    of an image. `metric.per_row(...)` returns the values themselves.
 
     **Arguments:**
 
-    - `metric`: any metric whose value is one array. Its configuration is used, not what it has
-        seen.
-    - `empty`: what a row whose value is undefined counts as: `"skip"` leaves it out, its weight
-        too, `"zero"` and `"one"` count it as 0 or 1.
+    - `metric`: any metric whose value is one array. Only its configuration is used, not its state.
+    - `empty`: what a row with an undefined value counts as: `"skip"` leaves out the row and its
+        weight, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    `weights` of one axis weigh the rows; `weights` and `mask` of more axes are passed to the
+    `weights` with one axis apply to the rows; `weights` and `mask` with more axes are passed to the
     metric, for the entries of a row.
     State: 4 floats for each number of the value, 2 for the invalid rows, and that of the metric,
     which stays empty. Undefined when: no row has a value. The gradient is that of the metric.
@@ -96,7 +95,7 @@ class RowMean(AbstractRowMean, AbstractWrapper):
         )
         if weighed:
             del given["weights"]
-        # Whatever a row holds that doesn't take part, the metric must not see it.
+        # The metric must not read the contents of a row that is left out.
         if "mask" in takes and every.mask is not None:
             inner = jnp.ones(count, bool) if mask is None else mask
             keep = every.mask.reshape(-1, *(1,) * (inner.ndim - 1))

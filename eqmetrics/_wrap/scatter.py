@@ -1,4 +1,5 @@
-"""The scatter of what rows add: the sums of products of the deviations from its mean."""
+"""The scatter of the vectors that rows add: the sums of products of their deviations from the
+mean."""
 
 from typing import NamedTuple, Self
 
@@ -20,8 +21,8 @@ from .influence import Parts
 
 
 class Scatter(Metric):
-    """The weight of the rows, the mean of what they add, and the sums of products of deviations
-    from it."""
+    """The weight of the rows, the mean of the vectors that they add, and the sums of products of
+    the deviations from it."""
 
     weight: Float32[Array, "2"] = state(reduce=CROSS)
     mean: Float32[Array, "2 cells"] = state(reduce=CROSS)
@@ -36,17 +37,17 @@ class Scatter(Metric):
         low: Float32[Array, "cells rows"],
         weights: Float32[Array, "rows"] | None,
     ) -> Self:
-        """Adds rows, each once or with its weight; a row of weight 0 may hold anything."""
+        """Adds rows, each once or with its weight; a row of weight 0 may contain anything."""
         w = None if weights is None else weights[None]
         often = lambda x: x if w is None else jnp.where(w > 0, x * w, 0)
         count = jnp.float32(high.shape[1]) if w is None else jnp.sum(w)
-        # A constant to `grad`: no value depends on the choice.
+        # A constant for `grad`, since no value depends on its choice.
         mean = jax.lax.stop_gradient(over(jnp.sum(often(high), axis=1), count))
         pivot = jnp.where(jnp.isfinite(mean), mean, 0)
         d = (high - pivot[:, None]) + low
         d = d if w is None else jnp.where(w > 0, d, 0)
         weighted = often(d)
-        # The sums of a batch are floats: weighted products aren't known better.
+        # Floats suffice for a batch: weighted products aren't more accurate.
         matrix = jnp.matmul(weighted, d.T, precision="highest")
         n, first = lift(count), lift(jnp.sum(weighted, axis=1))
         both = jnp.concatenate([first, lift(matrix[CROSS.factors(len(d))])], axis=1)
@@ -66,8 +67,8 @@ class Scatter(Metric):
 
 
 class Block(NamedTuple):
-    """The place of moments in what a row adds: the first cell, the numbers of variables and
-    columns, and the factors of each product."""
+    """The position of moments in the vector that a row adds: the first cell, the numbers of
+    variables and columns, and the factors of each product."""
 
     start: int
     variables: int
@@ -90,7 +91,7 @@ def blocks_of(parts: Parts, metric: Metric) -> tuple[Block, ...]:
 
 
 def _places(block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """The places of the deviations, `(variables, columns)`, and of products,
+    """The positions of the deviations, `(variables, columns)`, and of the products,
     `(products, columns)`."""
     first = block.start + 1 + np.arange(block.variables * block.columns)
     products = len(block.left) * block.columns
@@ -99,8 +100,9 @@ def _places(block: Block) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _change(blocks: tuple[Block, ...], by: Float32[Array, "variables"], cells: int) -> Array:
-    """The matrix that, added to the identity, turns what a row adds about a centre into that about
-    `centre + by`: `n d` becomes `n (d - b)`, and `n d d'` becomes `n (d - b) (d - b)'`."""
+    """The matrix that, added to the identity, turns the vectors that rows add about a centre into
+    those about `centre + by`: `n d` becomes `n (d - b)`, and `n d d'` becomes
+    `n (d - b) (d - b)'`."""
     matrix, start = jnp.zeros((cells, cells), jnp.float32), 0
     for block in blocks:
         first, second = _places(block)
@@ -114,7 +116,7 @@ def _change(blocks: tuple[Block, ...], by: Float32[Array, "variables"], cells: i
 
 
 class CentredScatter(Metric):
-    """A `Scatter` of rows that add moments: these are about a centre, which a merge moves."""
+    """A `Scatter` of rows that add moments. These are about a centre, which merging moves."""
 
     blocks: tuple[Block, ...] = eqx.field(static=True)
     scatter: Scatter
@@ -133,7 +135,7 @@ class CentredScatter(Metric):
         low: Float32[Array, "cells rows"],
         weights: Float32[Array, "rows"] | None,
     ) -> Self:
-        """Adds rows, whose moments are about a centre of their own."""
+        """Adds rows, whose moments are about another centre."""
         empty = self.reset()
         new = {"centre": centre, "scatter": empty.scatter.update(high, low, weights)}
         return self.merge(rebuild(empty, new))
@@ -141,7 +143,7 @@ class CentredScatter(Metric):
     def merge(self, other: Self) -> Self:
         (a, sums), (b, others) = self._rows(), other._rows()
         delta = to_float(add(other.centre, -self.centre))
-        # From the centre of this side, if it has one, to the mean of both.
+        # The offset from the centre of this side, if it has one, to the mean of both.
         some = a > 0
         offset = over(jnp.where(some, sums, 0) + jnp.where(b > 0, others + b * delta, 0), a + b)
         target = add(self.centre, lift(offset))
@@ -151,7 +153,7 @@ class CentredScatter(Metric):
         return rebuild(self, {"centre": target, "scatter": merged})
 
     def _rows(self) -> tuple[Array, Array]:
-        """For each variable the weight of its rows and the sum of its deviations."""
+        """The weight of the rows and the sum of the deviations, for each variable."""
         weight, mean = to_float(self.scatter.weight), to_float(self.scatter.mean)
         counts, sums = [], []
         for block in self.blocks:
@@ -161,7 +163,7 @@ class CentredScatter(Metric):
         return weight * jnp.concatenate(counts), weight * jnp.concatenate(sums)
 
     def _about(self, centre: Pair) -> Scatter:
-        """The scatter of what the rows add about another centre."""
+        """The scatter about another centre."""
         old = self.scatter
         cells = old.mean.shape[1]
         by = to_float(add(centre, -self.centre))

@@ -12,16 +12,16 @@ class StandardError(AbstractReadout):
     r"""The standard error of the mean of all values: $\sqrt{\sum_i (x_i - \bar x)^2} / n$, or for
     rows in clusters $\sqrt{\sum_c \big(\sum_{i \in c} (x_i - \bar x)\big)^2} / n$.
 
-    [`eqmetrics.Interval`][] gives it for any metric, beside the value and an interval. A row is an
-    entry of the first axis, which may hold several values.
+    [`eqmetrics.Interval`][] computes it for any metric, with the value and an interval. A row is an
+    entry of the first axis, which may contain several values.
 
     **Arguments:**
 
     - `shape`: trailing axes to keep, as for [`eqmetrics.Average`][].
-    - `clusters`: how many clusters there are; `update` then takes `cluster`, for each row an
-        integer in `[0, clusters)`.
+    - `clusters`: the number of clusters; `update` then takes `cluster`, an integer in
+        `[0, clusters)` for each row.
 
-    Whole weights are repetition, and their scale matters, except with `clusters`.
+    Integer weights are repetition, and their scale matters, except with `clusters`.
     State: 14 floats for a scalar; with `clusters` 4 for each, and 2. Undefined when: there are
     fewer than two rows, or clusters with rows. The gradient is that of the formula, and 0 where the
     error is 0.
@@ -45,5 +45,5 @@ class StandardError(AbstractReadout):
         self.statistic = Interval(Average(shape), clusters=clusters)
 
     def compute(self) -> Float32[Array, "..."]:
-        """A scalar, or of shape `shape`."""
+        """The standard error: a scalar, or an array of shape `shape`."""
         return self.statistic.compute()["standard_error"]

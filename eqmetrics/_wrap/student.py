@@ -8,9 +8,9 @@ from jaxtyping import Array, Float32
 
 
 def quantile(p: float, degrees: Float32[Array, ""]) -> Float32[Array, ""]:
-    """The `p` quantile, for `p` from 1/2 on. Hill, "Algorithm 396: Student's t-quantiles", 1970:
-    right to 5 digits from 3 degrees of freedom on, and exact for 1 and 2; with weights the degrees
-    may be any number."""
+    """The `p` quantile, for `p >= 1/2`. Hill, "Algorithm 396: Student's t-quantiles", 1970:
+    accurate to 5 digits from 3 degrees of freedom on, and exact for 1 and 2. With weights the
+    degrees needn't be an integer."""
     tail = 2 * (1 - p)
     x = -NormalDist().inv_cdf(tail / 2)
     n = jnp.maximum(degrees, 1)
@@ -19,7 +19,7 @@ def quantile(p: float, degrees: Float32[Array, ""]) -> Float32[Array, ""]:
     c = ((20700 * a / b - 98) * a - 16) * a + 96.36
     d = ((94.5 / (b + c) - 3) / b + 1) * jnp.sqrt(a * math.pi / 2) * n
     y = (d * tail) ** (2 / n)
-    # Far out by the shape of the tail, else from the normal quantile.
+    # Far out from the shape of the tail, otherwise from the normal quantile.
     z = x * x
     c = c + jnp.where(n < 5, 0.3 * (n - 4.5) * (x + 0.6), 0)
     c = (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b + c

@@ -17,8 +17,8 @@ from .inside import is_ordered, of_fixed_size
 
 
 # The states of the last updates are the leaves of a binary tree in one array: node i is the merge
-# of nodes 2i and 2i + 1, and node 1 that of all. An update changes one leaf and the nodes above it.
-# Node 0 isn't used, and so always is an empty metric.
+# of nodes 2i and 2i + 1, and node 1 is the merge of all. An update changes one leaf and the nodes
+# above it. Node 0 isn't used, so it is always an empty metric.
 
 
 def _at(tree: Any, i: Any) -> Any:
@@ -48,7 +48,7 @@ def _with_leaf(tree: Metric, leaf: Array, batch: Metric) -> Metric:
 
 @inlined
 def _with_leaves(tree: Metric, leaves: Metric) -> Metric:
-    """The tree with other leaves, merged level by level."""
+    """The tree with these leaves, merged level by level."""
     size = len(jax.tree.leaves(tree)[0]) // 2
     tree = jax.tree.map(lambda x, y: x.at[size:].set(y), tree, leaves)
     while size > 1:
@@ -62,7 +62,7 @@ def _with_leaves(tree: Metric, leaves: Metric) -> Metric:
 
 @inlined
 def _in_order(tree: Metric, head: Array) -> Metric:
-    """The merge of the leaves from `head` on, and then of those before it."""
+    """The merge of the leaves from `head` on, followed by those before it."""
     levels = _levels(tree)
     late = early = _at(tree, 0)
     for k in range(levels):  # from `head` to the next multiple of 2^(k + 1), to the right
@@ -85,16 +85,16 @@ class Windowed(AbstractWrapper):
     """The value of a metric on the rows of the last `size` updates.
 
     Ordered: `merge` joins consecutive parts of a stream; `reduce` and `all_reduce` join devices
-    that have made the same updates, each with its own rows. Every update counts, an empty one too.
-    An update and a `compute` take a number of merges that grows with the logarithm of `size`.
+    that made the same number of updates, each with its own rows. Every update counts, even an empty
+    one. The number of merges in an `update` and in `compute` grows with the logarithm of `size`.
 
     **Arguments:**
 
-    - `metric`: any metric of fixed size. Its configuration is used, not what it has seen.
-    - `size`: how many updates are kept.
+    - `metric`: any metric of fixed size. Only its configuration is used, not its state.
+    - `size`: the number of updates in the window.
 
-    State: twice the next power of 2 from `size` on, times that of the metric; and an integer.
-    Undefined when: the metric is, on the rows of the last updates.
+    State: that of the metric, times twice the smallest power of 2 that is at least `size`; and an
+    integer. Undefined when: the metric is, on the rows of the last updates.
 
     !!! example
 
@@ -132,9 +132,9 @@ class Windowed(AbstractWrapper):
         return rebuild(self, {"tree": tree, "updates": self.updates + 1})
 
     def merge(self, other: Self) -> Self:
-        """This stream, and then the other one."""
-        # A leaf holds the newest update whose number, modulo `size`, is its place: one of the other
-        # side, or, if that hasn't made so many, one of this.
+        """The state after this stream, followed by the other one."""
+        # A leaf contains the newest update whose number modulo `size` is its index: one of the
+        # other stream, or, if that had too few updates, one of this stream.
         place = jnp.arange(self.nodes // 2, dtype=jnp.int32)
         total = self.updates + other.updates
         number = total - 1 - (total - 1 - place) % self.size

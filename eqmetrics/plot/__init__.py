@@ -1,4 +1,4 @@
-"""Plots of values, with matplotlib: `pip install matplotlib`. Nothing else imports this."""
+"""Plots of values, with matplotlib (`pip install matplotlib`), which only this package imports."""
 
 from ._confusion import confusion_matrix as confusion_matrix
 from ._det import det as det

@@ -1,4 +1,4 @@
-"""What all plots share: the axes to draw on, and checks of what is drawn."""
+"""Shared by all plots: the axes to draw on, and checks of the arguments."""
 
 from typing import Any
 
@@ -12,19 +12,20 @@ GREY = "0.55"
 
 
 def axes_of(ax: Any, width: float, height: float) -> Any:
-    """`ax`, or that of a new figure."""
+    """`ax`, or the axes of a new figure."""
     if ax is not None:
         return ax
     try:
         from matplotlib.figure import Figure
     except ImportError as e:
         raise ImportError("`eqmetrics.plot` needs matplotlib: `pip install matplotlib`.") from e
-    # not through pyplot, which keeps every figure and may open a window
+    # Not with pyplot, which keeps every figure and may open a window.
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
 def unwrapped(x: Any) -> Any:
-    """A metric without renamed arguments, after its rows were checked; anything else as it is."""
+    """The metric inside `from_output` and `from_fun`, after checking its rows; anything else as it
+    is."""
     if isinstance(x, Metric):
         x.check()
     while isinstance(x, (FromOutput, FromFun)):
@@ -33,7 +34,7 @@ def unwrapped(x: Any) -> Any:
 
 
 def entries(value: Any, names: tuple[str, ...], fn: str, maker: str) -> None:
-    """Raises a TypeError if this isn't the value of the metric that is drawn."""
+    """Raises a `TypeError` if this isn't a value of the metric that the plot is for."""
     if not isinstance(value, dict) or not set(names) <= set(value):
         got = f"a dict of {', '.join(value)}" if isinstance(value, dict) else type(value).__name__
         raise TypeError(

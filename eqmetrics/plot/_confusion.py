@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_MOST_NUMBERS = 20  # classes whose cells have room for a number
+_MOST_NUMBERS = 20  # with more classes, cells have no room for a number
 _MOST_TICKS = 30
 _NAMED_MISTAKES = 5
 
@@ -30,13 +30,13 @@ def confusion_matrix(
     """Draws the value of an [`eqmetrics.ConfusionMatrix`][]: true classes down, predicted across.
 
     The colour is the share of the row, on a square-root scale, so that rare mistakes of rare
-    classes are visible. Up to 20 classes every cell has its number; with more, only the largest
-    mistakes are named.
+    classes are visible. With up to 20 classes every cell contains its number; with more, only the
+    largest mistakes are labelled.
 
     **Arguments:**
 
-    - `matrix`: of shape `(classes, classes)`; counts, or normalized.
-    - `names`: the names of the classes; their numbers if not given.
+    - `matrix`: an array of shape `(classes, classes)`: counts, or normalized.
+    - `names`: the names of the classes; by default their numbers.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
@@ -88,7 +88,7 @@ def confusion_matrix(
 
 
 def _name_mistakes(ax: Any, matrix: np.ndarray, names: list[str]) -> None:
-    """Draws rings around the largest numbers off the diagonal, and names them."""
+    """Draws rings around the largest numbers outside the diagonal, and labels them."""
     mistakes = np.nan_to_num(matrix) * (1 - np.eye(len(matrix)))
     largest = np.argsort(-mistakes, axis=None, kind="stable")[:_NAMED_MISTAKES]
     lines = []

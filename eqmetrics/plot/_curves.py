@@ -1,8 +1,9 @@
 """Curves of rates over all thresholds.
 
-Every point of a curve is exact. Between two points lie the rows of one cell: if all have the same
-score, the curve is a straight line there; otherwise their order isn't known from the state. So the
-curve lies in the rectangle of the two points, which is what the bands show.
+Every point of a curve is exact. Between two points lie the rows of one cell of the histogram. If
+all have the same score, the curve is a straight line there; otherwise the state doesn't contain
+their order, and the curve can be anywhere in the rectangle between the two points. The bands show
+these rectangles.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,10 +17,10 @@ from .._metric.metric import Metric
 from ._axes import axes_of, entries, GREY, SURE, unwrapped
 
 
-_POINTS = 1000  # more along a curve couldn't be told apart
-_MOST_NAMED = 10  # classes that have a colour each
+_POINTS = 1000  # more points along a curve couldn't be distinguished
+_MOST_NAMED = 10  # each of up to so many classes has its own colour
 _NAMED_WORST = 5
-_PARTS = np.linspace(0, 1, 17)  # the parts of a piece that is curved where it is drawn
+_PARTS = np.linspace(0, 1, 17)  # where a curved piece is evaluated
 
 
 class Curve(NamedTuple):
@@ -40,7 +41,7 @@ class Curve(NamedTuple):
         return cls(tp[first], fp[first], float(odds), tied[moved])
 
     def thinned(self, scale: Callable[[np.ndarray], np.ndarray]) -> "Curve":
-        """The curve without points that couldn't be told apart, but with both ends of each jump."""
+        """The curve without points that are too close to see, but with both ends of each jump."""
         x = scale(self.tp) + scale(self.fp)
         step = (x[-1] - x[0]) / _POINTS
         jumps = np.diff(x) > step
@@ -63,14 +64,14 @@ class Curve(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What one of the functions draws."""
+    """The differences between the functions that draw curves."""
 
     fn: str
     maker: str
     entries: tuple[str, str]
-    read: Callable[[np.ndarray, np.ndarray], tuple[Any, Any, Any]]  # tp, fp and odds from entries
+    read: Callable[[np.ndarray, np.ndarray], tuple[Any, Any, Any]]  # from the value to tp, fp, odds
     score: str
-    bounds: Callable[[Curve], tuple[float, float]]  # of the score
+    bounds: Callable[[Curve], tuple[float, float]]  # bounds of the score
     line: Callable[[Curve], tuple[np.ndarray, np.ndarray]]  # of shape (pieces, parts)
     band: Callable[[Curve], tuple[np.ndarray, np.ndarray]]  # of shape (pieces, corners)
     worst_first: Callable[[tuple[float, float]], float]
@@ -101,7 +102,7 @@ def _told(low: float, high: float) -> str:
 
 
 def draw(curve: Any, kind: Kind, names: Sequence[str] | None, ax: Any) -> tuple[Any, list[Any]]:
-    """Draws each curve with its band and score; of many classes, the worst have names."""
+    """Draws each curve with its band and score; with many classes, the worst are named."""
     curves = _curves(curve, kind)
     if names is not None and len(names) != len(curves):
         raise ValueError(f"`names` has {len(names)} names, and there are {len(curves)} curves.")

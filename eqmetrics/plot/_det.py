@@ -23,7 +23,7 @@ def _deviate(rate: np.ndarray) -> np.ndarray:
 
 def _equal_error(c: Curve) -> tuple[float, float]:
     t0, t1, f0, f1 = (x[:, 0] for x in c.pieces())
-    i = int(np.argmax(1 - t1 - f1 <= 0))  # the first piece that ends on the other side
+    i = int(np.argmax(1 - t1 - f1 <= 0))  # the first piece that ends beyond the line of equal rates
     if c.tied[i]:
         before, after = 1 - t0[i] - f0[i], 1 - t1[i] - f1[i]
         rate = f0[i] + (f1[i] - f0[i]) * before / (before - after)
@@ -55,19 +55,20 @@ def det(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = N
     """Draws the curve of an [`eqmetrics.DET`][] on axes of normal deviates: if the scores of
     positives and of negatives are normally distributed, the curve is a straight line.
 
-    Its points are exact, and the curve of all rows is certain to lie in the band. The legend says
-    the equal error rate, where the dotted line is crossed. Rates of 0 and 1 are beyond the axes.
+    Its points are exact, and the curve of all rows certainly lies in the band. The legend contains
+    the equal error rate, where the curve crosses the dotted line. Rates of 0 and 1 lie outside the
+    axes.
 
     **Arguments:**
 
-    - `curve`: an [`eqmetrics.DET`][], or another readout of an [`eqmetrics.ScoreHistogram`][]:
-        everything in its state is drawn, ties too. Or the value of `compute()` of the former, of
-        which only the points are known.
-    - `names`: the names of the classes, or of the one curve. Of more than 10 classes only the 5
-        with the largest equal error rate are named.
+    - `curve`: an [`eqmetrics.DET`][], or another readout of an [`eqmetrics.ScoreHistogram`][]: then
+        everything in its state is drawn, including ties. Or the value of `compute()` of an
+        `eqm.DET`, which contains only the points.
+    - `names`: the names of the classes, or of the single curve. With more than 10 classes only the
+        5 with the largest equal error rate are named.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
-    **Returns:** the axes; anything else that you draw on them is in rates, too.
+    **Returns:** the axes, on which you can draw in units of rates, too.
 
     !!! example
 
@@ -84,7 +85,7 @@ def det(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = N
     axes, curves = draw(curve, _DET, names, ax)
     axes.set_xscale("function", functions=(_deviate, ndtr))
     axes.set_yscale("function", functions=(_deviate, ndtr))
-    # The smallest rates on the axes: those of one row.
+    # The axes start below the smallest rate, that of one row.
     rates = np.concatenate([z for c in curves if c is not None for z in (c.fp, 1 - c.tp)] or [[]])
     inside = rates[(rates > 1e-9) & (rates < 1 - 1e-9)]
     low = np.clip(inside.min(initial=0.1), 1e-6, 0.1) / 1.5

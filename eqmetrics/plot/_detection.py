@@ -19,14 +19,14 @@ def average_precision(metric: Any, *, label: int | None = None, ax: "Axes | None
     [`eqmetrics.detection.MeanAveragePrecision`][] is the mean: a line for each IoU threshold, with
     its average precision in the legend.
 
-    A line is the mean over the classes with an object, in the metric's range of areas and with its
+    A line is the mean over the classes with an object, for the metric's range of areas and its
     largest number of detections. A line that falls at high recall means missed objects; one that
     starts low means confident false detections; lines far apart mean inaccurate boxes.
 
     **Arguments:**
 
     - `metric`: an [`eqmetrics.detection.MeanAveragePrecision`][] that has seen images.
-    - `label`: the class whose lines are drawn; the mean of all if not given.
+    - `label`: the class whose lines are drawn; by default the mean of all.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
@@ -68,7 +68,7 @@ def average_precision(metric: Any, *, label: int | None = None, ax: "Axes | None
         if found.threshold is not None and abs(found.threshold - threshold) > 1e-6:
             continue
         line = each[i][:, some].mean(axis=1) if some.any() else np.full(len(recalls), np.nan)
-        # Dark for low thresholds. No colormap: that would have to import matplotlib here.
+        # Dark for low thresholds. Not a colormap: this would need to import matplotlib here.
         shade = 0.15 + 0.7 * i / max(len(known.thresholds) - 1, 1)
         name = f"IoU {threshold:g}: AP {line.mean():.3f}"
         axes.plot(recalls, line, color=(shade, 0.35, 1 - shade), lw=1.5, label=name)
@@ -100,18 +100,18 @@ def boxes(
     names: Sequence[str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws an image with the boxes of its objects, grey and dashed, and those of the detections,
-    in a colour for each class, with their scores.
+    """Draws an image with the boxes of its objects, grey and dashed, and the boxes of the
+    detections, in one colour for each class, with their scores.
 
     **Arguments:**
 
-    - `image`: of shape `(height, width)`, drawn from 0, black, to 1, white; or
-        `(height, width, 3)`, as `imshow` takes it.
-    - `predicted_boxes`, `boxes`: of shape `(n, 4)`, as `format` says, in pixels.
-    - `format`: [`eqmetrics.detection.Boxes`][].
+    - `image`: an array of shape `(height, width)`, drawn from 0, black, to 1, white; or
+        `(height, width, 3)`, as for `imshow`.
+    - `predicted_boxes`, `boxes`: arrays of shape `(n, 4)` in pixels, in the given `format`.
+    - `format`: the order of the four numbers of a box, see [`eqmetrics.detection.Boxes`][].
     - `scores`, `predicted_labels`, `labels`: of the detections and of the objects, of shape `(n,)`;
-        what isn't given isn't written.
-    - `predicted_mask`, `box_mask`: which detections and objects exist; all if not given.
+        those that are given are written beside the boxes.
+    - `predicted_mask`, `box_mask`: which detections and objects exist; by default all.
     - `least`: detections with a smaller score are left out.
     - `names`: the names of the classes.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.

@@ -21,14 +21,14 @@ def intervals(
     overall: Any = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draws the value of each group with its confidence interval, each in a row.
+    """Draws the value of each group with its confidence interval, one below the other.
 
     **Arguments:**
 
     - `estimate`: an `eqm.PerGroup(eqm.Bootstrap(metric, ...), num_groups)`, or the value of its
         `compute()`: a dict of `value`, `low` and `high`, each a number for each group.
     - `names`: the names of the groups.
-    - `overall`: an [`eqmetrics.Bootstrap`][] of all rows, or the value of its `compute()`, drawn as
+    - `overall`: an [`eqmetrics.Bootstrap`][] of all rows, or the value of its `compute()`; drawn as
         a band.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
@@ -59,12 +59,12 @@ def intervals(
         axes.axvline(float(middle), color=GREY, lw=1, label="all rows")
         axes.legend(loc="best", fontsize=9)
     rows = np.arange(len(value))
-    # a percentile interval may leave out the value itself
+    # A percentile interval needn't contain the value.
     sides = np.maximum([value - low, high - value], 0)
     style = {"color": "tab:blue", "ms": 5, "elinewidth": 1.4, "capsize": 3}
     axes.errorbar(value, rows, xerr=sides, fmt="o", **style)
     axes.set_yticks(rows, names)
-    axes.set_ylim(len(value) - 0.5, -0.5)  # the first on top
+    axes.set_ylim(len(value) - 0.5, -0.5)  # the first group on top
     axes.grid(axis="x", color="0.9", lw=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):

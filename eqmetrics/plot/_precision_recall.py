@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def _of_precision(recall: np.ndarray, precision: np.ndarray) -> tuple[Any, Any, Any]:
-    """True and false positive rates and the odds. Where nothing is right the precision doesn't tell
-    the false positives, and there are at least as many as before."""
+    """True and false positive rates and the odds. Where recall is 0, precision doesn't determine
+    the false positives; there are at least as many as at the point before."""
     fp = np.where(recall > 0, recall * (1 - precision) / precision, 0)  # for each positive
     odds = fp[-1]
     fp = np.maximum.accumulate(np.nan_to_num(fp, nan=0.0))
@@ -21,7 +21,7 @@ def _of_precision(recall: np.ndarray, precision: np.ndarray) -> tuple[Any, Any, 
 
 
 def _precision(tp: np.ndarray, fp: np.ndarray) -> np.ndarray:
-    """The precision; 1 without any prediction."""
+    """The precision; 1 without any positive prediction."""
     return np.divide(tp, tp + fp, out=np.ones_like(tp + fp), where=tp + fp > 0)
 
 
@@ -37,7 +37,8 @@ def _average_precision(c: Curve) -> tuple[float, float]:
 
 
 def _precision_line(c: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """A step where rows are tied, as in average precision; otherwise the mean over their orders."""
+    """A step where rows are tied, as in average precision; otherwise the mean over the possible
+    orders."""
     (tp, fp), (_, t1, _, f1) = c.along(), c.pieces()
     step = np.broadcast_to(_precision(t1, f1 * c.odds), tp.shape)
     return tp, np.where(c.tied[:, None], step, _precision(tp, fp * c.odds))
@@ -67,19 +68,19 @@ def precision_recall(
     curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None
 ) -> "Axes":
     """Draws the curve of an [`eqmetrics.PrecisionRecallCurve`][]: a line through its points, which
-    are exact, and a band in which the curve of all rows is certain to lie.
+    are exact, and a band that certainly contains the curve of all rows.
 
-    Tied scores are a step, as in average precision. The legend says that score, accurate to a unit
-    of its last digit, or as a range. The dotted line is the precision of chance: the share of the
-    positives.
+    Tied scores are drawn as a step, as in average precision. The legend contains the average
+    precision, with all digits accurate to one unit of the last, or as a range. The dotted line is
+    the precision of chance: the share of the positives.
 
     **Arguments:**
 
     - `curve`: an [`eqmetrics.PrecisionRecallCurve`][], or another readout of an
-        [`eqmetrics.ScoreHistogram`][]: everything in its state is drawn, ties too. Or the value of
-        `compute()` of the former, of which only the points are known.
-    - `names`: the names of the classes, or of the one curve. Of more than 10 classes only the 5
-        with the smallest average precision are named.
+        [`eqmetrics.ScoreHistogram`][]: then everything in its state is drawn, including ties. Or
+        the value of `compute()` of an `eqm.PrecisionRecallCurve`, which contains only the points.
+    - `names`: the names of the classes, or of the single curve. With more than 10 classes only the
+        5 with the smallest average precision are named.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_MOST_DOTS = 3000  # rows that are drawn as dots; more as a density
+_MOST_DOTS = 3000  # up to so many rows are drawn as dots, more as a density
 _GROUPS = 24
 _LEVELS = 199
 
@@ -28,14 +28,14 @@ def residuals(
     """Draws the residuals, `targets - predictions`, over the predictions: as dots, or, if there are
     more than 3000 rows, as their density.
 
-    The line is the running median, and the band holds 90 % of the rows near a prediction: a line
-    off 0 is a bias, a widening band means that errors grow. The plot needs the rows: those of
-    [`eqmetrics.Collect`][], or a sample of them, as [`eqmetrics.Reservoir`][] draws.
+    The line is the running median, and the band contains 90 % of the rows near a prediction. A line
+    away from 0 means a bias, a widening band means that errors grow. The plot needs the rows: those
+    of [`eqmetrics.Collect`][], or a sample of them, such as [`eqmetrics.Reservoir`][] draws.
 
     **Arguments:**
 
-    - `predictions`, `targets`: of one shape; every entry is a row.
-    - `mask`: of the same shape; False leaves a row out.
+    - `predictions`, `targets`: arrays of the same shape; every entry is a row.
+    - `mask`: a boolean array of the same shape; `False` removes a row.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
@@ -114,17 +114,17 @@ def quantile_quantile(
 ) -> "Axes":
     """Draws the quantiles of `values` over those of a normal distribution, or of other values.
 
-    If they are on a line, the distributions have the same shape. With the normal distribution, the
+    If they lie on a line, the distributions have the same shape. With the normal distribution, the
     line goes through the quartiles, and for 95 % of normal samples each quantile is in the band.
-    The rows needn't be kept: a sketch knows quantiles to 1e-4 of the range, and its bounds are
+    The rows needn't be kept: a sketch has the quantiles to 1e-4 of the range, and its bounds are
     drawn as bars.
 
     **Arguments:**
 
     - `values`: an [`eqmetrics.QuantileSketch`][], [`eqmetrics.Quantile`][] or
         [`eqmetrics.Median`][] that has seen rows, or an array.
-    - `other`: `"normal"`, or one of these: predictions and targets, or the errors of two models,
-        say.
+    - `other`: `"normal"`, or a metric or array like `values`: to compare predictions with targets,
+        for example, or the errors of two models.
     - `ax`: where to draw; if not given, a new figure, which is `ax.figure` of the result.
 
     **Returns:** the axes.
@@ -146,7 +146,7 @@ def quantile_quantile(
     if isinstance(other, str) and other != "normal":
         raise ValueError(f"other={other!r}: expected 'normal', or other values.")
     n = min(rows, others)
-    # Ranks that are dense at both ends.
+    # Ranks, denser at both ends.
     ends = ndtri(0.5 / n)
     rank = np.unique(np.round(n * ndtr(np.linspace(ends, -ends, _LEVELS)) - 0.5).clip(0, n - 1))
     level = rank / max(n - 1, 1)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 _ENTRIES = "confidence", "accuracy", "weight"
-_MOST_NUMBERS = 15  # bins that have room for their count
+_MOST_NUMBERS = 15  # with more bins there is no room for their counts
 
 
 def _count(x: float) -> str:
@@ -33,8 +33,8 @@ def reliability_diagram(bins: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draws the value of an [`eqmetrics.ReliabilityDiagram`][]: the accuracy of each bin over its
     mean confidence, with the 95 % interval of Wilson, and above it the number of its rows.
 
-    On the diagonal the confidence is right; below it, it is too high. The intervals take weights
-    as numbers of rows. The title is the expected calibration error.
+    On the diagonal the confidence is right; below it, it is too high. The intervals treat weights
+    as numbers of rows. The title contains the expected calibration error.
 
     **Arguments:**
 

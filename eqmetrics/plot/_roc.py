@@ -34,20 +34,20 @@ _ROC = Kind(
 
 def roc(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = None) -> "Axes":
     """Draws the curve of an [`eqmetrics.ROC`][]: a line through its points, which are exact, and a
-    band in which the curve of all rows is certain to lie.
+    band that certainly contains the curve of all rows.
 
     The band is wider than the line only if the resolution is low or the points are few. The area in
-    the legend is accurate to a unit of its last digit, or a range.
+    the legend is accurate to one unit of its last digit, or is a range.
 
     **Arguments:**
 
-    - `curve`: an [`eqmetrics.ROC`][], or another readout of an [`eqmetrics.ScoreHistogram`][]:
-        everything in its state is drawn, ties too. Or the value of `compute()` of the former, of
-        which only the points are known.
-    - `names`: the names of the classes, or of the one curve. Of more than 10 classes only the 5
-        with the smallest area are named.
-    - `ax`: where to draw, for several models in one plot, say; if not given, a new figure, which is
-        `ax.figure` of the result.
+    - `curve`: an [`eqmetrics.ROC`][], or another readout of an [`eqmetrics.ScoreHistogram`][]: then
+        everything in its state is drawn, including ties. Or the value of `compute()` of an
+        `eqm.ROC`, which contains only the points.
+    - `names`: the names of the classes, or of the single curve. With more than 10 classes only the
+        5 with the smallest area are named.
+    - `ax`: where to draw, for example several models in one plot; if not given, a new figure, which
+        is `ax.figure` of the result.
 
     **Returns:** the axes.
 

@@ -16,32 +16,36 @@ class LawError(AssertionError):
 def check_metric(metric: Metric, batches: Sequence[Batch], *, rtol: float = 1e-5) -> None:
     """Checks that a metric obeys the laws, on your own batches.
 
-    - `static state`, `strong types`, `one compilation`: `update` and `merge` keep the tree, its
+    - `static state`, `strong types`, `one compilation`: `update` and `merge` keep the pytree, its
         shapes and its dtypes, and no array has a weak type, so that all updates share one program.
-    - `purity`: no operation changes its inputs. `reset`: a used metric that is reset has the bits
-        of a new one. `checkpoint`: saved and restored midway, it ends with the same bits.
+    - `purity`: no operation changes its inputs. `reset`: a used metric after `reset` has the bits
+        of a new one. `checkpoint`: if it is saved and restored between updates, it ends with the
+        same bits.
     - `identity`, `associativity`, `commutativity` of `merge`; `merge = update`: merging the parts
-        equals updating with all; `step`: returns the updated metric and the batch's value.
+        equals updating with all of them; `step`: returns the updated metric and the value of the
+        batch.
     - `split invariance (batches)`, `split invariance (single rows)`,
-        `split invariance (empty batch)`: the value doesn't depend on how rows are cut into batches.
-    - `mask = removal`, `mask = removal (all rows)`: with NaN and the largest integers under
-        the mask. `weights = repetition`: for integer weights.
+        `split invariance (empty batch)`: the value doesn't depend on how the rows are split into
+        batches.
+    - `mask = removal`, `mask = removal (all rows)`: a masked row counts as removed, even if it
+        contains NaN or the largest integer. `weights = repetition`: for integer weights.
     - `eager = jit`, `eager = filter_jit`, `eager = vmap`, `eager = scan`, `eager = pmap`,
-        `eager = shard_map`, `eager = sharded jit`, `eager = explicit axes`: the same value; the
-        last four over all devices of this process, the last two on automatic and on explicit mesh
-        axes. `reduce = merge`: for stacked states. `donation`: works.
+        `eager = shard_map`, `eager = sharded jit`, `eager = explicit axes`: the value is the same;
+        the last four over all devices of this process, the last two on automatic and on explicit
+        mesh axes. `reduce = merge`: for stacked states. `donation`: the state can be donated.
 
     **Arguments:**
 
     - `metric`: the metric. If it takes no `mask` or `weights`, their laws are skipped. If it is
-        ordered, or holds a metric that is, commutativity, split invariance, `mask = removal (all
-        rows)` and `reduce = merge` are skipped.
-    - `batches`: at least two dicts of the arguments of `update`; the leading axis of each array
-        is the rows. Three batches of different lengths test most.
-    - `rtol`: how far floats may differ, relative to the largest. Integers must be equal.
+        ordered, or contains a metric that is, commutativity, split invariance,
+        `mask = removal (all rows)` and `reduce = merge` are skipped.
+    - `batches`: at least two dicts with the arguments of `update`; the leading axis of each array
+        is that of the rows. Three batches of different lengths test the most.
+    - `rtol`: the largest difference of floats, relative to the largest value. Integers must be
+        equal.
 
     **Raises:** `LawError`, which names the law and the metric. If the metric raises an exception
-    inside a law, that is its cause.
+    inside a law, this is the `__cause__` of the `LawError`.
     """
     if not is_metric(metric):
         raise TypeError(

@@ -15,9 +15,9 @@ def check_shapes(metric: Metric, **outputs: str) -> Any:
     """Traces `update`, `merge` and `compute` abstractly: without data or a device, in milliseconds.
 
     An argument is described by its dtype and its axes: `labels="int32[batch]"`, or `"float32[]"`
-    for a scalar. A number is a size. A name is an axis of any size, the same wherever it occurs;
-    different names have different sizes, so a metric can't pass because two axes are equal by
-    chance.
+    for a scalar. A number is a size. A name is an axis of any size, the same wherever it occurs.
+    Different names have different sizes, so a metric can't pass only because two axes have equal
+    sizes by chance.
 
     **Arguments:**
 
@@ -106,6 +106,6 @@ def _axes(text: str) -> list[str]:
 def _size(axis: str, sizes: dict[str, int], literal: set[int]) -> int:
     if axis.isdigit():
         return int(axis)
-    # Large and odd, since nothing is allocated: sizes that no configuration has by chance.
+    # Large and odd sizes, which no configuration has by chance; nothing is allocated.
     free = (n for n in range(1009, 10**9, 2) if n not in literal and n not in sizes.values())
     return sizes[axis] if axis in sizes else sizes.setdefault(axis, next(free))

@@ -121,7 +121,7 @@ def _step(t: Subject) -> None:
 
 
 def _reduce_is_merge(t: Subject) -> None:
-    with warnings.catch_warnings():  # two equal states, and of these it warns
+    with warnings.catch_warnings():  # `reduce` warns of equal states
         warnings.filterwarnings("ignore", message="`reduce` merges")
         reduced = t.both.reduce()
     t.equal(reduced, t.parts[0].merge(t.parts[0]), "`stacked.reduce()`")
@@ -150,7 +150,7 @@ def _split_empty(t: Subject) -> None:
 def _spoil(x: np.ndarray, rows: np.ndarray) -> np.ndarray:
     x = x.copy()
     if np.issubdtype(x.dtype, np.integer):
-        x[rows] = min(np.iinfo(x.dtype).max, 2**31 - 1)  # 64 bits are narrowed
+        x[rows] = min(np.iinfo(x.dtype).max, 2**31 - 1)  # 64-bit integers are narrowed
     else:
         x[rows] = ~x[rows] if x.dtype == np.bool_ else np.nan
     return x
@@ -162,7 +162,7 @@ def _spoilt(batch: Mapping[str, np.ndarray], keep: np.ndarray) -> dict[str, np.n
 
 
 def _mask(t: Subject) -> None:
-    # as many rows as the longest batch has, whose shape is compiled already
+    # As many rows as in the longest batch, since its shape is compiled already.
     count = max(len(next(iter(b.values()))) for b in t.batches)
     keep = np.zeros(t.rows, bool)
     keep[np.arange(count) * t.rows // count] = True
@@ -178,12 +178,12 @@ def _mask_all(t: Subject) -> None:
 
 
 def _weights(t: Subject) -> None:
-    # as a bootstrap would: as many rows in all as there are, a shape that is compiled already
+    # As in a bootstrap: the repeated rows are as many as the rows, so their shape is compiled.
     drawn = np.sort(np.random.default_rng(0).integers(t.rows, size=t.rows))
     times = np.bincount(drawn, minlength=t.rows)
     given = t.whole.get("weights", np.ones(t.rows, np.float32))
     weights = (times * given).astype(given.dtype)
-    # a row repeated no times may hold anything
+    # A row with weight 0 may contain anything.
     spoilt = {k: v if k == "mask" else _spoil(v, times == 0) for k, v in t.whole.items()}
     t.equal(t.run([spoilt | {"weights": weights}]), t.run([t.part(drawn)]))
 
@@ -192,7 +192,7 @@ def _weights(t: Subject) -> None:
 
 
 def _copied(tree: Any) -> Any:
-    """A copy to donate, which is then invalid. Each array has a buffer of its own."""
+    """A copy that can be donated, which deletes it. Each array has its own buffer."""
     return jax.tree.map(lambda x: jax.device_put(x, may_alias=False), tree)
 
 
@@ -223,7 +223,7 @@ def _donation(t: Subject) -> None:
 
 Law = Callable[[Subject], None]
 
-# In this order: a law comes after those that it relies on.
+# In the order of checking: a law comes after those that it relies on.
 LAWS: dict[str, Law] = {
     "static state": _static_state,
     "strong types": _strong_types,
@@ -253,7 +253,7 @@ LAWS: dict[str, Law] = {
     "eager = explicit axes": by_explicit_axes,
     "donation": _donation,
 }
-# In an ordered metric each batch is a step in time, also an empty one: rows can't be regrouped.
+# For an ordered metric each batch is a step in time, even an empty one, so rows can't be regrouped.
 OF_UNORDERED = (
     "commutativity",
     "split invariance (batches)",

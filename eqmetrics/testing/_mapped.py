@@ -1,4 +1,4 @@
-"""The laws over several devices: the same value in each form."""
+"""The laws for several devices: the value is the same however the program is distributed."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from ._subject import Subject, updated
 
 
 def _local(tree: Any) -> Any:
-    """The tree on one device, for which programs are compiled already."""
+    """The pytree on one device, for which programs are compiled already."""
     return jax.device_put(jax.tree.map(np.asarray, tree))
 
 
 def at(index: int, tree: Any) -> Any:
-    """One of stacked states, by NumPy: jax would compile a program for each shape."""
+    """One of several stacked states, taken by NumPy: jax would compile a program for each shape."""
     return jax.device_put(jax.tree.map(lambda x: np.asarray(x)[index], tree))
 
 
@@ -38,7 +38,7 @@ def by_pmap(t: Subject) -> None:
 
 
 def by_shard_map(t: Subject) -> None:
-    # From a metric that has seen data: its past must count once, not once per device.
+    # Starts from a metric that has seen data: its past must count once, not once per device.
     mesh, even = _over_devices(t)
     across = jax.shard_map(
         lambda m, b: m.update_across("devices", **b),

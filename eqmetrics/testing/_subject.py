@@ -14,7 +14,7 @@ Batch = Mapping[str, Any]
 
 
 class Broken(Exception):
-    """What a law finds wrong with a metric; `check_metric` adds the names of both."""
+    """A law that a metric breaks; `check_metric` adds the names of the law and the metric."""
 
 
 def updated(metric: Metric, batch: Batch) -> Metric:
@@ -22,8 +22,8 @@ def updated(metric: Metric, batch: Batch) -> Metric:
 
 
 class Subject:
-    """A metric and its batches. States that several laws need are kept, and the batches are cut so
-    that all laws share few shapes, and so few compilations."""
+    """A metric and its batches. States that several laws need are cached, and the batches are cut
+    so that all laws share a few shapes, and so a few compilations."""
 
     def __init__(self, metric: Metric, batches: Sequence[Batch], rtol: float):
         self.empty = metric if is_fresh(metric) else metric.reset()
@@ -34,7 +34,7 @@ class Subject:
         self.rows = len(next(iter(self.whole.values())))
         self.rtol = rtol
         self.traces = 0
-        # One program serves three laws. It takes its first argument's buffers: pass a copy.
+        # One program for three laws. It donates its first argument: pass a copy.
         self.jitted = jax.jit(self._traced, donate_argnums=0)
 
     def _traced(self, metric: Metric, batch: Batch) -> Metric:
@@ -65,7 +65,7 @@ class Subject:
         return {k: np.stack([v, v]) for k, v in self.batches[0].items()}
 
     def run(self, batches: Sequence[Batch], metric: Metric | None = None) -> Metric:
-        # `device_put` because jax compiles a program for each shape that it converts itself.
+        # `device_put`, since jax itself would compile a conversion for each shape.
         start = self.empty if metric is None else metric
         return ft.reduce(updated, map(jax.device_put, batches), start)
 
