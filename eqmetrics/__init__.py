@@ -256,7 +256,7 @@ else:  # hidden from type checkers: a misspelt name must be an error
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
-        from ._metric.checks import nearest
+        from ._metric.messages import nearest
 
         close = nearest(name, (n for n in __dir__() if n[0] != "_"))
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{close}")

@@ -11,7 +11,8 @@ import pytest
 from jaxtyping import Array, Float, Int
 
 import eqmetrics as eqm
-from eqmetrics._metric.checks import describe, nearest, to_array
+from eqmetrics._metric.checks import to_array
+from eqmetrics._metric.messages import describe, nearest
 
 from .users_metric import ColumnMean
 

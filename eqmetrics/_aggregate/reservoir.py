@@ -8,8 +8,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Shaped, UInt32
 
 from .._custom_types import Labels, Mask, Values
-from .._metric.checks import describe
 from .._metric.field import constant, state
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._reduction.pair import inlined
 from .._rows.rows import rows, trailing

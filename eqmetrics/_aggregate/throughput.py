@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values
-from .._metric.checks import describe
 from .._metric.field import state
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.operations import max_rows
 from .._onepass.sums import Sums

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from .._metric.checks import nearest
+from .._metric.messages import nearest
 from .._metric.metric import AbstractCollection, AbstractWrapper, Metric
 from .._metric.mistakes import meant
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 
 from .._decisions.stat_scores import StatScores
 from .._decisions.task import AbstractTask, Binary, has_thresholds
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.node import rebuild
 from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._reduction.pair import add

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32, Shaped
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.rows import flat, narrow, Rows, rows
 from .inputs import check_shape, Inputs, says_something, scores_of, split_entries
 from .task import AbstractTask, Binary, has_thresholds, Multiclass, Multilabel, Threshold

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
 from .._rows.rows import undefined_as

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Shaped
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.rows import narrow, Rows, rows
 from .inputs import (
     check_shape,

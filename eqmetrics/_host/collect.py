@@ -6,8 +6,8 @@ import jax
 import jax.core
 import numpy as np
 
-from .._metric.checks import describe
 from .._metric.field import state
+from .._metric.messages import describe
 from .._metric.metric import AbstractWrapper
 from .._metric.node import rebuild
 

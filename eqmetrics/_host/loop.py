@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
 from .._metric.functions import one_of_equal
+from .._metric.messages import describe
 
 
 _T = TypeVar("_T")

@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.node import is_metric, rebuild
 from .._reduction.reduce import reduce_one
 from .collect import Collect

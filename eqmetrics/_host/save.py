@@ -19,8 +19,8 @@ import numpy as np
 from .._collection.metric_dict import MetricDict
 from .._collection.route import parameters
 from .._collection.states import closed, opened
-from .._metric.checks import describe
 from .._metric.field import layout
+from .._metric.messages import describe
 from .._metric.node import is_metric
 from .checked_file import CheckedFile
 from .to_host import local

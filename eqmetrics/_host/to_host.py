@@ -5,8 +5,8 @@ import numpy as np
 from jax.core import Tracer
 from jax.sharding import SingleDeviceSharding
 
-from .._metric.checks import describe
 from .._metric.invalid import InvalidDataError, raise_if_invalid
+from .._metric.messages import describe
 from .._metric.node import is_metric
 from .flat import flattened
 from .program import plan_of, unpacked

@@ -1,14 +1,12 @@
-"""Checks at trace time: arguments, fields, and the shapes that a state was built with.
+"""Checks at trace time, of arguments and fields.
 
 jaxtyping and beartype look only at shapes, dtypes and types, so a check that has passed once for a
 set of shapes always passes. Each passed check is remembered, and a repeated call costs a look-up.
 """
 
 import dataclasses
-import difflib
 import functools as ft
 import inspect
-import typing
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +16,8 @@ import numpy as np
 from jaxtyping import config, jaxtyped, TypeCheckError
 
 from .hints import annotations_of, has_self, hints_of, is_array_hint, resolved
+from .messages import describe, no_number, not_real
+from .mistakes import meant, of_wrong_class, of_wrong_kinds
 
 
 _MEMO_SIZE = 4096
@@ -27,17 +27,6 @@ def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
     from beartype import beartype  # takes 35 ms: not at `import eqmetrics`
 
     return jaxtyped(typechecker=beartype)(fn)
-
-
-def nearest(name: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
-    return f" Did you mean `{close[0]}`?" if close else ""
-
-
-def describe(x: Any) -> str:
-    if isinstance(x, (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)):
-        return f"{x.dtype}[{', '.join(map(str, x.shape))}]"
-    return f"{type(x).__name__} {x!r}"
 
 
 def to_array(name: str, x: Any) -> Any:
@@ -71,25 +60,8 @@ def to_array(name: str, x: Any) -> Any:
     return jnp.asarray(array)
 
 
-def no_number(name: str, what: str) -> str:
-    return (
-        f"`{name}` is {what}, expected numbers or booleans. Number the classes first, and hash "
-        "words by `eqm.text.host_ids`. `eqm.Collect` also keeps values that aren't numbers."
-    )
-
-
-def not_real(name: str, x: Any) -> TypeError:
-    return TypeError(
-        f"`{name}` is {describe(x)}, expected real numbers: give the real part, the imaginary part "
-        "or the absolute value."
-    )
-
-
 def _no_complex(hint: Any) -> bool:
     return "Complex" not in str(hint)
-
-
-# ---- the shapes that a state was built with
 
 
 def _signature_of(tree: Any) -> Any:
@@ -106,66 +78,6 @@ def _remember(memo: dict, key: Any) -> None:
     if len(memo) >= _MEMO_SIZE:
         memo.clear()
     memo[key] = None
-
-
-def _differs(metric: Any, action: str, path: str, x: Any, *built: Any) -> str:
-    name = type(metric).__name__
-    return (
-        f"Cannot {action} `{name}`: its field `{name}{path}` is {describe(x)}, but was built as "
-        f"{describe(jax.ShapeDtypeStruct(*built))}."
-    )
-
-
-def check_dtypes_of(metric: Any, action: str, walk: Callable) -> None:
-    """Compares every array below `metric` with the dtype that it was built with."""
-    for path, node, _ in walk(metric):
-        for name, _, dtype in node._specs:
-            x = getattr(node, name)
-            if isinstance(x, (jax.Array, np.ndarray)) and x.dtype != dtype:
-                raise TypeError(
-                    _differs(metric, action, f"{path}.{name}", x, x.shape, dtype)
-                    + " A state keeps its dtype whatever it is updated with: this one was cast "
-                    "afterwards, as by a mixed-precision policy over a whole training state. "
-                    "Leave metrics out of it. Casting back doesn't bring back what was rounded "
-                    "off: start again from a metric that wasn't cast."
-                )
-
-
-def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
-    """Compares every array below `metric` with the shape and dtype that it was built with."""
-    check_dtypes_of(metric, action, walk)
-    for path, node, axes in walk(metric):
-        for name, shape, dtype in node._specs:
-            x, shape = getattr(node, name), (*axes, *shape)
-            if not isinstance(x, (jax.Array, np.ndarray)) or x.shape == shape:
-                continue
-            what = _differs(metric, action, f"{path}.{name}", x, shape, dtype)
-            extra = x.ndim - len(shape)
-            if extra > 0 and x.shape[extra:] == shape:
-                axes = x.shape[0] if extra == 1 else x.shape[:extra]
-                call = f"m.{action}({'' if action == 'compute' else '...'})"
-                what += (
-                    f" It has a leading axis of {axes}: these are several states, stacked by "
-                    "`pmap` or `vmap`. Equal copies, as `pmap` with `update_across` returns: take "
-                    "one, `metric = eqm.unreplicate(metric)`. Each with rows of its own: merge "
-                    "them, `metric = metric.reduce()`. Models side by side: map over them, "
-                    f"`jax.vmap(lambda m: {call})(metric)`."
-                )
-            raise TypeError(what)
-
-
-def check_stacked(call: str, action: str, metric: Any, walk: Callable) -> None:
-    """Raises an error if an array has no more axes than it was built with."""
-    for path, node, axes in walk(metric):
-        for name, shape, _ in node._specs:
-            x = getattr(node, name)
-            if isinstance(x, (jax.Array, np.ndarray)) and x.ndim <= len(axes) + len(shape):
-                raise TypeError(
-                    f"`{call}` takes states with a leading axis, and this "
-                    f"`{type(metric).__name__}` isn't stacked: `{f'{path}.{name}'[1:]}` is "
-                    f"{describe(x)}. It is one state, with nothing to {action}: take "
-                    "`metric.compute()`."
-                )
 
 
 # ---- fields
@@ -212,8 +124,6 @@ def check_fields(metric: Any) -> None:
     try:
         _field_checker(type(metric))(metric)
     except TypeCheckError:
-        from .mistakes import of_wrong_class
-
         told = of_wrong_class(metric)
         if told:
             raise TypeError(told) from None
@@ -321,8 +231,6 @@ class CheckedMethod:
         return out
 
     def _tell_kinds(self, args, kwargs, error):
-        from .mistakes import of_wrong_kinds
-
         given = dict(zip(self.names, args, strict=False)) | kwargs
         told = of_wrong_kinds(self.signature.parameters, given)
         if told:
@@ -343,8 +251,6 @@ class CheckedMethod:
             keywords = [
                 p.name for p in self.signature.parameters.values() if p.kind is p.KEYWORD_ONLY
             ]
-            from .mistakes import meant
-
             by_name = f" By name alone: {', '.join(keywords)}." if keywords else ""
             raise TypeError(
                 f"`{type(metric).__qualname__}.{self.fn.__name__}`: {e}; it takes "

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import equinox as eqx
 
 from .._reduction import AbstractReduction, NAMED
-from .checks import nearest
 from .hints import annotations_of, hints_of, is_array_hint
+from .messages import nearest
 
 
 def state(

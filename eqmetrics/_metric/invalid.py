@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float32
 from .._onepass.sums import plus_count
 from .._reduction import EXACT_SUM
 from .._reduction.pair import to_float
-from .checks import check_dtypes_of
+from .built import check_dtypes_of
 from .field import layout, state
 from .metric import (
     AbstractAccumulator,

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from .._reduction.axes import automatic
-from .checks import check_fields, check_signature, nearest
+from .checks import check_fields, check_signature
 from .field import check_class, constant, layout, stacked, state
 from .frames import said
+from .messages import nearest
 from .node import (
     converted,
     finish_build,

@@ -10,8 +10,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from .checks import describe, no_number
 from .hints import hints_of, is_array_hint
+from .messages import describe, no_number
 from .numbers import may_be
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from .checks import check_fields, describe, to_array
+from .checks import check_fields, to_array
 from .field import Layout, layout
 from .functions import one_of_equal
+from .messages import describe
 
 
 class Node(eqx.Module):

@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from .._collection.route import arguments_of
-from .checks import describe
+from .messages import describe
 from .metric import AbstractCollection, Metric
 from .node import walk
 

@@ -16,9 +16,11 @@ from .._collection.ordered import in_order, plain_dicts
 from .._onepass.compiled import in_one_program
 from .._onepass.together import in_one_pass
 from .._reduction.axes import automatic
-from .checks import check_shapes_of, CheckedMethod, describe
+from .built import check_shapes_of
+from .checks import CheckedMethod
 from .field import layout
 from .frames import leave_out_ours
+from .messages import describe
 from .node import is_metric, Node, vary_like, walk
 
 

@@ -8,8 +8,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._metric.checks import describe, nearest
 from .._metric.field import state
+from .._metric.messages import describe, nearest
 from .._metric.metric import AbstractAccumulator
 from .._reduction import EXACT_SUM
 from .._reduction.pair import add, from_integer, Pair, to_float

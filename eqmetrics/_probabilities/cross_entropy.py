@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Float32
 from .._custom_types import Input, Mask, Weights
 from .._decisions.inputs import Inputs, PREDICTED, says_something, scores_of
 from .._decisions.task import AbstractTask, Binary, Multiclass
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.quotient import over, xlogy

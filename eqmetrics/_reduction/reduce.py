@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .._metric.checks import check_dtypes_of, check_stacked
+from .._metric.built import check_dtypes_of, check_stacked
 from .._metric.field import layout
 from .._metric.frames import said
 from .._metric.metric import AbstractAccumulator, Metric

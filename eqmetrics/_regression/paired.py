@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._reduction.pair import is_wide, minus
 from .._rows.rows import Rows, rows, trailing
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.scipy.special import betainc, erfc
 from jaxtyping import Array, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, to_float

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.quotient import xlogy
 from .mean_error import AbstractLossSums, Within
 from .paired import paired

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .rows import flat
 
 

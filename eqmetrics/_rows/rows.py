@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._metric.checks import describe, not_real
+from .._metric.messages import describe, not_real
 
 
 def _way_out(name: str, x: Array, values: Array, rows: tuple[int, ...]) -> str:

@@ -13,8 +13,9 @@ from jaxtyping import Array, Float32, Integer, UInt32
 from .._collection.ordered import plain_dicts
 from .._collection.route import update_of
 from .._custom_types import Input
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
 from .._metric.field import stacked, state
+from .._metric.messages import describe
 from .._metric.metric import AbstractRelay, AbstractWrapper, Metric
 from .._metric.node import rebuild
 from .._metric.numbers import check_whole

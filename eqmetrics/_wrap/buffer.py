@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
 from .._metric.field import state
+from .._metric.messages import describe
 from .._metric.metric import AbstractWrapper
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_count

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from .._collection.route import arguments_of, update_of
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import AbstractRelay, Metric
 from .._metric.node import rebuild
 from .inside import must_be_metric

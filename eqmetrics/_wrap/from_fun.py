@@ -4,8 +4,8 @@ from typing import Any, final, Self
 import equinox as eqx
 
 from .._collection.route import arguments_of, parameters, update_of
-from .._metric.checks import describe, nearest
 from .._metric.functions import one_of_equal
+from .._metric.messages import describe, nearest
 from .._metric.metric import AbstractRelay, Metric
 from .._metric.node import rebuild
 

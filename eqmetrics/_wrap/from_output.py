@@ -4,7 +4,7 @@ from typing import Any, final, Self
 import equinox as eqx
 
 from .._collection.route import arguments_of, update_of
-from .._metric.checks import nearest
+from .._metric.messages import nearest
 from .._metric.metric import AbstractRelay, Metric
 from .._metric.node import rebuild
 

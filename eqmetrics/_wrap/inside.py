@@ -9,8 +9,8 @@ from jaxtyping import Array
 
 from .._collection.ordered import in_order
 from .._collection.route import arguments_of
-from .._metric.checks import describe
 from .._metric.field import layout
+from .._metric.messages import describe
 from .._metric.metric import AbstractRelay, Metric
 from .._metric.node import is_metric, parts, walk
 from .._reduction.pair import inlined

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from .._collection.ordered import plain_dicts
 from .._collection.route import arguments_of, update_of
-from .._metric.checks import describe, nearest
 from .._metric.field import stacked
+from .._metric.messages import describe, nearest
 from .._metric.metric import AbstractWrapper, Metric
 from .._metric.node import rebuild
 from .._metric.numbers import check_whole

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float32, Int32, Integer
 from .._collection.ordered import in_order, plain_dicts
 from .._collection.route import arguments_of, update_of
 from .._custom_types import Input
-from .._metric.checks import describe
 from .._metric.field import layout, stacked, state
+from .._metric.messages import describe
 from .._metric.metric import AbstractExact, AbstractRelay, AbstractWrapper, Metric
 from .._metric.node import rebuild, walk
 from .._metric.numbers import check_whole

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._collection.route import arguments_of, update_of
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
 from .._metric.invalid import invalid_counts
+from .._metric.messages import describe
 from .._metric.metric import AbstractWrapper, Metric
 from .._reduction.pair import inlined
 from .._rows.row_mean import AbstractRowMean, Empty

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from .._collection.route import update_of
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from ._permutation import of_sources, PermutationInvariant
 

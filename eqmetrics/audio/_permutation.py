@@ -11,7 +11,7 @@ from jaxtyping import Array, Float32, Int32
 
 from .._collection.route import arguments_of, update_of
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._rows.rows import flat
 from .._wrap.inside import of_fixed_size

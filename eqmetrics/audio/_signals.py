@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._reduction.pair import minus
 from .._rows.inner import split_mask
 from .._rows.rows import flat, Rows, rows

@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Float32, Int32
 from .._aggregate.joint import Joint
 from .._aggregate.moments import SQUARE
 from .._custom_types import Labels, Mask, Values, Weights
-from .._metric.checks import describe
 from .._metric.field import state
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._metric.readout import AbstractStatistic

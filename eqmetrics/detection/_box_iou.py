@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.row_mean import AbstractRowMean
 from .._rows.rows import flat, rows
 from ._boxes import Boxes, check_boxes, check_four, check_kind, Kind, overlap

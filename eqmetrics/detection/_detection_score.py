@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._metric.checks import nearest
+from .._metric.messages import nearest
 from .._metric.readout import AbstractReadout
 from .._rows.quotient import over
 from .._rows.rows import undefined_as

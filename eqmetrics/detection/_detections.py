@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction.pair import add, from_integer, lift, Pair

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Labels, Mask, Values
-from .._metric.checks import describe
 from .._metric.field import state
+from .._metric.messages import describe
 from .._reduction import EXACT_SUM
 from .._rows.rows import flat
 from ._detections import (

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._reduction.pair import minus
 from .._rows.inner import split_mask
 from .._rows.rows import Rows, rows

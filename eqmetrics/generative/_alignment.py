@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.numbers import check_whole
 from .._rows.quotient import root
 from .._rows.row_mean import AbstractRowMean

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.quotient import over

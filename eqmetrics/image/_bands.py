@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.rows import Rows
 from ._image import Image, planes
 from ._spreads import spreads

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, final, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.numbers import plain_numbers
 from .._rows.inner import split_mask
 from .._rows.rows import Rows, rows

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float32
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from ._image import Image, Planes
 
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._custom_types import Values
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
+from .._metric.messages import describe
 from .._rows.quotient import root
 
 

@@ -3,7 +3,7 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from ._axes import axes_of
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._aggregate.quantile import bounds_of
 from .._aggregate.quantile_sketch import QuantileSketch
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from ._axes import axes_of, GREY, SURE, unwrapped
 

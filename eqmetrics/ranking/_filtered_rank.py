@@ -7,7 +7,7 @@ from jax import lax
 from jaxtyping import Array, Float32, Int32
 
 from .._custom_types import Labels, Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._reduction.pair import add, to_float

@@ -5,7 +5,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Int32
 
 from .._custom_types import Labels, Mask, Values
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
+from .._metric.messages import describe
 
 
 class Grouped(NamedTuple):

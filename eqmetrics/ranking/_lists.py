@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from .._custom_types import Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.inner import split_mask
 from .._rows.row_mean import AbstractRowMean, Empty
 from .._rows.rows import Rows, rows

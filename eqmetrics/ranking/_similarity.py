@@ -5,7 +5,8 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._custom_types import Values
-from .._metric.checks import describe, to_array
+from .._metric.checks import to_array
+from .._metric.messages import describe
 
 
 Kind = Literal["cosine", "dot", "l2"]

@@ -6,8 +6,8 @@ from jaxtyping import Array, Bool, Float32, Int32
 
 from .._aggregate.moments import SQUARE
 from .._custom_types import Input, Mask, Values
-from .._metric.checks import describe
 from .._metric.field import state
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._reduction import AbstractReduction

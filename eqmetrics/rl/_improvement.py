@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Input, Mask, Values
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._rows.rows import undefined_as
 from ._run_scores import RunScores, Table

@@ -12,7 +12,7 @@ from .._decisions.average import included as included
 from .._decisions.decision import decide
 from .._decisions.inputs import Inputs
 from .._decisions.task import AbstractTask, Multiclass, Multilabel, one_threshold
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.inner import split_mask
 from .._rows.quotient import ratio
 from .._rows.rows import Rows, rows

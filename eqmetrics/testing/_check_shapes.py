@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from .._collection.route import arguments_of
-from .._metric.checks import describe, nearest
+from .._metric.messages import describe, nearest
 from .._metric.metric import Metric
 from .._metric.node import is_metric
 from ._subject import updated

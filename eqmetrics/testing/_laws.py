@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from .._metric.checks import describe
+from .._metric.messages import describe
 from ._mapped import at, by_explicit_axes, by_pmap, by_shard_map, by_sharded_jit
 from ._subject import Broken, Subject, updated
 

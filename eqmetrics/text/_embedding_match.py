@@ -6,7 +6,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Float32
 
 from .._custom_types import Input, Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask

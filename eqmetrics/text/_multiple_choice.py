@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float32, Int32
 
 from .._custom_types import Labels, Mask, Values, Weights
 from .._decisions.softmax import softmax
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int32, Integer
 
 from .._custom_types import Input, Labels, Mask, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.inner import split_mask
 from .._rows.row_mean import AbstractRowMean
 from .._rows.rows import flat, narrow, Rows, rows

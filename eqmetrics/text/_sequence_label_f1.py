@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float32, Int32
 from .._custom_types import Labels, Mask, Weights
 from .._decisions.average import average_classes, AverageKind, check_average
 from .._decisions.task import Multiclass
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums

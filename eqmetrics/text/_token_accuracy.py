@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int32
 
 from .._custom_types import Input, Labels, Mask, Weights
 from .._decisions.softmax import largest, shifted, sum_of_exponentials
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.inner import split_mask
 from .._rows.row_mean import AbstractRowMean, Empty
 from .._rows.rows import narrow, rows

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Float32
 
 from .._custom_types import Input, Labels, Mask, Values, Weights
 from .._decisions.softmax import losses_of
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractStatistic
 from .._onepass.sums import Sums

@@ -9,7 +9,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Int32, Integer
 
 from .._custom_types import Input, Mask, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.numbers import plain_numbers
 from .._rows.inner import split_mask
 from .._rows.rows import flat, narrow, Rows, rows

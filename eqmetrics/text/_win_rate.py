@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Integer
 
 from .._custom_types import Input, Labels, Mask, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._rows.inner import split_mask
 from .._rows.row_mean import AbstractRowMean
 from .._rows.rows import flat, narrow, Rows, rows

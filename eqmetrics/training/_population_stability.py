@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float32
 
 from .._aggregate.histogram import Histogram
 from .._custom_types import Input, Mask, Values, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._rows.quotient import over
 from .._rows.rows import undefined_as

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float32
 
-from .._metric.checks import describe, nearest
+from .._metric.messages import describe, nearest
 from .._rows.quotient import ratio
 from .._rows.rows import Rows, rows
 

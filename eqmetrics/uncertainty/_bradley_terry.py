@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32, Integer
 
 from .._custom_types import Input, Mask, Weights
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._metric.node import vary_like
 from .._onepass.sums import Sums

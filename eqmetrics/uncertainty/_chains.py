@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Mask, Values
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._reduction.pair import minus

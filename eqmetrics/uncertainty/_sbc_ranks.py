@@ -6,7 +6,7 @@ from jax.scipy.special import gammaincc
 from jaxtyping import Array, Float32
 
 from .._custom_types import Mask, Values
-from .._metric.checks import describe
+from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._onepass.sums import Sums

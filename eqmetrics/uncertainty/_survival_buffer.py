@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Labels, Mask, Values
-from .._metric.checks import describe
 from .._metric.field import state
+from .._metric.messages import describe
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction import EXACT_SUM

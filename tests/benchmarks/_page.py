@@ -16,7 +16,8 @@ from .goals import GOALS
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap intervals reductions collectives
-    loop sums compile together eager readout imports peers text ranking episodes clustering audio pictures
+    loop sums compile together eager readout imports peers text ranking episodes clustering audio
+    pictures
 """.split()
 HEAD = """# Benchmarks
 
