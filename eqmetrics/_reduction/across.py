@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .base import AbstractReduction, Plan, run
+from .base import PlanOf, run
 from .limbs import EXACT_SUM
 
 
@@ -16,17 +16,20 @@ def stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:
     return fn
 
 
-def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) -> Plan:
-    """The plan of one reduction, below `depth` stacks. A generator can't be mapped, but what
-    it asks for in each round can: it is run anew up to there, and XLA drops what is equal."""
+Across = Callable[[Any, int], PlanOf[Any]]
+
+
+def _plan(across: Across, arrays: Any, size: int, depth: int) -> PlanOf[Any]:
+    """One plan, below `depth` stacks. A generator can't be mapped, but what it asks for in each
+    round can: it is run anew up to there, and XLA drops what is equal."""
     if depth == 0:
-        return (yield from reduction.across(arrays, size))
+        return (yield from across(arrays, size))
     answers: list[Any] = []
     while True:
         kinds: list[Any] = []
 
         def asked(arrays, answers, kinds=kinds):
-            plan, kind, wanted = reduction.across(arrays, size), None, None
+            plan, kind, wanted = across(arrays, size), None, None
             try:
                 for answer in (None, *answers):
                     # the first `send` to a generator must be None: it starts it
@@ -45,8 +48,8 @@ def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) ->
 class Ask(NamedTuple):
     """What a metric wants merged."""
 
-    reduction: AbstractReduction
-    arrays: tuple[Any, ...]
+    across: Across
+    arrays: Any
     depth: int  # of the stacks around it
 
 
@@ -54,13 +57,13 @@ class Ask(NamedTuple):
 _SMALL = 1024
 
 
-def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[tuple[Any, ...]]:
+def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[Any]:
     """The arrays of each, merged over the axis. Small sums go side by side: cut into limbs they
     are a hundred operations, and so each of them would be."""
     small = [
         i
-        for i, (reduction, arrays, depth) in enumerate(asks)
-        if reduction is EXACT_SUM and not depth and all(x.size <= _SMALL for x in arrays)
+        for i, (across, arrays, depth) in enumerate(asks)
+        if across == EXACT_SUM.across and not depth and all(x.size <= _SMALL for x in arrays)
     ]
     if len(small) < 2:
         small = []
