@@ -1,13 +1,17 @@
 """`Buffer` beside the rows themselves, and as the state of a rank correlation."""
 
+import functools as ft
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
+from jax.sharding import AxisType, PartitionSpec as P
 from scipy.stats import spearmanr
 
 import eqmetrics as eqm
+from eqmetrics._wrap.buffer import _room
 
 from .oracle import batches, few, floats, fold, ROWS, spread, STEPS, taken
 
@@ -76,6 +80,68 @@ def test_by_hand():
     with pytest.raises(eqm.InvalidDataError, match=r"\(Buffer\): 3 row\(s\) too many.*capacity=8"):
         eqm.to_host(eqm.MetricDict(b=both.merge(metric)))
     assert metric.reset().rows()[1].sum() == 0
+
+
+def mapped(*axes):
+    """`all_reduce` over meshes of 8 devices, of states with a leading axis."""
+    mesh = jax.make_mesh(
+        tuple(axes), ("a", "b")[: len(axes)], axis_types=(AxisType.Auto,) * len(axes)
+    )
+    reduced = lambda m: jax.tree.map(lambda x: x[0], m).all_reduce(mesh.axis_names)
+    spec = P(mesh.axis_names)
+    return jax.jit(jax.shard_map(reduced, mesh=mesh, in_specs=spec, out_specs=P()))
+
+
+KEPT = {
+    "x": jnp.float32,
+    "row": jax.ShapeDtypeStruct((2,), jnp.bfloat16),
+    "small": jnp.int8,
+    "large": jnp.uint32,
+    "flag": jnp.bool_,
+}
+
+
+@pytest.mark.parametrize("capacity", [50, 7])
+def test_devices_join_their_rows_in_order_with_the_same_bits(capacity):
+    metric = eqm.Buffer(capacity, **KEPT)
+    seen = jax.jit(jax.vmap(lambda b: metric.update(**b)))
+    copies = jax.pmap(lambda m: m.all_reduce("i"), axis_name="i")
+    last = lambda m: jax.tree.map(lambda x: x[-1], jax.device_get(copies(m)))
+    ways = jax.jit(lambda m: m.reduce()), mapped(8), mapped(4, 2), last
+    rng = np.random.default_rng(0)
+    for few_rows in (0, 0.3, 1):
+        batch = {
+            "x": rng.choice(np.array([1.5, -0.0, np.nan, -np.inf], np.float32), (8, 6)),
+            "row": rng.normal(size=(8, 6, 2)),
+            "small": rng.integers(-140, 140, (8, 6)),  # some don't fit
+            "large": rng.integers(0, 2**32, (8, 6), dtype=np.uint32),
+            "flag": rng.random((8, 6)) < 0.5,
+            "mask": rng.random((8, 6)) < few_rows * rng.random((8, 1)),
+        }
+        parts = seen(batch)
+        one_by_one = [jax.tree.map(lambda x, i=i: x[i], parts) for i in range(8)]
+        want = ft.reduce(lambda a, b: a.merge(b), one_by_one)
+        for way in ways:
+            for x, y in zip(*map(jax.tree.leaves, jax.device_get((way(parts), want))), strict=True):
+                assert x.dtype == y.dtype and x.tobytes() == y.tobytes()
+    assert (want.lost[0] > 0) == (capacity == 7) and want.invalid[0] > 0 and want.count >= 7
+
+
+def test_more_rows_on_all_devices_than_an_integer_counts():
+    assert _room(jnp.full(8192, 2**30 - 1, jnp.int32), 2**30 - 1) == 2**30 - 1
+    one = eqm.Buffer(2, x=jnp.int32).update(x=jnp.arange(3))
+    many = one.replace(lost=jnp.array([2.0**40, 5.0], jnp.float32))
+    both = jax.tree.map(lambda *x: jnp.stack(x), one, many, many).reduce()
+    assert both.needed == 2 * (2**40 + 5) + 1 + 6
+
+
+def test_the_gradient_goes_to_the_row_that_it_is_of():
+    def total(x):
+        kept = eqm.Buffer(10, x=jnp.float32, fn=lambda x, mask: jnp.sum(jnp.where(mask, x**2, 0)))
+        return jax.vmap(lambda v: kept.update(x=v))(x).reduce().compute()
+
+    x = jnp.arange(10.0).reshape(5, 2)
+    np.testing.assert_array_equal(jax.grad(total)(x), 2 * x)
 
 
 def test_blocks_that_do_not_fit():

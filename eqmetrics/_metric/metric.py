@@ -7,8 +7,10 @@ from typing import Any, ClassVar, dataclass_transform, Self
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from .._reduction.axes import automatic
+from .._reduction.base import PlanOf
 from .checks import check_fields, check_signature
 from .field import check_class, constant, layout, stacked, state
 from .frames import said
@@ -316,6 +318,15 @@ class AbstractAccumulator(Metric):
 
 class AbstractInvalid(Metric):
     """A metric whose value is a count of invalid rows."""
+
+
+class AbstractPlanned(Metric):
+    """A metric with a merge of its own, and a plan by which devices send less than their states."""
+
+    @abc.abstractmethod
+    def across(self, size: int, index: Array) -> PlanOf[Self]:
+        """Merges over a mapped axis with `size` members, of which this is number `index`: a
+        generator like that of [`eqmetrics.AbstractReduction`][], which returns the metric."""
 
 
 class AbstractWrapper(Metric):

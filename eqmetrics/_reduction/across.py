@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .base import AbstractReduction, Plan, run
+from .base import PlanOf, run
 from .limbs import EXACT_SUM
 
 
@@ -16,18 +16,21 @@ def stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:
     return fn
 
 
-def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) -> Plan:
-    """The plan of one reduction, inside `depth` stacks. `vmap` can't map a generator, but it can
-    map the arrays that the generator yields in each round: for each round the generator is run
-    again from its start up to there, and XLA removes the repeated work."""
+Across = Callable[[Any, int], PlanOf[Any]]
+
+
+def _plan(across: Across, arrays: Any, size: int, depth: int) -> PlanOf[Any]:
+    """One plan, inside `depth` stacks. `vmap` can't map a generator, but it can map the arrays that
+    the generator yields in each round: for each round the generator is run again from its start up
+    to there, and XLA removes the repeated work."""
     if depth == 0:
-        return (yield from reduction.across(arrays, size))
+        return (yield from across(arrays, size))
     answers: list[Any] = []
     while True:
         kinds: list[Any] = []
 
         def asked(arrays, answers, kinds=kinds):
-            plan, kind, wanted = reduction.across(arrays, size), None, None
+            plan, kind, wanted = across(arrays, size), None, None
             try:
                 for answer in (None, *answers):
                     # the first `send` must be `None`: it starts the generator
@@ -46,8 +49,8 @@ def _plan(reduction: AbstractReduction, arrays: tuple, size: int, depth: int) ->
 class Ask(NamedTuple):
     """Arrays of a metric that are to be merged."""
 
-    reduction: AbstractReduction
-    arrays: tuple[Any, ...]
+    across: Across
+    arrays: Any
     depth: int  # the number of stacks around the metric
 
 
@@ -55,13 +58,13 @@ class Ask(NamedTuple):
 _SMALL = 1024
 
 
-def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[tuple[Any, ...]]:
+def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[Any]:
     """The arrays of each `Ask`, merged over the axis. Small sums are merged side by side: cutting
     an array into limbs takes a hundred operations, however small it is."""
     small = [
         i
-        for i, (reduction, arrays, depth) in enumerate(asks)
-        if reduction is EXACT_SUM and not depth and all(x.size <= _SMALL for x in arrays)
+        for i, (across, arrays, depth) in enumerate(asks)
+        if across == EXACT_SUM.across and not depth and all(x.size <= _SMALL for x in arrays)
     ]
     if len(small) < 2:
         small = []

@@ -2,7 +2,7 @@ import abc
 import functools as ft
 import itertools
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,9 @@ from jaxtyping import Array, Float32, Int32
 
 
 Collective = Literal["max", "min", "sum"]
-Plan = Generator[tuple[Collective, list[Array]], list[Array], tuple[Array, ...]]
+_T = TypeVar("_T")
+PlanOf = Generator[tuple[Collective, list[Array]], list[Array], _T]
+Plan = PlanOf[tuple[Array, ...]]
 
 
 class AbstractReduction(abc.ABC):
@@ -57,6 +59,19 @@ class AbstractScalable(AbstractReduction):
 
 def zeros(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(jnp.zeros(x.shape, x.dtype) for x in arrays)
+
+
+def bits_of(x: Array) -> Array:
+    """As integers: their sum with zeros is exact, and keeps NaN and -0."""
+    if x.dtype == jnp.bool_:
+        return x.astype(jnp.int8)
+    return lax.bitcast_convert_type(x, jnp.dtype(f"int{8 * x.dtype.itemsize}"))
+
+
+def from_bits(bits: Array, dtype: jnp.dtype) -> Array:
+    if dtype == jnp.bool_:
+        return bits.astype(dtype)
+    return lax.bitcast_convert_type(bits, dtype)
 
 
 class _Sum(AbstractScalable):

@@ -10,7 +10,7 @@ from jax import lax
 from .._metric.built import check_dtypes_of, check_stacked
 from .._metric.field import layout
 from .._metric.frames import said
-from .._metric.metric import AbstractAccumulator, Metric
+from .._metric.metric import AbstractAccumulator, AbstractPlanned, Metric
 from .._metric.node import (
     is_fresh,
     is_metric,
@@ -25,6 +25,7 @@ from .._metric.node import (
 from .._metric.wrapped import check_mergeable
 from .across import Ask, merged_across, stacked
 from .axes import automatic
+from .base import bits_of, from_bits
 from .copies import warn_of_copies
 from .pair import inlined
 
@@ -76,24 +77,15 @@ def _first(metric: _M) -> _M:
 def _from_first(arrays: list[Any], axis_name: Any) -> list[Any]:
     # A masked psum of the bits: `shard_map` accepts its result as replicated, and NaN survives.
     first = lax.axis_index(axis_name) == 0
-
-    def bits(x):
-        kind = jnp.dtype(f"uint{8 * x.dtype.itemsize}")
-        y = x.astype(jnp.uint8) if x.dtype == jnp.bool_ else lax.bitcast_convert_type(x, kind)
-        return jnp.where(first, y, jnp.zeros_like(y))
-
-    def back(y, x):
-        return y.astype(x.dtype) if x.dtype == jnp.bool_ else lax.bitcast_convert_type(y, x.dtype)
-
-    sent = lax.psum([bits(x) for x in arrays], axis_name)
-    return [back(y, x) for y, x in zip(sent, arrays, strict=True)]
+    sent = lax.psum([jnp.where(first, bits_of(x), 0) for x in arrays], axis_name)
+    return [from_bits(y, x.dtype) for y, x in zip(sent, arrays, strict=True)]
 
 
 def _by_merging(metric: Metric, axis_name: str | tuple[str, ...]) -> Metric:
-    """For a class that defines `merge`: merges pairs of devices, in a number of steps that is the
-    logarithm of their number. Several axes are reduced from the last to the first, so that the
-    parts merge in the order of their index over all axes: `vmap`, unlike `shard_map`, can't permute
-    over more than one axis."""
+    """For a class that defines `merge` and has no plan: merges pairs of devices, in a number of
+    steps that is the logarithm of their number. Several axes are reduced from the last to the
+    first, so that the parts merge in the order of their index over all axes: `vmap`, unlike
+    `shard_map`, can't permute over more than one axis."""
     axes = (axis_name,) if isinstance(axis_name, str) else axis_name
     for axis in reversed(axes):
         metric = _merged_to_first(metric, axis)
@@ -122,6 +114,10 @@ def _has_own_merge(metric: Metric) -> bool:
 def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> Any:
     """Appends the `Ask`s of a metric; returns a function that builds the merged metric from their
     results."""
+    if isinstance(metric, AbstractPlanned):
+        index, place = lax.axis_index(axis_name), len(asks)
+        asks.append(Ask(lambda m, size: m.across(size, index), metric, depth))
+        return lambda out: out[place]
     if _has_own_merge(metric):
         return lambda _: stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
     mine = layout(type(metric))
@@ -129,7 +125,7 @@ def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> A
     for reduction, names in mine.groups:
         assert reduction is not None
         place = len(asks)
-        asks.append(Ask(reduction, tuple(getattr(metric, n) for n in names), depth))
+        asks.append(Ask(reduction.across, tuple(getattr(metric, n) for n in names), depth))
         for k, name in enumerate(names):
             builders[name] = lambda out, place=place, k=k: out[place][k]
     for name in (*mine.nested, *mine.stacked):
@@ -248,10 +244,11 @@ def _merged_jvp(primals, tangents):
 def _in_pairs(stacked: _M) -> _M:
     leaves = jax.tree.leaves(stacked)
     while (size := leaves[0].shape[0]) > 1:
-        half = size // 2
+        # Neighbours, since what keeps rows keeps their order.
+        whole = size - size % 2
         left, right, rest = (
             jax.tree.map(lambda x, cut=cut: x[cut], stacked)
-            for cut in (slice(half), slice(half, 2 * half), slice(2 * half, None))
+            for cut in (slice(0, whole, 2), slice(1, whole, 2), slice(whole, None))
         )
         both = jax.vmap(lambda x, y: x.merge(y))(left, right)
         stacked = jax.tree.map(lambda x, y: jnp.concatenate([x, y]), both, rest)

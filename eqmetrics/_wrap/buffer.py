@@ -10,9 +10,11 @@ from jaxtyping import Array, Bool, Float32, Int32
 from .._metric.checks import to_array
 from .._metric.field import state
 from .._metric.messages import describe
-from .._metric.metric import AbstractWrapper
+from .._metric.metric import AbstractPlanned, AbstractWrapper
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_count
+from .._reduction.base import bits_of, from_bits, PlanOf
+from .._reduction.limbs import exponent, from_limbs, to_limbs
 from .._reduction.pair import add, from_integer, inlined, Pair
 from .._rows.rows import as_column, rows
 
@@ -72,16 +74,25 @@ def _appended(old: dict[str, Any], new: Columns, mask: Array | None) -> dict[str
 @inlined
 def _joined(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     count, capacity = left["count"], len(next(iter(left["columns"].values())))
-    total = count + right["count"]
-    place = jnp.arange(capacity, dtype=jnp.int32)
-
-    def join(x: Array, y: Array) -> Array:
-        both = jnp.where(as_column(place < count, x), x, jnp.roll(y, count, axis=0))
-        return jnp.where(as_column(place < total, x), both, jnp.zeros_like(x))
-
+    own = jnp.arange(capacity, dtype=jnp.int32) < count
+    join = lambda x, y: jnp.where(as_column(own, x), x, _moved(y, count, right["count"]))
     columns = jax.tree.map(join, left["columns"], right["columns"])
     invalid, lost = (add(left[name], right[name]) for name in ("invalid", "lost"))
-    return {"columns": columns, "invalid": invalid} | _counted(total, capacity, lost)
+    counted = _counted(count + right["count"], capacity, lost)
+    return {"columns": columns, "invalid": invalid} | counted
+
+
+def _moved(x: Array, start: Array, count: Array) -> Array:
+    """The first `count` rows from the place `start` on, as many as have room, and zeros."""
+    place = jnp.arange(len(x), dtype=jnp.int32)
+    there = (place >= start) & (place < start + count)
+    return jnp.where(as_column(there, x), jnp.roll(x, start, axis=0), jnp.zeros_like(x))
+
+
+def _room(counts: Array, capacity: int) -> Array:
+    """The sum, or the capacity if that is less: the sum itself may be too large for an integer."""
+    bounded = lambda x, y: jnp.minimum(x + y, jnp.int32(capacity))
+    return lax.reduce(counts, jnp.int32(0), bounded, (0,))
 
 
 def _counted(total: Array, capacity: int, lost: Pair) -> dict[str, Array]:
@@ -90,7 +101,7 @@ def _counted(total: Array, capacity: int, lost: Pair) -> dict[str, Array]:
 
 
 @final
-class Buffer(AbstractWrapper, AbstractStatistic):
+class Buffer(AbstractWrapper, AbstractStatistic, AbstractPlanned):
     """Up to `capacity` rows of the named outputs, stored on the device, and the value of `fn` on
     them.
 
@@ -191,6 +202,25 @@ class Buffer(AbstractWrapper, AbstractStatistic):
     def merge(self, other: Any) -> Self:
         assert isinstance(other, Buffer)
         return self.replace(**_joined(self._state(), other._state()))
+
+    def across(self, size: int, index: Array) -> PlanOf[Self]:
+        # Once a device knows how many rows those before it have, it puts its own behind them, where
+        # all others have zeros: so one sum joins all rows. To tell all devices what each has, a
+        # maximum of numbers in places of their own is as good as a sum, and the exact sums of
+        # what is counted beside the rows ask for a maximum first.
+        devices = jnp.arange(size, dtype=jnp.int32)
+        own = jnp.where(devices == index, self.count, 0)
+        pairs = add(self.lost, from_integer(self.count)), self.invalid
+        counts, *tops = yield "max", [own, *(exponent(x[0]) for x in pairs)]
+        start = _room(jnp.where(devices < index, counts, 0), self.capacity)
+        kept = [bits_of(_moved(x, start, self.count)) for x in self.columns.values()]
+        sums = yield "sum", kept + to_limbs(pairs, tops, size)
+        both = zip(self.columns.items(), sums[: len(kept)], strict=True)
+        columns = {name: from_bits(bits, x.dtype) for (name, x), bits in both}
+        seen, invalid = from_limbs(sums[len(kept) :], tops, size)
+        count = _room(counts, self.capacity)
+        lost = add(seen, -from_integer(count))
+        return self.replace(columns=columns, count=count, lost=lost, invalid=invalid)
 
     def rows(self) -> tuple[Columns, Bool[Array, "{self.capacity}"]]:
         """The columns as they are stored, and which rows are used: the first `count`."""

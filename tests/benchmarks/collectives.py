@@ -73,8 +73,8 @@ def counts() -> Counts:
 def sent_by_each(found: Counts) -> list[list[object]]:
     rows: list[list[object]] = []
     for name, costs in found.items():
-        kinds = [f"{x.sums} + {x.moves}" if x.moves else x.sums for x in costs.values()]
-        rows.append([f"{name}: {in_bytes(size_of(STATES[name]))}", "collectives", *kinds])
+        both = [x.sums + x.moves for x in costs.values()]
+        rows.append([f"{name}: {in_bytes(size_of(STATES[name]))}", "collectives", *both])
         rows.append(["", "rounds", *(x.rounds for x in costs.values())])
         rows.append(["", "a device sends", *(in_bytes(x.sent(n)) for n, x in costs.items())])
     return rows
@@ -105,10 +105,7 @@ def main() -> None:
     about("What a reduction sends")
     found = counts()
     table(SENT, sent_by_each(found))
-    print(
-        "All-reduces + permutations. In seconds, if an all-reduce of n devices takes 2 log2(n) "
-        "steps and a permutation one:\n"
-    )
+    print("In seconds, if an all-reduce of n devices takes 2 log2(n) steps:\n")
     table(TIMES, times(found))
     mesh = jax.make_mesh((8,), ("devices",), axis_types=(AxisType.Auto,))
     same = []
