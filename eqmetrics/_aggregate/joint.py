@@ -10,7 +10,8 @@ from jax import lax
 from jaxtyping import Array
 
 from .._reduction import EXACT_SUM
-from .._reduction.base import AbstractScalable, MAX, zeros
+from .._reduction.base import AbstractScalable, zeros
+from .._reduction.extremum import MAX
 from .._reduction.limbs import bound, exponent, from_limbs, to_limbs
 from .._reduction.pair import add, divide, inlined, lift, multiply, Pair, to_float
 from .._rows.quotient import over, root

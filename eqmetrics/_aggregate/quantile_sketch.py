@@ -15,7 +15,7 @@ from .._metric.field import state
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_invalid
 from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.base import MAX
+from .._reduction.extremum import MAX
 from .._reduction.limbs import bound, exponent
 from .._reduction.pair import add, from_integer, inlined, is_wide, Pair, to_float
 from .._rows.cells import add_rows, add_weights

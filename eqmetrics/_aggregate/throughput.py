@@ -11,7 +11,8 @@ from .._metric.metric import Metric
 from .._onepass.operations import max_rows
 from .._onepass.sums import Sums
 from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.base import MAX, zeros
+from .._reduction.base import zeros
+from .._reduction.extremum import MAX
 from .._reduction.pair import add, lift, to_float
 from .._rows.quotient import over
 from .._rows.rows import Rows, rows, undefined_as

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._reduction.axes import automatic
-from .._reduction.base import PlanOf
+from .._reduction.plans import PlanOf
 from .checks import check_fields, check_signature
 from .field import check_class, constant, layout, stacked, state
 from .frames import said

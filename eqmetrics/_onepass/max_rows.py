@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .._reduction.base import MAX
+from .._reduction.extremum import MAX
 from .._rows.rows import as_column
 from .operation import AbstractOperation, of_each, register
 from .side_by_side import joined, SideBySide

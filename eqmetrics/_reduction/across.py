@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from .base import PlanOf, run
 from .limbs import EXACT_SUM
+from .plans import PlanOf, run
 
 
 def stacked(fn: Callable[..., Any], depth: int) -> Callable[..., Any]:

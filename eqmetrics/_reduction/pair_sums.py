@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float32
 
-from .base import on_one_device
 from .pair import from_integer, inlined, Pair, renormalise, two_sum
+from .plans import on_one_device
 
 
 def _add_row(a, b):

@@ -11,7 +11,8 @@ from .._metric.invalid import invalid_counts
 from .._metric.metric import AbstractWrapper, Metric
 from .._metric.node import rebuild
 from .._reduction import AbstractReduction, EXACT_SUM
-from .._reduction.base import CLOCK, MAX
+from .._reduction.base import CLOCK
+from .._reduction.extremum import MAX
 from .._reduction.pair import add, lift, Pair
 from .inside import of_fixed_size
 

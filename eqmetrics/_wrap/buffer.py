@@ -13,9 +13,10 @@ from .._metric.messages import describe
 from .._metric.metric import AbstractPlanned, AbstractWrapper
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import plus_count
-from .._reduction.base import bits_of, from_bits, PlanOf
+from .._reduction.base import bits_of, from_bits
 from .._reduction.limbs import exponent, from_limbs, to_limbs
 from .._reduction.pair import add, from_integer, inlined, Pair
+from .._reduction.plans import PlanOf
 from .._rows.rows import as_column, rows
 
 

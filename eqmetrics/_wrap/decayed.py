@@ -10,7 +10,8 @@ from .._collection.route import arguments_of, update_of
 from .._metric.field import layout, state
 from .._metric.metric import AbstractWrapper, Metric
 from .._metric.node import is_metric, parts, rebuild, walk
-from .._reduction.base import AbstractScalable, CLOCK, Extremum
+from .._reduction.base import AbstractScalable, CLOCK
+from .._reduction.extremum import Extremum
 from .._reduction.pair import inlined, lift, multiply, Pair
 from .inside import is_ordered, of_fixed_size
 

@@ -22,7 +22,8 @@ from .._metric.field import layout
 from .._metric.metric import Metric
 from .._metric.node import walk
 from .._reduction import EXACT_SUM
-from .._reduction.base import Extremum, SUM
+from .._reduction.base import SUM
+from .._reduction.extremum import Extremum
 from .._reduction.pair import Pair, to_float
 from .._rows.quotient import over
 from .inside import as_floats

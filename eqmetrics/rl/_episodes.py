@@ -11,8 +11,10 @@ from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._reduction import AbstractReduction
-from .._reduction.base import MAX, SUM, together, zeros
+from .._reduction.base import SUM, zeros
+from .._reduction.extremum import MAX
 from .._reduction.pair import to_float
+from .._reduction.plans import together
 from ._finished import Finished, no_episodes
 from ._stream import empty, Part, Rules
 

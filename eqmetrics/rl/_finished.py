@@ -10,7 +10,7 @@ from .._aggregate.joint import is_constant, Joint
 from .._aggregate.moments import SQUARE
 from .._onepass.moments import add_moments
 from .._onepass.operations import max_rows
-from .._reduction.base import MAX
+from .._reduction.extremum import MAX
 from .._reduction.pair import add, to_float
 from .._reduction.pair_sums import sum_rows
 from .._rows.quotient import over, root
