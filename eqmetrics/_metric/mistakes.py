@@ -1,6 +1,7 @@
 """Arguments as people have them elsewhere: of another kind, or under another name. What is here is
 asked after a check has failed, and never before."""
 
+import importlib
 import inspect
 import types
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from .checks import describe, no_number
+from .checks import describe, nearest, no_number
 from .hints import hints_of, is_array_hint
 from .numbers import may_be
 
@@ -139,3 +140,15 @@ def meant(given: Iterable[str], takes: Iterable[str]) -> str:
         if here and name not in takes:
             found.append(f"`{name}` is {_or(here)}")
     return f" Here {' and '.join(found)}." if found else ""
+
+
+def name_meant(name: str, names: list[str], shelves: list[str], package: str) -> str:
+    """Of a class that the package hasn't under this name: one of a shelf, one by its initials, or
+    one that is spelt alike."""
+    if not name[0].isupper():  # Python itself asks for names of other kinds
+        return nearest(name, names)
+    there = [s for s in shelves if name in dir(importlib.import_module(f"{package}.{s}"))]
+    if there:
+        return f" It is {_or([f'`eqm.{s}.{name}`' for s in there])}."
+    short = [n for n in names if "".join(filter(str.isupper, n)) == name]
+    return f" Did you mean {_or([f'`{n}`' for n in short])}?" if short else nearest(name, names)
