@@ -9,6 +9,7 @@ import difflib
 import functools as ft
 import inspect
 import typing
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +26,12 @@ _MEMO_SIZE = 4096
 
 def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
     from beartype import beartype  # 35 ms, due at the first check and not at import
+    from beartype.roar import BeartypeDecorHintPep585DeprecationWarning
 
-    return jaxtyped(typechecker=beartype)(fn)
+    with warnings.catch_warnings():
+        # A class may say `typing.Callable`: it didn't ask for an opinion of its annotations.
+        warnings.simplefilter("ignore", BeartypeDecorHintPep585DeprecationWarning)
+        return jaxtyped(typechecker=beartype)(fn)
 
 
 def nearest(name: str, known: typing.Iterable[str]) -> str:
@@ -86,7 +91,7 @@ def not_real(name: str, x: Any) -> TypeError:
 
 
 def _no_complex(hint: Any) -> bool:
-    return "Complex" not in str(hint)
+    return "Complex" not in str(hint) and "Key" not in str(hint)
 
 
 # ---- the shapes that a state was built with
@@ -149,7 +154,8 @@ def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
                     "`pmap` or `vmap`. Equal copies, as `pmap` with `update_across` returns: take "
                     "one, `metric = eqm.unreplicate(metric)`. Each with rows of its own: merge "
                     "them, `metric = metric.reduce()`. Models side by side: map over them, "
-                    f"`jax.vmap(lambda m: {call})(metric)`."
+                    f"`jax.vmap(lambda m: {call})(metric)`"
+                    + (", or `eqm.to_host(metric, stacked=1)`." if action == "compute" else ".")
                 )
             raise TypeError(what)
 
@@ -333,6 +339,8 @@ class CheckedMethod:
             dtype = getattr(x, "dtype", jnp.float32)
             if name in self.real and jnp.issubdtype(dtype, jnp.complexfloating):
                 raise not_real(name, x)
+            if name in self.real and self.is_ours and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+                raise TypeError(no_number(name, describe(x)))
 
     def _bind(self, metric, args, kwargs):
         try:
