@@ -109,10 +109,12 @@ def operation_of(eqn: Any) -> AbstractOperation | None:
 @contextlib.contextmanager
 def gathering() -> Iterator[None]:
     """Within, and at the same level of tracing, operations leave a mark in the jaxpr instead of
-    being done; below another `jit`, `vmap`, `grad` or loop they are done."""
+    being done; below another `jit`, `vmap`, `grad` or loop they are done. A mark is a `jit`, also
+    where `jax.disable_jit()` leaves out the others."""
     old, _here.trace = getattr(_here, "trace", None), get_opaque_trace_state(convention="nnx")
     try:
-        yield
+        with jax.disable_jit(False):
+            yield
     finally:
         _here.trace = old
 
