@@ -389,3 +389,24 @@ def test_annotations_that_python_calls_old_say_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert Of()(jnp.array([-1.0, 3.0])) == 2
+
+
+class StateFirst(eqm.Metric, init=False):
+    """An array before a metric, and `init=False`: else pyright takes `eqm.state` for a default."""
+
+    total: Float[Array, ""] = eqm.state(reduce="sum")
+    mean: eqm.Average
+
+    def __init__(self):
+        self.total, self.mean = jnp.zeros(()), eqm.Average()
+
+    def update(self, values: Float[Array, "rows"]) -> Self:
+        return self.replace(total=self.total + values.sum(), mean=self.mean.update(values))
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total - self.mean.compute()
+
+
+def test_fields_may_come_in_any_order():
+    first, second = (StateFirst().update(jnp.array([x, 3.0])) for x in (1.0, 5.0))
+    assert first.merge(second).compute() == 12.0 - 3.0
