@@ -256,9 +256,9 @@ else:  # hidden from type checkers: a misspelt name must be an error
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
-        from ._metric.messages import nearest
+        from ._metric.mistakes import name_meant
 
-        close = nearest(name, (n for n in __dir__() if n[0] != "_"))
+        close = name_meant(name, [n for n in __dir__() if n[0] != "_"], _shelves(), __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{close}")
 
     def __dir__():

@@ -90,6 +90,10 @@ def test_an_error_names_the_argument():
 def test_an_argument_that_is_missing_and_one_too_many():
     with pytest.raises(TypeError, match="`F1`: missing a required argument: 'task'; it takes task"):
         eqm.F1()  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match=r"`task` is eqm.Binary\(\), eqm.Multiclass\("):
+        eqm.F1(num_classes=3)  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match=r"`task` is eqm.Binary\(\), eqm.Multiclass\("):
+        eqm.F1(average="macro")  # pyright: ignore[reportCallIssue]
     with pytest.raises(TypeError, match="`Std`: got an unexpected keyword argument 'dof'"):
         eqm.Std(dof=1)  # pyright: ignore[reportCallIssue]
 

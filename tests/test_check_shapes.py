@@ -27,6 +27,7 @@ def test_check_shapes_takes_named_axes():
         (dict(labels="int32[other]"), TypeError, "(?s)batch = .*other = .*It raised"),
         (dict(labels="int32[10]"), TypeError, "It raised Type"),
         (dict(label="int32[batch]"), TypeError, "not `label`. Did you mean `labels`"),
+        (dict(labels=jnp.zeros(3)), ValueError, "each a number or a name"),
         ({}, TypeError, 'needs `labels`, .* got logits. Add `labels="float32.batch.'),
         (dict(labels="int32"), ValueError, 'labels=\'int32\'.*Write `labels="float32.batch, 10'),
         (dict(labels="int32[2*b]"), ValueError, "each a number or a name"),

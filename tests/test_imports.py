@@ -64,5 +64,9 @@ def test_a_folder_is_a_shelf_that_is_loaded_at_first_use(tmp_path):
 
 
 def test_another_name_is_an_error_that_names_it():
+    with pytest.raises(AttributeError, match=r"'PSNR'. It is `eqm.image.PSNR`\."):
+        _ = eqm.PSNR  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(AttributeError, match=r"'MSE'. Did you mean `MeanSquaredError`\?"):
+        _ = eqm.MSE  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(AttributeError, match="'eqmetrics' has no attribute 'Acuracy'"):
         _ = eqm.Acuracy  # pyright: ignore[reportAttributeAccessIssue]

@@ -131,6 +131,8 @@ def test_what_the_caller_gets_wrong_is_told(data):
     mesh = jax.make_mesh((8,), ("a",), axis_types=(AxisType.Auto,))
     with pytest.raises(ValueError, match="size=60 isn't a multiple of the 8"):
         eqm.evaluate(make_step()[0], metrics(), [], size=60, mesh=mesh)
+    with pytest.raises(TypeError, match=r"`args` is float 2.0, expected a tuple: `args=\(x,\)`"):
+        eqm.evaluate(lambda m, b, mask, s: m, eqm.Sum(), [x], args=2.0)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="one leading axis"):
         eqm.pad_batch((x, y[:3]), 512)
     with pytest.raises(ValueError, match="more than size=8"):

@@ -1,5 +1,9 @@
 """A `MetricDict` beside its members alone."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -174,3 +178,25 @@ def test_metrics_are_updated_inside_a_loss_that_is_differentiated():
         for f in (step, eqx.filter_jit(step)):
             (_, seen), gradient = f(jnp.array(2.0), metrics, x)
             assert gradient == 14.0 and eqm.to_host(seen) == want
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@pytest.mark.parametrize(
+    "make", [losses, apart, lambda: eqm.Windowed(losses(), 3), lambda: eqm.Compose(abs, losses())]
+)
+def test_a_copy_has_the_same_structure(
+    copied: Callable[[eqm.Metric], eqm.Metric], make: Callable[[], eqm.Metric]
+):
+    """Else it compiles every program anew, and doesn't merge with what it was copied from."""
+    metric = make()
+    assert jax.tree.structure(copied(metric)) == jax.tree.structure(metric)
+    assert eqx.tree_equal(copied(metric), metric)
+    metric = metric.update(loss=jnp.array([1.0, 3.0]))
+    assert eqx.tree_equal(copied(metric), metric)
+
+
+def test_no_metric_is_a_static_argument():
+    """Its numbers would be part of the compiled program."""
+    for metric in losses(), losses()["mean"], Evaluation():
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(metric)

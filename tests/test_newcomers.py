@@ -1,9 +1,13 @@
 """Mistakes of a first day: the error says what came, what was expected, and the line to write."""
 
+import dataclasses
 import functools as ft
 import re
-from typing import Any
+import typing
+import warnings
+from typing import Any, Self
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -321,3 +325,88 @@ def test_the_order_of_names_is_kept_until_jax_sorts_them():
     assert list(metrics(values=batch)) == list(eqm.to_host(metrics)) == ["b", "a"]
     assert list(jax.jit(lambda m: m.compute())(metrics)) == ["a", "b"]  # as the docstring says
     assert list(eqm.to_host(metrics(values=batch))) == ["a", "b"]
+
+
+class Assigns(eqm.Metric):
+    total: Float[Array, ""] = eqm.state(reduce="sum")
+
+    def __init__(self):
+        self.total = jnp.zeros(())
+
+    def update(self, values: Float[Array, "rows"]) -> Self:
+        self.total = self.total + values.sum()  # pyright: ignore[reportAttributeAccessIssue]
+        return self
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total
+
+
+def test_a_metric_that_assigns_to_itself():
+    with pytest.raises(dataclasses.FrozenInstanceError) as told:
+        Assigns().update(jnp.ones(2))
+    assert "`return self.replace(name=...)`" in told.value.__notes__[0]
+    (note,) = [n for n in told.value.__notes__ if "replace" in n]
+    with pytest.raises(dataclasses.FrozenInstanceError) as told:
+        eqm.MetricDict(a=Assigns()).update(values=jnp.ones(2))
+    assert told.value.__notes__.count(note) == 1
+
+
+def test_a_key_is_no_number():
+    key = jax.random.key(0)
+    for call in (
+        lambda: eqm.Average().update(key),
+        lambda: eqm.Max().update(key),
+        lambda: eqm.Histogram((0.0, 1.0)).update(values=key[None]),
+        lambda: eqm.MeanSquaredError().update(predictions=key, targets=key),
+    ):
+        with pytest.raises(TypeError, match=r"key<fry>\[.*\], expected (numbers|floats)"):
+            call()
+
+
+def test_states_of_an_ensemble_can_be_read_on_the_host():
+    stacked = jax.vmap(eqm.Average().update)(jnp.ones((3, 2)))
+    with pytest.raises(TypeError, match=r"`eqm.to_host\(metric, stacked=1\)`"):
+        eqm.to_host(stacked)
+
+
+def test_annotations_that_python_calls_old_say_nothing():
+    """A warning that is no fault of the reader's numbers, and an error where warnings are."""
+
+    class Of(eqm.Metric):
+        fn: typing.Callable[[Array], Array] = eqx.field(static=True)
+        names: typing.List[str] | None = eqx.field(static=True)  # noqa: UP006
+        mean: eqm.Average
+
+        def __init__(self):
+            self.fn, self.names, self.mean = jnp.abs, None, eqm.Average()
+
+        def update(self, values: Float[Array, "rows"]) -> Self:
+            return self.replace(mean=self.mean.update(self.fn(values)))
+
+        def compute(self) -> Float[Array, ""]:
+            return self.mean.compute()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Of()(jnp.array([-1.0, 3.0])) == 2
+
+
+class StateFirst(eqm.Metric, init=False):
+    """An array before a metric, and `init=False`: else pyright takes `eqm.state` for a default."""
+
+    total: Float[Array, ""] = eqm.state(reduce="sum")
+    mean: eqm.Average
+
+    def __init__(self):
+        self.total, self.mean = jnp.zeros(()), eqm.Average()
+
+    def update(self, values: Float[Array, "rows"]) -> Self:
+        return self.replace(total=self.total + values.sum(), mean=self.mean.update(values))
+
+    def compute(self) -> Float[Array, ""]:
+        return self.total - self.mean.compute()
+
+
+def test_fields_may_come_in_any_order():
+    first, second = (StateFirst().update(jnp.array([x, 3.0])) for x in (1.0, 5.0))
+    assert first.merge(second).compute() == 12.0 - 3.0

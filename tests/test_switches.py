@@ -171,6 +171,54 @@ def test_programs_of_users_still_stop():
         assert jax.jit(lambda metric: metric.compute())(seen) == 1.0
 
 
+# ---- no `jit`
+
+
+def without_jit() -> tuple[eqm.MetricDict, dict[str, Any]]:
+    loss = jnp.array([1.0, 2.0, 4.0, 9.0])
+    labels, predicted = jnp.array([0, 1, 0, 0]), jnp.array([0, 0, 0, 1])
+    of_loss = {
+        "mean": eqm.Average(),
+        "std": eqm.Std(),
+        "lately": eqm.Windowed(eqm.Average(), 3),
+        "drawn": eqm.Bootstrap(eqm.Average(), samples=5, key=jax.random.key(0), ids=True),
+    }
+    metrics = eqm.MetricDict(
+        {name: metric.from_output("loss") for name, metric in of_loss.items()},
+        f1=eqm.F1(eqm.Multiclass(3)),
+        groups=eqm.PerGroup(eqm.Average(), 2).from_output("loss", group="labels"),
+    )
+    return metrics, {
+        "loss": loss, "labels": labels, "predicted_labels": predicted, "ids": jnp.arange(4)
+    }  # fmt: skip
+
+
+def test_disable_jit_changes_no_value():
+    """Operations leave marks where they are gathered, and a mark is a `jit` itself."""
+    metrics, batch = without_jit()
+    want = eqm.to_host(metrics.update(**batch))
+    assert want["mean"] == 4.0
+    with jax.disable_jit():
+        got = eqm.to_host(metrics.update(**batch))
+        traced = jax.vmap(lambda m, x: m.update(values=x), in_axes=(None, 0))(
+            eqm.MetricDict(a=eqm.Average(), b=eqm.Sum()), jnp.array([[1.0, 3.0]])
+        )
+    for x, y in zip(*map(jax.tree.leaves, (got, want)), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-6)
+    assert eqm.to_host(traced.reduce()) == {"a": 2.0, "b": 4.0}
+
+
+def test_disable_jit_shows_the_numbers_to_a_function():
+    seen = []
+    metrics = eqm.MetricDict(
+        a=eqm.Average().from_fun(lambda loss: seen.append(float(loss[0])) or loss),
+        b=eqm.Sum().from_output("loss"),
+    )
+    with jax.disable_jit():
+        assert metrics(loss=jnp.array([2.0, 4.0])) == {"a": 3.0, "b": 6.0}
+    assert seen == [2.0]
+
+
 # ---- a state that was cast
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
 
 import eqmetrics as eqm
 from eqmetrics.testing import check_metric, LawError
@@ -103,3 +104,27 @@ def test_what_the_caller_gets_wrong_is_told():
     nothing = [{"values": np.full(3, np.nan, np.float32)}] * 3
     with pytest.raises(ValueError, match="`Average` on these batches is NaN"):
         check_metric(eqm.Average(), nothing)
+    with pytest.raises(TypeError, match="a list of dicts, the arguments of `update` by name"):
+        check_metric(eqm.Average(), [(np.ones(3),)] * 3)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="a list of dicts"):
+        check_metric(eqm.Average(), batches()[0])  # pyright: ignore[reportArgumentType]
+
+
+class LargestFromZero(eqm.Metric):
+    """A maximum of negative values is 0."""
+
+    largest: Float[Array, ""] = eqm.state(reduce="max")
+
+    def __init__(self):
+        self.largest = jnp.zeros(())
+
+    def update(self, values: Rows) -> Self:
+        return self.replace(largest=jnp.maximum(self.largest, jnp.max(values, initial=-jnp.inf)))
+
+    def compute(self) -> Float[Array, ""]:
+        return self.largest
+
+
+def test_a_state_that_starts_elsewhere_is_named():
+    with pytest.raises(LawError, match=r"`largest` is -inf after `reset`, and 0.0 in a new metric"):
+        check_metric(LargestFromZero(), batches())

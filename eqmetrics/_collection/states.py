@@ -37,6 +37,16 @@ class _Packed(NamedTuple):
     treedef: Any
     places: tuple[_Place, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A `PyTreeDef` that was pickled or copied is another: Equinox marks the fields of a module
+        that aren't there by an object, which is equal to itself alone."""
+        numbers = range(self.treedef.num_leaves)
+        return _packed, (jax.tree.unflatten(self.treedef, numbers), self.places)
+
+
+def _packed(numbers: Any, places: tuple[_Place, ...]) -> _Packed:
+    return _Packed(jax.tree.structure(numbers), places)
+
 
 class _Plan(NamedTuple):
     """Which states are packed, and their positions."""
@@ -261,6 +271,10 @@ class States(AbstractParts):
         i = self.names.index(at) if isinstance(at, str) else range(len(self))[at]
         refuse_tree_at(self.names[i], self)
         return self._some([i])[0]
+
+    def __hash__(self) -> int:
+        """Of its arrays, which have none: no metric can be a static argument."""
+        return hash((self.plan, self.children))
 
     def __repr__(self) -> str:
         return f"States({', '.join(self.names)})"

@@ -199,6 +199,10 @@ def _padded(batches: Iterable[Any], size: int | None, place: _Placement) -> Iter
 
 
 def _check_step(step: Callable, args: tuple[Any, ...]) -> None:
+    if not isinstance(args, (tuple, list)):
+        raise TypeError(
+            f"`evaluate`: `args` is {describe(args)}, expected a tuple: `args=(x,)` for one."
+        )
     try:
         signature = inspect.signature(step)
     except (TypeError, ValueError):  # it has none

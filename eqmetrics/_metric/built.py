@@ -50,7 +50,8 @@ def check_shapes_of(metric: Any, action: str, walk: Callable) -> None:
                     "`pmap` or `vmap`. Equal copies, as `pmap` with `update_across` returns: take "
                     "one, `metric = eqm.unreplicate(metric)`. Each with rows of its own: merge "
                     "them, `metric = metric.reduce()`. Models side by side: map over them, "
-                    f"`jax.vmap(lambda m: {call})(metric)`."
+                    f"`jax.vmap(lambda m: {call})(metric)`"
+                    + (", or `eqm.to_host(metric, stacked=1)`." if action == "compute" else ".")
                 )
             raise TypeError(what)
 

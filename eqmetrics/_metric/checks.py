@@ -7,6 +7,7 @@ set of shapes always passes. Each passed check is remembered, and a repeated cal
 import dataclasses
 import functools as ft
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +26,12 @@ _MEMO_SIZE = 4096
 
 def _checked(fn: Callable[..., Any]) -> Callable[..., Any]:
     from beartype import beartype  # takes 35 ms: not at `import eqmetrics`
+    from beartype.roar import BeartypeDecorHintPep585DeprecationWarning
 
-    return jaxtyped(typechecker=beartype)(fn)
+    with warnings.catch_warnings():
+        # beartype warns of `typing.Callable`, but the annotations are those of the user's class.
+        warnings.simplefilter("ignore", BeartypeDecorHintPep585DeprecationWarning)
+        return jaxtyped(typechecker=beartype)(fn)
 
 
 def to_array(name: str, x: Any) -> Any:
@@ -61,7 +66,7 @@ def to_array(name: str, x: Any) -> Any:
 
 
 def _no_complex(hint: Any) -> bool:
-    return "Complex" not in str(hint)
+    return "Complex" not in str(hint) and "Key" not in str(hint)
 
 
 def _signature_of(tree: Any) -> Any:
@@ -243,6 +248,8 @@ class CheckedMethod:
             dtype = getattr(x, "dtype", jnp.float32)
             if name in self.real and jnp.issubdtype(dtype, jnp.complexfloating):
                 raise not_real(name, x)
+            if name in self.real and self.is_ours and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+                raise TypeError(no_number(name, describe(x)))
 
     def _bind(self, metric, args, kwargs):
         try:

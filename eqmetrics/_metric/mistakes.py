@@ -1,6 +1,7 @@
 """Error messages for arguments as other libraries expect them: of another kind, or under another
 name. Used only after a check has failed."""
 
+import importlib
 import inspect
 import types
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ import jax
 import numpy as np
 
 from .hints import hints_of, is_array_hint
-from .messages import describe, no_number
+from .messages import describe, nearest, no_number
 from .numbers import may_be
 
 
@@ -142,3 +143,15 @@ def meant(given: Iterable[str], takes: Iterable[str]) -> str:
         if here and name not in takes:
             found.append(f"`{name}` is {_or(here)}")
     return f" Here {' and '.join(found)}." if found else ""
+
+
+def name_meant(name: str, names: list[str], shelves: list[str], package: str) -> str:
+    """For a class that the package doesn't have under this name: one of a subpackage, one with
+    these initials, or one with a similar spelling."""
+    if not name[0].isupper():  # Python itself looks up other kinds of names
+        return nearest(name, names)
+    there = [s for s in shelves if name in dir(importlib.import_module(f"{package}.{s}"))]
+    if there:
+        return f" It is {_or([f'`eqm.{s}.{name}`' for s in there])}."
+    short = [n for n in names if "".join(filter(str.isupper, n)) == name]
+    return f" Did you mean {_or([f'`{n}`' for n in short])}?" if short else nearest(name, names)

@@ -154,7 +154,7 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         try:
             init(*converted, *args[len(names) :], **named)
         except Exception as e:
-            _bind(signature, name, args, kwargs)
+            _bind(signature, name, args, kwargs, hints())
             told = str(e)
             if f"`{name}`" not in told and not any(
                 f"{n}=" in told or f"`{n}`" in told for n in given
@@ -171,12 +171,20 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     return __init__
 
 
-def _bind(signature: inspect.Signature, name: str, args: Any, kwargs: Any) -> None:
+def _bind(
+    signature: inspect.Signature, name: str, args: Any, kwargs: Any, hints: dict[str, Any]
+) -> None:
     try:
         signature.bind(*args, **kwargs)
     except TypeError as e:
-        takes = ", ".join(list(signature.parameters)[1:]) or "nothing"
-        raise TypeError(f"`{name}`: {e}; it takes {takes}.") from None
+        takes = list(signature.parameters)[1:]
+        told = f"`{name}`: {e}; it takes {', '.join(takes) or 'nothing'}."
+        given = {*takes[: len(args) - 1], *kwargs}
+        for n in takes:
+            wanted = signature.parameters[n].default is inspect.Parameter.empty
+            if wanted and n not in given and (built := _built_as(hints.get(n))):
+                told += f" `{n}` is {built.removeprefix(f'a {n}: ')}."
+        raise TypeError(told) from None
 
 
 def plain_numbers(cls: _C) -> _C:

@@ -1,6 +1,7 @@
 """The wrappers around the methods of a metric: they check arguments and process results."""
 
 import contextlib
+import dataclasses
 import functools as ft
 from collections.abc import Callable
 from types import FunctionType
@@ -112,6 +113,8 @@ def wrap(
         except Exception as e:
             if not is_metric(self):
                 raise _on_class(cls, name) from None
+            if isinstance(e, dataclasses.FrozenInstanceError) and not getattr(e, "__notes__", []):
+                e.add_note("A metric doesn't change: `return self.replace(name=...)`.")
             leave_out_ours(e)
             raise
 

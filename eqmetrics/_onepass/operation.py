@@ -110,10 +110,12 @@ def operation_of(eqn: Any) -> AbstractOperation | None:
 @contextlib.contextmanager
 def gathering() -> Iterator[None]:
     """Inside this context, and at the same level of tracing, operations leave a mark in the jaxpr
-    instead of being executed. Inside another `jit`, `vmap`, `grad` or loop they are executed."""
+    instead of being executed. Inside another `jit`, `vmap`, `grad` or loop they are executed. A
+    mark is a `jit`, which `jax.disable_jit()` would replace by its contents: it is off here."""
     old, _here.trace = getattr(_here, "trace", None), get_opaque_trace_state(convention="nnx")
     try:
-        yield
+        with jax.disable_jit(False):
+            yield
     finally:
         _here.trace = old
 

@@ -21,8 +21,9 @@ _Update = Callable[[Any, Any, Any], Any]
 def in_one_pass(update: _Update, metric: Any, args: Any, kwargs: Any) -> Any:
     """`update(metric, args, kwargs)` with all its operations executed together; in eager code as
     one compiled program."""
-    if is_gathering():
-        return update(metric, args, kwargs)  # part of an update that is already being gathered
+    # Part of an update that is already being gathered; or the user wants to see each step.
+    if is_gathering() or jax.config.jax_disable_jit:  # pyright: ignore[reportAttributeAccessIssue]
+        return update(metric, args, kwargs)
     leaves, treedef = jax.tree.flatten(metric)
     several, compiles = kind_of(metric, treedef)
     if any(isinstance(x, Tracer) for x in [*leaves, *jax.tree.leaves((args, kwargs))]):

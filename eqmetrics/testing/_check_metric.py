@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -51,6 +51,11 @@ def check_metric(metric: Metric, batches: Sequence[Batch], *, rtol: float = 1e-5
         raise TypeError(
             f"`check_metric` got {type(metric).__name__}, expected a metric."
             + (" Build it: add `()`." if isinstance(metric, type) else "")
+        )
+    if isinstance(batches, Mapping) or not all(isinstance(b, Mapping) for b in batches):
+        raise TypeError(
+            "`check_metric` takes a list of dicts, the arguments of `update` by name: "
+            "`[{'values': x}, {'values': y}, {'values': z}]`."
         )
     if len(batches) < 2:
         raise ValueError("`check_metric` needs at least two batches; three show most.")

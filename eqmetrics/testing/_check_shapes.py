@@ -42,7 +42,7 @@ def check_shapes(metric: Metric, **outputs: str) -> Any:
     if not is_metric(metric):
         raise TypeError(f"`check_shapes` got {describe(metric)}, expected a metric.")
     _check_names(metric, outputs)
-    literal = {int(x) for text in outputs.values() for x in re.findall(r"\d+", text)}
+    literal = {int(x) for text in outputs.values() for x in re.findall(r"\d+", str(text))}
     sizes: dict[str, int] = {}
     structs = {n: _struct(n, text, sizes, literal) for n, text in outputs.items()}
 
@@ -81,8 +81,8 @@ def _check_names(metric: Metric, outputs: dict[str, str]) -> None:
 def _struct(
     name: str, text: str, sizes: dict[str, int], literal: set[int]
 ) -> jax.ShapeDtypeStruct:
-    found = re.fullmatch(r"\s*(\w+)\s*\[([\w\s,]*)\]\s*", text)
-    if found is None:
+    found = isinstance(text, str) and re.fullmatch(r"\s*(\w+)\s*\[([\w\s,]*)\]\s*", text)
+    if not found:
         raise ValueError(
             f"`check_shapes({name}={text!r})`: expected a dtype and the axes in brackets, each "
             f"a number or a name. Write `{name}=\"float32[batch, 10]\"`."

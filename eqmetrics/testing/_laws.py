@@ -74,10 +74,20 @@ def _one_compilation(t: Subject) -> None:
 
 
 def _reset(t: Subject) -> None:
-    if _bits(t.parts[0].reset()) != _bits(t.empty):
+    new, used = (jax.tree_util.tree_flatten_with_path(m)[0] for m in (t.empty, t.parts[0].reset()))
+    if [path for path, _ in new] != [path for path, _ in used]:
+        raise Broken("a used metric that is reset has another tree than a new one")
+    differ = [
+        f"`{jax.tree_util.keystr(path)[1:]}` is {np.asarray(y)} after `reset`, and "
+        f"{np.asarray(x)} in a new metric"
+        for (path, x), (_, y) in zip(new, used, strict=True)
+        if _bits(x) != _bits(y)
+    ]
+    if differ:
         raise Broken(
-            f"a used metric that is reset has the state {jax.tree.leaves(t.parts[0].reset())}, "
-            f"an empty one {jax.tree.leaves(t.empty)}"
+            f"{'; '.join(differ)}. Where `reset` is derived, a sum starts at 0, a maximum at -inf, "
+            "a minimum at inf, and what has no reduction at `eqm.state(initial=...)`: build the "
+            "state so"
         )
 
 
