@@ -410,3 +410,16 @@ class StateFirst(eqm.Metric, init=False):
 def test_fields_may_come_in_any_order():
     first, second = (StateFirst().update(jnp.array([x, 3.0])) for x in (1.0, 5.0))
     assert first.merge(second).compute() == 12.0 - 3.0
+
+
+class Annotated(eqm.Collection):
+    accuracy: eqm.Accuracy
+
+
+@pytest.mark.parametrize("make", [Annotated.empty, lambda: Annotated.from_model_output(x=1.0)])
+def test_a_collection_of_annotations_alone_as_in_clu(make):
+    with pytest.raises(TypeError) as told:
+        make()
+    assert "`accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)`" in str(
+        told.value.__notes__
+    )

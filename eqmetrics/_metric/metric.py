@@ -215,12 +215,20 @@ class Metric(Node):
     @classmethod
     def empty(cls) -> Self:
         """`cls()`, under the name that it has in clu and metrax."""
-        return cls()
+        try:
+            return cls()
+        except TypeError as e:
+            name = cls.__name__
+            e.add_note(
+                f"`{name}.empty()` is `{name}()`: every argument needs a default. In a "
+                "collection: `accuracy: eqm.Accuracy = eqx.field(default_factory=eqm.Accuracy)`."
+            )
+            raise
 
     @classmethod
     def from_model_output(cls, *args: Any, **kwargs: Any) -> Self:
         """`cls().update(...)`, under the name that it has in clu and metrax."""
-        return cls().update(*args, **kwargs)
+        return cls.empty().update(*args, **kwargs)
 
     def reduce(self) -> Self:
         """Merges states that are stacked along a leading axis, each of which has seen its own rows.

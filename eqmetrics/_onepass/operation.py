@@ -14,10 +14,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
-from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, Bool, Float32, Int32
 
 from .._metric.node import vary_like
+
+
+try:
+    from jax.extend.core import get_opaque_trace_state
+except ImportError:  # before jax 0.10
+    from jax.core import get_opaque_trace_state  # pyright: ignore[reportAttributeAccessIssue]
 
 
 Level = Literal["rows", "state"]
