@@ -47,7 +47,7 @@ class MaxRows(AbstractOperation):
         largest = SideBySide(x).each(_largest, sign, nan)
         olds = [old for _, (old, *_) in many]
         news = joined(largest)
-        (merged,) = MAX.merge((joined([old.ravel() for old in olds]),), (news,))
+        (merged,) = MAX.merge((joined([jnp.ravel(old) for old in olds]),), (news,))
         start, out = 0, []
         for old in olds:
             out.append((merged[start : start + old.size].reshape(old.shape),))
