@@ -1,6 +1,7 @@
 """`jax.export` of an update whose number of rows is left open."""
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 import pytest
