@@ -4,7 +4,6 @@ from typing import Any, ClassVar, final, Self
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.stats import norm
 from jaxtyping import Array, Bool, Float32
 
 from .._custom_types import Input, Mask, Values, Weights
@@ -135,7 +134,10 @@ class CRPSGaussian(AbstractLossSums, init=False):
         `(*rows, *outputs)`."""
         batch, (_, _, s) = paired(predictions, targets, mask, weights, self.outputs, scales=scales)
         z = errors_of(batch, targets, predictions) / s
-        score = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
+        # 2 cdf(z) - 1 and 2 pdf(z) of the standard normal distribution; `jax.scipy.stats` would
+        # take 50 ms of `import eqmetrics`.
+        within, density = lax.erf(z * math.sqrt(0.5)), math.sqrt(2 / math.pi) * jnp.exp(-z * z / 2)
+        score = z * within + density - 1 / math.sqrt(math.pi)
         return self.plus(batch, Within(s * score, ~(s <= 0)))
 
     def compute(self) -> Float32[Array, "..."]:

@@ -1,3 +1,4 @@
+import functools as ft
 import math
 from typing import final
 
@@ -11,16 +12,19 @@ from .mean_error import AbstractLossSums, AbstractMeanLoss, Within
 from .paired import Multioutput
 
 
-_WEIGHTS, _NODES = [x / 2 for x in np.polynomial.legendre.leggauss(6)[::-1]]
-_NODES = (_NODES + 0.5).tolist()
-_WEIGHTS = _WEIGHTS.tolist()
+@ft.cache
+def _weights_and_nodes() -> list[tuple[float, float]]:
+    """Of the Gauss-Legendre quadrature from 0 to 1. Not computed at `import eqmetrics`, which
+    loading `numpy.polynomial` would slow down."""
+    nodes, weights = np.polynomial.legendre.leggauss(6)
+    return list(zip((weights / 2).tolist(), (nodes / 2 + 0.5).tolist(), strict=True))
 
 
 def _near(power: float, d: Array) -> Array:
     """The remainder of the Taylor series as an integral, accurate to float32 for |d| < 0.3: the
     terms of the deviance of two close numbers cancel, and this has no difference."""
-    nodes = zip(_WEIGHTS, _NODES, strict=True)
-    return d * d * sum(w * (1 - u) * (1 + u * d) ** -power for w, u in nodes)
+    parts = (w * (1 - u) * (1 + u * d) ** -power for w, u in _weights_and_nodes())
+    return d * d * sum(parts)
 
 
 def _log_like(x: Array, a: float) -> Array:

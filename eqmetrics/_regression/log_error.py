@@ -117,9 +117,11 @@ class LogCosh(AbstractPairLoss, init=False):
 
     def losses(self, predictions: Array, targets: Array, errors: Array) -> Array:
         x = jnp.abs(errors)
-        # cosh(x) - 1 without the difference, which has no digits for a small x
-        small = jnp.log1p(2 * square(jnp.sinh(jnp.minimum(x, 1) / 2)))
-        return jnp.where(x < 1, small, x + jnp.log1p(jnp.exp(-2 * x)) - jnp.log(2.0))
+        # cosh(x)^-2 = 1 - tanh(x)^2: a form without a difference, which has no digits for a small
+        # x. For a large x, tanh(x) is 1. Both forms take the same logarithm, once.
+        near = x < 1
+        log = jnp.log1p(jnp.where(near, -square(jnp.tanh(x)), jnp.exp(-2 * x)))
+        return jnp.where(near, -log / 2, x + log - jnp.log(2.0))
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""

@@ -84,7 +84,8 @@ def first(rows: int, name: str) -> dict[str, float]:
         loss_std=eqm.Std().from_output("loss"),
     )
     batch = {k: x for k, x in batch_of(rows).items() if k in metrics.arguments()}
-    mesh = jax.make_mesh((jax.device_count(),), ("devices",))
+    axes = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((jax.device_count(),), ("devices",), axis_types=axes)
     programs = {
         "update": lambda m, b: m.update(**b),
         "update_across": jax.shard_map(
