@@ -1,9 +1,13 @@
 """Interleaved timing: what runs in turn shares the machine's moods."""
 
+import json
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import jax
@@ -24,6 +28,30 @@ def per_call(
             jax.block_until_ready(f())
             taken[name].append((time.perf_counter() - start) / calls)
     return {name: statistics.median(x) for name, x in taken.items()}
+
+
+def in_turns(
+    runs: Mapping[str, Sequence[str]],
+    rounds: int,
+    env: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, dict[str, float]]:
+    """What each run prints, as JSON in its last line: the medians over fresh processes that take
+    turns. A run is a module with its arguments; `env` adds variables to some of them."""
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, results in taken.items():
+            run = subprocess.run(
+                [sys.executable, "-m", *runs[name]],
+                env={**os.environ, **(env or {}).get(name, {})},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            results.append(json.loads(run.stdout.splitlines()[-1]))
+    return {
+        name: {k: statistics.median(r[k] for r in results) for k in results[0]}
+        for name, results in taken.items()
+    }
 
 
 def table(head: list[str], rows: list[list[object]]) -> None:

@@ -4,8 +4,6 @@ jax.numpy: tracing, lowering and XLA, each in fresh processes that take turns.""
 import itertools
 import json
 import re
-import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +15,7 @@ import numpy as np
 
 import eqmetrics as eqm
 
-from ._timing import about, table
+from ._timing import about, in_turns, table
 
 
 ROWS, CLASSES, THRESHOLDS = 256, 10, 200
@@ -164,29 +162,13 @@ def measure(form: str, parts: list[str]) -> dict[str, float]:
     }
 
 
-def in_turns(forms: list[str], parts: list[str], rounds: int) -> dict[str, dict[str, float]]:
-    taken: dict[str, list[dict[str, float]]] = {form: [] for form in forms}
-    for _ in range(rounds):
-        for form, results in taken.items():
-            run = subprocess.run(
-                [sys.executable, "-m", "tests.benchmarks.compile", form, *parts],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            results.append(json.loads(run.stdout.splitlines()[-1]))
-    return {
-        form: {k: statistics.median(r[k] for r in results) for k in results[0]}
-        for form, results in taken.items()
-    }
-
-
 def main() -> None:
     about("Compile time of 20 metrics")
     rows: list[list[object]] = []
     two = ["bare", "eqmetrics"]
     for forms, parts, rounds in [(list(FORMS), list(OURS), 3), *((two, [x], 1) for x in OURS)]:
-        found = in_turns(forms, parts, rounds)
+        runs = {form: ["tests.benchmarks.compile", form, *parts] for form in forms}
+        found = in_turns(runs, rounds)
         for form, x in found.items():
             rows.append(
                 [

@@ -3,9 +3,6 @@ differ. The checks are switched by jaxtyping's own variable, so each case is a p
 processes take turns."""
 
 import json
-import os
-import statistics
-import subprocess
 import sys
 
 import jax
@@ -13,7 +10,7 @@ import jax.numpy as jnp
 
 import eqmetrics as eqm
 
-from ._timing import about, per_call, si, table
+from ._timing import about, in_turns, per_call, si, table
 
 
 def measure() -> dict[str, float]:
@@ -49,20 +46,12 @@ def measure() -> dict[str, float]:
 
 def main() -> None:
     about("Eager updates")
-    taken: dict[str, list[dict[str, float]]] = {"": [], "1": []}
-    for _ in range(5):
-        for off, results in taken.items():
-            run = subprocess.run(
-                [sys.executable, "-m", "tests.benchmarks.eager", "measure"],
-                env=os.environ | {"JAXTYPING_DISABLE": off or "0"},
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            results.append(json.loads(run.stdout.splitlines()[-1]))
+    run = ["tests.benchmarks.eager", "measure"]
+    env = {name: {"JAXTYPING_DISABLE": name} for name in ("0", "1")}
+    taken = in_turns({name: run for name in env}, 5, env)
     rows = []
-    for name in taken[""][0]:
-        on, off = (statistics.median(r[name] for r in taken[k]) for k in ("", "1"))
+    for name in taken["0"]:
+        on, off = (taken[k][name] for k in ("0", "1"))
         rows.append([name, si(on), si(off), si(on - off) if on > off else "0 µs"])
     table(["update of 32 rows", "checked", "JAXTYPING_DISABLE=1", "difference"], rows)
 

@@ -2,8 +2,6 @@
 call in a process and each later one."""
 
 import json
-import statistics
-import subprocess
 import sys
 import time
 
@@ -12,11 +10,10 @@ import jax.numpy as jnp
 
 import eqmetrics as eqm
 
-from ._timing import about, per_call, si, table
+from ._timing import about, in_turns, per_call, si, table
 
 
-def _metrics() -> eqm.MetricDict:
-    """README's four."""
+def readmes_four() -> eqm.MetricDict:
     return eqm.MetricDict(
         accuracy=eqm.Accuracy(),
         f1=eqm.F1(eqm.Multiclass(10)),
@@ -27,7 +24,7 @@ def _metrics() -> eqm.MetricDict:
 
 def measure(kind: str) -> dict[str, float]:
     metrics = jax.jit(lambda m, **outputs: m.update(**outputs))(
-        _metrics(),
+        readmes_four(),
         logits=jnp.ones((32, 10)),
         labels=jnp.zeros(32, jnp.int32),
         loss=jnp.ones(32),
@@ -52,19 +49,9 @@ def main() -> None:
         "compiled": "`jax.device_get(jit(compute)(metrics))`",
         "eager": "`jax.device_get(metrics.compute())`",
     }
-    taken: dict[str, list[dict[str, float]]] = {kind: [] for kind in names}
-    for _ in range(3):
-        for kind, results in taken.items():
-            run = subprocess.run(
-                [sys.executable, "-m", "tests.benchmarks.readout", "measure", kind],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            results.append(json.loads(run.stdout.splitlines()[-1]))
+    taken = in_turns({k: ["tests.benchmarks.readout", "measure", k] for k in names}, 3)
     rows: list[list[object]] = [
-        [name, *(si(statistics.median(r[k] for r in taken[kind])) for k in ("first", "later"))]
-        for kind, name in names.items()
+        [name, *(si(taken[kind][k]) for k in ("first", "later"))] for kind, name in names.items()
     ]
     table(["README's four metrics", "first", "later"], rows)
 

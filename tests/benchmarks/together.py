@@ -2,8 +2,6 @@
 a call. And what the first `update_across` of README's four costs beside their first `update`."""
 
 import json
-import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +14,8 @@ from jax.sharding import PartitionSpec as P
 
 import eqmetrics as eqm
 
-from ._timing import about, per_call, si, table
+from ._timing import about, in_turns, per_call, si, table
+from .readout import readmes_four
 
 
 CLASSES, ROUNDS = 10, 3
@@ -77,12 +76,7 @@ def measure(rows: int, name: str) -> dict[str, float]:
 
 def first(rows: int, name: str) -> dict[str, float]:
     """README's four, on one device or over all."""
-    metrics = eqm.MetricDict(
-        accuracy=eqm.Accuracy(),
-        f1=eqm.F1(eqm.Multiclass(CLASSES)),
-        loss=eqm.Average().from_output("loss"),
-        loss_std=eqm.Std().from_output("loss"),
-    )
+    metrics = readmes_four()
     batch = {k: x for k, x in batch_of(rows).items() if k in metrics.arguments()}
     axes = (jax.sharding.AxisType.Auto,)
     mesh = jax.make_mesh((jax.device_count(),), ("devices",), axis_types=axes)
@@ -101,33 +95,23 @@ def first(rows: int, name: str) -> dict[str, float]:
     return {"first": time.perf_counter() - start}
 
 
-def in_turns(kind: str, rows: str, names: tuple[str, str]) -> list[dict[str, float]]:
-    """The medians of each, in fresh processes that take turns."""
-    taken: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for _ in range(ROUNDS):
-        for name, results in taken.items():
-            run = subprocess.run(
-                [sys.executable, "-m", "tests.benchmarks.together", kind, rows, name],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            results.append(json.loads(run.stdout.splitlines()[-1]))
-    return [{k: statistics.median(r[k] for r in rs) for k in rs[0]} for rs in taken.values()]
+def both(kind: str, rows: str, names: tuple[str, str]) -> list[dict[str, float]]:
+    runs = {name: ["tests.benchmarks.together", kind, rows, name] for name in names}
+    return list(in_turns(runs, ROUNDS).values())
 
 
 def main() -> None:
     about("Nine metrics in one collection")
     rows: list[list[object]] = []
     for size in SIZES:
-        base, ours = in_turns("measure", size, ("bare", "eqmetrics"))
+        base, ours = both("measure", size, ("bare", "eqmetrics"))
         for name, x in (("bare", base), ("eqmetrics", ours)):
             ratios = [f"{x[k] / base[k]:.2f}" for k in ("compile", "call")]
             found = [f"{si(x[k])} ({r})" for k, r in zip(("compile", "call"), ratios, strict=True)]
             rows.append([size, name, *found, f"{x['arrays']:.0f}"])
     table(["rows", "form", "trace, lower and compile", "a call", "arrays of the state"], rows)
     print("In brackets: against the bare form.\n")
-    one, across = in_turns("first", "256", ("update", "update_across"))
+    one, across = both("first", "256", ("update", "update_across"))
     ratio = across["first"] / one["first"]
     head = ["README's four, 8 devices", "first `update`", "first `update_across`", "ratio"]
     table(head, [["256 rows", si(one["first"]), si(across["first"]), f"{ratio:.2f}"]])
