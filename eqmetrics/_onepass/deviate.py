@@ -32,7 +32,8 @@ class Deviate(AbstractOperation):
     @classmethod
     def together(cls, many):
         whole = SideBySide([_weighted(*operands) for _, operands in many])
-        totals = whole.each(lambda x, axis: jnp.sum(x, axis=axis))
+        total = lambda x, axis: jnp.sum(x, axis=axis)
+        totals = whole.each(total, lambda arrays: joined([total(x, 1) for x in arrays]))
         weights = {id(w): w for _, (_, *each) in many for w in each}
         counts = {key: jnp.sum(w, dtype=jnp.float32) for key, w in weights.items()}
         means = [

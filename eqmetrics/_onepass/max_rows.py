@@ -44,7 +44,7 @@ class MaxRows(AbstractOperation):
         cells = [(op, y.shape[1:]) for (op, _), y in zip(many, x, strict=True)]
         sign = [jnp.full(shape, op.sign, jnp.float32) for op, shape in cells]
         nan = [jnp.full(shape, op.nan, jnp.bool_) for op, shape in cells]
-        largest = SideBySide(x).each(_largest, sign, nan)
+        largest = SideBySide(x).each(_largest, _largest_long, sign, nan)
         olds = [old for _, (old, *_) in many]
         news = joined(largest)
         (merged,) = MAX.merge((joined([jnp.ravel(old) for old in olds]),), (news,))
@@ -78,6 +78,11 @@ def _compared(x: Array, sign: Any, nan: Any) -> Array:
 
 def _largest(x: Array, axis: int, sign: Array, nan: Array) -> Array:
     return MAX.of_rows(_compared(x, sign, nan), axis)
+
+
+def _largest_long(arrays: list[Array], signs: list[Array], nans: list[Array]) -> Array:
+    each = [_compared(x, *both) for x, *both in zip(arrays, signs, nans, strict=True)]
+    return MAX.of_many_rows(each)
 
 
 def _only(x: Array, *masks: Array, none: float) -> Array:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float32, Shaped
 
 from .._reduction.pair import add, from_integer, lift, Pair, renormalise
 from .._reduction.pair_sums import joinable, reduce_axis, sum_joining
-from .side_by_side import SideBySide
+from .side_by_side import joined, LONG, SideBySide
 
 
 # This many blocks of rows are added at a time: with 32 or more XLA's CPU takes 2 to 8 times as
@@ -38,7 +38,7 @@ def sum_columns(columns: Sequence[Shaped[Array, "rows ..."]]) -> list[Pair]:
         for x in _floats(column):
             numbers.append(x)
             whose.append(i)
-    sums = SideBySide(numbers).each(_sum_rows)
+    sums = SideBySide(numbers).each(_sum_rows, _sum_long)
     parts: list[list[Pair]] = [[] for _ in columns]
     for i, x in zip(whose, sums, strict=True):
         parts[i].append(x)
@@ -58,23 +58,47 @@ def _floats(x: Array) -> list[Array]:
 def _sum_rows(x: Shaped[Array, "..."], axis: int) -> Pair:
     if x.dtype == jnp.bool_:
         return from_integer(jnp.sum(x, axis=axis, dtype=jnp.int32))
-    return _compensated(x, axis)
-
-
-def _compensated(x: Float32[Array, "..."], axis: int) -> Pair:
-    """A balanced tree. If the rows are sharded, none is moved to another device."""
     first = jnp.moveaxis(x, axis, 0)
     if isinstance(x.shape[axis], int) and joinable(first) < x.shape[axis]:
+        # The rows are sharded, and none is moved to another device.
         first = first[:, 0] if axis == 1 and x.shape[0] == 1 else first
         total = sum_joining(first, jnp.zeros_like(first), joinable)
         return total.reshape(2, *x.shape[:axis], *x.shape[axis + 1 :])
-    high, low = x, jnp.zeros_like(x)
-    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    return _compensated(x, jnp.zeros_like(x), axis)
+
+
+def _sum_long(arrays: list[Shaped[Array, "_ rows"]]) -> Pair:
+    if arrays[0].dtype == jnp.bool_:
+        counts = [jnp.sum(x, axis=1, dtype=jnp.int32) for x in arrays]
+        return from_integer(joined(counts))
+    pairs = [_shortened(x) for x in arrays]
+    high, low = (jnp.concatenate(x) for x in zip(*pairs, strict=True))
+    return _compensated(high, low, 1)
+
+
+def _shortened(x: Float32[Array, "cells rows"]) -> tuple[Array, Array]:
+    """Pairs with the same sum. Eight blocks of rows are added at a time: LLVM leaves a loop over
+    more of them as a loop, without vectors, if their entries are expensive.
+
+    Some rows are always left over. So the entries have two readers, and XLA's CPU, which doesn't
+    compute expensive ones twice, computes them beforehand in a kernel of their own. And a block is
+    a multiple of 16 rows: if the next one isn't aligned, a sum takes five times as long."""
+    both, left = (x, jnp.zeros_like(x)), []
+    while (rows := both[0].shape[1]) >= LONG:
+        whole = (rows - 1) // 128 * 128
+        left.append([y[:, whole:] for y in both])
+        both = reduce_axis(*(y[:, :whole].reshape(len(y), 8, whole // 8) for y in both), 1)
+    return joined([both[0], *(y for y, _ in left)]), joined([both[1], *(y for _, y in left)])
+
+
+def _compensated(high: Float32[Array, "..."], low: Float32[Array, "..."], axis: int) -> Pair:
+    """The sum of pairs, as a balanced tree."""
+    before, after = high.shape[:axis], high.shape[axis + 1 :]
     while isinstance(high.shape[axis], int) and high.shape[axis] > _BLOCKS:
         rest = -(-high.shape[axis] // _BLOCKS)
         missing = _BLOCKS * rest - high.shape[axis]
         if missing:
-            pad = [(0, missing if a == axis else 0) for a in range(x.ndim)]
+            pad = [(0, missing if a == axis else 0) for a in range(high.ndim)]
             high, low = jnp.pad(high, pad), jnp.pad(low, pad)
         high, low = (y.reshape(*before, _BLOCKS, rest, *after) for y in (high, low))
         high, low = reduce_axis(high, low, axis)

@@ -69,6 +69,11 @@ class Extremum(AbstractReduction):
         """The extremum over the rows; if there are none, the neutral infinity."""
         return _of_rows(self, x, axis)
 
+    def of_many_rows(self, arrays: list[Float32[Array, "cells rows"]]) -> Float32[Array, "cells"]:
+        """The same over the last axis of several arrays, the results in order, if the axis is
+        long."""
+        return _of_many_rows(self, arrays)
+
     def of_groups(
         self, x: Float32[Array, "rows ..."], group: Int32[Array, "rows"], count: int
     ) -> Float32[Array, "{count} ..."]:
@@ -126,6 +131,44 @@ def _of_rows_jvp(extremum, axis, primals, tangents):
     at = keys == jnp.expand_dims(key, axis)
     count = jnp.maximum(jnp.sum(at, axis=axis, dtype=jnp.int32), 1).astype(out.dtype)
     return out, jnp.sum(jnp.where(at, tangents[0], 0), axis=axis) / count
+
+
+@ft.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _of_many_rows(extremum: Extremum, arrays: list[Array]) -> Array:
+    pick = jnp.maximum if extremum.kind == "max" else jnp.minimum
+    keys = [key for x in extremum.keys(arrays) for key in x]
+    left: list[list[Array]] = [[] for _ in keys]
+    while (rows := keys[0].shape[0]) >= 8192:
+        whole = rows // 128 * 128
+        for rest, key in zip(left, keys, strict=True):
+            rest.append(key[whole:])
+        keys = _of_blocks(extremum, [key[:whole].reshape(8, whole // 8) for key in keys])
+    most = [jnp.concatenate([key, *rest]) for key, rest in zip(keys, left, strict=True)]
+    key = pick.reduce(jnp.stack(most), axis=1)
+    return extremum.values((key,), (jnp.zeros_like(key, jnp.float32),))[0]
+
+
+def _of_blocks(extremum: Extremum, keys: list[Int32[Array, "8 rows"]]) -> list[Array]:
+    """Over the first axis, of two or three arrays at a time: XLA's CPU computes such a reduction in
+    vectors, but neither one of more operands nor one of a single operand, which becomes a part of
+    what follows. (Five extrema of a million rows: 4.5 ms to 0.7 ms.)"""
+    pick = jnp.maximum if extremum.kind == "max" else jnp.minimum
+    both = lambda a, b: tuple(map(pick, a, b))
+    found: list[Array] = []
+    while keys:
+        few = tuple(keys[: 3 if len(keys) == 3 else 2])
+        found += lax.reduce(few, (jnp.int32(extremum.none),) * len(few), both, (0,))
+        keys = keys[len(few) :]
+    return found
+
+
+@_of_many_rows.defjvp
+def _of_many_rows_jvp(extremum, primals, tangents):
+    of_each = [
+        jax.jvp(lambda x: _of_rows(extremum, x, 1), [x], [t])[1]
+        for x, t in zip(*primals, *tangents, strict=True)
+    ]
+    return _of_many_rows(extremum, *primals), jnp.concatenate(of_each)
 
 
 @ft.partial(jax.custom_jvp, nondiff_argnums=(0, 3))
