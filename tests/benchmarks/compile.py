@@ -15,7 +15,7 @@ import numpy as np
 
 import eqmetrics as eqm
 
-from ._timing import about, in_turns, table
+from ._timing import about, get_ready, in_turns, table
 
 
 ROWS, CLASSES, THRESHOLDS = 256, 10, 200
@@ -142,8 +142,7 @@ def measure(form: str, parts: list[str]) -> dict[str, float]:
         update = lambda m, b: m.update(**b)
     else:
         update, state = bare(adds, parts, batch)
-    # What the first program of a process costs.
-    jax.jit(lambda x: jnp.cumsum(x @ x)).lower(jnp.ones((3, 3))).compile()
+    get_ready()
 
     times = [time.perf_counter()]
     traced = jax.jit(update).trace(state, batch)
