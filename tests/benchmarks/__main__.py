@@ -1,9 +1,9 @@
-"""Runs the named benchmarks, or all of them, each in a process of its own. `--page` also writes
+"""Runs the named benchmarks, or all but `gpu`, each in a process of its own. `--page` also writes
 them into the page "Benchmarks", where those that weren't named stay as they are."""
 
 import argparse
 
-from ._page import NAMES, PAGE, run, write
+from ._page import ELSEWHERE, NAMES, PAGE, run, write
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--page", action="store_true", help=f"writes {PAGE}")
     chosen = parser.parse_args()
-    for name in chosen.names or NAMES:
+    for name in chosen.names or [x for x in NAMES if x not in ELSEWHERE]:
         if name not in NAMES:
             parser.error(f"{name!r}: expected one of {', '.join(NAMES)}")
         section = run(name)

@@ -17,8 +17,9 @@ PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap intervals reductions collectives
     loop sums compile together eager readout imports peers text ranking episodes clustering audio
-    pictures
+    pictures gpu
 """.split()
+ELSEWHERE = {"gpu"}  # runs where there is one, if it is named
 HEAD = """# Benchmarks
 
 `python -m tests.benchmarks NAME` prints one of these tables; `python -m tests.benchmarks --page`

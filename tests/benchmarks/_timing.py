@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import jax
@@ -63,7 +63,7 @@ def in_turns(
     }
 
 
-def table(head: list[str], rows: list[list[object]]) -> None:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     print("| " + " | ".join(head) + " |")
     print("|" + "---|" * len(head))
     for row in rows:
