@@ -126,6 +126,26 @@ class Searches(AbstractOfValues, init=False):
         return self.replace(mean=self.mean.update(both[:, 0] * both[:, 1], mask=mask))
 
 
+class Chooses(AbstractOfValues, init=False):
+    """Computes a number on each platform in its own way."""
+
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
+        thrice = lambda x: x + x + x
+        found = jax.lax.platform_dependent(values, cpu=lambda x: 3 * x, default=thrice)
+        return self.replace(mean=self.mean.update(found, mask=mask))
+
+
+class Hides(AbstractOfValues, init=False):
+    """Mixes the rows in one of two branches."""
+
+    def update(self, values: Values, *, mask: Mask = None) -> Self:
+        taken = jnp.ones(values.shape, bool) if mask is None else mask
+        mixed = lambda x: x - jnp.max(x)
+        x = jnp.where(taken, values, -9)
+        found = jax.lax.platform_dependent(x, cpu=mixed, default=lambda x: 2 * x)
+        return self.replace(mean=self.mean.update(found, mask=mask))
+
+
 class Swaps(AbstractOfValues, init=False):
     """Mixes the rows in a loop."""
 
@@ -145,8 +165,8 @@ class Picks(AbstractOfValues, init=False):
         return self.replace(mean=self.mean.update(values * first, mask=mask))
 
 
-SUMS = [RMSE, Twice, Table, Searches]
-MIXED = [Reads, Centres, Sorts, Jits, Scans, Plain, Swaps, Picks]
+SUMS = [RMSE, Twice, Table, Searches, Chooses]
+MIXED = [Reads, Centres, Sorts, Jits, Scans, Plain, Swaps, Picks, Hides]
 X = np.random.default_rng(0).normal(size=20).astype(np.float32)
 GROUP = np.random.default_rng(1).integers(0, 11, 20).astype(np.int32)
 

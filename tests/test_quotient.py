@@ -9,24 +9,37 @@ import pytest
 
 import eqmetrics as eqm
 from eqmetrics._reduction.pair import from_integer, lift, share_reaches
-from eqmetrics._rows.quotient import ratio
+from eqmetrics._rows.nearest_quotient import corrected, quotient
 
 
 MOST = 200
 
 
 def test_a_quotient_is_the_nearest_float():
-    divide = jax.jit(lambda counts, n: (ratio(counts, n), ratio(counts, n[None])))
+    divide = jax.jit(lambda counts, n: (quotient(counts, n), quotient(counts, n[None])))
     counts = np.arange(MOST + 1, dtype=np.float32)
     for n in range(1, MOST + 1):
         for got in divide(counts, jnp.float32(n)):
             np.testing.assert_array_equal(got, counts / np.float32(n))
 
 
+@pytest.mark.parametrize("off", [-2, -1, 1, 2])
+def test_what_a_gpu_divides_is_corrected(off):
+    rng = np.random.default_rng(0)
+    top, bottom = rng.integers(1, 2**24, (2, 10**5)).astype(np.float32)
+    top[:1000] = bottom[:1000]
+    right = top / bottom
+    found = (right.view(np.int32) + np.int32(off)).view(np.float32)
+    got = np.asarray(jax.jit(corrected)(found, top, bottom))
+    assert np.sum(got != right) <= 1 and np.all(got[:1000] == 1)
+    limits = corrected(*jnp.array([[jnp.inf, 0, jnp.nan], [jnp.inf, 0, jnp.nan], [2.0, 3.0, 4.0]]))
+    np.testing.assert_array_equal(limits, np.array([np.inf, 0, np.nan], np.float32))
+
+
 def test_nothing_of_nothing_is_no_nan():
     with jax.debug_nans(True):
-        assert ratio(jnp.zeros(2), jnp.array([0.0, 1.0])).tolist() == [0, 0]
-    assert jnp.isnan(ratio(jnp.array([jnp.nan, 1.0]), jnp.array([1.0, jnp.nan]))).all()
+        assert quotient(jnp.zeros(2), jnp.array([0.0, 1.0])).tolist() == [0, 0]
+    assert jnp.isnan(quotient(jnp.array([jnp.nan, 1.0]), jnp.array([1.0, jnp.nan]))).all()
 
 
 @pytest.mark.parametrize("scale", [1, 2**30 - 35])

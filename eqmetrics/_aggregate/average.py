@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import rows, trailing, undefined_as
 
 
@@ -46,4 +46,4 @@ class Average(Metric):
 
     def compute(self) -> Float32[Array, "..."]:
         total, weight = self.sums.read("total", "weight")
-        return undefined_as(ratio(total, weight), weight == 0, self.undefined)
+        return undefined_as(quotient(total, weight), weight == 0, self.undefined)

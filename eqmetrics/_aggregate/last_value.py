@@ -11,7 +11,7 @@ from .._onepass.sums import Sums
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import add, to_float
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import rows, undefined_as
 
 
@@ -95,4 +95,4 @@ class LastValue(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = to_float(self.sums)
-        return undefined_as(over(total, weight), weight == 0, self.undefined)
+        return undefined_as(quotient(total, weight), weight == 0, self.undefined)

@@ -14,7 +14,7 @@ from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.extremum import MAX
 from .._reduction.pair import add, lift, to_float
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import Rows, rows, undefined_as
 
 
@@ -107,4 +107,5 @@ class Throughput(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         seconds = to_float(self.seconds)
-        return undefined_as(over(self.sums.read("items"), seconds), seconds == 0, self.undefined)
+        items = self.sums.read("items")
+        return undefined_as(quotient(items, seconds), seconds == 0, self.undefined)

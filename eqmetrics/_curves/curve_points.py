@@ -15,7 +15,7 @@ from .._decisions.task import AbstractTask, Binary
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, inlined, lift, Pair, power_of, to_float
 from .._rows.cells import cumulated
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from .rank_score import AbstractClassCurve, scores_of_all
 from .score_cells import NONE, scores_of_keys
@@ -61,12 +61,12 @@ class Points(NamedTuple):
     def precision(self) -> Array:
         """The precision; 1 where nothing is predicted as positive, as in scikit-learn."""
         said = to_float(self.said)
-        return jnp.where(said == 0, 1, ratio(to_float(self.tp), said))
+        return jnp.where(said == 0, 1, quotient(to_float(self.tp), said))
 
 
 def _share(part: Pair, whole: Pair) -> tuple[Array, Bool[Array, "classes"]]:
     every = to_float(whole)
-    return ratio(to_float(part), every), every[:, 0] > 0
+    return quotient(to_float(part), every), every[:, 0] > 0
 
 
 def _finer(bits: Cells, line: Cells) -> Cells:

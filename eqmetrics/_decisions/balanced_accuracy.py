@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .average import each_problem
 from .stat_scores import StatScores
 from .task import AbstractTask, Multiclass
@@ -65,7 +65,7 @@ class BalancedAccuracy(AbstractReadout):
         # The mean over the classes that have rows (first axis), of each problem (second axis).
         seen = (rows > 0) & (part[:, None] if isinstance(self.task, Multiclass) else True)
         number = jnp.sum(seen, axis=0, dtype=jnp.float32)
-        mean = over(jnp.sum(jnp.where(seen, over(right, rows), 0), axis=0), number)
+        mean = quotient(jnp.sum(jnp.where(seen, quotient(right, rows), 0), axis=0), number)
         defined = number > 0
         if self.adjusted:
             defined = number > 1

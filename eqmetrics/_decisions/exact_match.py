@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._metric.messages import describe
 from .._onepass.sums import Sums
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from .decision import decide
 from .inputs import AbstractLabelled, Inputs
@@ -84,4 +84,4 @@ class ExactMatch(AbstractLabelled):
 
     def compute(self) -> Float32[Array, ""]:
         right, every = self.sums.read("right", "rows")
-        return undefined_as(over(right, every), every == 0, self.undefined)
+        return undefined_as(quotient(right, every), every == 0, self.undefined)

@@ -9,7 +9,7 @@ from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._probabilities.calibration_error import averaged
 from .._probabilities.proper_scores import average_problems, check_label_average, LabelAverage
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .inputs import Inputs
 from .scores import Scores, scores_of
 from .task import AbstractTask, Multiclass
@@ -119,8 +119,8 @@ class Hinge(Metric):
         `(classes,)` for ovr."""
         loss, weight = self.sums.read("loss", "weight")
         if self.multi_class == "ovr":
-            found = over(loss, weight), weight > 0
+            found = quotient(loss, weight), weight > 0
             return averaged(*found, self.task, self.average, self.undefined)
         return average_problems(
-            over(loss, weight), weight > 0, self.task, self.average, self.undefined
+            quotient(loss, weight), weight > 0, self.task, self.average, self.undefined
         )

@@ -3,7 +3,7 @@ from typing import ClassVar, final
 
 from jaxtyping import Array, Bool, Float32
 
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .average import AbstractClassAverage, average_classes
 from .stat_scores import Counts
 
@@ -68,8 +68,8 @@ class ClassLikelihoodRatios(AbstractClassRatios, init=False):
         own, others = tp + fn, fp + tn
         both = (own > 0) & (others > 0)
         return {
-            "positive": (over(over(tp, own), over(fp, others)), both & (fp > 0)),
-            "negative": (over(over(fn, own), over(tn, others)), both & (tn > 0)),
+            "positive": (quotient(quotient(tp, own), quotient(fp, others)), both & (fp > 0)),
+            "negative": (quotient(quotient(fn, own), quotient(tn, others)), both & (tn > 0)),
         }
 
 
@@ -112,6 +112,6 @@ class InformednessMarkedness(AbstractClassRatios, init=False):
         said, unsaid = tp + fp, fn + tn
         # recall - (1 - specificity): a sum near 1 less 1 would cancel.
         return {
-            "informedness": (over(tp, own) - over(fp, others), (own > 0) & (others > 0)),
-            "markedness": (over(tp, said) - over(fn, unsaid), (said > 0) & (unsaid > 0)),
+            "informedness": (quotient(tp, own) - quotient(fp, others), (own > 0) & (others > 0)),
+            "markedness": (quotient(tp, said) - quotient(fn, unsaid), (said > 0) & (unsaid > 0)),
         }

@@ -173,6 +173,10 @@ def _of_rows(eqn: Any, own: list, rows: int) -> bool:
         inner = jax.make_jaxpr(eqn.params["_prim"].expand)(*(v.aval for v in eqn.invars))
     if eqn.primitive.name == "scan":
         return _scan_of_rows(eqn, own, rows)
+    if eqn.primitive.name == "cond" and own[0] is None:
+        # The choice is the same for all rows: that of a platform, for example.
+        found = [_within(branch.jaxpr, own[1:], rows) for branch in eqn.params["branches"]]
+        return all(each is not None and set(each) == {"rows"} for each in found)
     if inner is None or eqn.primitive.name in ("while", "cond", "reduce"):
         return of_rows(eqn, [level == "rows" for level in own], rows)
     found = _within(getattr(inner, "jaxpr", inner), own, rows)

@@ -9,7 +9,8 @@ from .._decisions.task import AbstractTask
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, to_float
 from .._reduction.pair_sums import sum_pairs
-from .._rows.quotient import over, ratio, root
+from .._rows.nearest_quotient import quotient
+from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
 from .calibration_bins import CalibrationBins
 from .proper_scores import check_label_average, LabelAverage
@@ -119,7 +120,7 @@ class CalibrationError(AbstractReadout):
         gap = jnp.abs(to_float(add(right, -confidence)))
         each, total = to_float(weight), to_float(sum_pairs(jnp.moveaxis(weight, -1, 1)))
         gap = jnp.where(each > 0, over(gap, each), 0)
-        shares = ratio(each, total[:, None])
+        shares = quotient(each, total[:, None])
         values = norm_of(gap, shares, self.norm)
         apart = self.task if self.statistic.apart else None
         return averaged(values, total > 0, apart, self.average, self.undefined)

@@ -6,7 +6,8 @@ from jaxtyping import Array, Float32
 
 from .._decisions.task import Multiclass
 from .._reduction.pair import add, to_float
-from .._rows.quotient import over, ratio, xlogy
+from .._rows.nearest_quotient import quotient
+from .._rows.quotient import over, xlogy
 from .probability_losses import AbstractLosses, ProbabilityLosses
 from .proper_scores import AbstractProperScore, average_problems
 
@@ -15,10 +16,10 @@ def _shares(statistic: AbstractLosses) -> Float32[Array, "classes problems"]:
     """How often each class occurs (first axis); for a yes or no, both."""
     weight, positives = statistic.sums.read("weight", "positives")
     if isinstance(statistic.task, Multiclass):
-        return ratio(positives[:, None], weight[None, :])
+        return quotient(positives[:, None], weight[None, :])
     both = statistic.exact()
     negatives = to_float(add(both["weight"], -both["positives"]))
-    return ratio(jnp.stack([positives, negatives]), weight[None, :])
+    return quotient(jnp.stack([positives, negatives]), weight[None, :])
 
 
 def _entropy(shares: Array) -> Array:

@@ -118,7 +118,7 @@ def add(x: Pair, y: Pair) -> Pair:
     return (Halves.of(x) + Halves.of(y)).packed()
 
 
-def _two_prod(a: Array, b: Array) -> tuple[Array, Array]:
+def two_prod(a: Array, b: Array) -> tuple[Array, Array]:
     """`(s, e)` with `s + e = a * b` to 2^-48. Products of 12-bit halves are exact, so it makes no
     difference which of them the compiler fuses with an addition; for `a * b` itself it would."""
     (a1, a2), (b1, b2) = _split(a), _split(b)
@@ -135,7 +135,7 @@ def _split(x: Array) -> tuple[Array, Array]:
 
 @inlined
 def multiply(x: Pair, y: Pair) -> Pair:
-    p, e = _two_prod(x[0], y[0])
+    p, e = two_prod(x[0], y[0])
     return renormalise(p, e + (x[0] * y[1] + x[1] * y[0]))
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import Rows, trailing, undefined_as
 from .._rows.squares import nan_if_lost
 from .paired import checked_multioutput, errors_of, Multioutput, over_columns, paired
@@ -58,7 +58,7 @@ class AbstractLossSums(Metric):
     def mean(self) -> Float32[Array, "..."]:
         """The mean loss of each column."""
         total, weight = self.sums.read("total", "weight")
-        return ratio(total, weight)
+        return quotient(total, weight)
 
     def mean_square(self) -> Float32[Array, "..."]:
         """The same for a loss that is a square near 0; NaN if it left the range of float32."""

@@ -1,13 +1,8 @@
-"""Quotients and roots with a value, or a slope, at points where their formula has none; and
-quotients that are exact at points where this matters."""
+"""Quotients and roots with a value, or a slope, at points where their formula has none."""
 
-import functools as ft
-
-import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy import special
-from jaxtyping import Array, Float32
+from jaxtyping import Array
 
 
 def over(top: Array, bottom: Array) -> Array:
@@ -29,26 +24,3 @@ def root(x: Array) -> Array:
     row, or a minimum, so 0 is right for both."""
     none = x == 0
     return jnp.where(none, 0, jnp.sqrt(jnp.where(none, 1, x)))
-
-
-@jax.custom_jvp
-@ft.partial(jax.jit, inline=True)
-def ratio(top: Float32[Array, "..."], bottom: Float32[Array, "..."]) -> Float32[Array, "..."]:
-    """The float nearest to `top / bottom`: exactly 1 where they are equal. 0 where `bottom` is 0;
-    the caller replaces it if the value is undefined there."""
-    zero = bottom == 0
-    # If many numbers are divided by the same one, XLA's CPU multiplies them by its reciprocal:
-    # 41/41 becomes 0.99999994. The barrier hides from XLA that the divisor is broadcast.
-    shape = jnp.broadcast_shapes(top.shape, bottom.shape)
-    safe = lax.optimization_barrier(jnp.broadcast_to(jnp.where(zero, 1, bottom), shape))
-    return jnp.where(zero, 0, top / safe)
-
-
-@ratio.defjvp
-def _ratio_jvp(primals, tangents):
-    # Computed from the quotient itself: the square of `bottom` could overflow or underflow.
-    value = ratio(*primals)
-    bottom = jnp.broadcast_to(primals[1], value.shape)
-    top, below = (jnp.broadcast_to(t, value.shape) for t in tangents)
-    safe = jnp.where(bottom == 0, 1, bottom)
-    return value, jnp.where(bottom == 0, 0, (top - value * below) / safe)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .quotient import over
+from .nearest_quotient import quotient
 from .rows import as_column, Rows, trailing, undefined_as
 
 
@@ -78,4 +78,4 @@ class AbstractRowMean(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """The mean score: a scalar, or an array of shape `shape`."""
         total, weight = self.sums.read("total", "weight")
-        return undefined_as(over(total, weight), weight == 0, self.undefined)
+        return undefined_as(quotient(total, weight), weight == 0, self.undefined)

@@ -8,7 +8,8 @@ from jaxtyping import Array, Float32
 from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.assignment import assign
-from .._rows.quotient import over, ratio
+from .._rows.nearest_quotient import quotient
+from .._rows.quotient import over
 from ._table import AbstractTableScore, Table, total_of
 
 
@@ -41,7 +42,7 @@ class Purity(AbstractTableScore, init=False):
 
     def of(self, table: Table) -> tuple[Array, Array]:
         most = jnp.max(to_float(table.cells), axis=0)
-        return ratio(total_of(most), to_float(table.total)), table.some
+        return quotient(total_of(most), to_float(table.total)), table.some
 
 
 @final
@@ -75,10 +76,10 @@ class BCubed(AbstractTableScore, init=False):
     def of(self, table: Table) -> tuple[dict[str, Array], Array]:
         cells, total = to_float(table.cells), to_float(table.total)
         shares = [
-            ratio(cells, to_float(table.clusters)[None, :]),
-            ratio(cells, to_float(table.classes)[:, None]),
+            quotient(cells, to_float(table.clusters)[None, :]),
+            quotient(cells, to_float(table.classes)[:, None]),
         ]
-        precision, recall = (ratio(total_of(cells * share), total) for share in shares)
+        precision, recall = (quotient(total_of(cells * share), total) for share in shares)
         f1 = over(2 * precision * recall, precision + recall)
         return {"precision": precision, "recall": recall, "f1": f1}, table.some
 
@@ -121,4 +122,4 @@ class ClusterAccuracy(AbstractTableScore, init=False):
             cells = jnp.swapaxes(cells, 1, 2)
         place = assign(-to_float(cells))
         matched = jnp.take_along_axis(cells, place[None, :, None], axis=2)[:, :, 0]
-        return ratio(to_float(sum_pairs(matched)), to_float(table.total)), table.some
+        return quotient(to_float(sum_pairs(matched)), to_float(table.total)), table.some

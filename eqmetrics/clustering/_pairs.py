@@ -11,7 +11,8 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, inlined, lift, multiply, Pair, to_float
 from .._reduction.pair_sums import sum_pairs
-from .._rows.quotient import ratio, root
+from .._rows.nearest_quotient import quotient
+from .._rows.quotient import root
 from ._table import AbstractTableScore, Counts, counts_of, per, Table
 
 
@@ -121,7 +122,7 @@ class RandScore(AbstractTableScore, init=False):
         pairs = Together.of(table)
         # With whole counts the sum is exactly the whole where all pairs agree.
         agree = to_float(add(pairs.both, pairs.neither))
-        return ratio(agree, to_float(pairs.all)), pairs.all[0] > 0
+        return quotient(agree, to_float(pairs.all)), pairs.all[0] > 0
 
 
 @final
@@ -161,7 +162,7 @@ class AdjustedRandScore(AbstractTableScore, init=False):
         above = add(multiply(n11, n00), -multiply(n10, n01))
         sides = [multiply(add(n11, x), add(x, n00)) for x in (n01, n10)]
         below = to_float(add(*sides))
-        return ratio(2 * to_float(above), below), (pairs.all[0] > 0) & (below > 0)
+        return quotient(2 * to_float(above), below), (pairs.all[0] > 0) & (below > 0)
 
 
 @final
@@ -196,5 +197,5 @@ class FowlkesMallows(AbstractTableScore, init=False):
         pairs = Together.of(table)
         both = to_float(pairs.both)
         sides = [to_float(add(pairs.both, x)) for x in (pairs.in_class, pairs.in_cluster)]
-        value = root(ratio(both, sides[0]) * ratio(both, sides[1]))
+        value = root(quotient(both, sides[0]) * quotient(both, sides[1]))
         return value, (sides[0] > 0) & (sides[1] > 0)

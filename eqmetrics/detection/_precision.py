@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float32, Int32, UInt32
 
 from .._reduction.pair import add, inlined, lift, to_float
 from .._rows.cells import cumulated
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from ._detections import AbstractDetections
 from ._matching import digit_of, FALSE, TRUE
 
@@ -104,12 +104,12 @@ def _curves(metric: AbstractDetections, cells: tuple[Cell, ...], recalls: int) -
         before = [jnp.pad(count(kind), (1, 0)) for kind in (TRUE, FALSE)]
         true, false = (x[1:][rows.last] - x[rows.start][safe] for x in before)
         found = before[0][rows.end] - before[0][rows.start]
-        precision = ratio(*(x.astype(jnp.float32) for x in (true, true + false)))
-        share = ratio(found.astype(jnp.float32), total.astype(jnp.float32))
+        precision = quotient(*(x.astype(jnp.float32) for x in (true, true + false)))
+        share = quotient(found.astype(jnp.float32), total.astype(jnp.float32))
         some = total > 0
         if recalls == ALL:
             area = _area(rows, jnp.where(is_row, true, 0), precision)
-            return ratio(area, total.astype(jnp.float32))[:, None], share, some
+            return quotient(area, total.astype(jnp.float32))[:, None], share, some
         # The largest recall that each detection reaches, in integers.
         own = jnp.maximum(total, 1)[safe]
         reached = steps * true // own

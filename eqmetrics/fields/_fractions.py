@@ -10,7 +10,7 @@ from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._reduction.pair import reaches
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._fields import fields
 
@@ -111,4 +111,4 @@ class FractionsSkillScore(Metric):
     def compute(self) -> Float32[Array, "windows"]:
         """The score of each window, of shape `(len(windows),)`."""
         apart, whole = self.sums.read("apart", "whole")
-        return undefined_as(1 - ratio(apart, whole), whole == 0, self.undefined)
+        return undefined_as(1 - quotient(apart, whole), whole == 0, self.undefined)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int32
 
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.row_mean import Empty
 from ._lists import AbstractRanking, Lists
 from ._ranks import as_float, Places, Ties, total
@@ -90,5 +90,5 @@ class RetrievalAUROC(AbstractRanking):
         pairs = as_float(relevant) * as_float(irrelevant)
         lost = _lost(lists.places(self.ties), documents, relevant, share * as_float(irrelevant))
         # Exactly 1 for a perfect order.
-        area = 1 - ratio(lost, pairs * (2 * share - share**2))
+        area = 1 - quotient(lost, pairs * (2 * share - share**2))
         return area[:, None], (relevant > 0) & (irrelevant > 0)

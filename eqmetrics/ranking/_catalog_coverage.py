@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._items import items_of, valid_items
 
@@ -56,5 +56,5 @@ class CatalogCoverage(Metric):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         seen = jnp.sum(self.sums.pair("counts")[0] > 0, dtype=jnp.int32)
-        share = ratio(seen.astype(jnp.float32), jnp.float32(self.num_items))
+        share = quotient(seen.astype(jnp.float32), jnp.float32(self.num_items))
         return undefined_as(share, seen == 0, self.undefined)

@@ -12,7 +12,7 @@ from .._decisions.task import Binary
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, lift, to_float
 from .._reduction.pair_sums import sum_rows
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._lists import check_given, cuts_of
 
@@ -104,8 +104,8 @@ class LinkHits(AbstractReadout):
         else:
             # With `t` tied negatives, 0 to `t` of them are before a positive, equally likely.
             tied = to_float(add(fp[:, 1:], -fp[:, :-1]))
-            share = ratio(jnp.clip(left[:-1], 0, tied + 1), tied + 1)
+            share = quotient(jnp.clip(left[:-1], 0, tied + 1), tied + 1)
         hits = to_float(sum_rows(more * share))
         # If rows have no common order all counts are NaN, and no comparison is true.
         none = (positives == 0) | (left[-1] > 0)
-        return undefined_as(ratio(hits, positives), none, self.undefined)
+        return undefined_as(quotient(hits, positives), none, self.undefined)

@@ -11,7 +11,7 @@ from .._custom_types import Mask, Values, Weights
 from .._metric.numbers import check_whole
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import Sums
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.row_mean import check_empty, Empty
 from .._rows.rows import undefined_as
 from ._at_k import check_divide_by, DivideBy
@@ -114,5 +114,5 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
     def compute(self) -> dict[str, Float32[Array, "{self.max_k}"]]:
         """`precision` and `recall`, of shape `(max_k,)`."""
         *totals, weight = self.sums.read("precision", "recall", "weight")
-        means = (undefined_as(over(x, weight), weight == 0, self.undefined) for x in totals)
+        means = (undefined_as(quotient(x, weight), weight == 0, self.undefined) for x in totals)
         return dict(zip(("precision", "recall"), means, strict=True))

@@ -10,8 +10,8 @@ from .._decisions.inputs import AbstractLabelled, Inputs
 from .._decisions.stat_scores import StatScores
 from .._decisions.task import AbstractTask
 from .._metric.readout import AbstractReadout
+from .._rows.nearest_quotient import quotient
 from .._rows.pooled import check_per, Per
-from .._rows.quotient import ratio
 from .._rows.row_mean import AbstractRowMean
 from .._rows.rows import undefined_as
 from ._images import check_dimensions, counts_of, images_of, included
@@ -34,7 +34,7 @@ def _generalized(
         share = jnp.where(there, least, 0) / jnp.where(there, support, 1)
         weights = share * share if weight == "square" else share
     top, bottom = (jnp.sum(weights * x, axis=-1) for x in (2 * both, predicted + support))
-    return ratio(top, bottom), bottom > 0
+    return quotient(top, bottom), bottom > 0
 
 
 @final

@@ -14,7 +14,7 @@ from .._decisions.inputs import Inputs
 from .._decisions.task import AbstractTask, Multiclass, Multilabel, one_threshold
 from .._metric.messages import describe
 from .._rows.inner import split_mask
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import Rows, rows
 
 
@@ -131,11 +131,11 @@ def mean_of_classes(
         return scores, defined
     weights = jnp.where(defined, support if average == "weighted" else jnp.ones_like(support), 0)
     whole = jnp.sum(weights, axis=-1)
-    return ratio(jnp.sum(jnp.where(defined, scores, 0) * weights, axis=-1), whole), whole > 0
+    return quotient(jnp.sum(jnp.where(defined, scores, 0) * weights, axis=-1), whole), whole > 0
 
 
 def _scores(top: Array, bottom: Array, empty: Array | None) -> tuple[Array, Array]:
-    scores, defined = ratio(top, bottom), bottom != 0
+    scores, defined = quotient(top, bottom), bottom != 0
     if empty is None:
         return scores, defined
     return jnp.where(defined, scores, empty), defined | ~jnp.isnan(empty)

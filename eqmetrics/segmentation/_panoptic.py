@@ -13,7 +13,7 @@ from .._metric.metric import Metric
 from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import flat, narrow, Rows, rows, undefined_as
 from ._images import check_dimensions
 from ._surface_score import Average
@@ -204,7 +204,7 @@ class PanopticQuality(Metric):
         if self.average is None:
             return undefined_as(scores, ~defined, self.undefined)
         count = jnp.sum(defined.astype(jnp.float32))
-        mean = over(jnp.sum(jnp.where(defined, scores, 0)), count)
+        mean = quotient(jnp.sum(jnp.where(defined, scores, 0)), count)
         return undefined_as(mean, count == 0, self.undefined)
 
     def parts(self) -> dict[str, Float32[Array, "..."]]:
@@ -214,12 +214,12 @@ class PanopticQuality(Metric):
         iou, tp, fp, fn = self.sums.read("iou", "tp", "fp", "fn")
         every = tp + fp / 2 + fn / 2
         return {
-            "segmentation": self._average(over(iou, tp), every > 0),
-            "recognition": self._average(over(tp, every), every > 0),
+            "segmentation": self._average(quotient(iou, tp), every > 0),
+            "recognition": self._average(quotient(tp, every), every > 0),
         }
 
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `(num_classes,)` if `average` is `None`."""
         iou, tp, fp, fn = self.sums.read("iou", "tp", "fp", "fn")
         every = tp + fp / 2 + fn / 2
-        return self._average(over(iou, every), every > 0)
+        return self._average(quotient(iou, every), every > 0)

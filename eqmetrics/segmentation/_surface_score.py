@@ -13,8 +13,9 @@ from jaxtyping import Array, Bool, Float32
 from .._decisions.inputs import AbstractLabelled, Inputs
 from .._decisions.task import AbstractTask, Binary, Multiclass
 from .._onepass.sums import Sums
+from .._rows.nearest_quotient import quotient
 from .._rows.pooled import check_per, Per
-from .._rows.quotient import over, ratio
+from .._rows.quotient import over
 from .._rows.rows import undefined_as
 from ._distances import border, squared_distances
 from ._images import Images, images_of, included
@@ -140,10 +141,10 @@ class AbstractSurfaceScore(AbstractLabelled):
         # Infinite scores are counted, not summed: a sum would hide how many there are.
         instead = jnp.float32(0 if self.missed_as == math.inf else self.missed_as)
         there = true | said
-        scores = jnp.where(found, ratio(top, bottom), jnp.where(there, instead, 0))
+        scores = jnp.where(found, quotient(top, bottom), jnp.where(there, instead, 0))
         if self.average is not None:
             count = jnp.sum(there.astype(jnp.float32), axis=1)
-            scores, there = ratio(jnp.sum(scores, axis=1), count), count > 0
+            scores, there = quotient(jnp.sum(scores, axis=1), count), count > 0
         sums = self.sums.add(images.batch, total=scores, weight=there, **objects)
         return self.replace(sums=sums)
 

@@ -12,7 +12,7 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
 from .._reduction.pair import add, Pair
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._edit import alignment
 from ._tokens import Ids, token_rows, Tokens, VALID
@@ -149,7 +149,7 @@ class MatchErrorRate(_AbstractRate, init=False):
             "hits", "substitutions", "deletions", "insertions"
         )
         edits = substitutions + deletions + insertions
-        return undefined_as(ratio(edits, edits + hits), edits + hits == 0, self.undefined)
+        return undefined_as(quotient(edits, edits + hits), edits + hits == 0, self.undefined)
 
 
 @final
@@ -180,7 +180,8 @@ class WordInformationPreserved(_AbstractRate, init=False):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         hits, meant, said = self.statistic.floats()
-        return undefined_as(ratio(hits, meant) * ratio(hits, said), meant == 0, self.undefined)
+        both = quotient(hits, meant) * quotient(hits, said)
+        return undefined_as(both, meant == 0, self.undefined)
 
 
 @final
@@ -210,5 +211,5 @@ class WordInformationLost(_AbstractRate, init=False):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         hits, meant, said = self.statistic.floats()
-        lost = 1 - ratio(hits, meant) * ratio(hits, said)
+        lost = 1 - quotient(hits, meant) * quotient(hits, said)
         return undefined_as(lost, meant == 0, self.undefined)

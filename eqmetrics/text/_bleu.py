@@ -9,7 +9,7 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
 from .._reduction.pair import Pair
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._ngrams import matched_ngrams, ngrams_of
 from ._tokens import given_references, Ids, reference_rows, Tokens, VALID
@@ -188,13 +188,13 @@ class BLEU(AbstractReadout):
             instead = jnp.exp2(-jnp.cumsum(none & (totals > 0), dtype=jnp.float32))
         else:
             instead = jnp.full_like(matches, value if self.smoothing == "floor" else 0.0)
-        precisions = ratio(jnp.where(none, instead, matches), totals)
+        precisions = quotient(jnp.where(none, instead, matches), totals)
         # Orders without n-grams leave the mean, or make it 0.
         taken = totals > 0 if self.effective_order else jnp.ones_like(none)
         logs = jnp.log(jnp.where(precisions > 0, precisions, 1))
         count = jnp.maximum(jnp.sum(taken, dtype=jnp.float32), 1)
         mean = jnp.exp(jnp.sum(jnp.where(taken, logs, 0)) / count)
-        short = jnp.exp(1 - jnp.maximum(ratio(reference, length), 1))
+        short = jnp.exp(1 - jnp.maximum(quotient(reference, length), 1))
         is_zero = jnp.any(taken & (precisions == 0)) | ~any_match
         bleu = jnp.where(is_zero, 0, 100 * mean * short)
         return undefined_as(bleu, (length == 0) & (reference == 0), self.undefined)

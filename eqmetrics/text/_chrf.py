@@ -8,7 +8,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Weights
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._ngrams import matched_ngrams, ngrams_of
 from ._tokens import given_references, Ids, pairs_of, reference_rows, Sequences, Tokens, VALID
@@ -35,9 +35,9 @@ def _f_score(counts: Sequence[Array], beta: float) -> Array:
     matches, predicted, reference = counts
     there = (predicted > 0) & (reference > 0)
     count = jnp.maximum(jnp.sum(there, axis=-1, dtype=jnp.float32), 1)
-    share = lambda of: jnp.sum(jnp.where(there, ratio(matches, of), 0), axis=-1) / count
+    share = lambda of: jnp.sum(jnp.where(there, quotient(matches, of), 0), axis=-1) / count
     precision, recall, factor = share(predicted), share(reference), beta**2
-    return ratio((1 + factor) * precision * recall, factor * precision + recall)
+    return quotient((1 + factor) * precision * recall, factor * precision + recall)
 
 
 @final

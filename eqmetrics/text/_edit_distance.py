@@ -5,7 +5,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from .._custom_types import Mask, Weights
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.row_mean import AbstractRowMean, Empty
 from ._edit import weighted_distance
 from ._tokens import Ids, token_rows, Tokens, VALID
@@ -94,4 +94,4 @@ class EditDistance(AbstractRowMean):
         length = t.references.lengths
         if self.normalize == "max":
             length = jnp.maximum(length, t.predicted.lengths)
-        return self.plus(t.batch, ratio(edits, length.astype(jnp.float32)), length > 0)
+        return self.plus(t.batch, quotient(edits, length.astype(jnp.float32)), length > 0)

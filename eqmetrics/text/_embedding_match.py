@@ -10,7 +10,8 @@ from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
-from .._rows.quotient import over, ratio
+from .._rows.nearest_quotient import quotient
+from .._rows.quotient import over
 from .._rows.rows import flat, rows, undefined_as
 
 
@@ -102,7 +103,7 @@ class EmbeddingMatch(Metric):
         """A dict of `precision`, `recall` and `f1`."""
         *scores, weight = self.sums.read("precision", "recall", "f1", "weight")
         return {
-            name: undefined_as(ratio(x, weight), weight == 0, self.undefined)
+            name: undefined_as(quotient(x, weight), weight == 0, self.undefined)
             for name, x in zip(("precision", "recall", "f1"), scores, strict=True)
         }
 

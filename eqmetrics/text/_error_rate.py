@@ -11,7 +11,7 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._onepass.sums import Sums
 from .._reduction.pair import Pair
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._alignment import AlignmentCounts
 from ._edit import edit_distance
@@ -99,7 +99,7 @@ class _AbstractErrorRate(AbstractReadout):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         edits, length = self.statistic.sums.read("edits", "length")
-        return undefined_as(ratio(edits, length), length == 0, self.undefined)
+        return undefined_as(quotient(edits, length), length == 0, self.undefined)
 
 
 @final

@@ -10,7 +10,7 @@ from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import flat, narrow, rows, undefined_as
 from ._token_likelihoods import MOST
 
@@ -170,7 +170,7 @@ class MultipleChoice(Metric):
         """`accuracy`, `probability` and `brier`."""
         *tops, every = self.sums.read("right", "probability", "brier", "questions")
         names = "accuracy", "probability", "brier"
-        mean = lambda top: undefined_as(over(top, every), every == 0, self.undefined)
+        mean = lambda top: undefined_as(quotient(top, every), every == 0, self.undefined)
         return {name: mean(top) for name, top in zip(names, tops, strict=True)}
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Weights
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._rows.quotient import over, ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import undefined_as
 from ._edit import longest_common
 from ._ngrams import matched_ngrams, ngrams_of
@@ -112,14 +112,15 @@ class RougeScores(AbstractStatistic):
             for x in self._counts(*pairs_of(t.predicted, t.references))
         )
         scores = {
-            "precision": ratio(both, said),
-            "recall": ratio(both, meant),
-            "f1": ratio(2 * both, said + meant),
+            "precision": quotient(both, said),
+            "recall": quotient(both, meant),
+            "f1": quotient(2 * both, said + meant),
         }
         real = given_references(t.references)
         if self.accumulate == "mean":
             count = jnp.sum(real.astype(jnp.float32), axis=1)
-            each = {n: ratio(jnp.sum(jnp.where(real, x, 0), 1), count) for n, x in scores.items()}
+            totals = {n: jnp.sum(jnp.where(real, x, 0), 1) for n, x in scores.items()}
+            each = {n: quotient(x, count) for n, x in totals.items()}
         else:
             # The reference with the best F1, the first of equals.
             best = jnp.argmax(jnp.where(real, scores["f1"], -1), axis=1)[:, None]
@@ -130,7 +131,7 @@ class RougeScores(AbstractStatistic):
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`precision`, `recall` and `f1`."""
         *totals, weight = self.sums.read("precision", "recall", "f1", "weight")
-        means = (undefined_as(over(x, weight), weight == 0, None) for x in totals)
+        means = (undefined_as(quotient(x, weight), weight == 0, None) for x in totals)
         return dict(zip(("precision", "recall", "f1"), means, strict=True))
 
 
@@ -194,4 +195,4 @@ class Rouge(AbstractReadout):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         total, weight = self.statistic.sums.read(self.score, "weight")
-        return undefined_as(over(total, weight), weight == 0, self.undefined)
+        return undefined_as(quotient(total, weight), weight == 0, self.undefined)

@@ -17,7 +17,7 @@ from .._onepass.sums import Sums
 from .._reduction.pair import add, Pair, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.inner import split_mask
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import flat, narrow, rows, undefined_as
 
 
@@ -245,9 +245,9 @@ class SequenceLabelF1(AbstractReadout):
         if self.average == "micro":
             support, predicted, tp = (to_float(sum_pairs(x)) for x in kinds)
             both = support + predicted
-            return undefined_as(over(2 * tp, both), both == 0, self.undefined)
+            return undefined_as(quotient(2 * tp, both), both == 0, self.undefined)
         support, predicted, tp = (to_float(x) for x in kinds)
         both = support + predicted
         task = Multiclass(support.shape[0])
-        value = over(2 * tp, both)
+        value = quotient(2 * tp, both)
         return average_classes(value, both > 0, support, task, self.average, self.undefined)

@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._metric.messages import describe, nearest
-from .._rows.quotient import ratio
+from .._rows.nearest_quotient import quotient
 from .._rows.rows import Rows, rows
 
 
@@ -140,5 +140,5 @@ def _norm_jvp(axes, primals, tangents):
     norm = _norm(primals[0], axes)
     usual = (norm > 0) & (norm < jnp.inf)
     safe = jnp.where(usual, norm, 1)
-    slopes = [ratio(jnp.where(_along(usual, x), x, 0), _along(safe, x)) for x in primals[0]]
+    slopes = [quotient(jnp.where(_along(usual, x), x, 0), _along(safe, x)) for x in primals[0]]
     return norm, _sums([s * t for s, t in zip(slopes, tangents[0], strict=True)], axes)
