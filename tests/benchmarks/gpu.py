@@ -52,7 +52,7 @@ def scanned(update: Callable) -> Callable:
 
 
 def calls(large: int) -> Iterator[Row]:
-    from . import updates  # which needs flax
+    from . import regression, updates  # which make arrays, and so take the device; and need flax
 
     forms = {k: together.form_of(k) for k in ("bare", "eqmetrics")}
     for size in (4096, large):
@@ -67,6 +67,12 @@ def calls(large: int) -> Iterator[Row]:
     made = {"bare": updates.bare(), "eqmetrics": updates.ours()}
     given = {k: (lambda s, b, f=f: f(s, *b), s, data) for k, (s, f) in made.items()}
     yield against("accuracy, average, std; 4096 x 1000", given)
+    names = "predictions", "targets"
+    batch = {k: together.batch_of(large)[k] for k in names}
+    plain = lambda s, b: regression.bare_update(s, *(b[k] for k in names))
+    sums = jnp.zeros(11, jnp.float32), jnp.float32(-jnp.inf)
+    given = {"bare": (plain, sums, batch), "eqmetrics": (as_update, regression.TEN, batch)}
+    yield against(f"ten regression scores, {large} rows", given)
 
 
 def one_hot(dtype: Any, summed: Any) -> Callable:
