@@ -79,6 +79,10 @@ CASES = {
     "a function": (lambda x: jax.nn.softmax(x, 1), lambda x: jax.nn.softmax(x, 0)),
     "a rule of its own": (jax.nn.relu, lambda x: jax.nn.relu(x - x.mean())),
     "a nested jit": (jax.jit(lambda x: jnp.exp(x)), jax.jit(lambda x: jnp.exp(x - x.mean()))),
+    "cond": (
+        lambda x: lax.cond(True, jnp.exp, jnp.sin, x),
+        lambda x: lax.cond(True, lambda x: x - x.max(), jnp.exp, x),
+    ),
 }
 
 
@@ -113,7 +117,8 @@ def test_a_rule(rule):
 def test_what_has_no_rule_mixes():
     assert level(lambda x: lax.map(jnp.exp, x)) == "batch"
     assert level(lambda x: lax.scan(lambda c, r: (c + r.sum(), c), jnp.zeros(()), x)[1]) == "batch"
-    assert level(lambda x: lax.cond(True, jnp.exp, jnp.sin, x)) == "batch"
+    assert level(lambda x: lax.cond(x.sum() > 0, jnp.exp, jnp.sin, x)) == "batch"
+    assert level(lambda x: lax.cond(x[0, 0] > 0, jnp.exp, jnp.sin, x)) == "batch"
 
 
 def test_a_constant_has_no_level():

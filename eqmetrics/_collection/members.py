@@ -6,13 +6,13 @@ from typing import Any
 
 import jax
 
-from .._metric.frames import said
+from .._metric.frames import noting
 from .._metric.metric import Metric
 from .._metric.node import is_metric
 
 
 def naming(name: str, member: Metric) -> contextlib.AbstractContextManager[None]:
-    return said(f"In the metric `{name}` ({type(member).__name__}).")
+    return noting(f"In the metric `{name}` ({type(member).__name__}).")
 
 
 def computed(members: Mapping[str, Metric]) -> dict[str, Any]:

@@ -51,27 +51,27 @@ def _text(x: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", repr(x))
 
 
-def _told_metric(metric: Any, path: str) -> Iterator[tuple[str, str]]:
+def _lines_of_metric(metric: Any, path: str) -> Iterator[tuple[str, str]]:
     yield path, type(metric).__qualname__
     if isinstance(metric, MetricDict):
         # The members, as the user named them, not the slots and shared states that represent them.
         yield f"{path}.names", _text(metric.names)
         yield f"{path}.states", _text(tuple(type(s) for s in metric.states))
         for name, member in metric.members().items():
-            yield from _told_metric(member, f"{path}[{name!r}]")
+            yield from _lines_of_metric(member, f"{path}[{name!r}]")
         return
     mine = layout(type(metric))
     for name in mine.static:
         yield f"{path}.{name}", _text(getattr(metric, name))
     for name in mine.arrays + mine.nested:
-        yield from _told(getattr(metric, name), f"{path}.{name}")
+        yield from _lines_of(getattr(metric, name), f"{path}.{name}")
 
 
-def _told(tree: Any, path: str) -> Iterator[tuple[str, str]]:
+def _lines_of(tree: Any, path: str) -> Iterator[tuple[str, str]]:
     for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
         where = path + jax.tree_util.keystr(key)
         if is_metric(leaf):
-            yield from _told_metric(leaf, where)
+            yield from _lines_of_metric(leaf, where)
         elif isinstance(leaf, (jax.Array, np.ndarray, np.generic, jax.ShapeDtypeStruct)):
             yield where, describe(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype))
         elif isinstance(leaf, (bool, int, float, complex)):
@@ -86,7 +86,7 @@ def _structure(tree: Any) -> dict[str, str]:
     def trace(arrays: Any) -> None:
         # Traced, since reading members from shared statistics computes, and `like` may contain only
         # shapes.
-        found.update(_told(eqx.combine(arrays, static), ""))
+        found.update(_lines_of(eqx.combine(arrays, static), ""))
 
     jax.eval_shape(trace, arrays)
     return found
@@ -231,7 +231,7 @@ def _load(file: Any, like: _T, name: str) -> _T:
             "`eqx.tree_serialise_leaves` wrote, `eqx.tree_deserialise_leaves` reads."
         )
     try:
-        number, told = file.readline()[:-1].split(b" ")
+        number, checksum = file.readline()[:-1].split(b" ")
         number = int(number)
     except ValueError as e:
         _damaged(name, "its first line isn't whole", e)
@@ -241,7 +241,7 @@ def _load(file: Any, like: _T, name: str) -> _T:
             f"{_FORMAT}: {'update it' if number > _FORMAT else 'an older one wrote it'}."
         )
     line = file.readline()
-    if _sum_of(line) != told:
+    if _sum_of(line) != checksum:
         _damaged(name, "the line that describes its arrays isn't what was written")
     header = json.loads(line)
     _check(header["structure"], _structure(like), name, header["eqmetrics"])

@@ -129,9 +129,9 @@ def check_fields(metric: Any) -> None:
     try:
         _field_checker(type(metric))(metric)
     except TypeCheckError:
-        told = of_wrong_class(metric)
-        if told:
-            raise TypeError(told) from None
+        message = of_wrong_class(metric)
+        if message:
+            raise TypeError(message) from None
         raise
     if key is not None:
         _remember(_fields_seen, key)
@@ -237,11 +237,11 @@ class CheckedMethod:
 
     def _tell_kinds(self, args, kwargs, error):
         given = dict(zip(self.names, args, strict=False)) | kwargs
-        told = of_wrong_kinds(self.signature.parameters, given)
-        if told:
+        message = of_wrong_kinds(self.signature.parameters, given)
+        if message:
             # The author of a class knows its annotations. A user of the library's own metrics
             # doesn't, and jaxtyping's message would only distract.
-            raise TypeError(told if self.is_ours else f"{told}\n{error}") from None
+            raise TypeError(message if self.is_ours else f"{message}\n{error}") from None
 
     def _refuse_complex(self, args, kwargs):
         for name, x in [*zip(self.names, args, strict=False), *kwargs.items()]:

@@ -33,7 +33,7 @@ def _is_library(tb: TracebackType) -> bool:
 
 
 @contextlib.contextmanager
-def said(where: str) -> Iterator[None]:
+def noting(where: str) -> Iterator[None]:
     """Adds a note to an error: where it was raised."""
     try:
         yield

@@ -66,7 +66,7 @@ class Invalid(AbstractInvalid):
         return to_float(self.pair)
 
 
-def _told_of_stack(metric: Any, i: int, count: int) -> str:
+def _message_of_stack(metric: Any, i: int, count: int) -> str:
     """The error message for a stack: that of the metric with the largest count."""
     pairs = jax.vmap(lambda one: invalid_counts(one)[i][-1])(metric)
     most = jnp.argmax(jnp.sum(pairs.reshape(len(pairs), -1), axis=1))
@@ -91,8 +91,8 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             return [pair for _, _, pair in counts]
 
         for i, pair in enumerate(jax.vmap(pairs)(metric)):
-            told = ft.partial(_told_of_stack, metric, i)
-            found[id(pair)] = f"{where} {names[i]}".strip(), told, pair
+            message = ft.partial(_message_of_stack, metric, i)
+            found[id(pair)] = f"{where} {names[i]}".strip(), message, pair
 
     def look(tree: Any, where: str, owner: str = "") -> None:
         for key, leaf in jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_metric)[0]:
@@ -105,12 +105,12 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
         parts = AbstractInvalid, AbstractStatistic, AbstractWrapper, AbstractAccumulator
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
         mine = layout(type(metric))
-        for name, told in mine.validity.items():
+        for name, message in mine.validity.items():
             pair = getattr(metric, name)
             name = name_of(where, cls)
             if id(pair) in found:  # a statistic that several members share
                 name = f"{found[id(pair)][0]}, {name}"
-            found[id(pair)] = name, ft.partial(told.format, self=metric), pair
+            found[id(pair)] = name, ft.partial(message.format, self=metric), pair
         for n, counted in mine.counted.items():
             if callable(counted):
                 look(counted(getattr(metric, n)), where)
@@ -155,8 +155,8 @@ def raise_if_invalid(tree: Any) -> None:
         )
     pairs = jax.device_get([pair for _, _, pair in counts])
     lines = [
-        f"{where}{_places(pair)}: {told(count=int(np.sum(pair, dtype=np.float64)))}"
-        for (where, told, _), pair in zip(counts, pairs, strict=True)
+        f"{where}{_places(pair)}: {message(count=int(np.sum(pair, dtype=np.float64)))}"
+        for (where, message, _), pair in zip(counts, pairs, strict=True)
         if np.any(pair != 0)
     ]
     if lines:

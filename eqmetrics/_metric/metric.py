@@ -13,7 +13,7 @@ from .._reduction.axes import automatic
 from .._reduction.plans import PlanOf
 from .checks import check_fields, check_signature
 from .field import check_class, constant, layout, stacked, state
-from .frames import said
+from .frames import noting
 from .messages import nearest
 from .node import (
     converted,
@@ -150,7 +150,7 @@ class Metric(Node):
             right, treedef_there = jax.tree.flatten(others, is_leaf=is_metric)
             if treedef != treedef_there:
                 raise differs(type(self), name, paths(values), paths(others))
-            with said(f"In `{type(self).__name__}.{name}`."):
+            with noting(f"In `{type(self).__name__}.{name}`."):
                 merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
         for name in mine.stacked:

@@ -74,10 +74,10 @@ def walk(
 
 def varies_over(x: Any) -> frozenset[str]:
     """The axes of `shard_map` over which an array varies."""
-    return said_to_vary(jax.typeof(x))
+    return axes_in_type(jax.typeof(x))
 
 
-def said_to_vary(aval: Any) -> frozenset[str]:
+def axes_in_type(aval: Any) -> frozenset[str]:
     """The axes over which an array of this type varies."""
     kind = getattr(aval, "manual_axis_type", None)
     return aval.vma if kind is None else kind.varying

@@ -113,8 +113,8 @@ def may_be(kind: Any, x: Any) -> bool:
 def _built_as(hint: Any) -> str:
     """The expression that builds an instance of a class, if the class gives one for error messages;
     not inherited by its subclasses."""
-    told = (getattr(c, "__dict__", {}).get("built_as", "") for c in _choices(hint))
-    return " or ".join(filter(None, told))
+    each = (getattr(c, "__dict__", {}).get("built_as", "") for c in _choices(hint))
+    return " or ".join(filter(None, each))
 
 
 def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
@@ -155,11 +155,11 @@ def _checking(cls: type, init: Callable[..., None]) -> Callable[..., None]:
             init(*converted, *args[len(names) :], **named)
         except Exception as e:
             _bind(signature, name, args, kwargs, hints())
-            told = str(e)
-            if f"`{name}`" not in told and not any(
-                f"{n}=" in told or f"`{n}`" in told for n in given
+            message = str(e)
+            if f"`{name}`" not in message and not any(
+                f"{n}=" in message or f"`{n}`" in message for n in given
             ):
-                if "`" not in told:  # an error of this library is clearer than this check
+                if "`" not in message:  # an error of this library is clearer than this check
                     check(name, given, hints())
                 each = ", ".join(f"{n}={short(x)}" for n, x in given.items())
                 # Only the outermost constructor is the one that the user called.
@@ -178,13 +178,13 @@ def _bind(
         signature.bind(*args, **kwargs)
     except TypeError as e:
         takes = list(signature.parameters)[1:]
-        told = f"`{name}`: {e}; it takes {', '.join(takes) or 'nothing'}."
+        message = f"`{name}`: {e}; it takes {', '.join(takes) or 'nothing'}."
         given = {*takes[: len(args) - 1], *kwargs}
         for n in takes:
             wanted = signature.parameters[n].default is inspect.Parameter.empty
             if wanted and n not in given and (built := _built_as(hints.get(n))):
-                told += f" `{n}` is {built.removeprefix(f'a {n}: ')}."
-        raise TypeError(told) from None
+                message += f" `{n}` is {built.removeprefix(f'a {n}: ')}."
+        raise TypeError(message) from None
 
 
 def plain_numbers(cls: _C) -> _C:

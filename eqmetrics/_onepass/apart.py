@@ -19,7 +19,7 @@ from jaxtyping import Array, Float32
 
 from .levels import leading, of_rows
 from .operation import AbstractOperation, gathering, Groups, operation_of
-from .together import as_said, bind, read
+from .together import bind, read, varying_as_marked
 
 
 class NotASum(Exception):
@@ -127,7 +127,7 @@ def _evaluate(jaxpr: Any, env: dict[Any, Any], levels: dict[Any, str], rows: int
         operation = operation_of(eqn)
         if operation is not None:
             results, found = _done(operation, own, operands, do, env, levels)
-            results = as_said(eqn, results)
+            results = varying_as_marked(eqn, results)
         elif "state" in own:
             if "rows" in own or "batch" in own:
                 raise NotASum(f"`{eqn.primitive.name}` of rows and of the state")

@@ -39,8 +39,8 @@ def add_moments(
     sums = sums.reshape(2, len(columns), *pivots.shape[1:])
     none = jnp.full_like(ends, -jnp.inf)
     own = ends_of_rows(none, batch, *variables[: ends.shape[1]])
-    told = ends_of_rows(none, batch, *d[: own.shape[1]]) if wide else own
-    found = _of_constants(products, told, wide, pivots, sums)
+    batch_ends = ends_of_rows(none, batch, *d[: own.shape[1]]) if wide else own
+    found = _of_constants(products, batch_ends, wide, pivots, sums)
     return Joint(*fold_with(products, wide)(*old, n, *found)), jnp.maximum(ends, own)
 
 
@@ -58,22 +58,22 @@ def add_cross_moments(
     i, j = products.factors(x.shape[1])
     n, sums = _sums(weight, [d, d[:, i] * d[:, j]], batch)
     own = ends_of_rows(none, batch, x)[:, 0]
-    told = own if not wide else ends_of_rows(none, batch, d)[:, 0]
-    found = _of_constants(products, told, wide, pivots, sums)
+    batch_ends = own if not wide else ends_of_rows(none, batch, d)[:, 0]
+    found = _of_constants(products, batch_ends, wide, pivots, sums)
     return Joint(*fold_with(products, wide)(*old, n, *found)), jnp.maximum(ends, own)
 
 
 def _of_constants(
-    products: AbstractJointMoments, told: Array, wide: bool, pivots: Array, sums: Pair
+    products: AbstractJointMoments, batch_ends: Array, wide: bool, pivots: Array, sums: Pair
 ) -> tuple[Pair, Pair]:
     """Pivots as pairs, and sums about them. If a variable is constant in this batch, the constant
     is the pivot and the sums are 0, without the rounding errors of weighted products. A constant is
-    recognised by its ends: `told` has the ends of the values, or, for integers that a float may not
-    hold (`wide`), those of their deviations."""
-    count, variables = told.shape[1], pivots.shape[0]
-    equal = (told[0] == -told[1]) & jnp.isfinite(sums[0, :count])  # the ends ignore NaN
+    recognised by `batch_ends`: those of the values, or, for integers that a float may not hold
+    (`wide`), those of their deviations."""
+    count, variables = batch_ends.shape[1], pivots.shape[0]
+    equal = (batch_ends[0] == -batch_ends[1]) & jnp.isfinite(sums[0, :count])  # the ends ignore NaN
     pad = [(0, variables - count), *[(0, 0)] * (pivots.ndim - 1)]
-    equal, value = jnp.pad(equal, pad), jnp.pad(lax.stop_gradient(told[0]), pad)
+    equal, value = jnp.pad(equal, pad), jnp.pad(lax.stop_gradient(batch_ends[0]), pad)
     i, j = products.factors(variables)
     sums = _zero_where(sums, jnp.concatenate([equal, equal[i] | equal[j]]))
     value = jnp.where(equal, value, 0)

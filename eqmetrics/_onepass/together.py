@@ -11,7 +11,7 @@ from jax.extend.core import Literal
 
 from .._metric.checks import to_array
 from .._metric.field import layout
-from .._metric.node import said_to_vary, vary_over, walk
+from .._metric.node import axes_in_type, vary_over, walk
 from .operation import gathering, is_gathering, operation_of
 
 
@@ -125,7 +125,7 @@ def evaluate(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
         for kind, each in (first or waiting).items():
             operands = [(op, [read(v, env) for v in eqn.invars]) for op, eqn in each]
             for (_, eqn), results in zip(each, kind.together(operands), strict=True):
-                env.update(zip(eqn.outvars, as_said(eqn, results), strict=True))
+                env.update(zip(eqn.outvars, varying_as_marked(eqn, results), strict=True))
         if first:
             last = [eqn for kind, each in waiting.items() if kind.last for _, eqn in each]
             later = last + later
@@ -137,10 +137,10 @@ def read(v: Any, env: dict[Any, Any]) -> Any:
     return v.val if isinstance(v, Literal) else env[v]
 
 
-def as_said(eqn: Any, results: Any) -> list[Any]:
+def varying_as_marked(eqn: Any, results: Any) -> list[Any]:
     """The results of an operation, marked as varying over the mesh axes of its mark: the rest of
     the jaxpr relies on this, while a count of rows, for example, is the same on all devices."""
-    return [vary_over(x, said_to_vary(v.aval)) for v, x in zip(eqn.outvars, results, strict=True)]
+    return [vary_over(x, axes_in_type(v.aval)) for v, x in zip(eqn.outvars, results, strict=True)]
 
 
 def bind(eqn: Any, operands: list[Any]) -> list[Any]:

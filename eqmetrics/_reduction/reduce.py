@@ -9,7 +9,7 @@ from jax import lax
 
 from .._metric.built import check_dtypes_of, check_stacked
 from .._metric.field import layout
-from .._metric.frames import said
+from .._metric.frames import noting
 from .._metric.metric import AbstractAccumulator, AbstractPlanned, Metric
 from .._metric.node import (
     is_fresh,
@@ -41,7 +41,7 @@ def _on_metrics(fn: Callable[..., Any], tree: _T, *rest: Any) -> _T:
             return x
         if not path:
             return fn(x, *xs)
-        with said(f"In the metric at `{jax.tree_util.keystr(path)}`."):
+        with noting(f"In the metric at `{jax.tree_util.keystr(path)}`."):
             return fn(x, *xs)
 
     return jax.tree_util.tree_map_with_path(one, tree, *rest, is_leaf=is_metric)

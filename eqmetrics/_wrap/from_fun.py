@@ -13,7 +13,7 @@ from .._metric.node import rebuild
 _HANDED_ON = "mask", "weights"
 
 
-def _told(made: Any) -> str:
+def _what_came(made: Any) -> str:
     return type(made).__name__ if isinstance(made, (tuple, list)) else describe(made)
 
 
@@ -85,7 +85,7 @@ class FromFun(AbstractRelay):
                 raise TypeError(f"{what} the function returned None. Does it lack a `return`?")
             if len(needed) > 1 or not (needed or takes):
                 raise TypeError(
-                    f"{what} the function returned {_told(made)}. Let it return a dict of "
+                    f"{what} the function returned {_what_came(made)}. Let it return a dict of "
                     f"arguments: `return {wanted}`."
                 )
             return {(needed or list(takes))[0]: made}

@@ -95,7 +95,7 @@ def _curves(curve: Any, kind: Kind) -> list[Curve | None]:
     return [Curve.of(*one, np.zeros(len(one[0]) - 1, bool)) for one in read]
 
 
-def _told(low: float, high: float) -> str:
+def _range_text(low: float, high: float) -> str:
     if high - low < 1e-3:
         return f"{(low + high) / 2:.3f}"
     return f"{low:.3f} to {high:.3f}"
@@ -126,7 +126,7 @@ def draw(curve: Any, kind: Kind, names: Sequence[str] | None, ax: Any) -> tuple[
             axes.plot(x, y, color=GREY, lw=0.6, alpha=0.5, zorder=1.5)
             continue
         x, y = (z.ravel() for z in kind.line(thin))
-        (line,) = axes.plot(x, y, lw=1.6, label=f"{name}{kind.score} {_told(*scores[i])}")
+        (line,) = axes.plot(x, y, lw=1.6, label=f"{name}{kind.score} {_range_text(*scores[i])}")
         corners = np.stack(kind.band(thin), axis=-1)[~thin.tied]
         axes.add_collection(_polygons(corners, line.get_color()), autolim=False)
     title = f"the worst of {len(curves)} classes" if many else None

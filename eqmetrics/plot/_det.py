@@ -92,9 +92,9 @@ def det(curve: Any, *, names: Sequence[str] | None = None, ax: "Axes | None" = N
     high = np.clip(inside.max(initial=0.6), 0.6, 0.99)
     axes.plot([_ENDS, 1 - _ENDS], [_ENDS, 1 - _ENDS], color=GREY, ls=":", lw=1)
     ticks = _TICKS[(low <= _TICKS) & (high >= _TICKS)]
-    told = [f"{100 * x:.12g}%" for x in ticks]
-    axes.set_xticks(ticks, told, rotation=45)
-    axes.set_yticks(ticks, told)
+    labels = [f"{100 * x:.12g}%" for x in ticks]
+    axes.set_xticks(ticks, labels, rotation=45)
+    axes.set_yticks(ticks, labels)
     axes.minorticks_off()
     axes.set(xlabel="false positive rate", ylabel="false negative rate", aspect="equal")
     axes.set(xlim=(low, high), ylim=(low, high))

@@ -150,10 +150,10 @@ def boxes(
     for i, box in enumerate(found):
         if sure is not None and sure[i] < least:
             continue
-        told = [] if kinds is None else [name_of(kinds[i])]
-        told += [] if sure is None else [f"{sure[i]:.2f}"]
+        words = [] if kinds is None else [name_of(kinds[i])]
+        words += [] if sure is None else [f"{sure[i]:.2f}"]
         color = f"C{0 if kinds is None else int(kinds[i]) % 10}"
-        _draw(axes, format, box, color, "-", " ".join(told) or None, "top")
+        _draw(axes, format, box, color, "-", " ".join(words) or None, "top")
     return axes
 
 

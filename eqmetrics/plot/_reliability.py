@@ -85,8 +85,8 @@ def reliability_diagram(bins: Any, *, ax: "Axes | None" = None) -> "Axes":
     counts.bar(middles, weight, width=0.92 / count, color="tab:blue", alpha=0.5)
     if count <= _MOST_NUMBERS:
         for middle, one in zip(middles, weight, strict=True):
-            told = {"ha": "center", "va": "bottom", "fontsize": 6.5}
-            counts.text(middle, one, _count(one), **told)
+            style = {"ha": "center", "va": "bottom", "fontsize": 6.5}
+            counts.text(middle, one, _count(one), **style)
     counts.tick_params(labelbottom=False, bottom=False)
     counts.set(ylim=(0, 1.25 * weight.max(initial=1)), yticks=[], ylabel="rows")
     for side in ("top", "right", "left"):

@@ -76,5 +76,5 @@ def group_queries(
     spoilt = spoilt.at[jnp.clip(which, 0, max_queries - 1)].max(left)[:, None]
     found = [put(x[order]) for x in given]
     is_float = lambda x: jnp.issubdtype(x.dtype, jnp.floating)
-    told = tuple(jnp.where(spoilt, jnp.nan, x) if is_float(x) else x for x in found)
-    return Grouped(told, put(fits), jnp.sum(left, dtype=jnp.int32))
+    marked = tuple(jnp.where(spoilt, jnp.nan, x) if is_float(x) else x for x in found)
+    return Grouped(marked, put(fits), jnp.sum(left, dtype=jnp.int32))
