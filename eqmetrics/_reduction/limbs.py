@@ -42,17 +42,44 @@ def bound(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
     return _power_of_two(jnp.minimum(exponent - 126, 128))
 
 
+# For larger arrays a copy costs more than it saves.
+_SMALL = 1024
+
+
 def to_limbs(pairs: Sequence[Pair], tops: Sequence[Array], size: int) -> list[Array]:
-    """The limbs of pairs whose exponents are at most `tops`, for a sum over `size`."""
+    """The limbs of pairs whose exponents are at most `tops`, for a sum over `size`. Small pairs are
+    cut side by side: it takes forty operations, however small an array is."""
     bits, count = _limb_bits(size)
-    cut = [_to_limbs(x, top, bits, count) for x, top in zip(pairs, tops, strict=True)]
-    return [limb for limbs in cut for limb in limbs]
+    cells = lambda arrays, lead: jnp.concatenate([x.reshape(*lead, -1) for x in arrays], -1)
+    cut: list[Array] = []
+    for which in _sets(tops):
+        x, top = ([each[i] for i in which] for each in (pairs, tops))
+        both = (x[0], top[0]) if len(which) == 1 else (cells(x, (2,)), cells(top, ()))
+        cut += _to_limbs(*both, bits, count)
+    return cut
 
 
 def from_limbs(limbs: Sequence[Array], tops: Sequence[Array], size: int) -> tuple[Pair, ...]:
     bits, count = _limb_bits(size)
-    parts = [list(limbs[i * count : (i + 1) * count]) for i in range(len(tops))]
-    return tuple(_from_limbs(x, top, bits) for x, top in zip(parts, tops, strict=True))
+    found: dict[int, Pair] = {}
+    for k, which in enumerate(_sets(tops)):
+        each, start = list(limbs[k * count : (k + 1) * count]), 0
+        if len(which) == 1:
+            found[which[0]] = _from_limbs(each, tops[which[0]], bits)
+            continue
+        top = jnp.concatenate([tops[i].ravel() for i in which])
+        whole = _from_limbs(each, top, bits)
+        for i in which:
+            end = start + tops[i].size
+            found[i] = whole[:, start:end].reshape(2, *tops[i].shape)
+            start = end
+    return tuple(found[i] for i in range(len(tops)))
+
+
+def _sets(tops: Sequence[Array]) -> list[list[int]]:
+    """The arrays that are cut together."""
+    small = [i for i, top in enumerate(tops) if top.size <= _SMALL]
+    return [small] * bool(small) + [[i] for i in range(len(tops)) if i not in small]
 
 
 def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:
