@@ -10,16 +10,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Shaped
 
 from .._metric.node import varies_over
+from .._reduction.blocks import LONG
 from .._reduction.pair_sums import joinable
 
 
 # Columns of up to so many cells are put side by side; for wider ones a copy costs more than it
 # saves.
 _NARROW = 32
-# Arrays of so many rows aren't joined. XLA's CPU computes the entries of joined arrays in one loop
-# with a branch for each array, so without vectors: the sums of ten losses of a million rows take
-# 38 ms, and 4 ms one by one. For fewer rows it isn't worth the kernels, which must be compiled.
-LONG = 8192
 
 
 def joined(arrays: Sequence[Array]) -> Array:
@@ -140,7 +137,9 @@ def _rows_last(x: Array) -> Array:
 
 
 def _is_long(x: Array) -> bool:
-    """Whether there are many rows, none of which may be on another device."""
+    """Whether there are so many rows that arrays aren't joined; none may be on another device.
+    XLA's CPU computes the entries of joined arrays in one loop with a branch for each array, so
+    without vectors: the sums of ten losses of a million rows take 38 ms, and 4 ms one by one."""
     rows = x.shape[0]
     return isinstance(rows, int) and rows >= LONG and joinable(x) == rows
 

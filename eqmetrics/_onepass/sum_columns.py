@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Shaped
 
+from .._reduction.blocks import in_blocks, LONG
 from .._reduction.pair import add, from_integer, lift, Pair, renormalise
 from .._reduction.pair_sums import joinable, reduce_axis, sum_joining
-from .side_by_side import joined, LONG, SideBySide
+from .side_by_side import joined, SideBySide
 
 
 # This many blocks of rows are added at a time: with 32 or more XLA's CPU takes 2 to 8 times as
@@ -77,18 +78,14 @@ def _sum_long(arrays: list[Shaped[Array, "_ rows"]]) -> Pair:
 
 
 def _shortened(x: Float32[Array, "cells rows"]) -> tuple[Array, Array]:
-    """Pairs with the same sum. Eight blocks of rows are added at a time: LLVM leaves a loop over
-    more of them as a loop, without vectors, if their entries are expensive.
-
-    Some rows are always left over. So the entries have two readers, and XLA's CPU, which doesn't
-    compute expensive ones twice, computes them beforehand in a kernel of their own. And a block is
-    a multiple of 16 rows: if the next one isn't aligned, a sum takes five times as long."""
+    """Fewer pairs with the same sum."""
     both, left = (x, jnp.zeros_like(x)), []
-    while (rows := both[0].shape[1]) >= LONG:
-        whole = (rows - 1) // 128 * 128
-        left.append([y[:, whole:] for y in both])
-        both = reduce_axis(*(y[:, :whole].reshape(len(y), 8, whole // 8) for y in both), 1)
-    return joined([both[0], *(y for y, _ in left)]), joined([both[1], *(y for _, y in left)])
+    while both[0].shape[1] >= LONG:
+        blocks, rest = zip(*map(in_blocks, both), strict=True)
+        both = reduce_axis(*blocks, 1)
+        left.append(rest)
+    high, low = (joined(x) for x in zip(both, *left, strict=True))
+    return high, low
 
 
 def _compensated(high: Float32[Array, "..."], low: Float32[Array, "..."], axis: int) -> Pair:

@@ -9,6 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float32, Int32
 
 from .base import AbstractReduction
+from .blocks import in_blocks, LONG
 
 
 def _ordered_bits(x: Array, nan: int) -> Array:
@@ -137,13 +138,12 @@ def _of_rows_jvp(extremum, axis, primals, tangents):
 def _of_many_rows(extremum: Extremum, arrays: list[Array]) -> Array:
     pick = jnp.maximum if extremum.kind == "max" else jnp.minimum
     keys = [key for x in extremum.keys(arrays) for key in x]
-    left: list[list[Array]] = [[] for _ in keys]
-    while (rows := keys[0].shape[0]) >= 8192:
-        whole = rows // 128 * 128
-        for rest, key in zip(left, keys, strict=True):
-            rest.append(key[whole:])
-        keys = _of_blocks(extremum, [key[:whole].reshape(8, whole // 8) for key in keys])
-    most = [jnp.concatenate([key, *rest]) for key, rest in zip(keys, left, strict=True)]
+    left: list[tuple[Array, ...]] = []
+    while keys[0].shape[0] >= LONG:
+        blocks, rest = zip(*map(in_blocks, keys), strict=True)
+        keys = _of_blocks(extremum, list(blocks))
+        left.append(rest)
+    most = [jnp.concatenate(each) for each in zip(keys, *left, strict=True)]
     key = pick.reduce(jnp.stack(most), axis=1)
     return extremum.values((key,), (jnp.zeros_like(key, jnp.float32),))[0]
 
