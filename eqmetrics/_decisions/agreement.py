@@ -12,6 +12,7 @@ from jaxtyping import Array, Float32
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, divide, lift, multiply, Pair, power_of, to_float
 from .._reduction.pair_sums import sum_pairs
+from .._rows.nearest_quotient import quotient
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
 from .average import each_problem
@@ -134,7 +135,7 @@ class CohenKappa(AbstractReadout):
         t, p, right = _margins(self.statistic)
         chance = _dot(t, p)
         rest = to_float(add(_one(), -chance))
-        value = over(to_float(add(right, -chance)), rest)
+        value = quotient(to_float(add(right, -chance)), rest)
         # Without rows all shares are 0.
         defined = (rest > 0) & (to_float(sum_pairs(t)) > 0)
         return each_problem(value, defined, self.task, self.undefined)
@@ -208,5 +209,5 @@ class MatthewsCorrelation(AbstractReadout):
         several = [jnp.sum(x[0] > 0, axis=0) > 1 for x in (t, p)]
         # One root of the product, so that equal spreads give exactly 1. Each spread is above 2^-48,
         # that of a single row of the rarest class in 2^48, so the product doesn't underflow.
-        value = over(top, root(spread_t * spread_p))
+        value = quotient(top, root(spread_t * spread_p))
         return each_problem(value, several[0] & several[1], self.task, self.undefined)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
+from .nearest_quotient import quotient
 from .quotient import over
 from .rows import Rows, undefined_as
 
@@ -66,7 +67,7 @@ class AbstractPooled(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = self.sums.read("total", "weight")
-        mean = over(total, weight)
+        mean = quotient(total, weight)
         value = self.of_mean(mean) if self.per == "pooled" else mean
         return undefined_as(value, weight == 0, self.undefined)
 

@@ -16,8 +16,8 @@ from .goals import GOALS
 PAGE = Path("docs/docs/benchmarks.md")
 NAMES = """
     updates classification regression curves groups bootstrap intervals reductions collectives
-    loop sums compile together eager readout imports peers text ranking episodes clustering audio
-    pictures gpu
+    loop sums compile together eager readout imports peers text ranking ranks episodes
+    clustering audio pictures gpu
 """.split()
 ELSEWHERE = {"gpu"}  # runs where there is one, if it is named
 HEAD = """# Benchmarks
