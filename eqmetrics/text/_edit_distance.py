@@ -25,9 +25,9 @@ class EditDistance(AbstractRowMean):
     - `normalize`: what the distance of a row is divided by: `"length"`: the length of its
         reference; `"max"`: the longer of both lengths; `None`: nothing.
     - `substitution_cost`: what a substitution costs; an insertion and a deletion cost 1. From 2 on
-        none is used. 0, 1 and numbers from 2 on are equally fast; others take four to eight times
-        as long.
-    - `empty`: the value of a row where the length it is divided by is 0: `"skip"` leaves it out,
+        no substitution is used. 0, 1 and numbers from 2 on are equally fast; others take four to
+        eight times as long.
+    - `empty`: the value of a row whose distance would be divided by 0: `"skip"` leaves it out,
         `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -85,8 +85,9 @@ class EditDistance(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
-        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
-        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        differ. A `mask` with the shape of the rows removes rows; one with the shape of `tokens`
+        removes tokens. `predicted_mask` removes tokens of the prediction. `weights` has the shape
+        of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         edits = weighted_distance(t.predicted, t.references, self.substitution_cost)
         if self.normalize is None:

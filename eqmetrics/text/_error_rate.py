@@ -22,7 +22,8 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 class EditCounts(AbstractPartialStatistic, AbstractExact):
     """The sum of the edit distances of predictions and references, and of the lengths of the
     references: the statistic of the error rates. In a `MetricDict` with
-    [`eqmetrics.text.AlignmentCounts`][] of the same `tokens` it is computed from those.
+    [`eqmetrics.text.AlignmentCounts`][] of the same `tokens` this statistic is computed from that
+    one.
 
     **Arguments:**
 
@@ -58,8 +59,9 @@ class EditCounts(AbstractPartialStatistic, AbstractExact):
         weights: Weights = None,
     ) -> Self:
         """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
-        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
-        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        differ. A `mask` with the shape of the rows removes rows; one with the shape of `tokens`
+        removes tokens. `predicted_mask` removes tokens of the prediction. `weights` has the shape
+        of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         edits = edit_distance(t.predicted, t.references).astype(jnp.float32)
         length = t.references.lengths.astype(jnp.float32)
@@ -107,8 +109,8 @@ class WordErrorRate(_AbstractErrorRate, init=False):
     r"""The edits that turn the predictions into the references, over the words of the references:
     $\sum_i (S_i + D_i + I_i) / \sum_i N_i$, where ids are words.
 
-    It is that of the corpus, the sum of the edits over the sum of the lengths, not the mean of the
-    rates of the sentences. It may be above 1.
+    It is the rate of the corpus: the sum of the edits over the sum of the lengths, not the mean of
+    the rates of the sentences. It may be above 1.
 
     **Arguments:**
 
@@ -116,7 +118,7 @@ class WordErrorRate(_AbstractErrorRate, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.EditCounts`][], shared. Undefined when: the references have no
-    word. (jiwer 4 gives the number of insertions then, or 0.) The gradient is 0: the inputs are
+    word. (jiwer 4 then gives the number of insertions, or 0.) The gradient is 0: the inputs are
     ids.
     Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
     1966.

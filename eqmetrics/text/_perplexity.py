@@ -16,18 +16,18 @@ class Perplexity(AbstractReadout):
     r"""The perplexity of a language model: $\exp(-\frac1n \sum_i \log p_i)$ over all $n$ tokens of
     the data, where $p_i$ is the probability that the model gave to the target token.
 
-    All tokens count alike, in whatever sequences and batches they come: it is no mean of
-    perplexities, and masked padding changes nothing. (mlx-lm's and others' depended on the batch
-    size.) A token of probability 0 makes it infinite. Perplexities of different vocabularies can't
-    be compared; [`eqmetrics.text.BitsPerByte`][] can.
+    All tokens count alike, whatever their sequence or batch: the value isn't a mean of
+    perplexities, and masked padding changes nothing. (In mlx-lm and others it depended on the batch
+    size.) A token of probability 0 makes the value infinite. Perplexities of different vocabularies
+    can't be compared; [`eqmetrics.text.BitsPerByte`][] can.
 
     No array of the size of the logits is made, even if the vocabulary is spread over devices.
     Logits of 16 bits are summed in 32.
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does: -100
-        where labels come from transformers.
+    - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does. It is
+        -100 if labels come from transformers.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the logits or of the log-probabilities.

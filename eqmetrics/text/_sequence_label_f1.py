@@ -47,8 +47,8 @@ def spans_of(
     real: Bool[Array, "rows length"],
     scheme: Scheme,
 ) -> Spans:
-    """A token inside the span of the token before it is I-, and of its type; all others are a
-    border. Tokens that aren't real are skipped."""
+    """A token continues the span of the token before it if its tag is I- and has the same type. All
+    other tokens are a border. Tokens that aren't real are skipped."""
     places = jnp.where(real, jnp.arange(real.shape[1], dtype=jnp.int32)[None], -1)
     last = jnp.concatenate([jnp.full_like(places[:, :1], -1), places[:, :-1]], axis=1)
     last = lax.cummax(last, axis=1)
@@ -128,9 +128,9 @@ class SpanCounts(AbstractStatistic, AbstractExact):
         weights: Weights = None,
     ) -> Self:
         """Takes `labels` and `predicted_labels` of shape `(*rows, length)`: the index of the tag of
-        each token. `weights` has the shape of the rows, and `mask` too, or that of the labels: then
-        it removes tokens, and those before and after become neighbours. A row with an invalid token
-        is invalid."""
+        each token. `weights` has the shape of the rows. A `mask` of that shape removes rows; one
+        with the shape of the labels removes tokens, and those before and after become neighbours. A
+        row with an invalid token is invalid."""
         return self._see(labels, predicted_labels, mask, weights)
 
     def _see(self, labels: Any, predicted: Any, mask: Any, weights: Any) -> Self:
@@ -187,11 +187,11 @@ class SequenceLabelF1(AbstractReadout):
     There are two ways to read an I- that continues no span of its type:
 
     - `"lenient"`, as conlleval and the default of seqeval: it starts a span.
-    - `"strict"`, as `mode="strict", scheme=IOB2` of seqeval: only a B- starts a span, and it is in
-        none.
+    - `"strict"`, as `mode="strict", scheme=IOB2` of seqeval: only a B- starts a span, and such an
+        I- is in none.
 
-    Tokens that the mask or `ignore_index` leaves out don't separate their neighbours, as the later
-    pieces of words with the label -100.
+    Tokens that the mask or `ignore_index` leaves out don't separate their neighbours. Such tokens
+    are, for example, the later pieces of words, with the label -100.
 
     **Arguments:**
 
