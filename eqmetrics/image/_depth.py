@@ -25,12 +25,13 @@ def _maps(predictions: Values, targets: Values, mask: Mask, weights: Weights) ->
 
 
 def _positive(x: Array) -> Array:
-    """The numbers, 1 where one isn't positive: its row is invalid, and no logarithm is NaN."""
+    """The numbers, with 1 in place of those that aren't positive, so that no logarithm is NaN.
+    Their rows are invalid."""
     return jnp.where(x <= 0, 1, x)
 
 
 def _log_ratio(p: Array, t: Array) -> Array:
-    # From the quotient: the difference of logarithms of close numbers loses digits.
+    # Computed from the quotient: the difference of logarithms of close numbers loses digits.
     part = (p - t) / t
     near = jnp.abs(part) < 0.5
     return jnp.where(near, jnp.log1p(jnp.where(near, part, 0)), jnp.log(p) - jnp.log(t))
@@ -142,7 +143,7 @@ class RMSELog(_AbstractDepth, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Masks are those of [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A map with an
-    unmasked prediction or target of 0 or less is invalid; usually one takes
+    unmasked prediction or target of 0 or less is invalid; it is usual to pass
     `jnp.maximum(predictions, 1e-3)`.
     The gradient is that of the value; 0 where the value is 0.
     State: 6 floats. Undefined when: no pixel has a depth.
@@ -173,7 +174,7 @@ class DeltaAccuracy(_AbstractDepth):
 
     **Arguments:**
 
-    - `threshold`: 1.25, and by custom its square and its cube.
+    - `threshold`: by custom 1.25, its square or its cube.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 

@@ -17,7 +17,8 @@ from ._windows import check_fits, check_window, whole
 
 
 def _detail(x: Array) -> Array:
-    """Each pixel less its eight neighbours, without pixels at the border, which have fewer."""
+    """The sum of the differences of each pixel to its eight neighbours, without pixels at the
+    border, which have fewer."""
     height, width = x.shape[2] - 2, x.shape[3] - 2
     part = lambda i, j: x[:, :, i : i + height, j : j + width]
     others = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
@@ -31,9 +32,9 @@ class SpatialCorrelation(AbstractPooled):
     windows of all images (`per="pooled"`). Details are the Laplacian of an image, from the eight
     neighbours of each pixel; Pearson's correlation of their windows is taken channel by channel.
 
-    The windows are those of sewar and torchmetrics, but only within the image, whose border those
-    pad by reflection or zeros. Where one of two windows has no details the correlation is 0; where
-    neither has, the window is left out (0 in sewar and torchmetrics).
+    The windows are those of sewar and torchmetrics, but only within the image; those libraries pad
+    its border by reflection or zeros. If one of two windows has no details, the correlation is 0.
+    If neither has, the window is left out (in sewar and torchmetrics it counts as 0).
 
     **Arguments:**
 
@@ -122,7 +123,7 @@ class TotalVariation(AbstractRowMean):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A difference of two pixels is left out if either is masked.
-    The gradient is that of the value; that of equal neighbours is 0.
+    The gradient is that of the value; it is 0 for equal neighbours.
     State: 6 floats. Undefined when: no image with a pixel was seen.
     Source: Rudin, Osher and Fatemi, "Nonlinear total variation based noise removal algorithms",
     1992.

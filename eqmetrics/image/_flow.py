@@ -49,7 +49,7 @@ class EndPointError(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out pixels without a known flow by a `mask` of shape `(*rows, height, width)`.
+    Leave out pixels without a known flow with a `mask` of shape `(*rows, height, width)`.
     The gradient is that of the value; 0 where an error is 0.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Otte and Nagel, "Optical flow estimation: advances and comparisons", 1994; Baker et
@@ -96,11 +96,11 @@ class FlowOutliers(AbstractPooled):
 
     - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the two numbers of a pixel.
     - `pixels`: errors up to this length don't count.
-    - `share`: nor do errors up to this share of the length of the target.
+    - `share`: errors up to this share of the length of the target don't count either.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out pixels without a known flow by a `mask` of shape `(*rows, height, width)`.
+    Leave out pixels without a known flow with a `mask` of shape `(*rows, height, width)`.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Menze and Geiger, "Object scene flow for autonomous vehicles", 2015.

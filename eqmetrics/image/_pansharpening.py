@@ -1,5 +1,5 @@
-"""Scores without a reference of pansharpened images: coarse images of many channels that were
-sharpened by a fine one without channels."""
+"""Scores of pansharpened images, without a reference. These are coarse images of many channels that
+were sharpened with a fine image without channels."""
 
 from typing import final, Self
 
@@ -48,7 +48,8 @@ class SpectralDistortion(_AbstractDistortion, init=False):
 
     **Arguments:**
 
-    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the channels, at least two.
+    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the channels; there must be
+        at least two.
     - `window`, `sigma`: as for [`UniversalQuality`][eqmetrics.image.UniversalQuality].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -92,11 +93,11 @@ class SpatialDistortion(_AbstractDistortion, init=False):
     r"""The spatial distortion index $D_s$ of pansharpened images, without a reference, averaged
     over the images: how much the similarity of the channels to the panchromatic image has changed,
     $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
-    [`UniversalQuality`][eqmetrics.image.UniversalQuality], $g$ the panchromatic image, and
-    $\tilde g$ the same as coarse as the multispectral one.
+    [`UniversalQuality`][eqmetrics.image.UniversalQuality], $g$ the panchromatic image, and $\tilde
+    g$ the same image, as coarse as the multispectral one.
 
-    The exponent of the paper is 1 here. sewar and torchmetrics compute $\tilde g$ by a filter of 7
-    pixels, each in its own way; here you pass it, as the sensor's filter gives it.
+    The exponent of the paper is 1 here. sewar and torchmetrics compute $\tilde g$ with a filter of
+    7 pixels, each in its own way; here you pass it, as the sensor's filter gives it.
 
     **Arguments:**
 

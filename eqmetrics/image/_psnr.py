@@ -25,8 +25,8 @@ class PSNR(AbstractPooled):
     - `image`: [`eqmetrics.image.Image`][], with a `data_range`.
     - `per`: `"row"` or `"pooled"`.
     - `floor`: the smallest mean squared error that counts, for images of range 1: `floor=1e-10`
-        caps the value at 100 dB. Without it an image that equals its target is infinite, and so is
-        the mean.
+        caps the value at 100 dB. Without it, the value of an image that equals its target is
+        infinite, and so is the mean.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; that of equal images is 0.

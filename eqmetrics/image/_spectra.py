@@ -42,7 +42,8 @@ class SpectralAngle(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    It is computed as $2 \arctan$ of two lengths: arc cosines in float32 have no angles below 3e-4.
+    It is computed as $2 \arctan$ of two lengths, since arc cosines in float32 can't give angles
+    below 3e-4.
     The gradient is that of the value; 0 where an angle is 0.
     State: 6 floats. Undefined when: no pixel has an angle.
     Source: Yuhas, Goetz and Boardman, "Discrimination among semi-arid landscape endmembers using
@@ -112,13 +113,14 @@ class ERGAS(AbstractRowMean):
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][].
-    - `ratio`: the side of a pixel of the coarse image that predictions were made from, over that of
-        a pixel of the predictions. torchmetrics divides by it as well; sewar takes its inverse.
+    - `ratio`: the side of a pixel of the coarse image that predictions were made from, divided by
+        the side of a pixel of the predictions. torchmetrics divides by it as well; sewar takes its
+        inverse.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where there is no error.
-    State: 6 floats. Undefined when: no image has a value. One with a channel whose mean target is 0
-    has none, and is left out.
+    State: 6 floats. Undefined when: no image has a value. An image with a channel whose mean target
+    is 0 has none, and is left out.
     Source: Wald, "Quality of high resolution synthesised images: is there a simple criterion?",
     2000.
 
@@ -164,8 +166,8 @@ class RASE(AbstractRowMean):
     $\frac{100}{\mu} \sqrt{\frac{1}{C} \sum_c \text{MSE}_c}$, with $\mu$ the mean of the targets in
     all $C$ channels.
 
-    It is that of whole images, as González-Audicana et al. define it. sewar takes the mean over
-    windows of 8 pixels, and torchmetrics averages the windows of all images first.
+    It is computed from whole images, as González-Audicana et al. define it. sewar takes the mean
+    over windows of 8 pixels, and torchmetrics averages the windows of all images first.
 
     **Arguments:**
 
@@ -173,8 +175,8 @@ class RASE(AbstractRowMean):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where there is no error.
-    State: 6 floats. Undefined when: no image has a value. One whose mean target is 0 has none, and
-    is left out.
+    State: 6 floats. Undefined when: no image has a value. An image whose mean target is 0 has none,
+    and is left out.
     Source: González-Audicana et al., "Fusion of multispectral and panchromatic images using
     improved IHS and PCA mergers based on wavelet decomposition", 2004.
 

@@ -16,7 +16,7 @@ from ._windows import centred, check_fits, check_window, gaussian, Maps, Moments
 
 
 def _likeness(m: Moments, c1: float, c2: float) -> tuple[Maps, Maps]:
-    """The terms of luminance, and of contrast and structure: 1 less the difference."""
+    """The terms of luminance, and of contrast and structure: 1 minus the difference."""
     a, b = m.means
     return (
         1 - m.gap * m.gap / (a * a + b * b + c1),
@@ -36,7 +36,7 @@ class SSIM(AbstractPooled):
     It has Gaussian weights, population variances, and windows within the image, as Wang et al.
     define it: scikit-image's `structural_similarity` with `gaussian_weights=True,
     use_sample_covariance=False`. scikit-image's default has uniform windows of 7 and sample
-    variances; torchmetrics pads images by reflection (0.003 off).
+    variances; torchmetrics pads images by reflection, and is 0.003 off.
 
     **Arguments:**
 
@@ -48,7 +48,7 @@ class SSIM(AbstractPooled):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A masked pixel removes all windows that touch it. An image smaller than the window is an error.
-    The gradient is that of the value, so that 1 less the value is a loss.
+    The gradient is that of the value, so that 1 minus the value is a loss.
     State: 6 floats; an update needs memory for eight images of each. Undefined when: no window was
     seen. The mean of an image is subtracted before squaring: at an offset of 250 with noise of 0.05
     and a range of 1 the value is right to 1e-4.
@@ -110,7 +110,8 @@ class SSIM(AbstractPooled):
 
 
 def _halved(x: Array) -> Array:
-    """Each two by two pixels become one, their mean. An odd last row or column is left out."""
+    """Each square of two by two pixels becomes one pixel, their mean. An odd last row or column is
+    left out."""
     n, outer, height, width, inner = x.shape
     x = x[:, :, : height // 2 * 2, : width // 2 * 2]
     return x.reshape(n, outer, height // 2, 2, width // 2, 2, inner).mean(axis=(3, 5))
@@ -143,8 +144,8 @@ class MultiScaleSSIM(Metric):
     - `window`, `sigma`, `k1`, `k2`: as for [`SSIM`][eqmetrics.image.SSIM].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A pixel of a coarser scale counts if all four that it is made of do. An image smaller than the
-    window at the last scale, 176 pixels for five scales, is an error.
+    A pixel of a coarser scale counts if all four pixels that it is made of count. An image smaller
+    than the window at the last scale, 176 pixels for five scales, is an error.
     The gradient is that of the value; 0 where a mean is 0 or less.
     State: 6 floats, or `4 * scales + 2` pooled. Undefined when: no image has a window at each
     scale.

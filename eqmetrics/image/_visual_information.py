@@ -42,8 +42,8 @@ class VisualInformationFidelity(Metric):
     $\frac{\sum \log(1 + g^2 \sigma_t^2 / (\sigma_v^2 + \sigma_n^2))}
     {\sum \log(1 + \sigma_t^2 / \sigma_n^2)}$.
 
-    It is that of the authors' `vifp_mscale`, sewar and torchmetrics. The value of an image is the
-    mean over its channels. More contrast than the target has gives more than 1.
+    This is the form of the authors' `vifp_mscale`, sewar and torchmetrics. The value of an image is
+    the mean over its channels. A prediction with more contrast than its target scores more than 1.
 
     **Arguments:**
 
@@ -113,8 +113,8 @@ class VisualInformationFidelity(Metric):
                 a, b = (_half(x, a) for x in means([a, b], taps))
                 keep = whole(keep, side, 1)
                 keep = None if keep is None else keep[..., None][:, :, ::2, ::2]
-            # From the error and the targets: where both images are nearly equal, the rest is then
-            # no difference of large numbers.
+            # Computed from the error and the targets, so that the rest isn't a difference of large
+            # numbers where both images are nearly equal.
             s = spreads(a - b, b, taps)
             error, true = s.variances
             flat = true < _FLAT

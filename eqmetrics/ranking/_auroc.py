@@ -42,13 +42,13 @@ class RetrievalAUROC(AbstractRanking):
 
     **Arguments:**
 
-    - `max_fpr`: if given, only the area up to this share of the irrelevant documents, rescaled so
-        that chance is 0.5 and a perfect ranking 1, as in scikit-learn's
+    - `max_fpr`: if given, the value is only the area up to this share of the irrelevant documents,
+        rescaled so that chance is 0.5 and a perfect ranking 1, as in scikit-learn's
         `roc_auc_score(max_fpr=...)`.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders
-        (a tied pair is half right), `"worst"` the less relevant first, `"first"` the order in which
-        they are given. (Where a tie crosses `max_fpr`, scikit-learn draws a straight line, which
-        isn't the mean over the orders.)
+    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders (a
+        tied pair is half right), `"worst"` puts the less relevant first, `"first"` keeps the given
+        order. (Where a tie crosses `max_fpr`, scikit-learn draws a straight line, which isn't the
+        mean over the orders.)
     - `empty`: what a query without a relevant, or without an irrelevant document counts as:
         `"skip"` leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.

@@ -51,9 +51,8 @@ class RetrievalAveragePrecision(AbstractRanking):
         documents, as in trec_eval; `"reachable"`: that number, but at most `k`. (torchmetrics
         divides by the number of relevant documents among the first `k`.)
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
-        (scikit-learn's average precision counts tied documents as if all had the last rank of
-        the tie.)
+        `"worst"` puts the less relevant first, `"first"` keeps the given order. (scikit-learn's
+        average precision counts tied documents as if all had the last rank of the tie.)
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.

@@ -24,9 +24,9 @@ def group_queries(
 
     The queries are in the order of their ids, which may be any integers; the documents of each keep
     their order. Documents beyond `max_documents` of a query, and queries beyond `max_queries`, are
-    lost: `lost` counts these documents. A list that lost some (for lost queries, the last list)
-    holds NaN in arrays of floats: a metric then counts it as invalid, instead of giving a value
-    that seems to be of all documents.
+    lost: `lost` counts these documents. A list that lost documents holds NaN in arrays of floats;
+    for lost queries, the last list does. A metric then counts it as invalid, instead of giving a
+    value that seems to be of all documents.
 
     **Arguments:**
 

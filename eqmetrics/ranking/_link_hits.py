@@ -28,8 +28,8 @@ class LinkHits(AbstractReadout):
     Positives and negatives are rows with labels 1 and 0, in batches of any mixture. So the
     statistic is that of [`eqmetrics.AUROC`][], and a `MetricDict` that holds both keeps it once.
     With `exact` the value is exact. Otherwise scores in one cell count as equal: with
-    `ties="worst"` the value may then be too low, by at most the positives in the cell of the `k`-th
-    negative.
+    `ties="worst"` the value may then be too low, by at most the share of the positives that are in
+    the cell of the `k`-th negative.
 
     **Arguments:**
 
@@ -38,7 +38,7 @@ class LinkHits(AbstractReadout):
     - `ties`: of positives and negatives with equal scores, `"worst"` puts the negatives first, as
         OGB does, `"expected"` takes the mean over all orders.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to this many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Weights count: a negative of weight 2 is two negatives, so the scale of the weights matters.
@@ -95,14 +95,14 @@ class LinkHits(AbstractReadout):
     def _hits(
         self, tp: Float32[Array, "2 points"], fp: Float32[Array, "2 points"], k: int
     ) -> Float32[Array, ""]:
-        # How many negatives may still come; a pair, so exact beyond 2^24.
+        # How many more negatives may come. It is computed with pairs, so it is exact beyond 2^24.
         left = to_float(add(lift(jnp.float32(k)[None]), -fp))
         positives = to_float(tp[:, -1])
         more = to_float(add(tp[:, 1:], -tp[:, :-1]))
         if self.ties == "worst":
             share = (left[1:] > 0).astype(jnp.float32)
         else:
-            # With `t` tied negatives, 0 to `t` of them are before a positive, equally likely.
+            # Of `t` tied negatives, 0, 1, ... or `t` are before a positive, with equal probability.
             tied = to_float(add(fp[:, 1:], -fp[:, :-1]))
             share = quotient(jnp.clip(left[:-1], 0, tied + 1), tied + 1)
         hits = to_float(sum_rows(more * share))

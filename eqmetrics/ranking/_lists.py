@@ -23,13 +23,13 @@ class Lists(NamedTuple):
     """The documents of each query, of shape `(rows, documents)`."""
 
     batch: Rows
-    keys: Int32[Array, "rows documents"]  # in the order of the scores
+    keys: Int32[Array, "rows documents"]  # ordered like the scores
     relevance: Float32[Array, "rows documents"]  # 0 where there is no document
     real: Bool[Array, "rows documents"]
-    floats: bool  # whether the scores are
+    floats: bool  # whether the scores are floats
 
     def places(self, ties: Ties = "expected", most: int | None = None) -> Places:
-        # Only where `most` helps: scores of different `k` then ask for the same, and share it.
+        # `most` is passed only where it helps: otherwise scores of different `k` share the places.
         alone = ties == "first" and self.floats and self.keys.shape[1] > SELECTED
         return places(self.keys, self.relevance, ties, most if alone else None)
 
@@ -40,7 +40,7 @@ class Lists(NamedTuple):
 
     @property
     def relevant(self) -> Int32[Array, "rows"]:
-        """How many of them are relevant."""
+        """How many documents of a query are relevant."""
         return jnp.sum(self.relevance > 0, axis=1, dtype=jnp.int32)
 
 
@@ -136,8 +136,8 @@ class AbstractRanking(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance of 0 irrelevant. `mask` has the shape of the queries, or of the documents: then
-        it removes documents. `weights` has the shape of the queries."""
+        and a relevance of 0 means irrelevant. `mask` has the shape of the queries, or of the
+        documents: then it removes documents. `weights` has the shape of the queries."""
         lists = lists_of(scores, relevance, mask, weights)
         values, defined = self.of_lists(lists)
         if not isinstance(self.k, tuple):

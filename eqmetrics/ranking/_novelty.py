@@ -18,11 +18,11 @@ class Novelty(AbstractRowMean):
 
     **Arguments:**
 
-    - `popularity`: the share of users who know each item, from 0 to 1, such as interactions in the
-        training data over users. An item with a share of 0 makes the value infinite if it is
-        recommended: add a count to each item first.
+    - `popularity`: the share of users who know each item, from 0 to 1, such as its interactions in
+        the training data divided by the number of users. An item with a share of 0 makes the value
+        infinite if it is recommended: add a count to each item first.
     - `empty`: what a user without an item counts as: `"skip"` leaves it out, `"zero"` and `"one"`
-        count it.
+        count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the inputs are item numbers.

@@ -28,9 +28,9 @@ def _biased(at: Places, p: float, documents: int) -> Float32[Array, "rows"]:
 
 @final
 class RankBiasedPrecision(Metric):
-    r"""The share of what a reader sees that is relevant, if the reader goes on from each document
-    with probability $p$, on average over the queries: `precision`, and `residual`, the most that
-    documents beyond the list could add to it.
+    r"""The relevance that a reader finds who goes on from each document with probability $p$, on
+    average over the queries. `precision` is the share of what the reader sees that is relevant, and
+    `residual` is the most that documents beyond the list could add to it.
 
     $$\mathrm{RBP} = (1 - p) \sum_{i=1}^{D} r_i\, p^{\,i - 1}, \qquad \mathrm{residual} = p^D$$
 
@@ -42,7 +42,7 @@ class RankBiasedPrecision(Metric):
     - `p`: between 0 and 1: the reader looks at $1 / (1 - p)$ documents on average. 0.5 and 0.8 are
         usual, 0.95 is a patient reader.
     - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
+        `"worst"` puts the less relevant first, `"first"` keeps the given order.
     - `empty`: the precision of a query without a document, whose residual is 0 then: `"skip"`
         leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces undefined values; NaN if not given.
@@ -90,8 +90,8 @@ class RankBiasedPrecision(Metric):
         self, *, scores: Values, relevance: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance is from 0 to 1. `mask` has the shape of the queries, or of the documents: then
-        it removes documents. `weights` has the shape of the queries."""
+        and a relevance is from 0 to 1. `mask` has the shape of the queries, or of the documents:
+        then it removes documents. `weights` has the shape of the queries."""
         lists = lists_of(scores, relevance, mask, weights, largest=1.0)
         some = lists.documents > 0
         found = _biased(lists.places(self.ties), self.p, lists.keys.shape[1])
