@@ -49,7 +49,7 @@ class EndPointError(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out pixels without a known flow with a `mask` of shape `(*rows, height, width)`.
+    Use a `mask` of shape `(*rows, height, width)` to leave out pixels without a known flow.
     The gradient is that of the value; 0 where an error is 0.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Otte and Nagel, "Optical flow estimation: advances and comparisons", 1994; Baker et
@@ -100,7 +100,7 @@ class FlowOutliers(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out pixels without a known flow with a `mask` of shape `(*rows, height, width)`.
+    Use a `mask` of shape `(*rows, height, width)` to leave out pixels without a known flow.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Menze and Geiger, "Object scene flow for autonomous vehicles", 2015.

@@ -72,8 +72,8 @@ class PCK(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out keypoints that can't be seen with a `mask` of shape `(*rows, keypoints)`. A row with a
-    keypoint and a scale of 0 or less is invalid.
+    Use a `mask` of shape `(*rows, keypoints)` to leave out keypoints that can't be seen. A row with
+    a keypoint and a scale of 0 or less is invalid.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no keypoint was seen.
     Source: Yang and Ramanan, "Articulated human detection with flexible mixtures of parts", 2013.
@@ -139,7 +139,7 @@ class OKS(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out keypoints without an annotation with a `mask` of shape `(*rows, keypoints)`. A row
+    Use a `mask` of shape `(*rows, keypoints)` to leave out keypoints without an annotation. A row
     with a keypoint and an area of 0 or less is invalid.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no keypoint was seen.

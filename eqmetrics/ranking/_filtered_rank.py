@@ -91,7 +91,7 @@ class FilteredRank(Metric):
     The adjusted index is $1 - \sum (r - 1) \,/\, \sum (n - 1) / 2$, for ranks $r$ among $n$
     candidates: 1 is perfect and 0 is chance, for any number of candidates.
 
-    Remove other candidates that are known to be true with the `mask`, also those of the training
+    Use the `mask` to remove other candidates that are known to be true, also those of the training
     and validation triples. Otherwise a good model is penalised for what it knows.
 
     **Arguments:**
