@@ -89,7 +89,7 @@ class EndPointError(AbstractPooled):
 @final
 class FlowOutliers(AbstractPooled):
     r"""The share of pixels whose optical flow is wrong, with an error of more than 3 pixels and
-    more than 5 % of the length of the target: of each image, averaged over the images
+    more than 5 % of the length of the target. It is that of each image, averaged over the images
     (`per="row"`), or of all pixels together (`per="pooled"`, KITTI's Fl-all).
 
     **Arguments:**

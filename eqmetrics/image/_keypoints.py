@@ -62,8 +62,8 @@ def _points(
 @final
 class PCK(AbstractPooled):
     r"""The share of correct keypoints (PCK: "percentage of correct keypoints"), which are at most
-    `threshold * scale` from their target: of each row, averaged over the rows (`per="row"`), or of
-    all keypoints together (`per="pooled"`, as MPII and LSP).
+    `threshold * scale` from their target. It is that of each row, averaged over the rows
+    (`per="row"`), or of all keypoints together (`per="pooled"`, as in MPII and LSP).
 
     **Arguments:**
 

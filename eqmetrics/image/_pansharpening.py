@@ -39,7 +39,7 @@ class _AbstractDistortion(AbstractRowMean):
 @final
 class SpectralDistortion(_AbstractDistortion, init=False):
     r"""The spectral distortion index $D_\lambda$ of pansharpened images, without a reference,
-    averaged over the images: how much the similarity of the channels has changed,
+    averaged over the images. It says how much the similarity of the channels has changed:
     $\frac{1}{C (C - 1)} \sum_{c \ne d} \lvert Q(p_c, p_d) - Q(m_c, m_d) \rvert$, where $Q$ is
     [`UniversalQuality`][eqmetrics.image.UniversalQuality], in windows of equally many pixels at
     both scales.
@@ -91,8 +91,8 @@ class SpectralDistortion(_AbstractDistortion, init=False):
 @final
 class SpatialDistortion(_AbstractDistortion, init=False):
     r"""The spatial distortion index $D_s$ of pansharpened images, without a reference, averaged
-    over the images: how much the similarity of the channels to the panchromatic image has changed,
-    $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
+    over the images. It says how much the similarity of the channels to the panchromatic image has
+    changed: $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
     [`UniversalQuality`][eqmetrics.image.UniversalQuality], $g$ the panchromatic image, and $\tilde
     g$ the same image, as coarse as the multispectral one.
 

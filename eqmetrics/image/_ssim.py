@@ -34,7 +34,7 @@ class SSIM(AbstractPooled):
     `data_range` $L$. Each channel has its own windows.
 
     It has Gaussian weights, population variances, and windows within the image, as Wang et al.
-    define it: scikit-image's `structural_similarity` with `gaussian_weights=True,
+    define it. It equals scikit-image's `structural_similarity` with `gaussian_weights=True,
     use_sample_covariance=False`. scikit-image's default has uniform windows of 7 and sample
     variances; torchmetrics pads images by reflection, and is 0.003 off.
 

@@ -34,10 +34,10 @@ def _total(x: Array, keep: Bool[Array, "..."] | None, inner: int) -> Array:
 
 @final
 class VisualInformationFidelity(Metric):
-    r"""Visual information fidelity (VIF) of pixels at four scales: the information about the
-    targets that a noisy eye gets from the predictions, as a share of that from the targets
-    themselves; of each image, averaged over the images (`per="row"`), or of all images together
-    (`per="pooled"`). With $g = \sigma_{pt} / \sigma_t^2$, or 0 if that is negative, and
+    r"""Visual information fidelity (VIF) of pixels at four scales, of each image, averaged over the
+    images (`per="row"`), or of all images together (`per="pooled"`). It is the information about
+    the targets that a noisy eye gets from the predictions, as a share of what it gets from the
+    targets themselves. With $g = \sigma_{pt} / \sigma_t^2$, or 0 if that is negative, and
     $\sigma_v^2 = \sigma_p^2 - g \sigma_{pt}$ in each window:
     $\frac{\sum \log(1 + g^2 \sigma_t^2 / (\sigma_v^2 + \sigma_n^2))}
     {\sum \log(1 + \sigma_t^2 / \sigma_n^2)}$.

@@ -145,8 +145,8 @@ class SurfaceDistance(AbstractSurfaceScore):
 @final
 class SurfaceDice(AbstractSurfaceScore):
     r"""The normalised surface Dice, computed for each image, then averaged over the images
-    (`per="row"`), or for all images together (`per="pooled"`): the share of the border pixels of
-    labels and prediction, together, that are at most `tolerance` from the border of the other.
+    (`per="row"`), or for all images together (`per="pooled"`). It is the share of the border pixels
+    of labels and prediction, together, that are at most `tolerance` from the border of the other.
 
     Pixels are counted, as in MONAI; DeepMind's `surface-distance` weights surface elements between
     pixels.

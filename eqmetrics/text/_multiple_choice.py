@@ -49,9 +49,9 @@ class MultipleChoice(Metric):
     The answer is the choice with the highest score; of several with the same score, the first. The
     score is the log-likelihood of the choice, or the log-likelihood divided by a length, so that
     long choices aren't at a disadvantage. The probabilities are the softmax of the scores over the
-    choices of a question, and the Brier score of a question is $(1 - p)^2 + \sum_j p_j^2$, where
-    $p$ is the probability of the right choice and $p_j$ those of the wrong ones: from 0 to 2.
-    Several right choices count as one.
+    choices of a question. The Brier score of a question is $(1 - p)^2 + \sum_j p_j^2$, from 0 to 2,
+    where $p$ is the probability of the right choice and $p_j$ those of the wrong ones. Several
+    right choices count as one.
 
     | `normalization` | score | lm-evaluation-harness |
     |---|---|---|

@@ -199,9 +199,9 @@ class SequenceLabelF1(AbstractReadout):
     - `scheme`: see above.
     - `ignore_index`: tokens with this label are left out.
     - `average`: `"micro"`: of all spans together, as in CoNLL, unlike in [`eqmetrics.F1`][];
-        `"macro"`: the mean over the types with a span on either side (seqeval: a type with none
-        counts 0); `"weighted"`: by their support; `None`: a value for each type, in the order of
-        their names.
+        `"macro"`: the mean over the types with a span on either side (in seqeval a type without a
+        span counts as 0); `"weighted"`: the mean weighted by their support; `None`: a value for
+        each type, in the order of their names.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.

@@ -74,9 +74,10 @@ class AbstractAnswerScore(AbstractRowMean):
 
 @final
 class TokenF1(AbstractAnswerScore, init=False):
-    r"""The F1 of the tokens of an answer and of the expected one, as a mean over the rows: twice
-    the tokens that both have, each as often as both have it, over all tokens of both. If several
-    answers are expected, the one with the best score counts.
+    r"""The F1 of the tokens of an answer and of the expected one, as a mean over the rows. It is
+    twice the number of tokens that both have, each counted as often as both have it, divided by the
+    number of all tokens of both. If several answers are expected, the one with the best score
+    counts.
 
     It is the F1 of SQuAD: it is 1 if both answers are empty, and 0 if only one is. What SQuAD does
     to strings first (lower case, no articles, no punctuation) is done on the host, before there are
