@@ -74,7 +74,8 @@ class PSNR(AbstractPooled):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are images, with the axes of `image`; `mask` has the shape of
-        the rows, or `(*rows, height, width)` to leave out pixels; `weights` that of the rows."""
+        the rows, or `(*rows, height, width)` to leave out pixels; `weights` has that of the
+        rows."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         errors = view.plane(minus(predictions, targets)) / self.image.range_for("PSNR")
         return self.plus(view.batch, square(errors), view.keep)

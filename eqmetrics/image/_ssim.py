@@ -99,7 +99,8 @@ class SSIM(AbstractPooled):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are images, with the axes of `image`; `mask` has the shape of
-        the rows, or `(*rows, height, width)` to leave out pixels; `weights` that of the rows."""
+        the rows, or `(*rows, height, width)` to leave out pixels; `weights` has that of the
+        rows."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         size, scale = self.window, self.image.range_for("SSIM")
         check_fits(view, predictions, self.image, size, f"the window of {size}")

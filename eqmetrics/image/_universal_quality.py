@@ -37,7 +37,7 @@ class UniversalQuality(AbstractPooled):
 
     It is the limit of [`SSIM`][eqmetrics.image.SSIM] for constants of 0, also where a quotient is
     0/0: the second factor is 1 for two flat windows, as in Wang and Bovik's code, and the first is
-    1 for two black ones. If only one window is flat the covariance, and so the index, is 0.
+    1 for two black windows. If only one window is flat the covariance, and so the index, is 0.
 
     **Arguments:**
 

@@ -31,7 +31,8 @@ class HausdorffDistance(AbstractSurfaceScore):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `percentile`: between 0 and 100; the largest distance if not given.
-    - `spacing`: the distance between neighbours along each axis of an image: three for volumes.
+    - `spacing`: the distance between neighbours along each axis of an image: three numbers for
+        volumes.
     - `average`: `"macro"`: the mean over the classes in an image; `None`: a value for each class.
     - `include`: the classes to use: `range(1, 4)` leaves out the background. All if not given.
     - `missed`: the distance of an object that is missed, or predicted where there is none; infinite
