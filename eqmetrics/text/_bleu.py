@@ -24,9 +24,10 @@ class NgramCounts(AbstractStatistic, AbstractExact):
     """How many n-grams the predictions have, how many of them match the references, and the lengths
     of both: the statistic of [`eqmetrics.text.BLEU`][].
 
-    An n-gram matches as often as it occurs in the reference of its row that contains it most often.
-    The reference length of a row is the one closest to the length of the prediction; of two equally
-    close, the shorter. The counts are the same integers as sacrebleu's.
+    If a row has several references, an n-gram matches at most as often as it occurs in the one that
+    contains it most often. The reference length of a row is the length closest to that of the
+    prediction; of two that are equally close, the shorter. The counts are the same integers as
+    sacrebleu's.
 
     **Arguments:**
 
@@ -115,13 +116,13 @@ class BLEU(AbstractReadout):
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `max_order`: the largest order of the n-grams.
-    - `smoothing`: what replaces the number of matches of an order in which nothing matches:
-        `"none"`: 0, so the value is 0; `"exp"`: half a match, a quarter in the next such order, and
-        so on (sacrebleu's default); `"floor"`: `smoothing_value` matches. `"add-k"` adds
-        `smoothing_value` to matches and totals of all orders but the first.
+    - `smoothing`: what replaces the number of matches of an order in which nothing matches.
+        `"none"`: 0, so the value is 0. `"exp"`: half a match, then a quarter in the next such
+        order, and so on (sacrebleu's default). `"floor"`: `smoothing_value` matches. `"add-k"`
+        instead adds `smoothing_value` to the matches and totals of all orders but the first.
     - `smoothing_value`: 0.1 for `"floor"`, 1 for `"add-k"`, if not given.
-    - `effective_order`: whether to leave out of the mean the orders in which the predictions have
-        no n-gram, as in sentences shorter than `max_order`. Otherwise such an order makes the value
+    - `effective_order`: if `True`, the mean leaves out the orders in which the predictions have no
+        n-gram, as in sentences shorter than `max_order`. If `False`, such an order makes the value
         0, except with `smoothing="add-k"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -189,7 +190,7 @@ class BLEU(AbstractReadout):
         else:
             instead = jnp.full_like(matches, value if self.smoothing == "floor" else 0.0)
         precisions = quotient(jnp.where(none, instead, matches), totals)
-        # Orders without n-grams are left out of the mean, or make it 0.
+        # With `effective_order` the mean leaves out orders without n-grams; else they make it 0.
         taken = totals > 0 if self.effective_order else jnp.ones_like(none)
         logs = jnp.log(jnp.where(precisions > 0, precisions, 1))
         count = jnp.maximum(jnp.sum(taken, dtype=jnp.float32), 1)

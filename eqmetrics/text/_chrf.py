@@ -18,13 +18,13 @@ _KINDS = "matches", "predicted", "reference"
 
 
 def _counts_of(predicted: Sequences, references: Sequences, order: int) -> list[Array]:
-    """For each row, reference and order, the number of n-grams that match, of those of the
-    prediction and of those of the reference; each of shape `(rows, references, orders)`."""
+    """For each row, reference and order: how many n-grams match, how many the prediction has, and
+    how many the reference has. Each array has the shape `(rows, references, orders)`."""
     said, meant = pairs_of(predicted, references)
     orders, shape = range(1, order + 1), references.lengths.shape
     matches = matched_ngrams(said, Sequences(meant.ids[:, :, None], meant.lengths[:, None]), orders)
     own, others = ngrams_of(said.lengths, orders), ngrams_of(meant.lengths, orders)
-    # As in sacrebleu, orders that the reference doesn't have aren't counted in the prediction.
+    # As in sacrebleu, a prediction has no n-grams of an order in which its reference has none.
     own = jnp.where(others > 0, own, 0)
     return [x.astype(jnp.float32).reshape(*shape, order) for x in (matches, own, others)]
 
@@ -42,14 +42,14 @@ def _f_score(counts: Sequence[Array], beta: float) -> Array:
 
 @final
 class ChrFCounts(AbstractStatistic):
-    """How many n-grams of characters, and of words, the predictions and the references have, and
-    how many match: the statistic of [`eqmetrics.text.ChrF`][].
+    """How many n-grams of characters and of words the predictions have, how many the references
+    have, and how many match: the statistic of [`eqmetrics.text.ChrF`][].
 
     **Arguments:**
 
     - `order`: the largest order of the n-grams of characters.
-    - `beta`: the importance of recall relative to precision, for choosing the best of several
-        references.
+    - `beta`: the importance of recall relative to precision. It decides which of several
+        references is the best.
     - `word_order`: the largest order of the n-grams of words; 0: no words.
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
@@ -103,12 +103,13 @@ class ChrFCounts(AbstractStatistic):
         weights: Weights = None,
     ) -> Self:
         """`predicted_tokens` and `tokens` are the characters without the spaces, of shape `(*rows,
-        length)`. Several references per row are `references`, of shape `(*rows, references,
-        length)`; one without a character is ignored. With a `word_order`, `predicted_words` are the
-        words of the predictions, and `words` those of `tokens` or `references`: only the last axis
-        may differ. A `mask` with the shape of the rows removes rows; one with the shape of `tokens`
-        or `references` removes characters. `predicted_mask` removes characters of the prediction.
-        `weights` has the shape of the rows."""
+        length)`. If rows have several references, pass `references` of shape `(*rows, references,
+        length)` instead of `tokens`; a reference without a character is ignored. With a
+        `word_order`, pass also `predicted_words`, the words of the predictions, and `words`, those
+        of `tokens` or `references`: their shapes may differ from those of the characters only in
+        the last axis. A `mask` with the shape of the rows removes rows; one with the shape of
+        `tokens` or `references` removes characters. `predicted_mask` removes characters of the
+        prediction. `weights` has the shape of the rows."""
         t = reference_rows(
             self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
         )
@@ -154,8 +155,8 @@ class ChrFCounts(AbstractStatistic):
 
 @final
 class ChrF(AbstractReadout):
-    r"""chrF of a corpus, between 0 and 100: the $F_\beta$ of n-grams of characters, and with a
-    `word_order` also of words (chrF++ is `ChrF(word_order=2)`).
+    r"""chrF of a corpus, between 0 and 100: the $F_\beta$ of n-grams of characters. With a
+    `word_order` it also counts n-grams of words: chrF++ is `ChrF(word_order=2)`.
 
     Precision and recall are computed for each order from the counts of the whole corpus, then
     averaged over the orders that both predictions and references have:

@@ -52,7 +52,8 @@ def _all_of(chosen: Int32[Array, "rows"], every: Int32[Array, "rows"], most: int
 
 
 class AbstractPass(AbstractRowMean):
-    """The mean over the problems of a probability for each k, which a subclass defines."""
+    """The mean over the problems of a probability for each k. A subclass defines the
+    probability."""
 
     k: int | tuple[int, ...] = eqx.field(static=True)
 
@@ -98,11 +99,11 @@ class AbstractPass(AbstractRowMean):
 @final
 class PassAtK(AbstractPass, init=False):
     r"""The probability that at least one of k samples solves a problem, as a mean over the
-    problems: $1 - \binom{n-c}{k} / \binom{n}{k}$, estimated without bias, for a problem with $c$
-    right samples of $n$.
+    problems. For a problem with $c$ right samples of $n$, the unbiased estimate is
+    $1 - \binom{n-c}{k} / \binom{n}{k}$.
 
     The values for several `k` are one array. A problem with fewer samples than k is left out for
-    that k; `metric.sums.read("weight")` is the weight of those that count.
+    that k; `metric.sums.read("weight")` is the weight of the problems that count.
 
     **Arguments:**
 
@@ -131,12 +132,12 @@ class PassAtK(AbstractPass, init=False):
 
 @final
 class PassHatK(AbstractPass, init=False):
-    r"""The probability that all of k samples solve a problem, as a mean over the problems:
-    $\binom{c}{k} / \binom{n}{k}$, estimated without bias, for a problem with $c$ right samples of
-    $n$. It says how reliable an agent is; [`eqmetrics.text.PassAtK`][] says what it is able to do.
+    r"""The probability that all of k samples solve a problem, as a mean over the problems. For a
+    problem with $c$ right samples of $n$, the unbiased estimate is $\binom{c}{k} / \binom{n}{k}$.
+    It says how reliable an agent is; [`eqmetrics.text.PassAtK`][] says what it is able to do.
 
     The values for several `k` are one array. A problem with fewer samples than k is left out for
-    that k; `metric.sums.read("weight")` is the weight of those that count.
+    that k; `metric.sums.read("weight")` is the weight of the problems that count.
 
     **Arguments:**
 

@@ -19,7 +19,7 @@ def _last(words: Bool[Array, "length rows"]) -> Bool[Array, "length rows"]:
 
 
 def _before(x: Array) -> Array:
-    """The entry at the place before each, 0 at the first place."""
+    """Moves each entry to the next place; the first place becomes 0."""
     return jnp.concatenate([jnp.zeros_like(x[:1]), x[:-1]])
 
 
@@ -28,9 +28,9 @@ def _after(x: Array) -> Array:
 
 
 def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array, "length rows"]:
-    """Which words of `meant` stand in the longest common subsequence of their sentence with some
-    sentence of `said`. Of several such subsequences it is the one that rouge-score finds: tracing
-    back through its table, it goes left only if the entry there is larger than the one above."""
+    """Which words of `meant` are in the longest common subsequence of their sentence and a sentence
+    of `said`. Of several such subsequences, rouge-score's is taken: when it traces back through its
+    table, it goes left only if the entry on the left is larger than the one above."""
     mine, theirs = _words(meant, separator), _words(said, separator)
     count, rows = theirs.shape
     place = jnp.arange(count, dtype=jnp.int32)[:, None]
@@ -48,9 +48,9 @@ def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array,
 
     def up(going, x):
         equal, left, word, last = x
-        # Where tracing back begins in this sentence, or where it came to from the word below.
+        # Where tracing back begins in this sentence, or where it arrives from the word below.
         here = (going | (last[None] & ends)) & theirs & word[None]
-        # Then it goes left until a cell stops it.
+        # From there, tracing goes left until a cell stops it.
         source = lax.cummin(jnp.where(here, place, count + 1), axis=0, reverse=True)
         stop = lax.cummin(jnp.where(left, count + 1, place), axis=0, reverse=True)
         stop = jnp.concatenate([stop[1:], jnp.full_like(stop[:1], count + 1)])
@@ -69,8 +69,8 @@ def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array,
 def summary_counts(
     said: Sequences, meant: Sequences, separator: int
 ) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"], Int32[Array, "rows"]]:
-    """For each pair of texts: how many words of `meant` are in common subsequences, each counted at
-    most as often as it occurs in `said`, and how many words each text has."""
+    """For each two texts: how many words of `meant` are in common subsequences, and how many words
+    each text has. A word counts at most as often as it occurs in `said`."""
     own, others = (_words(x, separator) for x in (said, meant))
     number = lambda words: jnp.sum(words, axis=0, dtype=jnp.int32)
     if 0 in (*said.ids.shape, *meant.ids.shape):

@@ -53,8 +53,8 @@ class MajorityVote(AbstractRowMean):
     """The share of problems that are solved by the most frequent answer of several samples:
     self-consistency.
 
-    If several answers are equally frequent, each is the vote with the same probability: a problem
-    counts 1/2 if one of two is right.
+    If several answers are equally frequent, each is chosen with the same probability. So if one of
+    two such answers is right, the problem counts 1/2.
 
     **Arguments:**
 
@@ -87,10 +87,10 @@ class MajorityVote(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `answers` of shape `(*problems, samples)`, integers that are equal if the answers
-        are, and `labels` of shape `(*problems,)`, the right ones. `weights` has the shape of the
-        problems. A `mask` of that shape removes problems; one with the shape of the answers removes
-        samples."""
+        """Takes `answers` of shape `(*problems, samples)`, and `labels` of shape `(*problems,)`,
+        the right answers. Both are integers, equal if the answers are equal. `weights` has the
+        shape of the problems. A `mask` of that shape removes problems; one with the shape of the
+        answers removes samples."""
         batch, scores, defined = _voted(answers, labels, mask, weights)
         return self.plus(batch, scores, defined)
 
@@ -109,7 +109,7 @@ def _voted(
     same = (own[:, :, None] == own[:, None, :]) & exists[:, None, :] & exists[:, :, None]
     votes = jnp.sum(same, axis=-1, dtype=jnp.int32)
     most = jnp.max(votes, axis=-1, keepdims=True, initial=0)
-    # The most frequent answers occur equally often, so shares of samples are shares of answers.
+    # The most frequent answers occur equally often, so a share of their samples is a share of them.
     best = exists & (votes == most)
     right = best & (own == flat(labels.astype(own.dtype))[:, None])
     share = lambda x: jnp.sum(x, axis=-1).astype(jnp.float32)
