@@ -70,7 +70,7 @@ class NDCG(_AbstractDiscounted, init=False):
     $$\mathrm{DCG} = \sum_{i=1}^{k} \frac{g_i}{\log_2(i + 1)}$$
 
     with the gain $g_i$ of the document at place $i$. The best ranking is that of all documents of
-    the query, not of the first `k` alone.
+    the query, not only of the first `k`.
 
     **Arguments:**
 
@@ -78,8 +78,9 @@ class NDCG(_AbstractDiscounted, init=False):
         shape `(len(k),)`.
     - `gain`: `"linear"`: the relevance itself, as in scikit-learn and trec_eval, or
         `"exponential"`: $2^{rel} - 1$, as in Burges et al. and TF-ranking.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders, as
-        scikit-learn does; `"worst"` puts the less relevant first, `"first"` keeps the given order.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, as scikit-learn does; `"worst"` puts the less relevant first, `"first"` keeps the
+        given order.
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.

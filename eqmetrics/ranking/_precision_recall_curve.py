@@ -23,7 +23,7 @@ from ._ranks import as_float, Places, Ties
 def _hits_up_to(at: Places, most: int) -> Float32[Array, "rows most"]:
     """The expected number of relevant documents among the first 1, 2, ... `most`."""
     row = lax.broadcasted_iota(jnp.int32, at.above.shape, 0)
-    # Written at the first place of a tie, where all its documents write the same.
+    # Each document writes at the first place of its tie; all documents of a tie write the same.
     put = lambda x: jnp.zeros((x.shape[0], most), jnp.int32).at[row, at.above].max(x, mode="drop")
     tied, hits, before = put(at.tied), put(at.hits_tied), put(at.hits_above)
     place = lax.broadcasted_iota(jnp.int32, tied.shape, 1)
@@ -40,10 +40,10 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
 
     **Arguments:**
 
-    - `max_k`: how many of the best documents are looked at.
+    - `max_k`: how many of the best documents count.
     - `divide_by`: as in [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` puts the less relevant first, `"first"` keeps the given order.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
     - `empty`: what a query without a relevant document counts as, in precision and recall: `"skip"`
         leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces undefined values; NaN if not given.

@@ -21,20 +21,21 @@ from .._rows.rows import narrow
 
 Ties = Literal["expected", "worst", "first"]
 
-# In lists of up to this many documents each is compared with all others, without a sort. On a CPU,
-# 1000 lists of 1000 take as long as with a binary search in sorted lists, and shorter lists far
-# less.
+# In lists of up to this many documents, each is compared with all others, without a sort. On a CPU,
+# 1000 lists of 1000 documents take as long as with a binary search in sorted lists, and shorter
+# lists take far less.
 COUNTED = 1024
-# In longer lists than this, finding only the best documents is cheaper.
+# In lists longer than this, finding only the best documents is cheaper.
 SELECTED = 256
-_STEP = 8  # columns that one step of the loop compares with
+_STEP = 8  # the number of columns that one step of the loop compares
 _NOWHERE = -(2**31)  # the key where there is no document; no float has it
 _BLOCK = 64
 
 
 class Places(NamedTuple):
     """The places of each document; the documents may be in any order. Tied documents share `tied`
-    places, of which the first is `above`. If only the best are found, the others are missing."""
+    places, of which the first is `above`. If only the best documents were searched, the others are
+    missing."""
 
     relevance: Float32[Array, "rows documents"]  # 0 where there is no document
     above: Int32[Array, "rows documents"]  # documents before it
@@ -50,7 +51,7 @@ def as_float(count: Int32[Array, "*shape"]) -> Float32[Array, "*shape"]:
 def keys_of(
     scores: Array, real: Bool[Array, "rows documents"]
 ) -> Int32[Array, "rows documents"]:
-    """Integers that are ordered like the scores. -0.0 and 0.0 have the same one."""
+    """Integers that are ordered like the scores. -0.0 and 0.0 have the same integer."""
     if jnp.issubdtype(scores.dtype, jnp.floating):
         x = scores.astype(jnp.float32)
         bits = lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.int32)
@@ -74,8 +75,8 @@ def places(
     ties: Ties = "expected",
     most: int | None = None,
 ) -> Places:
-    """The places of the documents. If the keys are those of floats, and where it is cheaper, only
-    the places of the `most` best."""
+    """The places of the documents. If the keys are those of floats, and if that is cheaper, only
+    the places of the `most` best documents."""
     documents = keys.shape[1]
     if documents == 0:
         return ranked(relevance)  # there is nothing to compare
@@ -162,7 +163,8 @@ def _searched(keys: Array, relevance: Array) -> Places:
 
 @ft.partial(jax.jit, static_argnames="most")
 def ideal(gains: Float32[Array, "rows documents"], most: int | None = None) -> Places:
-    """The places in the best possible order; where that is cheaper, only of the `most` best."""
+    """The places in the best possible order; if that is cheaper, only those of the `most` best
+    documents."""
     documents = gains.shape[1]
     if documents <= SELECTED:
         return places(lax.bitcast_convert_type(gains, jnp.int32), gains)
@@ -173,8 +175,8 @@ def ideal(gains: Float32[Array, "rows documents"], most: int | None = None) -> P
 
 @jax.jit
 def total(x: Float32[Array, "*axes documents"]) -> Float32[Array, "*axes"]:
-    """The sum over the last axis, in an order that zeros at its end don't change, so that padding
-    changes no bit: first blocks are added, then halves."""
+    """The sum over the last axis. Zeros at the end don't change the order of the additions, so
+    padding changes no bit: first blocks are added, then halves."""
     size = x.shape[-1]
     if size == 0:
         return jnp.sum(x, axis=-1)
@@ -191,8 +193,8 @@ def total(x: Float32[Array, "*axes documents"]) -> Float32[Array, "*axes"]:
 
 
 class Table(NamedTuple):
-    """The cumulative worth of the first places, as pairs, so that differences are accurate far down
-    the list, too."""
+    """The cumulative worth of the first places, as pairs: so differences are also accurate far down
+    the list."""
 
     high: Float32[Array, "places"]
     low: Float32[Array, "places"]

@@ -20,20 +20,20 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 
 @final
 class AlignmentCounts(AbstractStatistic, AbstractExact):
-    """The sums of hits, substitutions, deletions and insertions in alignments of predictions with
-    their references that have the fewest edits.
+    """The sums of hits, substitutions, deletions and insertions when each prediction is aligned
+    with its reference so that there are as few edits as possible.
 
     If several alignments have the fewest edits, the one with the most hits counts. So the counts
     don't depend on how an implementation searches. (jiwer takes the first alignment that it finds.
-    torchmetrics takes the longer length minus the edits as the hits, and finds no hit in "a b" and
-    "b a".)
+    In torchmetrics the number of hits is the larger length minus the edits: 0 for "a b" and "b a".)
 
     **Arguments:**
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
-    An update fills a table of all pairs of a row's tokens. It takes four to eight times as long as
-    an update of [`eqmetrics.text.EditCounts`][], which doesn't count hits.
+    An update fills a table with a cell for each predicted token and each token of the reference. It
+    takes four to eight times as long as an update of [`eqmetrics.text.EditCounts`][], which doesn't
+    count hits.
 
     State: 10 floats. Undefined when: never; empty sums are 0. The gradient is 0: the inputs are
     ids.
@@ -123,8 +123,8 @@ class _AbstractRate(AbstractReadout):
 
 @final
 class MatchErrorRate(_AbstractRate, init=False):
-    r"""The edits divided by the sum of edits and hits: $(S + D + I) / (H + S + D + I)$, between 0
-    and 1.
+    r"""The number of edits divided by that of edits and hits: $(S + D + I) / (H + S + D + I)$ for
+    substitutions, deletions, insertions and hits. It is between 0 and 1.
 
     **Arguments:**
 
@@ -156,8 +156,8 @@ class MatchErrorRate(_AbstractRate, init=False):
 
 @final
 class WordInformationPreserved(_AbstractRate, init=False):
-    r"""The share of hits in the references times the share of hits in the predictions: $H^2 / (N_r
-    N_p)$.
+    r"""The share of hits in the references times the share of hits in the predictions:
+    $H^2 / (N_r N_p)$ for $H$ hits, $N_r$ tokens of references and $N_p$ of predictions.
 
     If the predictions have no token, the value is 0.
 
@@ -189,7 +189,7 @@ class WordInformationPreserved(_AbstractRate, init=False):
 
 @final
 class WordInformationLost(_AbstractRate, init=False):
-    r"""The share of word information that is lost: $1 - H^2 / (N_r N_p)$, 1 minus
+    r"""The share of word information that is lost: $1 - H^2 / (N_r N_p)$, which is 1 minus
     [`eqmetrics.text.WordInformationPreserved`][].
 
     **Arguments:**

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float32, Int32, UInt32
 from ._tokens import Sequences
 
 
-_BLOCK = 64  # the tokens of a text whose match words are in memory at once
+_BLOCK = 64  # how many tokens of a text have their match words in memory at once
 _FULL = 0xFFFFFFFF
 
 
@@ -39,7 +39,7 @@ def _shifted(x: UInt32[Array, "words rows"], low: int) -> Array:
 
 
 def _matches(pattern: Int32[Array, "words 32 rows"], token: Int32[Array, "rows"]) -> Array:
-    """A bit for each place of the pattern: whether it is this token."""
+    """A bit for each place of the pattern: whether this token is there."""
     found = jnp.zeros((pattern.shape[0], pattern.shape[2]), jnp.uint32)
     for place in range(32):
         equal = pattern[:, place] == token[None]
@@ -86,7 +86,7 @@ def _along(step, state, pattern: Sequences, text: Sequences):
 
 
 def _shorter_scan(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
-    """The two as pattern and text, in the order for which fewer machine words are computed."""
+    """The two sequences as pattern and text, in the order that computes fewer machine words."""
     work = lambda pattern, text: -(-pattern.ids.shape[0] // 32) * text.ids.shape[0]
     return (a, b) if work(a, b) <= work(b, a) else (b, a)
 
@@ -139,17 +139,18 @@ def longest_common(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
 
 
 def _most_saved(a: Sequences, b: Sequences, hit: Array, other: Array) -> Array:
-    """The most that an alignment saves: each pair of equal tokens saves `hit`, each other `other`.
+    """The most that an alignment saves. Two aligned tokens save `hit` if they are equal, and
+    `other` if they aren't.
 
     The table is filled diagonal by diagonal, since the cells of a diagonal don't depend on each
-    other. Within a row each cell would wait for its neighbour."""
+    other. In a row of the table each cell depends on the one before it."""
     a, b = (a, b) if a.ids.shape[0] <= b.ids.shape[0] else (b, a)
     places, count = a.ids.shape[0], b.ids.shape[0]
     end = a.lengths + b.lengths
     # Computed from the lengths, so that in `shard_map` it varies over the same devices.
     none = (end * 0).astype(hit.dtype)
     start = jnp.broadcast_to(none, (places + 1, *none.shape))
-    # Reversed, so that the tokens that meet those of `a` on a diagonal are side by side.
+    # Reversed, so that the tokens that are compared with those of `a` on a diagonal are contiguous.
     upwards = jnp.pad(b.ids[::-1], ((places, places), (0, 0)))
     place = jnp.arange(1, places + 1, dtype=jnp.int32)[:, None]
 
@@ -177,13 +178,13 @@ def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array,
     every = (a.lengths + b.lengths).astype(jnp.float32)
     if cost >= 2 or _empty(a, b):  # a deletion and an insertion are as cheap
         return every - 2 * longest_common(a, b).astype(jnp.float32)
-    # What a pair of tokens saves, compared with a deletion and an insertion.
+    # Aligning two tokens saves this much, compared with a deletion and an insertion.
     return every - _most_saved(a, b, jnp.float32(2), jnp.float32(2 - cost))
 
 
 def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"]]:
     """The edit distance, and the largest number of hits of an alignment with that distance. An edit
-    costs `one` and a hit saves 1, so that all hits together weigh less than one edit."""
+    costs `one` and a hit saves 1, so that all hits together save less than one edit costs."""
     if _empty(a, b):
         distance = jnp.maximum(a.lengths, b.lengths)
         return distance, jnp.zeros_like(distance)

@@ -17,13 +17,13 @@ from .._rows.rows import flat, rows, undefined_as
 
 @final
 class EmbeddingMatch(Metric):
-    r"""Precision, recall and F1 of matched token embeddings, as means over the rows: each token
+    r"""Precision, recall and F1 of matched token embeddings, as means over the rows. Each token
     matches the token of the other text with the largest cosine; several may match the same one.
 
-    With $x_i$ the tokens of the prediction, $y_j$ those of the reference, and $w$ their weights,
-    the precision of a row is $\sum_i w_i \max_j \cos(x_i, y_j) / \sum_i w_i$, the recall is the
-    same with both sides exchanged, and $F_1 = 2 P R / (P + R)$. This is BERTScore of embeddings
-    that you compute. You also choose which tokens to mask, such as start and end tokens. Values
+    Let $x_i$ be the tokens of the prediction, $y_j$ those of the reference, and $w$ their weights.
+    The precision of a row is $\sum_i w_i \max_j \cos(x_i, y_j) / \sum_i w_i$, the recall is the
+    same with both sides exchanged, and $F_1 = 2 P R / (P + R)$. This is BERTScore, but you compute
+    the embeddings. You also choose which tokens to mask, such as start and end tokens. Values
     aren't rescaled with a baseline. The F1 is the mean of the F1 of the rows, not the F1 of the
     means.
 
@@ -31,9 +31,9 @@ class EmbeddingMatch(Metric):
 
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    A row where one side has no token, or none of a weight above 0, has 0 for all three. The cosine
-    with a vector of zeros is 0. The gradient is that of the value; tokens that match equally well
-    share it.
+    If one side of a row has no token, or no token of a weight above 0, all three values of the row
+    are 0. The cosine with a vector of zeros is 0. The gradient is that of the value; tokens that
+    match equally well share it.
     State: 10 floats. Undefined when: no row was seen. Rows with embeddings that are NaN or
     infinite, or with an idf below 0, NaN or infinite, are invalid. An update computes the cosines
     of all pairs of tokens of a row.
@@ -136,8 +136,8 @@ def _matched(
     counts: Float32[Array, "rows length"],
     others: Float32[Array, "rows others"],
 ) -> Float32[Array, "rows"]:
-    """The weighted mean over the tokens of the best cosine with a token of the other side that
-    counts."""
+    """The weighted mean, over the tokens, of the best cosine with a token of the other side whose
+    weight isn't 0."""
     found = (others > 0)[:, None]
     best = jnp.max(jnp.where(found, cosines, -jnp.inf), axis=2, initial=-jnp.inf)
     best = jnp.where(jnp.any(found, axis=2), best, 0)

@@ -21,9 +21,9 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 @final
 class EditCounts(AbstractPartialStatistic, AbstractExact):
     """The sum of the edit distances of predictions and references, and of the lengths of the
-    references: the statistic of the error rates. In a `MetricDict` with
-    [`eqmetrics.text.AlignmentCounts`][] of the same `tokens` this statistic is computed from that
-    one.
+    references: the statistic of the error rates. In a `MetricDict` that also has
+    [`eqmetrics.text.AlignmentCounts`][] with the same `tokens`, these sums are computed from its
+    counts.
 
     **Arguments:**
 
@@ -106,11 +106,11 @@ class _AbstractErrorRate(AbstractReadout):
 
 @final
 class WordErrorRate(_AbstractErrorRate, init=False):
-    r"""The edits that turn the predictions into the references, over the words of the references:
-    $\sum_i (S_i + D_i + I_i) / \sum_i N_i$, where ids are words.
+    r"""The number of edits that turn the predictions into the references, divided by the number of
+    words of the references: $\sum_i (S_i + D_i + I_i) / \sum_i N_i$ for substitutions, deletions,
+    insertions and words. Each id is a word.
 
-    It is the rate of the corpus: the sum of the edits over the sum of the lengths, not the mean of
-    the rates of the sentences. It may be above 1.
+    This is the rate of the corpus, not the mean of the rates of the sentences. It may be above 1.
 
     **Arguments:**
 
@@ -136,8 +136,8 @@ class WordErrorRate(_AbstractErrorRate, init=False):
 
 @final
 class CharacterErrorRate(_AbstractErrorRate, init=False):
-    r"""The edits that turn the predictions into the references, over the characters of the
-    references: as [`eqmetrics.text.WordErrorRate`][], where ids are characters.
+    r"""The number of edits that turn the predictions into the references, divided by the number of
+    characters of the references: as [`eqmetrics.text.WordErrorRate`][], but each id is a character.
 
     **Arguments:**
 

@@ -39,14 +39,14 @@ def host_ids(
 
     **Arguments:**
 
-    - `strings`: a string, a list of them, or lists of lists, as for several references a row. Lists
-        within a list may differ in length: the shorter are filled with empty strings.
-    - `by`: what a token is: `"word"`: the text between spaces; `"character"`: each character,
-        spaces included; or a function of a string that gives strings, which are hashed, or
+    - `strings`: a string, a list of strings, or lists of lists, as for several references per row.
+        Lists within a list may differ in length: the shorter are filled with empty strings.
+    - `by`: what a token is. `"word"`: the text between spaces; `"character"`: each character,
+        spaces included. Or a function that takes a string and returns strings, which are hashed, or
         integers, as the `encode` of a tokenizer does.
-    - `max_length`: the length that all are padded to, so that one program serves all batches; that
-        of the longest of these strings if not given. A string with more tokens raises a ValueError,
-        since cutting it would change its score.
+    - `max_length`: the length to which all rows are padded, so that one compiled program serves all
+        batches; if not given, the length of the longest of these strings. A string with more tokens
+        raises a ValueError, since cutting it would change its score.
     - `padding`: the id that means "no token", as in [`eqmetrics.text.Tokens`][].
 
     Undefined when: never.

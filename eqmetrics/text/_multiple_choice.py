@@ -61,9 +61,9 @@ class MultipleChoice(Metric):
     | `"tokens"` | divided by `lengths` in tokens | (`acc_per_token` elsewhere) |
     | `"unconditional"` | minus the log-likelihood without the question | `acc_mutual_info` |
 
-    (The documentation of lm-evaluation-harness said for years that `acc_norm` divides by bytes.) In
-    one `MetricDict`, let each metric read its own lengths by another name:
-    `MultipleChoice("bytes").from_output(lengths="bytes")`.
+    (The documentation of lm-evaluation-harness said for years that `acc_norm` divides by bytes.) If
+    one `MetricDict` has several normalizations, let each metric read its lengths from an output of
+    its own: `MultipleChoice("bytes").from_output(lengths="bytes")`.
 
     **Arguments:**
 
@@ -117,8 +117,8 @@ class MultipleChoice(Metric):
         weights: Weights = None,
     ) -> Self:
         """Takes `log_likelihoods` of shape `(*rows, choices)`, each the sum over the tokens of a
-        choice, and `labels` of shape `(*rows,)`, the index of the right choice, or of shape
-        `(*rows, choices)`, whether each choice is right. `lengths` and `unconditional`
+        choice. `labels` of shape `(*rows,)` are the index of the right choice; of shape `(*rows,
+        choices)`, they say of each choice whether it is right. `lengths` and `unconditional`
         log-likelihoods have the shape `(*rows, choices)`, and are read if the normalization needs
         them. `weights` has the shape of the rows. A `mask` of that shape removes rows; one with the
         shape of the choices removes choices."""
@@ -160,7 +160,7 @@ class MultipleChoice(Metric):
         some = jnp.any(exists, axis=-1)
         batch = batch.only(some).without(~good)
         assert batch.mask is not None
-        # A question that is left out may hold NaN, so it is given a single choice.
+        # A question that is left out may contain NaN, so it gets a single choice.
         exists = jnp.where(batch.mask[:, None], exists, jnp.zeros_like(exists).at[:, 0].set(True))
         x = jnp.where(exists & batch.mask[:, None], x, jnp.where(exists, 0, -jnp.inf))
         accuracy, p, brier = _scores(x, exists, right)
@@ -187,6 +187,6 @@ def _scores(
     p = softmax(jnp.where(exists & none, 0, x), jnp.ones(x.shape[:1], bool))
     of_right = jnp.sum(jnp.where(right, p, 0), axis=-1)
     of_wrong = jnp.where(right, 0, p)
-    # 1 - p of the right choice is computed as the sum of the rest: a difference would cancel.
+    # 1 - p of the right choice is computed as the sum of the rest: a difference would lose digits.
     rest = jnp.sum(of_wrong, axis=-1)
     return jnp.any(first & right, axis=-1), of_right, rest**2 + jnp.sum(of_wrong**2, axis=-1)

@@ -23,7 +23,7 @@ Accumulate = Literal["best", "mean"]
 @final
 class RougeScores(AbstractStatistic):
     """ROUGE's precision, recall and F1, each a mean over the rows: the statistic of
-    [`eqmetrics.text.Rouge`][]. In a `MetricDict` the metrics of all three share it.
+    [`eqmetrics.text.Rouge`][]. In a `MetricDict` the metrics of all three scores share it.
 
     **Arguments:**
 
@@ -79,7 +79,8 @@ class RougeScores(AbstractStatistic):
         self.sums = Sums(VALID, precision=(), recall=(), f1=(), weight=())
 
     def _counts(self, said: Sequences, meant: Sequences) -> tuple[Array, Array, Array]:
-        """For each pair: how many n-grams or words are shared, and how many each side has."""
+        """For each prediction and reference: how many n-grams or words both have, and how many each
+        has."""
         if self.separator is not None:
             return summary_counts(said, meant, self.separator)
         if isinstance(self.order, str):
@@ -141,10 +142,10 @@ class Rouge(AbstractReadout):
     that predictions and references have in common, as a mean over the rows.
 
     With $m$ in common, $p$ in the prediction and $r$ in the reference, precision is $m / p$, recall
-    $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum compares texts
-    of several sentences: a word of the reference counts if it stands in the longest common
+    is $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum compares
+    texts of several sentences: a word of the reference counts if it is in the longest common
     subsequence of its sentence and any sentence of the prediction. Everything is as in rouge-score,
-    except that stemming is left to you, on the host.
+    but stemming isn't included: do it on the host.
 
     **Arguments:**
 

@@ -19,10 +19,10 @@ def best_token(
 ) -> tuple[Int32[Array, "*rows"], Bool[Array, "*rows"]]:
     """The place of the largest logit (the first, if several are equal), and whether all are valid.
 
-    Like the likelihoods, it is computed in forms that XLA fuses on a CPU. There an argmax over a
+    Like the likelihoods, it is computed in forms that XLA fuses on a CPU. On a CPU an argmax over a
     vocabulary takes ten times as long, and a comparison with the largest logit writes an array of
-    the size of the logits. Here the difference of a logit to the largest is multiplied by nearly
-    the largest float: it is 0, or so far below 0 that its exponential is 0.
+    the size of the logits. So the difference of a logit to the largest is multiplied by nearly the
+    largest float: the product is 0, or so far below 0 that its exponential is 0.
     """
     size = logits.shape[-1]
     top = largest(logits)
@@ -38,7 +38,8 @@ def best_token(
 
 
 class RightTokens(NamedTuple):
-    """Which tokens are right, take part and are valid, each of the shape of the labels."""
+    """Which tokens are right, which aren't ignored, and which are valid. All have the shape of the
+    labels."""
 
     labels: Int32[Array, "*rows"]
     right: Bool[Array, "*rows"]
@@ -80,8 +81,8 @@ class TokenAccuracy(AbstractRowMean):
     """The share of tokens that are the first guess of a language model.
 
     It is [`eqmetrics.Accuracy`][] for vocabularies: it doesn't need their size, and makes no array
-    of the size of the logits. If several tokens have the highest logit, the lowest of them is the
-    guess.
+    of the size of the logits. If several tokens have the highest logit, the guess is the one with
+    the lowest id.
 
     **Arguments:**
 
@@ -129,8 +130,8 @@ class TokenAccuracy(AbstractRowMean):
 class SequenceAccuracy(AbstractRowMean):
     """The share of sequences in which every token is the first guess of the model.
 
-    The prediction at each place is compared with the label there, as under teacher forcing;
-    [`eqmetrics.text.SequenceExactMatch`][] compares sequences of different lengths.
+    The prediction at each position is compared with the label at that position, as under teacher
+    forcing. [`eqmetrics.text.SequenceExactMatch`][] compares sequences of different lengths.
 
     **Arguments:**
 

@@ -16,8 +16,8 @@ from .._reduction.pair import Pair
 from .._rows.rows import flat, narrow, Rows, rows
 
 
-# No token has a probability above 1. Rounding may make its logarithm positive, in bfloat16 by 0.1
-# at most. A larger number is probably a loss whose sign should have been changed.
+# No token has a probability above 1, but rounding may make its logarithm positive: in bfloat16, by
+# at most 0.1. A larger number is probably a loss whose sign should have been changed.
 MOST = 0.1
 
 
@@ -52,7 +52,7 @@ def token_losses(
     weights: Any,
     ignore_index: int | None,
 ) -> tuple[Float32[Array, "rows"], Rows]:
-    """The loss of each token, in nats, and the rows, whose values are the labels."""
+    """The loss of each token, in nats, and the rows; the values of the rows are the labels."""
     if (logits is None) == (log_probabilities is None):
         raise TypeError(
             "Exactly one of `logits`, with `labels`, and `log_probabilities`, of the labels, says "
@@ -93,7 +93,7 @@ def token_losses(
 
 @final
 class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
-    r"""The negative log-likelihood of the target tokens, in nats, and how many there are: the
+    r"""The negative log-likelihood of the target tokens, in nats, and the number of tokens: the
     statistic of [`eqmetrics.text.Perplexity`][].
 
     **Arguments:**
@@ -137,10 +137,10 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `labels`, the target tokens, of any shape, with `logits`, which have one more axis
-        for the vocabulary; or `log_probabilities` of the target tokens, with or without `labels`. A
-        row is a token: `mask` and `weights` have the shape of the tokens, or of their leading
-        axes."""
+        """Takes `labels`, the target tokens, of any shape, and `logits`, whose last axis is the
+        vocabulary and whose other axes are those of `labels`. Or takes `log_probabilities` of the
+        target tokens, with or without `labels`. A row is a token: `mask` and `weights` have the
+        shape of the tokens, or of their leading axes."""
         losses, batch = token_losses(
             labels, logits, log_probabilities, mask, weights, self.ignore_index
         )
@@ -168,7 +168,7 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
 
 
 class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
-    """The likelihoods of tokens, and how many bytes or words they are. A subclass names the
+    """The likelihoods of tokens, and the number of their bytes or words. A subclass names this
     unit, and its `update` passes its arguments to `see`."""
 
     unit: eqx.AbstractClassVar[str]
@@ -253,12 +253,12 @@ class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
 
 @final
 class WordLikelihoods(AbstractUnitLikelihoods, init=False):
-    r"""The negative log-likelihood of the target tokens, in nats, how many there are, and how many
-    words of text they are: the statistic of [`eqmetrics.text.WordPerplexity`][].
+    r"""The negative log-likelihood of the target tokens, in nats, the number of tokens, and the
+    number of their words: the statistic of [`eqmetrics.text.WordPerplexity`][].
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, their words too.
+    - `ignore_index`: tokens with this label, and their words, are left out.
 
     The gradient is that of the logits or of the log-probabilities.
     State: 10 floats. Undefined when: never; empty sums are 0.

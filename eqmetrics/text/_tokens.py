@@ -22,17 +22,17 @@ Ids = Integer[Input, "..."]
 @plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Tokens:
-    """Which ids of a padded sequence are padding, and which id ends it: static, hashable.
+    """Which id of a padded sequence means padding, and which id ends it: static, hashable.
 
-    A sequence is the last axis of an array of integers. Ids equal to `padding` are left out,
-    wherever they stand, and their neighbours move together. The first `stop` and all ids after it
-    are left out, too. So neither more padding nor what a decoder wrote after its end changes a
-    value.
+    A sequence is the last axis of an array of integers. Ids equal to `padding` are left out at any
+    position, and their neighbours move together. The first `stop` and all ids after it are left
+    out, too. So more padding doesn't change a value, and neither do ids that a decoder wrote after
+    `stop`.
 
     **Arguments:**
 
     - `padding`: the id that means "no token".
-    - `stop`: the id that ends a sequence, and isn't part of it; `None`: there is no such id.
+    - `stop`: the id that ends a sequence and isn't part of it; `None`: there is no such id.
 
     If both are the same id, a ValueError is raised.
 
@@ -195,8 +195,8 @@ def reference_rows(
 
 
 def given_references(references: Sequences) -> Bool[Array, "rows references"]:
-    """Which references exist. A row may have fewer than others: then the rest have no token, and
-    don't exist. If no reference of a row has a token, the first exists, and is empty."""
+    """Which references exist: those with a token, since a row may have fewer than others. If no
+    reference of a row has a token, its first reference exists and is empty."""
     some = references.lengths > 0
     none = ~jnp.any(some, axis=1)
     first = jnp.arange(some.shape[1], dtype=jnp.int32) == 0
@@ -204,7 +204,8 @@ def given_references(references: Sequences) -> Bool[Array, "rows references"]:
 
 
 def pairs_of(predicted: Sequences, references: Sequences) -> tuple[Sequences, Sequences]:
-    """Each reference of each row, and the prediction of that row beside it, as columns."""
+    """Two arrays of columns, one column per reference: the prediction of its row, and the
+    reference."""
     count = references.lengths.shape[1]
     flat_ids = references.ids.reshape(references.ids.shape[0], references.lengths.size)
     each = Sequences(flat_ids, references.lengths.reshape(-1))
