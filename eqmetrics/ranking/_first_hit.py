@@ -47,7 +47,7 @@ def first_hit(
     start = vary_like((one, zeros, zeros, zeros + 1), at)
     steps = min(documents, max(documents if k is None else k for k in cuts))
     _, reciprocal, found, missed = lax.fori_loop(0, steps, body, start)
-    # The smaller of the two sums has the smaller error; 1 is exact.
+    # `found` and `missed` add up to 1; the smaller of them has the smaller error.
     return reciprocal, jnp.where(missed < 0.5, 1 - missed, found)
 
 
@@ -57,9 +57,10 @@ class MeanReciprocalRank(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: a rank beyond it counts as 0. With several, the value has the shape `(len(k),)`.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` puts the less relevant first, `"first"` keeps the given order.
+    - `k`: a query whose first relevant document is beyond rank `k` counts as 0. With several, the
+        value has the shape `(len(k),)`.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -100,8 +101,7 @@ class HitRate(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. With several, the value has the shape
-        `(len(k),)`.
+    - `k`: how many of the best documents count. With several, the value has the shape `(len(k),)`.
     - `ties`, `empty` and `undefined`: as in
         [`MeanReciprocalRank`][eqmetrics.ranking.MeanReciprocalRank].
 

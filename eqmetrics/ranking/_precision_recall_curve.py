@@ -93,7 +93,7 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
     def update(
         self, *, scores: Values, relevance: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
+        """`scores` and `relevance` have shape `(*queries, documents)`; a higher score is better,
         and a relevance of 0 means irrelevant. `mask` has the shape of the queries, or of the
         documents: then it removes documents. `weights` has the shape of the queries."""
         lists = lists_of(scores, relevance, mask, weights)

@@ -18,13 +18,13 @@ _ROUNDED = 2.0**-21
 
 @final
 class RetrievalRecallAtPrecision(AbstractReadout):
-    """The highest mean recall among the first `k` documents, for any `k` up to `max_k` at which the
-    mean precision is at least `min_precision`, and the smallest such `k` that has this recall.
+    """The highest mean recall among the first `k` documents, for all `k` up to `max_k` at which the
+    mean precision is at least `min_precision`. Also the smallest such `k` with this recall.
 
     **Arguments:**
 
-    - `min_precision`: above 0, at most 1; a precision lower by 5e-7 counts too, because of
-        rounding.
+    - `min_precision`: above 0, at most 1. A precision that is lower by 5e-7 still counts, because
+        of rounding.
     - `max_k`, `divide_by`, `ties`, `empty`: those of
         [`RetrievalPrecisionRecallCurve`][eqmetrics.ranking.RetrievalPrecisionRecallCurve].
     - `undefined`: what replaces undefined values; NaN if not given.

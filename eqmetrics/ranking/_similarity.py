@@ -21,10 +21,10 @@ def similarity(
     **Arguments:**
 
     - `queries`, `documents`: of shape `(queries, d)` and `(documents, d)`.
-    - `kind`: `"cosine"`, `"dot"`, or `"l2"`, the negative squared distance. A cosine with a vector
-        of zeros is 0.
-    - `exclude_self`: for queries that are the documents: puts each last in its own list, with a
-        score of -inf. To leave it out instead, mask it: `mask=~jnp.eye(n, dtype=bool)`.
+    - `kind`: `"cosine"`, `"dot"` (the dot product) or `"l2"` (the negative squared distance). A
+        cosine with a vector of zeros is 0.
+    - `exclude_self`: if the queries are the documents, puts each last in its own list, with a score
+        of -inf. To leave it out instead, mask it: `mask=~jnp.eye(n, dtype=bool)`.
 
     !!! example
 

@@ -116,7 +116,7 @@ class SequenceExactMatch(AbstractAnswerScore, init=False):
     """The share of answers that equal the expected one, or one of several, token by token.
 
     For labels there is [`eqmetrics.ExactMatch`][]; [`eqmetrics.text.SequenceAccuracy`][] compares
-    tokens at the same position, padding included.
+    tokens at the same position.
 
     **Arguments:**
 

@@ -213,12 +213,12 @@ class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
 
 @final
 class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
-    r"""The negative log-likelihood of the target tokens, in nats, how many there are, and how many
-    bytes of text they are: the statistic of [`eqmetrics.text.BitsPerByte`][].
+    r"""The negative log-likelihood of the target tokens, in nats, the number of tokens, and the
+    number of their bytes: the statistic of [`eqmetrics.text.BitsPerByte`][].
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, their bytes too.
+    - `ignore_index`: tokens with this label, and their bytes, are left out.
 
     The gradient is that of the logits or of the log-probabilities.
     State: 10 floats. Undefined when: never; empty sums are 0.
