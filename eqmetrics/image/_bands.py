@@ -59,8 +59,8 @@ class Windows:
 
 
 def same_rows(image: Image, like: Any, **others: tuple[Image, Any]) -> None:
-    """Checks that all images have the same rows, and the same number of channels if they have
-    any."""
+    """Checks that all images have the same rows, and that those with channels have the same number
+    of channels."""
     rows = like.shape[: max(like.ndim - image.inner, 0)]
     for name, (meant, x) in others.items():
         if x.shape[: max(x.ndim - meant.inner, 0)] != rows:

@@ -25,7 +25,8 @@ class Image:
         bits. Metrics that need it raise an error without it; it is never taken from the data.
     - `channel_axis`: `-1` (flax, TensorFlow), `-3` (Equinox, PyTorch), or `None` for images of
         shape `(height, width)`, without an axis of channels.
-    - `channels`: how many there are, if that is to be checked.
+    - `channels`: the number of channels; images with another number are an error. Not checked if
+        not given.
 
     !!! example
 
@@ -76,17 +77,17 @@ class Image:
 
 class Planes(NamedTuple):
     """Images as `(rows, outer, height, width, inner)`: the channels are `outer` or `inner`, and the
-    other is 1, so that no axis is moved. Pixels that don't take part are 0."""
+    other axis has length 1, so that no axis is moved. Masked pixels are 0."""
 
     batch: Rows
     arrays: tuple[Float32[Array, "rows outer height width inner"], ...]
     keep: Bool[Array, "rows 1 height width 1"] | None  # which pixels count; None: all
-    taken: Bool[Array, "rows ..."] | None  # the same, and with the mask of the rows; None: all
+    taken: Bool[Array, "rows ..."] | None  # `keep` and the mask of the rows; None: all
 
     def plane(self, x: Array) -> Float32[Array, "rows outer height width inner"]:
         """Another array of the shape of the images, in this form."""
         x = x.reshape(self.arrays[0].shape).astype(jnp.float32)
-        # Set to zero from the start: a NaN that is dropped only at the end makes the gradient NaN.
+        # Set to zero first: a NaN that is dropped only at the end makes the gradient NaN.
         return x if self.taken is None else jnp.where(self.taken, x, 0)
 
     def without(self, bad: Bool[Array, "rows outer height width inner"]) -> "Planes":

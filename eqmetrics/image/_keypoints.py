@@ -61,9 +61,9 @@ def _points(
 
 @final
 class PCK(AbstractPooled):
-    r"""The share of correct keypoints (PCK: "percentage of correct keypoints"), which are at most
-    `threshold * scale` from their target. It is that of each row, averaged over the rows
-    (`per="row"`), or of all keypoints together (`per="pooled"`, as in MPII and LSP).
+    r"""The share of correct keypoints (PCK: "percentage of correct keypoints"): those at most
+    `threshold * scale` away from their target. It is the share of each row, averaged over the rows
+    (`per="row"`), or that of all keypoints together (`per="pooled"`, as in MPII and LSP).
 
     **Arguments:**
 
@@ -111,8 +111,8 @@ class PCK(AbstractPooled):
         weights: Weights = None,
     ) -> Self:
         """`predictions` and `targets` are positions, of shape `(*rows, keypoints, axes)`; `scale`
-        and `weights` have the shape of the rows. `mask` has it too, or `(*rows, keypoints)` to
-        leave out keypoints."""
+        and `weights` have the shape of the rows. A `mask` of that shape removes rows; one of shape
+        `(*rows, keypoints)` removes keypoints."""
         x = _points(predictions, targets, mask, weights, "scale", scale)
         near = jnp.sqrt(x.squares) <= self.threshold * x.size
         nan = jnp.isnan(x.squares) | jnp.isnan(x.size)
@@ -128,9 +128,9 @@ _COCO = (
 @final
 class OKS(AbstractPooled):
     r"""The object keypoint similarity (OKS): the mean of $\exp(-d_i^2 / (2 a k_i^2))$ over the
-    keypoints of each row, averaged over the rows (`per="row"`, COCO's for matched pairs), or over
-    all keypoints together (`per="pooled"`). $d_i$ is the distance, $a$ the area of the object and
-    $k_i = 2 \sigma_i$.
+    keypoints of each row, averaged over the rows (`per="row"`, as in COCO for matched objects), or
+    over all keypoints together (`per="pooled"`). $d_i$ is the distance of a keypoint to its target,
+    $a$ the area of the object and $k_i = 2 \sigma_i$.
 
     **Arguments:**
 
@@ -184,8 +184,8 @@ class OKS(AbstractPooled):
         weights: Weights = None,
     ) -> Self:
         """`predictions` and `targets` are positions, of shape `(*rows, keypoints, axes)`; `areas`
-        and `weights` have the shape of the rows. `mask` has it too, or `(*rows, keypoints)` to
-        leave out keypoints."""
+        and `weights` have the shape of the rows. A `mask` of that shape removes rows; one of shape
+        `(*rows, keypoints)` removes keypoints."""
         x = _points(predictions, targets, mask, weights, "areas", areas)
         if x.keep.shape[1] != len(self.sigmas):
             raise TypeError(

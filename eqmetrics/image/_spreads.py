@@ -46,8 +46,8 @@ def _along(
 def spreads(a: Array, b: Array, weights: Sequence[float]) -> Spreads:
     """The spreads of images `(rows, outer, height, width, inner)` in all windows within them."""
     means, within = _along((joined(a), joined(b)), None, weights, 2, 1)
-    # Without the barrier XLA may compute the first sums anew for each of the second. (On a CPU it
-    # drops the barrier before it fuses, but doesn't compute them anew.)
+    # Without the barrier XLA may recompute the sums along one axis for each sum along the other.
+    # (On a CPU it drops the barrier before it fuses, but doesn't recompute them.)
     means, within = lax.optimization_barrier((means, within))
     means, (aa, bb, ab) = _along(means, within, weights, 3, a.shape[4])
     return Spreads(means, (jnp.maximum(aa, 0), jnp.maximum(bb, 0)), ab)
