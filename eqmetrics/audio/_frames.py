@@ -12,7 +12,8 @@ from ._signals import Samples, Signals
 
 
 class Resolution(NamedTuple):
-    """How a spectrum is taken: the samples of the transform, of a hop, and of the window."""
+    """How a spectrum is taken: the number of samples of the transform, of the hop from one window
+    to the next, and of the window."""
 
     fft: int
     hop: int

@@ -11,9 +11,9 @@ from ._permutation import of_sources, PermutationInvariant
 
 @final
 class Improvement(Metric):
-    """How much better than the mixture the predictions are: the value of a metric less its value
-    for the mixture in the place of each prediction. With [`eqmetrics.audio.SDR`][] it is SDRi, with
-    [`eqmetrics.audio.SISDR`][] SI-SDRi.
+    """How much better the predictions are than the mixture: the value of a metric minus its value
+    with the mixture in place of each prediction. With [`eqmetrics.audio.SDR`][] it is SDRi, and
+    with [`eqmetrics.audio.SISDR`][] it is SI-SDRi.
 
     **Arguments:**
 
@@ -21,7 +21,7 @@ class Improvement(Metric):
         [`eqmetrics.audio.PermutationInvariant`][], which orders only the predictions.
 
     The gradient is that of the value.
-    State: twice that of the metric. Undefined when: the metric is.
+    State: twice that of the metric. Undefined when: the metric is undefined.
     Source: Luo and Mesgarani, "Conv-TasNet: surpassing ideal time-frequency magnitude masking for
     speech separation", 2019.
 

@@ -22,7 +22,7 @@ MOST = 6  # sources: 720 permutations
 
 
 def of_sources(name: str, metric: Metric) -> None:
-    """An error if it isn't a metric of predictions and targets."""
+    """Raises an error if it isn't a metric of predictions and targets."""
     of_fixed_size(name, metric)
     takes = arguments_of(metric)
     if not {"predictions", "targets"} <= takes.keys():
@@ -43,7 +43,7 @@ def _best(values: Float32[Array, "rows sources sources"]) -> Int32[Array, "rows 
     table = _permutations(values.shape[-1])
     each = values[:, table, np.arange(values.shape[-1], dtype=np.int32)[None, :]]
     infinite = jnp.isinf(each)
-    # First by the number of infinities, since other values vanish beside one.
+    # The number of infinities decides first, since other values vanish beside an infinity.
     most = jnp.sum(jnp.where(infinite, jnp.sign(each), 0), axis=-1)
     rest = jnp.sum(jnp.where(jnp.isfinite(each), each, 0), axis=-1)
     first = most == jnp.max(most, axis=-1, keepdims=True)
@@ -70,8 +70,8 @@ def _chosen(metric: Any, p: Array, t: Array, mask: Any, mode: str) -> Int32[Arra
 
 @final
 class PermutationInvariant(Metric):
-    """The value of a metric of separated sources, whose order is free: for each mixture the
-    predictions are put in the best order, and then given to the metric.
+    """The value of a metric of separated sources, which may come in any order. The predictions of
+    each mixture are put in the best order, and then given to the metric.
 
     The best order has the largest sum of the values of single sources. Each mixture has its own
     order: one order for a whole batch isn't what papers report.
@@ -79,13 +79,14 @@ class PermutationInvariant(Metric):
     **Arguments:**
 
     - `metric`: a metric of one prediction and one target, such as [`eqmetrics.audio.SISDR`][]. It
-        gives the value of each pair of a prediction and a target, and then sees the chosen pairs.
+        is computed for each pair of a prediction and a target, and then updated with the chosen
+        pairs.
     - `sources`: how many sources there are, 1 to 6. All permutations are tried.
     - `mode`: `"max"` if larger values are better, or `"min"`, for distances.
 
     The gradient is that of the metric in the chosen order.
-    State: that of the metric. Undefined when: the metric is. Pairs without a value count as 0 in
-    the sum.
+    State: that of the metric. Undefined when: the metric is undefined. Pairs without a value count
+    as 0 in the sum.
     Source: Kolbæk et al., "Multitalker speech separation with utterance-level permutation invariant
     training of deep recurrent neural networks", 2017.
 

@@ -2,10 +2,10 @@
 
 The filter solves a Toeplitz system of the target's autocorrelation, whose condition number is the
 square of the signal's: a float32 solution leaves errors that hide every residual below -40 dB. So
-the factor of the system, with a load that keeps it positive, is only a preconditioner for conjugate
-gradient steps on the signals themselves (CGLS: Björck, "Numerical methods for least squares
-problems", 1996, 7.4), and the value is read from the energy of the residual in time, which errors
-of the filter change only by their square.
+the factor of the system is only a preconditioner for conjugate gradient steps on the signals
+themselves (CGLS: Björck, "Numerical methods for least squares problems", 1996, 7.4). A load on its
+diagonal keeps the system positive definite. The value is computed from the energy of the residual
+in time, which errors of the filter change only by their square.
 """
 
 import jax
@@ -59,7 +59,7 @@ def projected(p: Samples, t: Samples, taps: int) -> tuple[Samples, Samples]:
     filtered = lambda h: back(of_target * fft(h), size)
     adjoint = lambda x: back(of_target.conj() * fft(x), taps)
     whole = jnp.pad(p, ((0, 0), (0, taps - 1)))
-    # The best filter needs no gradient: that of the value is the one at a fixed filter.
+    # The best filter needs no gradient: the gradient of the value is the one at a fixed filter.
     h = lax.stop_gradient(_filter(*lax.stop_gradient((whole, t)), taps, filtered, adjoint))
     near = filtered(h)
     return near, whole - near

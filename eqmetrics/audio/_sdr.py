@@ -26,9 +26,9 @@ class SDR(AbstractRowMean):
 
     In float32 it is within 1e-3 dB of a float64 solution up to 60 dB; above some 120 dB only
     rounding is left, and no value is infinite. Samples that a mask leaves out are removed, and the
-    rest closes up. A silent prediction of a target that isn't silent has minus infinity; a silent
-    target has no value, and is left out. NaN in a sample propagates. An update holds two matrices
-    of `filter_length` squared for each signal: 2 MB at 512.
+    remaining ones are joined. A silent prediction of a target that isn't silent has the value minus
+    infinity; a silent target has no value, and is left out. NaN in a sample propagates. An update
+    needs memory for two square matrices of side `filter_length` for each signal: 2 MB at 512.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: every target is silent, or no signal was seen.
@@ -62,8 +62,9 @@ class SDR(AbstractRowMean):
         p, t = (scaled(view.together(view.samples(x)))[0] for x in (predictions, targets))
         near, rest = projected(p, t, self.filter_length)
         whole, noise = total(p * p), total(rest * rest)
-        # For the best filter both energies sum to that of the whole: so the gradient is taken of
-        # the difference, at a fixed filter, and not of the first part, which would be wrong.
+        # For the best filter the energies of both parts add up to that of the whole. So the
+        # gradient is that of the whole minus the rest, at a fixed filter; that of the first part
+        # would be wrong.
         signal, rest_of = lax.stop_gradient(total(near * near)), whole - noise
         change = (rest_of - lax.stop_gradient(rest_of)) / jnp.where(signal == 0, 1, signal)
         value, _ = decibels(signal * (1 + change), noise)

@@ -33,7 +33,8 @@ class Signals(NamedTuple):
         return self.samples(minus(x, y))
 
     def together(self, x: Samples) -> Samples:
-        """The signals with the samples that are left out at the end, so that the rest closes up."""
+        """The signals with the samples that are left out moved to the end, so that the others are
+        joined."""
         if self.keep is None:
             return x
         order = jnp.argsort(~self.keep, axis=-1, stable=True)
@@ -79,7 +80,7 @@ def total(x: Float32[Array, "*rows time"]) -> Float32[Array, "*rows"]:
 
 def scaled(x: Samples, axes: int = 1) -> tuple[Samples, OfRows]:
     """The signals divided by a power of two, so that the largest sample is from 1 to 2 and no
-    square leaves the range of float32; and its exponent. Silence stays."""
+    square leaves the range of float32; and its exponent. Silence stays as it is."""
     over = tuple(range(-axes, 0))
     top = lax.stop_gradient(jnp.max(jnp.abs(x), axis=over, keepdims=True, initial=0))
     bits = lax.bitcast_convert_type(top, jnp.int32) & jnp.int32(0x7F800000)
@@ -93,7 +94,7 @@ def decibels(
     top: OfRows, bottom: OfRows, powers: tuple[OfRows, OfRows] | None = None
 ) -> tuple[OfRows, Bool[Array, "rows"]]:
     """The decibels of a quotient of energies, of signals that were divided by `powers` of two; and
-    where it is defined: 0/0 isn't."""
+    where it is defined, as 0/0 isn't."""
     none, perfect = top == 0, bottom == 0
     value = 10 * jnp.log10(jnp.where(none, 1, top) / jnp.where(perfect, 1, bottom))
     if powers is not None:
@@ -103,15 +104,15 @@ def decibels(
 
 
 def without_mean(x: Samples, view: Signals) -> Samples:
-    """The signals less the mean of their samples that count."""
+    """The signals minus the mean of their samples that count."""
     count = jnp.maximum(view.length(), 1)[..., None]
 
     def centred(x: Samples) -> Samples:
         x = x - total(x)[..., None] / count
         return x if view.inside is None else jnp.where(view.inside, x, 0)
 
-    # Twice, since a mean much larger than the signal costs it digits. What is then as small as the
-    # rounding of the mean is silence: a constant.
+    # Subtracted twice, since a mean much larger than the signal costs it digits. What is then as
+    # small as the rounding of the mean is silence: a constant.
     new = centred(centred(x))
     size = lambda x: jnp.max(jnp.abs(x), axis=-1, keepdims=True, initial=0)
     return jnp.where(size(new) <= 2.0**-22 * size(x), 0, new)

@@ -18,10 +18,10 @@ class SNR(AbstractRowMean):
     - `zero_mean`: whether to subtract the mean of each signal first.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Nothing is added to the energies: a signal that equals its target has infinity, one whose target
-    is silent has minus infinity, and then so has the mean. Leave them out by a mask:
-    `mask=jnp.any(targets != 0, axis=-1)`. If both are silent there is no value, and the signal is
-    left out. NaN in a sample propagates.
+    Nothing is added to the energies. A signal that equals its target has the value infinity, and
+    one whose target is silent has minus infinity; the mean is then infinite, too. Leave out silent
+    targets with a mask: `mask=jnp.any(targets != 0, axis=-1)`. If both are silent there is no
+    value, and the signal is left out. NaN in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: no signal has a value.
@@ -71,9 +71,9 @@ class SISDR(AbstractRowMean):
         SI-SDR doesn't; its SI-SNR does.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A multiple of the target has infinity, or by rounding some 140 dB; a silent prediction of a
-    target that isn't silent has minus infinity. A silent target has no value, and is left out. NaN
-    in a sample propagates.
+    A multiple of the target has the value infinity, or some 140 dB because of rounding. A silent
+    prediction of a target that isn't silent has minus infinity. A silent target has no value, and
+    is left out. NaN in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: every target is silent, or no signal was seen.

@@ -27,15 +27,15 @@ class MultiResolutionSTFT(AbstractRowMean):
 
     **Arguments:**
 
-    - `resolutions`: for each the samples of the transform, of a hop from window to window, and of
-        the window; those of Parallel WaveGAN if not given.
+    - `resolutions`: for each, the number of samples of the transform, of the hop from one window to
+        the next, and of the window; those of Parallel WaveGAN if not given.
     - `floor`: the smallest power that counts at each frequency: so a silent signal has a value, as
         in auraloss.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Windows are Hann's, around the samples 0, hop, 2 hop and so on of the signal, which is reflected
-    at both ends, as in torch and librosa. Samples that a mask leaves out are removed, and the rest
-    closes up. NaN in a sample propagates.
+    at both ends, as in torch and librosa. Samples that a mask leaves out are removed, and the
+    remaining ones are joined. NaN in a sample propagates.
 
     The gradient is that of the value.
     State: 6 floats. Undefined when: no signal has a sample.
@@ -106,14 +106,15 @@ class LogMelDistance(AbstractRowMean):
 
     - `sample_rate`: samples a second, in hertz.
     - `mels`: how many bands, of equal area on Slaney's scale, as in librosa.
-    - `resolution`: the samples of the transform, of a hop from window to window, and of the window.
+    - `resolution`: the number of samples of the transform, of the hop from one window to the next,
+        and of the window.
     - `low`, `high`: the frequencies in hertz where the first band starts and the last ends; `high`
         is half the sample rate if not given.
     - `floor`: the smallest magnitude that counts in each band, as in HiFi-GAN.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Windows are those of [`eqmetrics.audio.MultiResolutionSTFT`][]. Samples that a mask leaves out
-    are removed, and the rest closes up. NaN in a sample propagates.
+    are removed, and the remaining ones are joined. NaN in a sample propagates.
 
     The gradient is that of the value.
     State: 6 floats. Undefined when: no signal has a sample.

@@ -59,7 +59,8 @@ class Windows:
 
 
 def same_rows(image: Image, like: Any, **others: tuple[Image, Any]) -> None:
-    """Checks that all have the same rows, and equally many channels if they have any."""
+    """Checks that all images have the same rows, and that those with channels have the same number
+    of channels."""
     rows = like.shape[: max(like.ndim - image.inner, 0)]
     for name, (meant, x) in others.items():
         if x.shape[: max(x.ndim - meant.inner, 0)] != rows:

@@ -25,12 +25,13 @@ def _maps(predictions: Values, targets: Values, mask: Mask, weights: Weights) ->
 
 
 def _positive(x: Array) -> Array:
-    """The numbers, 1 where one isn't positive: its row is invalid, and no logarithm is NaN."""
+    """Replaces numbers that aren't positive by 1, so that no logarithm is NaN. Their rows are
+    invalid."""
     return jnp.where(x <= 0, 1, x)
 
 
 def _log_ratio(p: Array, t: Array) -> Array:
-    # From the quotient: the difference of logarithms of close numbers loses digits.
+    # Computed from the quotient: the difference of logarithms of close numbers loses digits.
     part = (p - t) / t
     near = jnp.abs(part) < 0.5
     return jnp.where(near, jnp.log1p(jnp.where(near, part, 0)), jnp.log(p) - jnp.log(t))
@@ -52,8 +53,9 @@ class _AbstractDepth(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are depths, of shape `(*rows, height, width)`; `mask` has the
-        shape of the rows, or of the maps to leave out pixels; `weights` has that of the rows."""
+        """`predictions` and `targets` are depths, of shape `(*rows, height, width)`. A `mask` with
+        the shape of the rows removes rows; one with the shape of the depths removes pixels.
+        `weights` has the shape of the rows."""
         view = _maps(predictions, targets, mask, weights)
         p, t = view.arrays
         bad = (t <= 0) | (p <= 0) if self.valid == _BOTH else t <= 0
@@ -65,16 +67,16 @@ class _AbstractDepth(AbstractPooled):
 @final
 class AbsoluteRelative(_AbstractDepth, init=False):
     r"""The mean of $\lvert p - t \rvert / t$ over the pixels of each depth map, averaged over the
-    maps (`per="row"`, as KITTI), or over all pixels together (`per="pooled"`).
+    maps (`per="row"`, as in KITTI), or over all pixels together (`per="pooled"`).
 
     **Arguments:**
 
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Sensors leave pixels without a depth: pass `mask=targets > 0`. A map with an unmasked target of
-    0 or less is invalid. Predictions are compared as they are: rescale them first if they have no
-    scale.
+    Sensors give no depth for some pixels: pass `mask=targets > 0`. A map with an unmasked target of
+    0 or less is invalid. Predictions are compared as they are: if a model predicts depths only up
+    to a factor, rescale them first.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Eigen, Puhrsch and Fergus, "Depth map prediction from a single image using a
@@ -142,7 +144,7 @@ class RMSELog(_AbstractDepth, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Masks are those of [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A map with an
-    unmasked prediction or target of 0 or less is invalid; usually one takes
+    unmasked prediction or target of 0 or less is invalid; it is usual to pass
     `jnp.maximum(predictions, 1e-3)`.
     The gradient is that of the value; 0 where the value is 0.
     State: 6 floats. Undefined when: no pixel has a depth.
@@ -168,18 +170,19 @@ class RMSELog(_AbstractDepth, init=False):
 
 @final
 class DeltaAccuracy(_AbstractDepth):
-    r"""The share of pixels with $\max(p / t, t / p)$ below a threshold, of each depth map, averaged
-    over the maps (`per="row"`, as KITTI), or of all pixels together (`per="pooled"`).
+    r"""The share of pixels with $\max(p / t, t / p)$ below a threshold. It is the share of each
+    depth map, averaged over the maps (`per="row"`, as in KITTI), or that of all pixels together
+    (`per="pooled"`).
 
     **Arguments:**
 
-    - `threshold`: 1.25, and by custom its square and its cube.
+    - `threshold`: usually 1.25, its square or its cube.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Masks are those of [`AbsoluteRelative`][eqmetrics.image.AbsoluteRelative]. A map with an
-    unmasked target of 0 or less is invalid; a prediction of 0 or less is a miss. So is a ratio of
-    exactly the threshold.
+    unmasked target of 0 or less is invalid. A prediction of 0 or less is a miss, and so is a ratio
+    that equals the threshold.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel has a depth.
     Source: Ladicky, Shi and Pollefeys, "Pulling things out of perspective", 2014.
@@ -216,11 +219,11 @@ class DeltaAccuracy(_AbstractDepth):
 @final
 class ScaleInvariantLog(AbstractRowMean):
     r"""The standard deviation of the logarithmic errors within each depth map, averaged over the
-    maps: with $d = \ln p - \ln t$, $\sqrt{\overline{d^2} - \overline{d}^2}$. A prediction that is
+    maps: $\sqrt{\overline{d^2} - \overline{d}^2}$ with $d = \ln p - \ln t$. A prediction that is
     off by a constant factor scores 0.
 
-    This is the root, KITTI's SILog without its factor of 100; Eigen et al. define the square. Each
-    map has its own scale, so there is no pooled form.
+    It is KITTI's SILog without its factor of 100; Eigen et al. define its square. Each map has its
+    own scale, so there is no pooled form.
 
     **Arguments:**
 

@@ -17,7 +17,8 @@ from ._windows import check_fits, check_window, whole
 
 
 def _detail(x: Array) -> Array:
-    """Each pixel less its eight neighbours, without pixels at the border, which have fewer."""
+    """For each pixel the sum of the differences to its eight neighbours. Pixels at the border,
+    which have fewer neighbours, are left out."""
     height, width = x.shape[2] - 2, x.shape[3] - 2
     part = lambda i, j: x[:, :, i : i + height, j : j + width]
     others = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
@@ -29,11 +30,12 @@ class SpatialCorrelation(AbstractPooled):
     r"""The spatial correlation coefficient (SCC): how well the details of two images correlate,
     averaged over the windows of each image and then over the images (`per="row"`), or over the
     windows of all images (`per="pooled"`). Details are the Laplacian of an image, from the eight
-    neighbours of each pixel; Pearson's correlation of their windows is taken channel by channel.
+    neighbours of each pixel. The value of a window is Pearson's correlation of the details in it,
+    channel by channel.
 
-    The windows are those of sewar and torchmetrics, but only within the image, whose border those
-    pad by reflection or zeros. Where one of two windows has no details the correlation is 0; where
-    neither has, the window is left out (0 in sewar and torchmetrics).
+    The windows are those of sewar and torchmetrics, but only within the image: these libraries pad
+    its border by reflection or zeros. If one of two windows has no details, the correlation is 0.
+    If neither has details, the window is left out (in sewar and torchmetrics it counts as 0).
 
     **Arguments:**
 
@@ -42,8 +44,8 @@ class SpatialCorrelation(AbstractPooled):
     - `window`: the side of a window of details, in pixels.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A masked pixel removes all windows that touch it or a neighbour. An image smaller than the
-    window and its border is an error.
+    A masked pixel removes all windows that contain it or a neighbour. An image smaller than the
+    window with a border of one pixel is an error.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no window has details.
     Source: Zhou, Civco and Silander, "A wavelet transform method to merge Landsat TM and SPOT
@@ -122,7 +124,7 @@ class TotalVariation(AbstractRowMean):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A difference of two pixels is left out if either is masked.
-    The gradient is that of the value; that of equal neighbours is 0.
+    The gradient is that of the value; it is 0 for equal neighbours.
     State: 6 floats. Undefined when: no image with a pixel was seen.
     Source: Rudin, Osher and Fatemi, "Nonlinear total variation based noise removal algorithms",
     1992.
@@ -143,8 +145,9 @@ class TotalVariation(AbstractRowMean):
         AbstractRowMean.__init__(self, undefined=undefined)
 
     def update(self, *, predictions: Values, mask: Mask = None, weights: Weights = None) -> Self:
-        """`predictions` are images, with the axes of `image`; `mask` has the shape of the rows, or
-        `(*rows, height, width)` to leave out pixels; `weights` has that of the rows."""
+        """`predictions` are images, with the axes of `image`. A `mask` with the shape of the rows
+        removes rows; one of shape `(*rows, height, width)` removes pixels. `weights` has the shape
+        of the rows."""
         view = planes(self.image, mask, weights, predictions=predictions)
         (x,) = view.arrays
         total = _steps(x, view.keep, 2) + _steps(x, view.keep, 3)

@@ -39,17 +39,18 @@ def _flows(
 
 @final
 class EndPointError(AbstractPooled):
-    r"""The mean length of the error of an optical flow, $\lVert p - t \rVert$ in pixels, over the
-    pixels of each image, averaged over the images (`per="row"`), or over all pixels together
-    (`per="pooled"`, as Sintel and KITTI).
+    r"""The mean length of the error of an optical flow, $\lVert p - t \rVert$ in pixels. The mean
+    is over the pixels of each image and then over the images (`per="row"`), or over all pixels
+    together (`per="pooled"`, as in Sintel and KITTI).
 
     **Arguments:**
 
-    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the two numbers of a pixel.
+    - `image`: an [`eqmetrics.image.Image`][] that says which axis contains the two numbers of a
+        pixel.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out pixels without a known flow by a `mask` of shape `(*rows, height, width)`.
+    Use a `mask` of shape `(*rows, height, width)` to leave out pixels without a known flow.
     The gradient is that of the value; 0 where an error is 0.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Otte and Nagel, "Optical flow estimation: advances and comparisons", 1994; Baker et
@@ -80,27 +81,28 @@ class EndPointError(AbstractPooled):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are flows, of shape `(*rows, height, width, 2)` or with the
-        axes of `image`; `mask` has the shape of the rows, or `(*rows, height, width)` to leave out
-        pixels; `weights` has that of the rows."""
+        axes of `image`. A `mask` with the shape of the rows removes rows; one of shape
+        `(*rows, height, width)` removes pixels. `weights` has the shape of the rows."""
         view, errors, _ = _flows(self.image, predictions, targets, mask, weights)
         return self.plus(view.batch, errors, view.keep)
 
 
 @final
 class FlowOutliers(AbstractPooled):
-    r"""The share of pixels whose optical flow is wrong, with an error of more than 3 pixels and
-    more than 5 % of the length of the target: of each image, averaged over the images
-    (`per="row"`), or of all pixels together (`per="pooled"`, KITTI's Fl-all).
+    r"""The share of pixels whose optical flow is wrong: with an error of more than 3 pixels and
+    more than 5 % of the length of the target. The share is that of each image, averaged over the
+    images (`per="row"`), or that of all pixels together (`per="pooled"`, KITTI's Fl-all).
 
     **Arguments:**
 
-    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the two numbers of a pixel.
-    - `pixels`: errors up to this length don't count.
-    - `share`: nor do errors up to this share of the length of the target.
+    - `image`: an [`eqmetrics.image.Image`][] that says which axis contains the two numbers of a
+        pixel.
+    - `pixels`: errors up to this length don't count as wrong.
+    - `share`: errors up to this share of the length of the target don't count as wrong either.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out pixels without a known flow by a `mask` of shape `(*rows, height, width)`.
+    Use a `mask` of shape `(*rows, height, width)` to leave out pixels without a known flow.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no pixel was seen.
     Source: Menze and Geiger, "Object scene flow for autonomous vehicles", 2015.

@@ -21,11 +21,12 @@ class Image:
 
     **Arguments:**
 
-    - `data_range`: the largest value that a pixel can have less the smallest: 1.0, or 255 for
-        8 bits. Metrics that need it raise an error without it; it is never taken from the data.
+    - `data_range`: the largest value that a pixel can have minus the smallest: 1.0, or 255 for 8
+        bits. Metrics that need it raise an error without it; it is never taken from the data.
     - `channel_axis`: `-1` (flax, TensorFlow), `-3` (Equinox, PyTorch), or `None` for images of
         shape `(height, width)`, without an axis of channels.
-    - `channels`: how many there are, if that is to be checked.
+    - `channels`: the number of channels; images with another number are an error. Not checked if
+        not given.
 
     !!! example
 
@@ -76,29 +77,29 @@ class Image:
 
 class Planes(NamedTuple):
     """Images as `(rows, outer, height, width, inner)`: the channels are `outer` or `inner`, and the
-    other is 1, so that no axis is moved. Pixels that don't take part are 0."""
+    other axis has length 1, so that no axis is moved. Masked pixels are 0."""
 
     batch: Rows
     arrays: tuple[Float32[Array, "rows outer height width inner"], ...]
     keep: Bool[Array, "rows 1 height width 1"] | None  # which pixels count; None: all
-    taken: Bool[Array, "rows ..."] | None  # the same, and with the mask of the rows; None: all
+    taken: Bool[Array, "rows ..."] | None  # `keep` and the mask of the rows; None: all
 
     def plane(self, x: Array) -> Float32[Array, "rows outer height width inner"]:
         """Another array of the shape of the images, in this form."""
         x = x.reshape(self.arrays[0].shape).astype(jnp.float32)
-        # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
+        # Set to zero first: a NaN that is dropped only at the end makes the gradient NaN.
         return x if self.taken is None else jnp.where(self.taken, x, 0)
 
     def without(self, bad: Bool[Array, "rows outer height width inner"]) -> "Planes":
-        """The images, where rows with a bad pixel among those that count are invalid."""
+        """The images; a row with a bad pixel among those that count is now invalid."""
         if self.keep is not None:
             bad = bad & self.keep
         return self._replace(batch=self.batch.without(jnp.any(bad, axis=(1, 2, 3, 4))))
 
 
 def planes(image: Image, mask: Any, weights: Any, **arrays: Any) -> Planes:
-    """The images by name, of shape `(*rows, *image)`. A mask has the axes of the rows, and removes
-    images, or `(*rows, height, width)`, and removes pixels."""
+    """The images by name, of shape `(*rows, *image)`. A mask with the axes of the rows removes
+    images; one of shape `(*rows, height, width)` removes pixels."""
     (first, like), *_ = arrays.items()
     for name, x in arrays.items():
         if x.ndim < image.inner:

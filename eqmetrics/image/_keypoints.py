@@ -61,9 +61,9 @@ def _points(
 
 @final
 class PCK(AbstractPooled):
-    r"""The percentage of correct keypoints (PCK) as a share: those at most `threshold * scale` from
-    their target, of each row, averaged over the rows (`per="row"`), or of all keypoints together
-    (`per="pooled"`, as MPII and LSP).
+    r"""The share of correct keypoints (PCK: "percentage of correct keypoints"): those at most
+    `threshold * scale` away from their target. It is the share of each row, averaged over the rows
+    (`per="row"`), or that of all keypoints together (`per="pooled"`, as in MPII and LSP).
 
     **Arguments:**
 
@@ -72,8 +72,8 @@ class PCK(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out keypoints that can't be seen by a `mask` of shape `(*rows, keypoints)`. A row with a
-    keypoint and a scale of 0 or less is invalid.
+    Use a `mask` of shape `(*rows, keypoints)` to leave out keypoints that can't be seen. A row with
+    a keypoint and a scale of 0 or less is invalid.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats. Undefined when: no keypoint was seen.
     Source: Yang and Ramanan, "Articulated human detection with flexible mixtures of parts", 2013.
@@ -111,7 +111,8 @@ class PCK(AbstractPooled):
         weights: Weights = None,
     ) -> Self:
         """`predictions` and `targets` are positions, of shape `(*rows, keypoints, axes)`; `scale`
-        and `weights` have the shape of the rows, `mask` too, or `(*rows, keypoints)`."""
+        and `weights` have the shape of the rows. A `mask` of that shape removes rows; one of shape
+        `(*rows, keypoints)` removes keypoints."""
         x = _points(predictions, targets, mask, weights, "scale", scale)
         near = jnp.sqrt(x.squares) <= self.threshold * x.size
         nan = jnp.isnan(x.squares) | jnp.isnan(x.size)
@@ -127,9 +128,9 @@ _COCO = (
 @final
 class OKS(AbstractPooled):
     r"""The object keypoint similarity (OKS): the mean of $\exp(-d_i^2 / (2 a k_i^2))$ over the
-    keypoints of each row, averaged over the rows (`per="row"`, COCO's for matched pairs), or over
-    all keypoints together (`per="pooled"`). $d_i$ is the distance, $a$ the area of the object and
-    $k_i = 2 \sigma_i$.
+    keypoints of each row, averaged over the rows (`per="row"`, as in COCO for matched objects), or
+    over all keypoints together (`per="pooled"`). $d_i$ is the distance of a keypoint to its target,
+    $a$ the area of the object and $k_i = 2 \sigma_i$.
 
     **Arguments:**
 
@@ -138,8 +139,8 @@ class OKS(AbstractPooled):
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Leave out keypoints without an annotation by a `mask` of shape `(*rows, keypoints)`. A row with
-    a keypoint and an area of 0 or less is invalid.
+    Use a `mask` of shape `(*rows, keypoints)` to leave out keypoints without an annotation. A row
+    with a keypoint and an area of 0 or less is invalid.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no keypoint was seen.
     Source: COCO, "Keypoint evaluation", cocodataset.org, 2016.
@@ -183,7 +184,8 @@ class OKS(AbstractPooled):
         weights: Weights = None,
     ) -> Self:
         """`predictions` and `targets` are positions, of shape `(*rows, keypoints, axes)`; `areas`
-        and `weights` have the shape of the rows, `mask` too, or `(*rows, keypoints)`."""
+        and `weights` have the shape of the rows. A `mask` of that shape removes rows; one of shape
+        `(*rows, keypoints)` removes keypoints."""
         x = _points(predictions, targets, mask, weights, "areas", areas)
         if x.keep.shape[1] != len(self.sigmas):
             raise TypeError(

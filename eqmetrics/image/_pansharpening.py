@@ -1,5 +1,5 @@
-"""Scores without a reference of pansharpened images: coarse images of many channels that were
-sharpened by a fine one without channels."""
+"""Scores of pansharpened images, without a reference. Pansharpened images are coarse images of many
+channels that were sharpened with a fine image without channels."""
 
 from typing import final, Self
 
@@ -39,16 +39,18 @@ class _AbstractDistortion(AbstractRowMean):
 @final
 class SpectralDistortion(_AbstractDistortion, init=False):
     r"""The spectral distortion index $D_\lambda$ of pansharpened images, without a reference,
-    averaged over the images: how much the similarity of the channels has changed,
-    $\frac{1}{C (C - 1)} \sum_{c \ne d} \lvert Q(p_c, p_d) - Q(m_c, m_d) \rvert$, where $Q$ is
-    [`UniversalQuality`][eqmetrics.image.UniversalQuality], in windows of equally many pixels at
-    both scales.
+    averaged over the images. It says how much the similarity of the channels has changed:
+    $\frac{1}{C (C - 1)} \sum_{c \ne d} \lvert Q(p_c, p_d) - Q(m_c, m_d) \rvert$ for predictions $p$
+    and multispectral images $m$. $Q$ is
+    [`UniversalQuality`][eqmetrics.image.UniversalQuality]; its windows have as many pixels in the
+    coarse images as in the fine ones.
 
     The exponent of the paper is 1 here. torchmetrics averages $Q$ over all images first.
 
     **Arguments:**
 
-    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the channels, at least two.
+    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the channels; there must be
+        at least two.
     - `window`, `sigma`: as for [`UniversalQuality`][eqmetrics.image.UniversalQuality].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -77,9 +79,9 @@ class SpectralDistortion(_AbstractDistortion, init=False):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions` are the fine images, with the axes of `image`, and `multispectral` the
-        coarse ones that they were made from, with the same rows and channels; `mask` and `weights`
-        have the shape of the rows."""
+        """`predictions` are the fine images, with the axes of `image`. `multispectral` are the
+        coarse images that they were made from, with the same rows and channels. `mask` and
+        `weights` have the shape of the rows."""
         image, windows = self.image, Windows(self.window, self.sigma)
         same_rows(image, predictions, multispectral=(image, multispectral))
         batch, fine = windows.bands(image, "predictions", predictions, mask, weights)
@@ -90,13 +92,13 @@ class SpectralDistortion(_AbstractDistortion, init=False):
 @final
 class SpatialDistortion(_AbstractDistortion, init=False):
     r"""The spatial distortion index $D_s$ of pansharpened images, without a reference, averaged
-    over the images: how much the similarity of the channels to the panchromatic image has changed,
-    $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
-    [`UniversalQuality`][eqmetrics.image.UniversalQuality], $g$ the panchromatic image, and
-    $\tilde g$ the same as coarse as the multispectral one.
+    over the images. It says how much the similarity of the channels to the panchromatic image has
+    changed: $\frac{1}{C} \sum_c \lvert Q(p_c, g) - Q(m_c, \tilde g) \rvert$, where $Q$ is
+    [`UniversalQuality`][eqmetrics.image.UniversalQuality], $g$ the panchromatic image, and $\tilde
+    g$ the same image, as coarse as the multispectral one.
 
-    The exponent of the paper is 1 here. sewar and torchmetrics compute $\tilde g$ by a filter of 7
-    pixels, each in its own way; here you pass it, as the sensor's filter gives it.
+    The exponent of the paper is 1 here. sewar and torchmetrics compute $\tilde g$ with a filter of
+    7 pixels, each in its own way; here you compute it with the filter of your sensor, and pass it.
 
     **Arguments:**
 

@@ -17,21 +17,22 @@ class PSNR(AbstractPooled):
     `data_range` $L$: of each image, averaged over the images (`per="row"`), or from the mean
     squared error of all pixels together (`per="pooled"`).
 
-    The two differ: two images of squared errors 0.01 and 0.0001 have 30 dB by row, as in papers,
-    metrax, dm-pix and TensorFlow, and 22.97 dB pooled, as in torchmetrics and torcheval.
+    The two differ. For two images with squared errors 0.01 and 0.0001 the value by row is 30 dB, as
+    in papers, metrax, dm-pix and TensorFlow. Pooled it is 22.97 dB, as in torchmetrics and
+    torcheval.
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][], with a `data_range`.
     - `per`: `"row"` or `"pooled"`.
-    - `floor`: the smallest mean squared error that counts, for images of range 1: `floor=1e-10`
-        caps the value at 100 dB. Without it an image that equals its target is infinite, and so is
-        the mean.
+    - `floor`: a smaller mean squared error, of images of range 1, counts as this one:
+        `floor=1e-10` limits the value to 100 dB. Without it, the value of an image that equals its
+        target is infinite, and so is the mean.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; that of equal images is 0.
-    State: 6 floats. Undefined when: no pixel was seen. Above 300 dB the value is NaN: the squares
-    leave the range of float32. NaN in a pixel propagates.
+    State: 6 floats. Undefined when: no pixel was seen. Above 300 dB the value is NaN, since the
+    squares are too small for float32. NaN in a pixel propagates.
     Source: ITU-T J.340, 2010; Huynh-Thu and Ghanbari, "Scope of validity of PSNR in image/video
     quality assessment", 2008.
 
@@ -73,8 +74,9 @@ class PSNR(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are images, with the axes of `image`; `mask` has the shape of
-        the rows, or `(*rows, height, width)` to leave out pixels; `weights` that of the rows."""
+        """`predictions` and `targets` are images, with the axes of `image`. A `mask` with the shape
+        of the rows removes rows; one of shape `(*rows, height, width)` removes pixels. `weights`
+        has the shape of the rows."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         errors = view.plane(minus(predictions, targets)) / self.image.range_for("PSNR")
         return self.plus(view.batch, square(errors), view.keep)

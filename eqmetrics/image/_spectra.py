@@ -29,20 +29,21 @@ def _length(x: Array) -> Float32[Array, "rows 1 height width 1"]:
 
 @final
 class SpectralAngle(AbstractPooled):
-    r"""The spectral angle mapper (SAM): the mean angle of the spectra of predictions and targets in
-    radians, $\arccos \frac{\langle p, t \rangle}{\lVert p \rVert \lVert t \rVert}$, over the pixels
-    of each image, averaged over the images (`per="row"`), or over all pixels together
-    (`per="pooled"`).
+    r"""The spectral angle mapper (SAM): the mean angle between the spectra of predictions and
+    targets, in radians: $\arccos \frac{\langle p, t \rangle}{\lVert p \rVert \lVert t \rVert}$. The
+    mean is over the pixels of each image and then over the images (`per="row"`), or over all pixels
+    together (`per="pooled"`).
 
     A pixel with a spectrum of zeros has no angle, and is left out, as in sewar.
 
     **Arguments:**
 
-    - `image`: an [`eqmetrics.image.Image`][] that says which axis holds the channels.
+    - `image`: an [`eqmetrics.image.Image`][] that says which axis contains the channels.
     - `per`: `"row"` or `"pooled"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    It is computed as $2 \arctan$ of two lengths: arc cosines in float32 have no angles below 3e-4.
+    An angle is computed as $2 \arctan$ of a quotient of two lengths, since arc cosines in float32
+    can't give angles below 3e-4.
     The gradient is that of the value; 0 where an angle is 0.
     State: 6 floats. Undefined when: no pixel has an angle.
     Source: Yuhas, Goetz and Boardman, "Discrimination among semi-arid landscape endmembers using
@@ -97,7 +98,7 @@ def _by_channel(view: Planes, x: Array) -> Float32[Array, "rows channels"]:
 def _errors(
     image: Image, predictions: Values, targets: Values, mask: Mask, weights: Weights
 ) -> tuple[Planes, Float32[Array, "rows channels"], Float32[Array, "rows channels"]]:
-    """The images, and of each channel the mean squared error and the mean of the targets."""
+    """The images, and for each channel the mean squared error and the mean of the targets."""
     view = planes(image, mask, weights, predictions=predictions, targets=targets)
     errors = view.plane(minus(predictions, targets))
     return view, _by_channel(view, errors * errors), _by_channel(view, view.arrays[1])
@@ -112,13 +113,14 @@ class ERGAS(AbstractRowMean):
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][].
-    - `ratio`: the side of a pixel of the coarse image that predictions were made from, over that of
-        a pixel of the predictions. torchmetrics divides by it as well; sewar takes its inverse.
+    - `ratio`: the side of a pixel of the coarse image that predictions were made from, divided by
+        the side of a pixel of the predictions. torchmetrics takes the same ratio, sewar its
+        inverse.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where there is no error.
-    State: 6 floats. Undefined when: no image has a value. One with a channel whose mean target is 0
-    has none, and is left out.
+    State: 6 floats. Undefined when: no image has a value. An image has no value, and is left out,
+    if the mean target of a channel is 0.
     Source: Wald, "Quality of high resolution synthesised images: is there a simple criterion?",
     2000.
 
@@ -164,8 +166,8 @@ class RASE(AbstractRowMean):
     $\frac{100}{\mu} \sqrt{\frac{1}{C} \sum_c \text{MSE}_c}$, with $\mu$ the mean of the targets in
     all $C$ channels.
 
-    It is that of whole images, as González-Audicana et al. define it. sewar takes the mean over
-    windows of 8 pixels, and torchmetrics averages the windows of all images first.
+    It is computed from whole images, as González-Audicana et al. define it. sewar takes the mean
+    over windows of 8 pixels, and torchmetrics averages the windows of all images first.
 
     **Arguments:**
 
@@ -173,8 +175,8 @@ class RASE(AbstractRowMean):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; 0 where there is no error.
-    State: 6 floats. Undefined when: no image has a value. One whose mean target is 0 has none, and
-    is left out.
+    State: 6 floats. Undefined when: no image has a value. An image has no value, and is left out,
+    if its mean target is 0.
     Source: González-Audicana et al., "Fusion of multispectral and panchromatic images using
     improved IHS and PCA mergers based on wavelet decomposition", 2004.
 

@@ -26,8 +26,8 @@ Three = tuple[Array, Array, Array]
 def _along(
     means: Two, within: Three | None, weights: Sequence[float], axis: int, step: int
 ) -> tuple[Two, Three]:
-    """Windows of one axis more: the spread of the means of their parts about that of the middle
-    part, plus the spread `within` the parts, as in Chan's merge."""
+    """Extends the windows along one more axis. Their spread is that of the means of their parts
+    about the mean of the middle part, plus the spread `within` the parts, as in Chan's merge."""
     size = means[0].shape[axis] - step * (len(weights) - 1)
     part = lambda x, i: lax.slice_in_dim(x, i * step, i * step + size, axis=axis)
     middle = [part(x, len(weights) // 2) for x in means]
@@ -46,8 +46,8 @@ def _along(
 def spreads(a: Array, b: Array, weights: Sequence[float]) -> Spreads:
     """The spreads of images `(rows, outer, height, width, inner)` in all windows within them."""
     means, within = _along((joined(a), joined(b)), None, weights, 2, 1)
-    # Or XLA may compute the first sums anew for each of the second. (Its CPU drops the barrier
-    # before it fuses, and doesn't.)
+    # Without the barrier XLA may recompute the sums along one axis for each sum along the other.
+    # (On a CPU it drops the barrier before it fuses, but doesn't recompute them.)
     means, within = lax.optimization_barrier((means, within))
     means, (aa, bb, ab) = _along(means, within, weights, 3, a.shape[4])
     return Spreads(means, (jnp.maximum(aa, 0), jnp.maximum(bb, 0)), ab)

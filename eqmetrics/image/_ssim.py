@@ -16,7 +16,7 @@ from ._windows import centred, check_fits, check_window, gaussian, Maps, Moments
 
 
 def _likeness(m: Moments, c1: float, c2: float) -> tuple[Maps, Maps]:
-    """The terms of luminance, and of contrast and structure: 1 less the difference."""
+    """The terms of luminance, and of contrast and structure: 1 minus the difference."""
     a, b = m.means
     return (
         1 - m.gap * m.gap / (a * a + b * b + c1),
@@ -33,10 +33,10 @@ class SSIM(AbstractPooled):
     {(\mu_p^2 + \mu_t^2 + c_1)(\sigma_p^2 + \sigma_t^2 + c_2)}$, with $c_i = (k_i L)^2$ and the
     `data_range` $L$. Each channel has its own windows.
 
-    It has Gaussian weights, population variances, and windows within the image, as Wang et al.
-    define it: scikit-image's `structural_similarity` with `gaussian_weights=True,
-    use_sample_covariance=False`. scikit-image's default has uniform windows of 7 and sample
-    variances; torchmetrics pads images by reflection (0.003 off).
+    It uses Gaussian weights, population variances, and windows within the image, as Wang et al.
+    define it. It equals scikit-image's `structural_similarity` with `gaussian_weights=True,
+    use_sample_covariance=False`. By default scikit-image uses uniform windows of 7 pixels and
+    sample variances. torchmetrics pads images by reflection, and its value differs by 0.003.
 
     **Arguments:**
 
@@ -47,11 +47,11 @@ class SSIM(AbstractPooled):
     - `k1`, `k2`: the constants $k_i$.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A masked pixel removes all windows that touch it. An image smaller than the window is an error.
-    The gradient is that of the value, so that 1 less the value is a loss.
-    State: 6 floats; an update needs memory for eight images of each. Undefined when: no window was
+    A masked pixel removes all windows that contain it. An image smaller than the window is an
+    error. The gradient is that of the value, so 1 minus the value can be a loss.
+    State: 6 floats; for each image an update needs memory for eight. Undefined when: no window was
     seen. The mean of an image is subtracted before squaring: at an offset of 250 with noise of 0.05
-    and a range of 1 the value is right to 1e-4.
+    and a range of 1, the value is right to 1e-4.
     Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
     structural similarity", 2004.
 
@@ -98,8 +98,9 @@ class SSIM(AbstractPooled):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are images, with the axes of `image`; `mask` has the shape of
-        the rows, or `(*rows, height, width)` to leave out pixels; `weights` that of the rows."""
+        """`predictions` and `targets` are images, with the axes of `image`. A `mask` with the shape
+        of the rows removes rows; one of shape `(*rows, height, width)` removes pixels. `weights`
+        has the shape of the rows."""
         view = planes(self.image, mask, weights, predictions=predictions, targets=targets)
         size, scale = self.window, self.image.range_for("SSIM")
         check_fits(view, predictions, self.image, size, f"the window of {size}")
@@ -110,7 +111,8 @@ class SSIM(AbstractPooled):
 
 
 def _halved(x: Array) -> Array:
-    """Each two by two pixels become one, their mean. An odd last row or column is left out."""
+    """Each square of two by two pixels becomes one pixel, their mean. An odd last row or column is
+    left out."""
     n, outer, height, width, inner = x.shape
     x = x[:, :, : height // 2 * 2, : width // 2 * 2]
     return x.reshape(n, outer, height // 2, 2, width // 2, 2, inner).mean(axis=(3, 5))
@@ -126,14 +128,15 @@ def _product(means: Float32[Array, "... scales"], powers: Sequence[float]) -> Ar
 
 @final
 class MultiScaleSSIM(Metric):
-    r"""Structural similarity at several scales (MS-SSIM), of each image, averaged over the images
-    (`per="row"`), or of the windows of all images at each scale (`per="pooled"`):
-    $\prod_s \overline{cs}_s^{\,w_s} \cdot \overline{\text{SSIM}}_S^{\,w_S}$, with the means over
-    the windows of contrast and structure at each scale $s$ but the last, and of
-    [`SSIM`][eqmetrics.image.SSIM] at the last. Each scale has half the size of the one before.
+    r"""Structural similarity at several scales (MS-SSIM): of each image, averaged over the images
+    (`per="row"`), or of the windows of all images at each scale (`per="pooled"`). The value is
+    $\prod_s \overline{cs}_s^{\,w_s} \cdot \overline{\text{SSIM}}_S^{\,w_S}$. Here
+    $\overline{cs}_s$ is the mean over the windows of contrast and structure, at each scale $s$ but
+    the last; at the last scale the mean is that of [`SSIM`][eqmetrics.image.SSIM]. The images of
+    each scale have half the side of those of the scale before.
 
-    Means below 0 count as 0, as in torchmetrics with `normalize="relu"`, which pads images by
-    reflection and is 3e-5 off.
+    Means below 0 count as 0, as in torchmetrics with `normalize="relu"`. torchmetrics pads images
+    by reflection, and its value differs by 3e-5.
 
     **Arguments:**
 
@@ -143,8 +146,8 @@ class MultiScaleSSIM(Metric):
     - `window`, `sigma`, `k1`, `k2`: as for [`SSIM`][eqmetrics.image.SSIM].
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A pixel of a coarser scale counts if all four that it is made of do. An image smaller than the
-    window at the last scale, 176 pixels for five scales, is an error.
+    A pixel of a coarser scale counts if all four pixels that it is made of count. An image must be
+    as large as a window at the last scale, for five scales 176 pixels; otherwise it is an error.
     The gradient is that of the value; 0 where a mean is 0 or less.
     State: 6 floats, or `4 * scales + 2` pooled. Undefined when: no image has a window at each
     scale.

@@ -37,20 +37,21 @@ class UniversalQuality(AbstractPooled):
 
     It is the limit of [`SSIM`][eqmetrics.image.SSIM] for constants of 0, also where a quotient is
     0/0: the second factor is 1 for two flat windows, as in Wang and Bovik's code, and the first is
-    1 for two black ones. If only one window is flat the covariance, and so the index, is 0.
+    1 for two black windows. If only one window is flat, the covariance is 0, and so is the index.
+    (sewar counts the covariance of such a window 64 times.)
 
     **Arguments:**
 
     - `image`: [`eqmetrics.image.Image`][].
     - `per`: `"row"` or `"pooled"`, which differ only with masks of pixels or weights.
     - `window`: the side of a window, in pixels.
-    - `sigma`: the standard deviation of Gaussian weights, in pixels; torchmetrics' are
-        `window=11, sigma=1.5` (it pads images by reflection). All pixels of a window weigh the same
-        if not given, as in the paper.
+    - `sigma`: the standard deviation of Gaussian weights, in pixels. If not given, all pixels of a
+        window have the same weight, as in the paper. (torchmetrics uses `window=11, sigma=1.5`, and
+        pads images by reflection.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    (sewar counts the covariance of such a window 64 times.) A masked pixel removes all windows that
-    touch it. An image smaller than the window is an error.
+    A masked pixel removes all windows that contain it. An image smaller than the window is an
+    error.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no window was seen.
     Source: Wang and Bovik, "A universal image quality index", 2002.

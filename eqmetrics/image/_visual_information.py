@@ -17,7 +17,7 @@ from ._windows import centred, check_fits, gaussian, means, whole
 
 _SIDES = 17, 9, 5, 3  # of the windows, from the finest scale to the coarsest
 _SMALLEST = 41  # the smallest side of an image that has a window at the coarsest scale
-_FLAT = 1e-10  # a variance below this, of images of 8 bits, counts as none
+_FLAT = 1e-10  # a variance below this, of images of range 255, counts as 0
 
 
 def _half(x: Array, like: Array) -> Array:
@@ -34,27 +34,27 @@ def _total(x: Array, keep: Bool[Array, "..."] | None, inner: int) -> Array:
 
 @final
 class VisualInformationFidelity(Metric):
-    r"""Visual information fidelity (VIF) of pixels at four scales: the information about the
-    targets that a noisy eye gets from the predictions, as a share of that from the targets
-    themselves; of each image, averaged over the images (`per="row"`), or of all images together
-    (`per="pooled"`). With $g = \sigma_{pt} / \sigma_t^2$, or 0 if that is negative, and
-    $\sigma_v^2 = \sigma_p^2 - g \sigma_{pt}$ in each window:
+    r"""Visual information fidelity (VIF) of pixels at four scales: of each image, averaged over the
+    images (`per="row"`), or of all images together (`per="pooled"`). It is the information about
+    the targets that an eye with noise gets from the predictions, divided by the information that it
+    gets from the targets themselves. In each window let $g = \sigma_{pt} / \sigma_t^2$, or 0 if
+    that is negative, and $\sigma_v^2 = \sigma_p^2 - g \sigma_{pt}$. The value is
     $\frac{\sum \log(1 + g^2 \sigma_t^2 / (\sigma_v^2 + \sigma_n^2))}
     {\sum \log(1 + \sigma_t^2 / \sigma_n^2)}$.
 
-    It is that of the authors' `vifp_mscale`, sewar and torchmetrics. The value of an image is the
-    mean over its channels. More contrast than the target has gives more than 1.
+    This is the form of the authors' `vifp_mscale`, sewar and torchmetrics. The value of an image is
+    the mean over its channels. A prediction with more contrast than its target scores more than 1.
 
     **Arguments:**
 
-    - `image`: [`eqmetrics.image.Image`][], with a `data_range`: the noise is that of an eye that
-        sees 256 levels.
+    - `image`: [`eqmetrics.image.Image`][], with a `data_range`: images are scaled to a range of
+        255, since the noise is for that range.
     - `per`: `"row"` or `"pooled"`.
-    - `noise`: the variance $\sigma_n^2$ for images of range 255, to which all are scaled.
+    - `noise`: the variance $\sigma_n^2$ for images of range 255.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A masked pixel removes all windows that touch it, at each scale. An image of fewer than 41
-    pixels a side is an error.
+    A masked pixel removes all windows that contain it, at each scale. An image with a side of fewer
+    than 41 pixels is an error.
     The gradient is that of the value.
     State: 6 floats. Undefined when: no window of the targets has contrast; an image without
     contrast is left out.
@@ -113,8 +113,8 @@ class VisualInformationFidelity(Metric):
                 a, b = (_half(x, a) for x in means([a, b], taps))
                 keep = whole(keep, side, 1)
                 keep = None if keep is None else keep[..., None][:, :, ::2, ::2]
-            # From the error and the targets: where both images are nearly equal, the rest is then
-            # no difference of large numbers.
+            # Computed from the error and the targets: otherwise `rest` is a difference of large
+            # numbers if both images are nearly equal.
             s = spreads(a - b, b, taps)
             error, true = s.variances
             flat = true < _FLAT

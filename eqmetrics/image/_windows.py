@@ -1,7 +1,7 @@
 """Means in sliding windows, as sums of shifted slices.
 
-XLA's CPU takes 7.6 times as long as scikit-image for such a convolution, and 0.3 to 0.6 times as
-long for these sums: slices of an axis, where the last axis holds width and channels, are whole
+On a CPU, XLA takes 7.6 times as long as scikit-image for a convolution, and 0.3 to 0.6 times as
+long for these sums: the last axis is width and channels together, so slices of an axis are whole
 vectors. On an accelerator nothing else was measured.
 """
 
@@ -51,8 +51,9 @@ def check_fits(
 
 
 def centred(view: Planes) -> tuple[tuple[Array, ...], Float32[Array, "rows outer 1 1 inner"]]:
-    """The images less the mean of the last of them, for each channel, and that mean. Variances are
-    differences of squares, which have no digits in common for a bright, flat image."""
+    """Two things: the images minus the mean of the last one, for each channel; and that mean.
+    Variances are differences of squares, which otherwise lose all digits for a bright, flat
+    image."""
     last = view.arrays[-1]
     pixels = last.shape[2] * last.shape[3]
     if view.keep is None:
@@ -87,8 +88,8 @@ def _along(x: Array, weights: Sequence[float], axis: int, step: int) -> Array:
 def means(maps: Sequence[Array], weights: Sequence[float]) -> list[Maps]:
     """The weighted mean of each map, `(rows, outer, height, width, inner)`, in all windows within
     the image."""
-    # Stacked: else XLA's CPU recomputes the first sums for each of the second, and takes five to
-    # seven times as long.
+    # The maps are stacked: otherwise XLA on a CPU recomputes the sums along one axis for each sum
+    # along the other, and takes five to seven times as long.
     stack = jnp.stack([joined(x) for x in maps], axis=1)
     stack = _along(stack, weights, 3, 1)
     stack = _along(stack, weights, 4, maps[0].shape[4])
@@ -122,8 +123,8 @@ class Moments(NamedTuple):
 def moments(
     a: Array, b: Array, offset: Float32[Array, "rows outer 1 1 inner"], weights: Sequence[float]
 ) -> Moments:
-    """Moments of centred images. Twice the covariance is `of_both - of_difference`: for equal
-    images the latter is exactly 0."""
+    """Moments of centred images. Twice the covariance is `of_both - of_difference`; for equal
+    images `of_difference` is exactly 0."""
     d = a - b
     mean_a, mean_b, squares, gaps = means([a, b, a * a + b * b, d * d], weights)
     gap = mean_a - mean_b

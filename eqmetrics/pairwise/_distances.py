@@ -16,7 +16,7 @@ Matrix = Float32[Array, "rows others"]
 
 
 def vectors(x: Any, y: Any) -> tuple[Array, Array]:
-    """Both as float32, of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` is `None`."""
+    """Both as float32, of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it is `None`."""
     x = to_array("x", x)
     y = x if y is None else to_array("y", y)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
@@ -30,8 +30,8 @@ def vectors(x: Any, y: Any) -> tuple[Array, Array]:
     return x.astype(jnp.float32), y.astype(jnp.float32)
 
 
-# From differences, not products, which lose digits to an offset. Compiled, so that they are summed
-# where they are computed, and no array of all differences is made.
+# Sums differences, not products, which lose digits if there is an offset. It is compiled, so that
+# differences are summed where they are computed, and no array of all of them is made.
 @ft.partial(jax.jit, static_argnums=0)
 def summed(of: Callable[[Array, Array], Array], x: Array, y: Array) -> Matrix:
     """The sum over the last axis of a function of each pair of entries."""
@@ -58,7 +58,7 @@ def squared_euclidean(x: Values, y: Values | None = None) -> Matrix:
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value.
 
@@ -79,7 +79,7 @@ def euclidean(x: Values, y: Values | None = None) -> Matrix:
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value; 0 where the
     distance is 0.
@@ -100,7 +100,7 @@ def manhattan(x: Values, y: Values | None = None) -> Matrix:
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value; 0 where
     entries are equal.
@@ -135,7 +135,7 @@ def minkowski(x: Values, y: Values | None = None, *, p: float) -> Matrix:
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
     - `p`: at least 1, and finite.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value; 0 where
@@ -167,13 +167,14 @@ def _haversine(x: Array, y: Array) -> Matrix:
 
 
 def haversine(x: Values, y: Values | None = None) -> Matrix:
-    r"""The angle on a sphere between each place of `x` and each of `y`, in radians; 6371 km times
-    it is a distance on Earth. Accurate for places that nearly meet, and for nearly opposite ones.
+    r"""The angle on a sphere between each place of `x` and each of `y`, in radians. Multiplied by
+    6371 km it is a distance on Earth. It is accurate for places that nearly meet, and for nearly
+    opposite ones.
 
     **Arguments:**
 
-    - `x`, `y`: latitude and longitude in radians, of shapes `(rows, 2)` and `(others, 2)`; `x`
-        twice if `y` isn't given.
+    - `x`, `y`: latitude and longitude in radians, of shapes `(rows, 2)` and `(others, 2)`; `y` is
+        `x` if it isn't given.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value; 0 where the
     angle is 0.

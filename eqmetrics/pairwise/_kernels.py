@@ -22,7 +22,7 @@ def dot(x: Values, y: Values | None = None) -> Matrix:
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value.
 
@@ -54,11 +54,11 @@ def cosine_similarity(
     x: Values, y: Values | None = None, *, undefined: float | None = None
 ) -> Matrix:
     r"""The cosine of the angle between each row of `x` and each row of `y`, $\langle x_i, y_j
-    \rangle / (\lVert x_i \rVert \lVert y_j \rVert)$. The cosine distance is 1 less this.
+    \rangle / (\lVert x_i \rVert \lVert y_j \rVert)$. The cosine distance is 1 minus this.
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
     - `undefined`: the cosine with a vector of zeros; NaN if not given (0 in scikit-learn).
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value.
@@ -81,7 +81,7 @@ def rbf(x: Values, y: Values | None = None, *, gamma: float | None = None) -> Ma
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
     - `gamma`: $1 / \text{dim}$ if not given, as in scikit-learn.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value.
@@ -104,7 +104,7 @@ def laplacian(x: Values, y: Values | None = None, *, gamma: float | None = None)
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
     - `gamma`: $1 / \text{dim}$ if not given, as in scikit-learn.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value; 0 where
@@ -135,7 +135,7 @@ def polynomial(
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
     - `degree`: $d$, at least 1.
     - `gamma`: $1 / \text{dim}$ if not given, as in scikit-learn.
     - `offset`: $c$, scikit-learn's `coef0`.
@@ -164,7 +164,7 @@ def sigmoid(
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given.
     - `gamma`: $1 / \text{dim}$ if not given, as in scikit-learn.
     - `offset`: $c$, scikit-learn's `coef0`.
 
@@ -190,12 +190,12 @@ def _chi2(x: Array, y: Array) -> Array:
 def chi2(x: Values, y: Values | None = None, *, gamma: float = 1.0) -> Matrix:
     r"""The chi-squared kernel of each row of `x` and each row of `y`, $\exp(-\gamma \sum_k (x_{ik}
     - y_{jk})^2 / (x_{ik} + y_{jk}))$, for numbers of at least 0, such as those of histograms. A
-    term of 0/0 is 0.
+    term of 0/0 counts as 0.
 
     **Arguments:**
 
-    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `x` twice if `y` isn't given. A pair
-        with a number below 0 is NaN.
+    - `x`, `y`: of shapes `(rows, dim)` and `(others, dim)`; `y` is `x` if it isn't given. The value
+        of a pair with a number below 0 is NaN.
     - `gamma`: 1 if not given, as in scikit-learn.
 
     **Returns:** an array of shape `(rows, others)`. Its gradient is that of the value.

@@ -26,7 +26,7 @@ def _hits(at: Places, k: Int32[Array, "rows"]) -> Float32[Array, "rows"]:
 
 
 def hits_of(lists: Lists, metric: AbstractRanking) -> Float32[Array, "rows cuts"]:
-    """The number of relevant documents among the first `k`: the expected one if documents tie."""
+    """The number of relevant documents among the first `k`; its expectation, if documents tie."""
     at = lists.places(metric.ties, metric.most)
     documents = lists.keys.shape[1]
     cuts = [documents if k is None else k for k in metric.cuts]
@@ -44,12 +44,11 @@ class PrecisionAtK(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. With several, the value has the shape
-        `(len(k),)`.
-    - `divide_by`: `"k"`, as in trec_eval, also for queries with fewer documents, or
-        `"documents"`: the number of documents among the first `k`.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
+    - `k`: how many of the best documents count. With several, the value has the shape `(len(k),)`.
+    - `divide_by`: the number that divides the relevant documents. `"k"`: `k`, also for queries with
+        fewer documents, as in trec_eval; `"documents"`: the number of documents, but at most `k`.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
     - `empty`: what a query without a document counts as: `"skip"` leaves it out, `"zero"` and
         `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -100,8 +99,7 @@ class RecallAtK(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. With several, the value has the shape
-        `(len(k),)`.
+    - `k`: how many of the best documents count. With several, the value has the shape `(len(k),)`.
     - `ties`: as in [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
@@ -141,8 +139,8 @@ class RecallAtK(AbstractRanking):
 
 @final
 class RPrecision(AbstractRanking):
-    """The share of relevant documents among the first $R$, where a query has $R$ relevant ones, on
-    average over the queries.
+    """The share of relevant documents among the first $R$ of a query that has $R$ relevant
+    documents, on average over the queries.
 
     **Arguments:** `ties`, `empty` and `undefined` are those of
     [`RecallAtK`][eqmetrics.ranking.RecallAtK].
@@ -184,8 +182,7 @@ class FallOut(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. With several, the value has the shape
-        `(len(k),)`.
+    - `k`: how many of the best documents count. With several, the value has the shape `(len(k),)`.
     - `ties`: as in [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
     - `empty`: what a query without an irrelevant document counts as: `"skip"` leaves it out,
         `"zero"` and `"one"` count it as 0 or 1.

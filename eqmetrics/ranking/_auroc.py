@@ -18,8 +18,9 @@ def _lost(
     relevant: Int32[Array, "rows"],
     most: Float32[Array, "rows"],
 ) -> Float32[Array, "rows"]:
-    """The sum, over the first `most` irrelevant documents (the last one may count in part), of the
-    number of relevant ones behind each, expected over the orders of tied documents.
+    """How many relevant documents come after an irrelevant one, summed over the first `most`
+    irrelevant documents, of which the last may count in part. It is the mean over all orders of
+    tied documents.
 
     In a tie of `r` relevant and `s` irrelevant documents, `i r / (s + 1)` relevant ones are
     expected before the `i`-th irrelevant one.
@@ -37,20 +38,20 @@ def _lost(
 
 @final
 class RetrievalAUROC(AbstractRanking):
-    r"""The share of pairs of a relevant and an irrelevant document of a query in which the relevant
-    one stands first, on average over the queries: the area under the ROC curve of each query.
+    r"""The area under the ROC curve of each query, on average over the queries. It is the
+    probability that a relevant document is placed before an irrelevant one.
 
     **Arguments:**
 
-    - `max_fpr`: if given, only the area up to this share of the irrelevant documents, rescaled so
-        that chance is 0.5 and a perfect ranking 1, as in scikit-learn's
+    - `max_fpr`: if given, the value is only the area up to this share of the irrelevant documents,
+        rescaled so that chance is 0.5 and a perfect ranking 1, as in scikit-learn's
         `roc_auc_score(max_fpr=...)`.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders
-        (a tied pair is half right), `"worst"` the less relevant first, `"first"` the order in which
-        they are given. (Where a tie crosses `max_fpr`, scikit-learn draws a straight line, which
-        isn't the mean over the orders.)
-    - `empty`: what a query without a relevant, or without an irrelevant document counts as:
-        `"skip"` leaves it out, `"zero"` and `"one"` count it as 0 or 1.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order. (Where a
+        tie crosses `max_fpr`, scikit-learn draws a straight line, which isn't the mean over the
+        orders.)
+    - `empty`: what a query counts as that has no relevant or no irrelevant document: `"skip"`
+        leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.

@@ -22,10 +22,10 @@ def _precisions(
     """The sum of the precisions at the ranks of the relevant documents up to `k`, expected over
     the orders of tied documents.
 
-    At the place `i` of a tie of `n`, a relevant document has `(i - 1) c` other relevant ones of the
-    tie before it, with `c = (g - 1) / (n - 1)` if `g` are relevant. So the precision there is
-    `(R + 1 + (i - 1) c) / (t + i)`, after `t` documents of which `R` are relevant: the sum of `c`
-    and `(R + 1 - c (t + 1)) / (t + i)`.
+    Take a tie of `n` documents, of which `g` are relevant, after `t` documents, of which `R` are
+    relevant. Before a relevant document at place `i` of the tie, `(i - 1) c` other relevant ones of
+    the tie are expected, with `c = (g - 1) / (n - 1)`. So the precision at this place is
+    `(R + 1 + (i - 1) c) / (t + i)`, which is the sum of `c` and `(R + 1 - c (t + 1)) / (t + i)`.
     """
     hit = at.relevance > 0
     c = as_float(at.hits_tied - 1) / as_float(jnp.maximum(at.tied - 1, 1))
@@ -40,20 +40,20 @@ def _precisions(
 
 @final
 class RetrievalAveragePrecision(AbstractRanking):
-    r"""The mean of the precision at the rank of each relevant document of a query, on average over
-    the queries (mean average precision, MAP). A relevant document beyond `k` counts 0.
+    r"""Mean average precision (MAP): the mean of the precision at the rank of each relevant
+    document of a query, on average over the queries. A relevant document beyond `k` counts as 0.
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at; all if not given. With several, the value
-        has the shape `(len(k),)`.
-    - `normalize`: what the sum of precisions is divided by: `"relevant"`: the number of relevant
-        documents, as in trec_eval; `"reachable"`: that number, but at most `k`. (torchmetrics
-        divides by the number of relevant documents among the first `k`.)
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
-        (scikit-learn's average precision counts tied documents as if all had the last rank of
-        the tie.)
+    - `k`: how many of the best documents count; all if not given. With several, the value has the
+        shape `(len(k),)`.
+    - `normalize`: the number that divides the sum of precisions. `"relevant"`: the number of
+        relevant documents, as in trec_eval; `"reachable"`: that number, but at most `k`.
+        (torchmetrics divides by the number of relevant documents among the first `k`.)
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
+        (scikit-learn's average precision counts tied documents as if all had the last rank of the
+        tie.)
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.

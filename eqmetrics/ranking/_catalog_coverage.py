@@ -48,8 +48,9 @@ class CatalogCoverage(Metric):
         self.sums = Sums(valid_items(num_items), counts=num_items)
 
     def update(self, *, recommended: Values, mask: Mask = None, weights: Weights = None) -> Self:
-        """`recommended` are item numbers of shape `(*users, k)`. `mask` has the shape of the
-        users, or of the items: then it removes items. `weights` has the shape of the users."""
+        """`recommended` are item numbers of shape `(*users, k)`. A `mask` with the shape of the
+        users removes users; one with the shape of `recommended` removes items. `weights` has the
+        shape of the users."""
         items = items_of(recommended, mask, weights, self.num_items)
         return self.replace(sums=self.sums.add_at(items.batch, "counts", items.numbers, items.real))
 

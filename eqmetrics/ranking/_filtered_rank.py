@@ -26,8 +26,8 @@ _NEAR = 8  # terms of the harmonic series that are added one by one
 
 
 class _Standing(NamedTuple):
-    """The places of the true candidate of each row: `tied` places, from `above` on, which it shares
-    with the candidates of the same score."""
+    """The places of the true candidate of each row. It shares `tied` places, from `above` on, with
+    the candidates of the same score."""
 
     batch: Rows
     above: Int32[Array, "rows"]
@@ -36,7 +36,7 @@ class _Standing(NamedTuple):
 
 
 def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> _Standing:
-    """The places by two counts, without a sort."""
+    """Finds the places with two counts, without a sort."""
     if scores.ndim == 0 or scores.shape[-1] == 0 or labels.shape != scores.shape[:-1]:
         raise TypeError(
             f"`scores` is {describe(scores)} and `labels` is {describe(labels)}: expected scores "
@@ -46,7 +46,7 @@ def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> 
     row_mask, real = split_mask(mask, scores, 1, "scores")
     batch = rows(scores, row_mask, weights, scores.shape[-1:], "scores")
     x, label = batch.values, narrow(flat(labels))
-    # Sums of integers: XLA's CPU vectorises them, but not an `any`.
+    # XLA's CPU vectorises sums of integers, but not an `any`.
     count = lambda which: jnp.sum(which & real, axis=1, dtype=jnp.int32)
     where = jnp.clip(label, 0, x.shape[1] - 1)[:, None]
     target = jnp.take_along_axis(x, where, axis=1)
@@ -67,9 +67,9 @@ def _standing(scores: Any, labels: Any, mask: Any, weights: Any, ties: Ties) -> 
 
 
 def _mean_reciprocal(above: Int32[Array, "rows"], tied: Int32[Array, "rows"]) -> Array:
-    """The mean of `1 / rank` over the places. Harmonic numbers come from the Euler-Maclaurin
-    formula from the 8th on, and their differences from the logarithm of a ratio near 1: the
-    difference of two sums would cancel."""
+    """The mean of `1 / rank` over the places. Harmonic numbers from the 8th on come from the
+    Euler-Maclaurin formula. Their differences come from the logarithm of a ratio near 1, since a
+    difference of two sums would lose digits."""
     end = above + tied
     low = jnp.maximum(above, _NEAR)
     a = as_float(low) + 0.5
@@ -84,24 +84,24 @@ def _mean_reciprocal(above: Int32[Array, "rows"], tied: Int32[Array, "rows"]) ->
 
 @final
 class FilteredRank(Metric):
-    r"""Rank scores of the true candidate of each row, in link prediction in knowledge graphs and in
-    retrieval of one item among many: `mean_rank`, `adjusted_mean_rank_index`,
-    `mean_reciprocal_rank` and `hits`, from one pass over the scores, without a sort.
+    r"""How well the true candidate of each row is ranked, for link prediction in knowledge graphs
+    and retrieval of one item among many. `mean_rank`, `adjusted_mean_rank_index`,
+    `mean_reciprocal_rank` and `hits` come from one pass over the scores, without a sort.
 
     The adjusted index is $1 - \sum (r - 1) \,/\, \sum (n - 1) / 2$, for ranks $r$ among $n$
     candidates: 1 is perfect and 0 is chance, for any number of candidates.
 
-    Filter other candidates that are known to be true by the `mask`, those of the training and
-    validation triples too: otherwise a good model is penalised for what it knows.
+    Use the `mask` to remove other candidates that are known to be true, also those of the training
+    and validation triples. Otherwise a good model is penalised for ranking them high.
 
     **Arguments:**
 
-    - `k`: `hits` is the share of rows whose true candidate is among the first `k`. With several it
-        has the shape `(len(k),)`.
-    - `ties`: of candidates with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` puts the true one last (the pessimistic rank), `"first"` keeps the order given.
-        (The expected rank is the "realistic" one of PyKEEN, whose reciprocal rank is that of the
-        mean rank, not the mean over the orders.)
+    - `k`: `hits` is the share of rows whose true candidate is among the first `k`. With several,
+        `hits` has the shape `(len(k),)`.
+    - `ties`: the order of candidates with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the true one last (the pessimistic rank), `"first"` keeps the given
+        order. (The expected rank is PyKEEN's "realistic" rank. PyKEEN's reciprocal rank is 1 over
+        this mean rank, not a mean over the orders.)
     - `undefined`: what replaces undefined values; NaN if not given.
 
     The gradient is 0: the values are piecewise constant.
@@ -147,10 +147,10 @@ class FilteredRank(Metric):
     def update(
         self, *, scores: Values, labels: Labels, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`scores` is of shape `(*rows, candidates)`, higher is better; `labels` of shape
-        `(*rows,)`, the number of the true candidate. A `mask` of the shape of the scores is false
-        where there is no candidate, or one that is filtered; a row without any is left out.
-        A `mask` of the rows removes rows; `weights` has their shape."""
+        """`scores` has shape `(*rows, candidates)`; a higher score is better. `labels` has shape
+        `(*rows,)` and says the number of the true candidate. A `mask` with the shape of the scores
+        removes candidates and padding; a row without candidates is left out. A `mask` with the
+        shape of the rows removes rows. `weights` has the shape of the rows."""
         at = _standing(scores, labels, mask, weights, self.ties)
         ks = jnp.asarray(cuts_of(self.k), jnp.int32)[None]
         inside = jnp.clip(ks - at.above[:, None], 0, at.tied[:, None])
@@ -170,7 +170,7 @@ class FilteredRank(Metric):
         above, others, number = (self.sums.pair(x) for x in ("above", "others", "weight"))
         reciprocal, hits, weight = self.sums.read("reciprocal", "hits", "weight")
         every = to_float(others)
-        # Not 1 less a ratio near 1, which would cancel.
+        # Not computed as 1 minus a ratio near 1, which would lose digits.
         index = over(to_float(add(others, -2 * above)), every)
         means = {
             "mean_rank": over(to_float(add(above, number)), weight),

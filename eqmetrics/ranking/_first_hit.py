@@ -18,7 +18,7 @@ def first_hit(
     at: Places, cuts: tuple[int | None, ...], documents: int
 ) -> tuple[Float32[Array, "rows cuts"], Float32[Array, "rows cuts"]]:
     """Two expectations over the orders of tied documents: the reciprocal rank of the first relevant
-    document, 0 if that is beyond `k`, and the probability that it isn't."""
+    document (0 if it is beyond `k`), and the probability that it is among the first `k`."""
     far = jnp.int32(2**30)
     hit = at.relevance > 0
     above = jnp.min(jnp.where(hit, at.above, far), axis=1, initial=far)
@@ -37,7 +37,7 @@ def first_hit(
         rank = as_float(above + i + 1)[:, None]
         reciprocal = jnp.where(counts, reciprocal + here[:, None] / rank, reciprocal)
         found = jnp.where(counts, found + here[:, None], found)
-        # Exactly 0 if all that are left are relevant, so nothing comes after that.
+        # Exactly 0 if all documents that are left are relevant, so later steps add nothing.
         none = none * (as_float(jnp.maximum(tied - relevant - i, 0)) / left)
         return none, reciprocal, found, jnp.where(counts, none[:, None], missed)
 
@@ -47,7 +47,7 @@ def first_hit(
     start = vary_like((one, zeros, zeros, zeros + 1), at)
     steps = min(documents, max(documents if k is None else k for k in cuts))
     _, reciprocal, found, missed = lax.fori_loop(0, steps, body, start)
-    # The smaller of the two sums has the smaller error; 1 is exact.
+    # `found` and `missed` add up to 1; the smaller of them has the smaller error.
     return reciprocal, jnp.where(missed < 0.5, 1 - missed, found)
 
 
@@ -57,9 +57,10 @@ class MeanReciprocalRank(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: a rank beyond it counts 0. With several, the value has the shape `(len(k),)`.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
+    - `k`: a query whose first relevant document is beyond rank `k` counts as 0. With several, the
+        value has the shape `(len(k),)`.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -100,8 +101,7 @@ class HitRate(AbstractRanking):
 
     **Arguments:**
 
-    - `k`: how many of the best documents are looked at. With several, the value has the shape
-        `(len(k),)`.
+    - `k`: how many of the best documents count. With several, the value has the shape `(len(k),)`.
     - `ties`, `empty` and `undefined`: as in
         [`MeanReciprocalRank`][eqmetrics.ranking.MeanReciprocalRank].
 

@@ -14,26 +14,26 @@ class Grouped(NamedTuple):
 
     arrays: tuple[Array, ...]  # each of shape (max_queries, max_documents)
     mask: Bool[Array, "max_queries max_documents"]
-    lost: Int32[Array, ""]  # how many documents there was no room for
+    lost: Int32[Array, ""]  # the number of documents without room
 
 
 def group_queries(
     query: Labels, *arrays: Values, max_queries: int, max_documents: int, mask: Mask = None
 ) -> Grouped:
-    """Lists of documents, padded, with a mask, from documents and the ids of their queries.
+    """Turns documents with the ids of their queries into padded lists, one per query, with a mask.
 
-    The queries are in the order of their ids, which may be any integers; the documents of each keep
-    their order. Documents beyond `max_documents` of a query, and queries beyond `max_queries`, are
-    lost: `lost` counts these documents. A list that lost some (for lost queries, the last list)
-    holds NaN in arrays of floats: a metric then counts it as invalid, instead of giving a value
-    that seems to be of all documents.
+    The queries are in the order of their ids, which may be any integers; the documents of a query
+    keep their order. Documents beyond `max_documents` of a query, and queries beyond `max_queries`,
+    are lost: `lost` counts these documents. If a list lost documents, its floats become NaN; if
+    queries were lost, those of the last list do. So a metric counts the list as invalid, instead of
+    giving a value that seems to be of all documents.
 
     **Arguments:**
 
     - `query`: integers of shape `(rows,)`. All documents of a query must be in one call.
     - `arrays`: of the same shape, such as scores and relevance.
-    - `max_queries`, `max_documents`: how many there is room for.
-    - `mask`: of the same shape: which rows are documents.
+    - `max_queries`, `max_documents`: the number of lists, and of documents in each.
+    - `mask`: which rows are documents; of the same shape.
 
     **Returns:** `arrays`, of shape `(max_queries, max_documents)`, their `mask`, and `lost`.
 

@@ -22,30 +22,29 @@ Ties = Literal["worst", "expected"]
 
 @final
 class LinkHits(AbstractReadout):
-    r"""The share of the positives that stand above the `k`-th best of all negatives: hits@k of
-    link prediction against one set of negatives, as in OGB.
+    r"""The share of the positives with a higher score than the `k`-th best of all negatives: hits@k
+    of link prediction, with the same negatives for all positives, as in OGB.
 
-    Positives and negatives are rows with labels 1 and 0, in batches of any mixture. So the
-    statistic is that of [`eqmetrics.AUROC`][], and a `MetricDict` that holds both keeps it once.
-    With `exact` the value is exact. Otherwise scores in one cell count as equal: with
-    `ties="worst"` the value may then be too low, by at most the positives in the cell of the `k`-th
-    negative.
+    Positives and negatives are rows with labels 1 and 0, mixed in any way. So the statistic is that
+    of [`eqmetrics.AUROC`][], and a `MetricDict` that contains both metrics stores it once. With
+    `exact` the value is exact. Without it, scores in one cell count as equal. With `ties="worst"`
+    the value may then be too low, by at most the share of the positives that are in the cell of the
+    `k`-th negative.
 
     **Arguments:**
 
-    - `k`: fewer than `k` negatives may stand before a positive or tie with it. With several, the
-        value has the shape `(len(k),)`.
-    - `ties`: of positives and negatives with equal scores, `"worst"` puts the negatives first, as
-        OGB does, `"expected"` takes the mean over all orders.
+    - `k`: a positive counts if fewer than `k` negatives come before it. With several, the value has
+        the shape `(len(k),)`.
+    - `ties`: the order of positives and negatives with equal scores. `"worst"` puts the negatives
+        first, as OGB does; `"expected"` takes the mean over all orders.
     - `resolution`: that of the [`eqmetrics.ScoreHistogram`][].
-    - `exact`: if given, keep up to so many rows in an [`eqmetrics.ScoreBuffer`][] instead.
+    - `exact`: if given, keep up to this many rows in an [`eqmetrics.ScoreBuffer`][] instead.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Weights count: a negative of weight 2 is two negatives, so the scale of the weights matters.
+    A negative of weight 2 counts as two negatives, so the scale of the weights matters.
     The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.ScoreHistogram`][], or of [`eqmetrics.ScoreBuffer`][], shared.
-    Undefined when: there is no positive, or there are fewer than `k` negatives (OGB gives 1 for
-    that).
+    Undefined when: there is no positive, or there are fewer than `k` negatives (OGB then gives 1).
     Source: Hu et al., "Open graph benchmark: datasets for machine learning on graphs", 2020.
 
     !!! example
@@ -95,17 +94,17 @@ class LinkHits(AbstractReadout):
     def _hits(
         self, tp: Float32[Array, "2 points"], fp: Float32[Array, "2 points"], k: int
     ) -> Float32[Array, ""]:
-        # How many negatives may still come; a pair, so exact beyond 2^24.
+        # How many more negatives may come first. Computed with pairs, so it is exact beyond 2^24.
         left = to_float(add(lift(jnp.float32(k)[None]), -fp))
         positives = to_float(tp[:, -1])
         more = to_float(add(tp[:, 1:], -tp[:, :-1]))
         if self.ties == "worst":
             share = (left[1:] > 0).astype(jnp.float32)
         else:
-            # With `t` tied negatives, 0 to `t` of them are before a positive, equally likely.
+            # Of `t` tied negatives, 0, 1, ... or `t` are before a positive, with equal probability.
             tied = to_float(add(fp[:, 1:], -fp[:, :-1]))
             share = quotient(jnp.clip(left[:-1], 0, tied + 1), tied + 1)
         hits = to_float(sum_rows(more * share))
-        # If rows have no common order all counts are NaN, and no comparison is true.
+        # If the rows have no common order, all counts are NaN, and no comparison is true.
         none = (positives == 0) | (left[-1] > 0)
         return undefined_as(quotient(hits, positives), none, self.undefined)

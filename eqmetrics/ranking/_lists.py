@@ -23,13 +23,13 @@ class Lists(NamedTuple):
     """The documents of each query, of shape `(rows, documents)`."""
 
     batch: Rows
-    keys: Int32[Array, "rows documents"]  # in the order of the scores
+    keys: Int32[Array, "rows documents"]  # ordered like the scores
     relevance: Float32[Array, "rows documents"]  # 0 where there is no document
     real: Bool[Array, "rows documents"]
-    floats: bool  # whether the scores are
+    floats: bool  # whether the scores are floats
 
     def places(self, ties: Ties = "expected", most: int | None = None) -> Places:
-        # Only where `most` helps: scores of different `k` then ask for the same, and share it.
+        # `most` is passed only if it saves time. Without it, scores of different `k` share places.
         alone = ties == "first" and self.floats and self.keys.shape[1] > SELECTED
         return places(self.keys, self.relevance, ties, most if alone else None)
 
@@ -40,7 +40,7 @@ class Lists(NamedTuple):
 
     @property
     def relevant(self) -> Int32[Array, "rows"]:
-        """How many of them are relevant."""
+        """How many documents of a query are relevant."""
         return jnp.sum(self.relevance > 0, axis=1, dtype=jnp.int32)
 
 
@@ -94,8 +94,8 @@ def check_ties(ties: str) -> None:
 
 
 class AbstractRanking(AbstractRowMean):
-    """The mean over the queries of a score of their ranked documents, or of several scores, one for
-    each `k`, which a subclass defines in `of_lists`."""
+    """The mean over the queries of a score of their ranked documents, or of one score for each `k`.
+    A subclass defines the scores in `of_lists`."""
 
     k: int | tuple[int, ...] | None = eqx.field(static=True)
     ties: Ties = eqx.field(static=True)
@@ -119,7 +119,7 @@ class AbstractRanking(AbstractRowMean):
 
     @property
     def cuts(self) -> tuple[int | None, ...]:
-        """All `k`, or `None` alone."""
+        """All `k`, as a tuple; `(None,)` if none was given."""
         return self.k if isinstance(self.k, tuple) else (self.k,)
 
     @property
@@ -135,9 +135,10 @@ class AbstractRanking(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance of 0 irrelevant. `mask` has the shape of the queries, or of the documents: then
-        it removes documents. `weights` has the shape of the queries."""
+        """`scores` and `relevance` have shape `(*queries, documents)`; a higher score is better,
+        and a relevance of 0 means irrelevant. A `mask` with the shape of the queries removes
+        queries; one with the shape of the documents removes documents. `weights` has the shape of
+        the queries."""
         lists = lists_of(scores, relevance, mask, weights)
         values, defined = self.of_lists(lists)
         if not isinstance(self.k, tuple):

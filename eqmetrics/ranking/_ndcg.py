@@ -35,7 +35,7 @@ def _discounted(
 ) -> Float32[Array, "rows cuts"]:
     """The sum of the gains of the documents, each at the mean discount of the places of its tie."""
     each = _gains(at.relevance, gain) / as_float(at.tied)
-    # Without a document nothing is added, however the compiler fuses a product and a sum.
+    # A document without a gain adds exactly 0, however the compiler fuses a product and a sum.
     some = at.relevance > 0
     found = [
         total(jnp.where(some, each * shared(at, table(_discount, documents, k)), 0)) for k in cuts
@@ -44,7 +44,7 @@ def _discounted(
 
 
 class _AbstractDiscounted(AbstractRanking):
-    """Reads the gains of a ranking at a discount."""
+    """Sums the gains of a ranking, each with a discount."""
 
     gain: Gain = eqx.field(static=True)
 
@@ -64,13 +64,13 @@ class _AbstractDiscounted(AbstractRanking):
 
 @final
 class NDCG(_AbstractDiscounted, init=False):
-    r"""The normalised discounted cumulative gain, on average over the queries: that of the ranking
-    over that of the best ranking of the same documents.
+    r"""The normalised discounted cumulative gain, on average over the queries: the DCG of the
+    ranking divided by the DCG of the best ranking of the same documents.
 
     $$\mathrm{DCG} = \sum_{i=1}^{k} \frac{g_i}{\log_2(i + 1)}$$
 
     with the gain $g_i$ of the document at place $i$. The best ranking is that of all documents of
-    the query, not of the first `k` alone.
+    the query, not only of the first `k`.
 
     **Arguments:**
 
@@ -78,9 +78,9 @@ class NDCG(_AbstractDiscounted, init=False):
         shape `(len(k),)`.
     - `gain`: `"linear"`: the relevance itself, as in scikit-learn and trec_eval, or
         `"exponential"`: $2^{rel} - 1$, as in Burges et al. and TF-ranking.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders, as
-        scikit-learn does; `"worst"` the less relevant first, `"first"` the order in which they
-        are given.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, as scikit-learn does; `"worst"` puts the less relevant first, `"first"` keeps the
+        given order.
     - `empty`: what a query without a relevant document counts as: `"skip"` leaves it out, `"zero"`
         and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -120,7 +120,7 @@ class DCG(_AbstractDiscounted, init=False):
     [`NDCG`][eqmetrics.ranking.NDCG];
 
     - `empty`: what a query without a document counts as: `"skip"` leaves it out, `"zero"` and
-        `"one"` count it as 0 or 1. One without a relevant document has a gain of 0.
+        `"one"` count it as 0 or 1. A query without a relevant document has a gain of 0.
 
     The gradient is that of the relevance; with respect to the scores it is 0.
     State: 4 floats for each `k`, and 2. Undefined when: no query has a document.

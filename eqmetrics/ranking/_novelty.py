@@ -13,16 +13,17 @@ from ._items import items_of, valid_items
 
 @final
 class Novelty(AbstractRowMean):
-    r"""How little known the recommended items are, in bits: the mean of $-\log_2 p$ over the items
-    of a user, where a share $p$ of users know an item, on average over the users.
+    r"""How little known the recommended items are, in bits, on average over the users. The novelty
+    of a user's items is the mean of $-\log_2 p$ over them, where $p$ is the share of users who know
+    an item.
 
     **Arguments:**
 
-    - `popularity`: the share of users who know each item, from 0 to 1, such as interactions in the
-        training data over users. An item with a share of 0 makes the value infinite if it is
-        recommended: add a count to each item first.
+    - `popularity`: for each item the share of users who know it, from 0 to 1, such as the number of
+        its interactions in the training data divided by the number of users. If an item with a
+        share of 0 is recommended, the value is infinite: to avoid that, add 1 to all counts first.
     - `empty`: what a user without an item counts as: `"skip"` leaves it out, `"zero"` and `"one"`
-        count it.
+        count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the inputs are item numbers.
@@ -55,8 +56,9 @@ class Novelty(AbstractRowMean):
         AbstractRowMean.__init__(self, valid_items(shares.size), empty=empty, undefined=undefined)
 
     def update(self, *, recommended: Values, mask: Mask = None, weights: Weights = None) -> Self:
-        """`recommended` are item numbers of shape `(*users, k)`. `mask` has the shape of the
-        users, or of the items: then it removes items. `weights` has the shape of the users."""
+        """`recommended` are item numbers of shape `(*users, k)`. A `mask` with the shape of the
+        users removes users; one with the shape of `recommended` removes items. `weights` has the
+        shape of the users."""
         items = items_of(recommended, mask, weights, len(self.information))
         each = jnp.where(items.real, jnp.take(self.information, items.numbers, mode="clip"), 0)
         count = jnp.sum(items.real, axis=1, dtype=jnp.int32)

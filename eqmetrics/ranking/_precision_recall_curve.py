@@ -23,7 +23,7 @@ from ._ranks import as_float, Places, Ties
 def _hits_up_to(at: Places, most: int) -> Float32[Array, "rows most"]:
     """The expected number of relevant documents among the first 1, 2, ... `most`."""
     row = lax.broadcasted_iota(jnp.int32, at.above.shape, 0)
-    # At the first place of a tie: all its documents write the same there.
+    # Each document writes at the first place of its tie; all documents of a tie write the same.
     put = lambda x: jnp.zeros((x.shape[0], most), jnp.int32).at[row, at.above].max(x, mode="drop")
     tied, hits, before = put(at.tied), put(at.hits_tied), put(at.hits_above)
     place = lax.broadcasted_iota(jnp.int32, tied.shape, 1)
@@ -40,12 +40,12 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
 
     **Arguments:**
 
-    - `max_k`: how many of the best documents are looked at.
+    - `max_k`: how many of the best documents count.
     - `divide_by`: as in [`PrecisionAtK`][eqmetrics.ranking.PrecisionAtK].
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
-    - `empty`: what a query without a relevant document counts as, in both: `"skip"` leaves it out,
-        `"zero"` and `"one"` count it as 0 or 1.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
+    - `empty`: what a query without a relevant document counts as, in precision and recall: `"skip"`
+        leaves it out, `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces undefined values; NaN if not given.
 
     The gradient is 0: the values are piecewise constant.
@@ -93,9 +93,9 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
     def update(
         self, *, scores: Values, relevance: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance of 0 irrelevant. `mask` has the shape of the queries, or of the documents: then
-        it removes documents. `weights` has the shape of the queries."""
+        """`scores` and `relevance` have shape `(*queries, documents)`; a higher score is better,
+        and a relevance of 0 means irrelevant. `mask` has the shape of the queries, or of the
+        documents: then it removes documents. `weights` has the shape of the queries."""
         lists = lists_of(scores, relevance, mask, weights)
         hits = _hits_up_to(lists.places(self.ties, self.max_k), self.max_k)
         size = jnp.arange(1, self.max_k + 1, dtype=jnp.int32)[None]

@@ -28,9 +28,10 @@ def _biased(at: Places, p: float, documents: int) -> Float32[Array, "rows"]:
 
 @final
 class RankBiasedPrecision(Metric):
-    r"""The share of what a reader sees that is relevant, if the reader goes on from each document
-    with probability $p$, on average over the queries: `precision`, and `residual`, the most that
-    documents beyond the list could add to it.
+    r"""The relevance that a reader finds, on average over the queries, if after each document the
+    reader goes on to the next with probability $p$. `precision` is the relevant share of the
+    documents that the reader sees, and `residual` is the most that documents beyond the list could
+    add to it.
 
     $$\mathrm{RBP} = (1 - p) \sum_{i=1}^{D} r_i\, p^{\,i - 1}, \qquad \mathrm{residual} = p^D$$
 
@@ -39,12 +40,12 @@ class RankBiasedPrecision(Metric):
 
     **Arguments:**
 
-    - `p`: between 0 and 1: the reader looks at $1 / (1 - p)$ documents on average. 0.5 and 0.8 are
-        usual, 0.95 is a patient reader.
-    - `ties`: of documents with equal scores, `"expected"` takes the mean over all their orders,
-        `"worst"` the less relevant first, `"first"` the order in which they are given.
-    - `empty`: the precision of a query without a document, whose residual is 0 then: `"skip"`
-        leaves it out, `"zero"` and `"one"` count it as 0 or 1.
+    - `p`: between 0 and 1. The reader looks at $1 / (1 - p)$ documents on average. 0.5 and 0.8 are
+        usual, 0.95 is for a patient reader.
+    - `ties`: the order of documents with equal scores. `"expected"` takes the mean over all their
+        orders, `"worst"` puts the less relevant first, `"first"` keeps the given order.
+    - `empty`: the precision of a query without a document: `"skip"` leaves the query out, `"zero"`
+        and `"one"` count it as 0 or 1, with a residual of 0.
     - `undefined`: what replaces undefined values; NaN if not given.
 
     The gradient is that of the relevance; with respect to the scores it is 0.
@@ -89,9 +90,10 @@ class RankBiasedPrecision(Metric):
     def update(
         self, *, scores: Values, relevance: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`scores` and `relevance` are of shape `(*queries, documents)`; a higher score is better,
-        a relevance is from 0 to 1. `mask` has the shape of the queries, or of the documents: then
-        it removes documents. `weights` has the shape of the queries."""
+        """`scores` and `relevance` have the shape `(*queries, documents)`; a higher score is
+        better, and a relevance is from 0 to 1. A `mask` with the shape of the queries removes
+        queries; one with the shape of the documents removes documents. `weights` has the shape of
+        the queries."""
         lists = lists_of(scores, relevance, mask, weights, largest=1.0)
         some = lists.documents > 0
         found = _biased(lists.places(self.ties), self.p, lists.keys.shape[1])

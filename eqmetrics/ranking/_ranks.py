@@ -21,25 +21,27 @@ from .._rows.rows import narrow
 
 Ties = Literal["expected", "worst", "first"]
 
-# Up to so many documents each is compared with all others, without a sort: on a CPU, 1000 lists of
-# 1000 take as long as by a binary search in sorted lists, and shorter ones far less.
+# In lists of up to this many documents, each is compared with all others, without a sort. On a CPU,
+# 1000 lists of 1000 documents take as long as with a binary search in sorted lists, and shorter
+# lists take far less.
 COUNTED = 1024
-# From so many on, finding only the best of a list is cheaper.
+# In lists longer than this, finding only the best documents is cheaper.
 SELECTED = 256
-_STEP = 8  # columns that one step of the loop compares with
+_STEP = 8  # the number of columns that one step of the loop compares
 _NOWHERE = -(2**31)  # the key where there is no document; no float has it
 _BLOCK = 64
 
 
 class Places(NamedTuple):
-    """The places of each document, in some order of the documents: `tied` places, from `above` on,
-    are shared by tied documents. If only the best are found, the others are missing."""
+    """The places of each document; the documents may be in any order. Tied documents share `tied`
+    places, of which the first is `above`. If only the best documents were searched, the others are
+    missing."""
 
     relevance: Float32[Array, "rows documents"]  # 0 where there is no document
     above: Int32[Array, "rows documents"]  # documents before it
-    tied: Int32[Array, "rows documents"]  # documents of its tie, itself too
-    hits_above: Int32[Array, "rows documents"]  # of those before it, the relevant ones
-    hits_tied: Int32[Array, "rows documents"]  # and of its tie
+    tied: Int32[Array, "rows documents"]  # documents of its tie, itself included
+    hits_above: Int32[Array, "rows documents"]  # relevant documents before it
+    hits_tied: Int32[Array, "rows documents"]  # relevant documents of its tie
 
 
 def as_float(count: Int32[Array, "*shape"]) -> Float32[Array, "*shape"]:
@@ -49,7 +51,7 @@ def as_float(count: Int32[Array, "*shape"]) -> Float32[Array, "*shape"]:
 def keys_of(
     scores: Array, real: Bool[Array, "rows documents"]
 ) -> Int32[Array, "rows documents"]:
-    """Integers in the order of the scores. -0.0 and 0.0 have the same."""
+    """Integers that are ordered like the scores. -0.0 and 0.0 have the same integer."""
     if jnp.issubdtype(scores.dtype, jnp.floating):
         x = scores.astype(jnp.float32)
         bits = lax.bitcast_convert_type(jnp.where(x == 0, 0, x), jnp.int32)
@@ -62,7 +64,7 @@ def keys_of(
 
 
 def _flipped(bits: Array) -> Array:
-    """The integer in the order of the floats for a float's bits, and the other way round."""
+    """From the bits of a float to an integer that is ordered like the float, and back."""
     return jnp.where(bits < 0, bits ^ jnp.int32(2**31 - 1), bits)
 
 
@@ -73,8 +75,8 @@ def places(
     ties: Ties = "expected",
     most: int | None = None,
 ) -> Places:
-    """The places of the documents; where that is cheaper, only of the `most` best, if the keys are
-    those of floats."""
+    """The places of the documents. If the keys are those of floats, and if that is cheaper, only
+    the places of the `most` best documents."""
     documents = keys.shape[1]
     if documents == 0:
         return ranked(relevance)  # there is nothing to compare
@@ -84,7 +86,7 @@ def places(
         return _counted(keys, relevance, ties)
     if ties == "expected":
         return _searched(keys, relevance)
-    # Of equal keys the less relevant first, or that which came first.
+    # Of equal keys the less relevant comes first, or the one that was given first.
     by = 2 if ties == "worst" else 1
     _, relevance = lax.sort((~keys, relevance), dimension=1, is_stable=True, num_keys=by)
     return ranked(relevance)
@@ -98,7 +100,7 @@ def ranked(relevance: Float32[Array, "rows documents"]) -> Places:
 
 
 def _best(keys: Array, relevance: Array, most: int) -> Places:
-    # XLA selects floats far faster than integers. A document is above what isn't one.
+    # XLA selects floats far faster than integers. Documents come before places without one.
     x = lax.bitcast_convert_type(_flipped(keys), jnp.float32)
     lowest = jnp.finfo(jnp.float32).min
     x = jnp.where(keys == _NOWHERE, -jnp.inf, jnp.maximum(x, lowest))
@@ -112,7 +114,7 @@ def _columns(x: Array, fill: int, width: int) -> Array:
 
 def _counted(keys: Array, relevance: Array, ties: Ties) -> Places:
     documents = keys.shape[1]
-    # One number counts documents below 2^16, and relevant ones from there on.
+    # One integer holds two counts: documents in its low 16 bits, relevant ones in the others.
     hit = (relevance > 0).astype(jnp.int32)
     one = jnp.where(keys == _NOWHERE, 0, 1 + (hit << 16))
     bits = lax.bitcast_convert_type(relevance, jnp.int32)  # in order, since none is negative
@@ -146,7 +148,7 @@ def _counted(keys: Array, relevance: Array, ties: Ties) -> Places:
 
 def _searched(keys: Array, relevance: Array) -> Places:
     def count(chosen: Array) -> tuple[Array, Array]:
-        """How many of the chosen keys are larger than each, and how many are equal."""
+        """For each key, how many of the chosen keys are larger, and how many are equal."""
         ordered = jnp.sort(chosen, axis=1)
         find = lambda side: jax.vmap(ft.partial(jnp.searchsorted, side=side))(ordered, keys)
         left, right = find("left").astype(jnp.int32), find("right").astype(jnp.int32)
@@ -161,7 +163,8 @@ def _searched(keys: Array, relevance: Array) -> Places:
 
 @ft.partial(jax.jit, static_argnames="most")
 def ideal(gains: Float32[Array, "rows documents"], most: int | None = None) -> Places:
-    """The places in the best possible order; where that is cheaper, only of the `most` best."""
+    """The places in the best possible order; if that is cheaper, only those of the `most` best
+    documents."""
     documents = gains.shape[1]
     if documents <= SELECTED:
         return places(lax.bitcast_convert_type(gains, jnp.int32), gains)
@@ -172,8 +175,8 @@ def ideal(gains: Float32[Array, "rows documents"], most: int | None = None) -> P
 
 @jax.jit
 def total(x: Float32[Array, "*axes documents"]) -> Float32[Array, "*axes"]:
-    """The sum over the last axis, in an order that zeros at its end don't change, so that padding
-    changes no bit: blocks are added, then halves."""
+    """The sum over the last axis. Zeros at the end don't change the order of the additions, so
+    padding changes no bit: first blocks are added, then halves."""
     size = x.shape[-1]
     if size == 0:
         return jnp.sum(x, axis=-1)
@@ -190,8 +193,8 @@ def total(x: Float32[Array, "*axes documents"]) -> Float32[Array, "*axes"]:
 
 
 class Table(NamedTuple):
-    """The cumulative worth of the first places, as pairs: differences are then accurate far down,
-    too."""
+    """The cumulative worth of the first places, as pairs: so differences are also accurate far down
+    the list."""
 
     high: Float32[Array, "places"]
     low: Float32[Array, "places"]

@@ -12,18 +12,19 @@ from ._precision_recall_curve import RetrievalPrecisionRecallCurve
 from ._ranks import Ties
 
 
-# The precisions of queries are rounded before their mean: 7 of 10 is a little less than 0.7.
+# The precision of each query is rounded before the mean: 7 of 10 is a little less than 0.7.
 _ROUNDED = 2.0**-21
 
 
 @final
 class RetrievalRecallAtPrecision(AbstractReadout):
-    """The highest mean recall among the first 1, 2, ... `max_k` documents at a mean precision of at
-    least `min_precision`, and the smallest `k` that has it.
+    """The highest mean recall among the first `k` documents, for all `k` up to `max_k` at which the
+    mean precision is at least `min_precision`. Also the smallest such `k` with this recall.
 
     **Arguments:**
 
-    - `min_precision`: above 0, at most 1; a precision lower by 5e-7 counts too, for rounding.
+    - `min_precision`: above 0, at most 1. A precision that is lower by 5e-7 still counts, because
+        of rounding.
     - `max_k`, `divide_by`, `ties`, `empty`: those of
         [`RetrievalPrecisionRecallCurve`][eqmetrics.ranking.RetrievalPrecisionRecallCurve].
     - `undefined`: what replaces undefined values; NaN if not given.
@@ -68,8 +69,8 @@ class RetrievalRecallAtPrecision(AbstractReadout):
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`recall` and `k`."""
-        # From totals, which are 0 without a query: a NaN of the curve would stop a program under
-        # `jax_debug_nans`.
+        # Computed from totals, which are 0 without a query. A NaN of the curve would stop a program
+        # under `jax_debug_nans`.
         precision, recall, weight = self.statistic.sums.read("precision", "recall", "weight")
         reached = precision >= (self.min_precision - _ROUNDED) * weight
         best = jnp.argmax(jnp.where(reached, recall, -1))

@@ -21,10 +21,10 @@ def similarity(
     **Arguments:**
 
     - `queries`, `documents`: of shape `(queries, d)` and `(documents, d)`.
-    - `kind`: `"cosine"`, `"dot"`, or `"l2"`, the negative squared distance. A cosine with a vector
-        of zeros is 0.
-    - `exclude_self`: the queries are the documents, and each is put last in its own list, with a
-        score of -inf. To leave it out instead, mask it: `mask=~jnp.eye(n, dtype=bool)`.
+    - `kind`: `"cosine"`, `"dot"` (the dot product) or `"l2"` (the negative squared distance). A
+        cosine with a vector of zeros is 0.
+    - `exclude_self`: if the queries are the documents, puts each last in its own list, with a score
+        of -inf. To leave it out instead, mask it: `mask=~jnp.eye(n, dtype=bool)`.
 
     !!! example
 
@@ -52,7 +52,7 @@ def similarity(
     if kind == "cosine":
         x, y = (_unit(v) for v in (x, y))
     elif kind == "l2":
-        # Relative to the mean of the documents: far from the origin, squares would cancel.
+        # Computed relative to the mean of the documents: far from the origin, squares would cancel.
         centre = jnp.sum(y, axis=0, keepdims=True) / max(len(y), 1)
         x, y = x - centre, y - centre
     found = jnp.matmul(x, y.T, precision=lax.Precision.HIGHEST)
@@ -65,7 +65,7 @@ def similarity(
 
 
 def _unit(x: Array) -> Array:
-    # Divided by the largest entry first: its square may overflow.
+    # Divided by the largest entry first, since its square may overflow.
     most = jnp.max(jnp.abs(x), axis=1, keepdims=True, initial=0)
     x = x / jnp.where(most == 0, 1, most)
     size = jnp.sum(x * x, axis=1, keepdims=True)

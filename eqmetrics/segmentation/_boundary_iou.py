@@ -19,18 +19,19 @@ from ._surface_score import Average, check_spacing, masks_of
 
 @final
 class BoundaryIoU(AbstractLabelled):
-    r"""Intersection over union of the boundaries of the masks of a class: the pixels of a mask at
-    most `width` from a pixel outside it. Computed for each image, then averaged over the images
-    (`per="row"`), or for the pixels of all images together (`per="pooled"`).
+    r"""Intersection over union of the boundaries of the masks of a class. A boundary is the pixels
+    of a mask at most `width` from a pixel outside it. The score is computed for each image, then
+    averaged over the images (`per="row"`), or for the pixels of all images together
+    (`per="pooled"`).
 
     As in the code of the paper, a pixel is in the boundary if the square of `2 * width + 1` pixels
-    around it reaches outside the mask or the image. With a `spacing` distances are Euclidean.
+    around it reaches outside the mask or the image. If `spacing` is given, distances are Euclidean.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
-    - `width`: in pixels; the paper uses 0.02 of the diagonal. In the unit of `spacing`, if that is
-        given.
+    - `width`: in pixels, or in the unit of `spacing` if that is given; the paper uses 0.02 of the
+        diagonal.
     - `spacing`: the distance between neighbours along each axis of an image.
     - `per`: `"row"` or `"pooled"`.
     - `average`: `"macro"`: the mean over the classes in an image (pooled: in any image); `None`: a
@@ -41,7 +42,7 @@ class BoundaryIoU(AbstractLabelled):
 
     The gradient is 0: the value is piecewise constant.
     State: 6 floats; `4 * classes + 2` pooled, or if `average` is `None`. Undefined when: no image
-    has an object, true or predicted; by row, images that have none are skipped.
+    has an object, true or predicted; with `per="row"`, images without an object are skipped.
     Source: Cheng, Girshick, Dollár, Berg and Kirillov, "Boundary IoU: improving object-centric
     image segmentation evaluation", 2021.
 
@@ -104,7 +105,7 @@ class BoundaryIoU(AbstractLabelled):
         pads = [(0, 0), *[(1, 1)] * (masks.ndim - 1)]
         outside = squared_distances(~jnp.pad(masks, pads), self.spacing)
         inside = tuple(slice(1, n + 1) for n in masks.shape[1:])
-        # Relative tolerance: three steps of 0.1 are as far as 0.3, however their squares round.
+        # A relative tolerance makes three steps of 0.1 as far as 0.3, however their squares round.
         return masks & (outside[:, *inside] <= jnp.float32(self.width**2 * (1 + 1e-5)))
 
     def see(self, inputs: Inputs) -> Self:

@@ -29,7 +29,8 @@ def _generalized(
         weights = jnp.where(own, jnp.ones_like(support), 0)
     else:
         there = own & (support > 0)
-        # Relative to the smallest class, of weight 1: reciprocals of large squares underflow.
+        # Weights are relative to the smallest class, whose weight is 1: reciprocals of large
+        # squares underflow.
         least = jnp.min(jnp.where(there, support, jnp.inf), axis=-1, keepdims=True)
         share = jnp.where(there, least, 0) / jnp.where(there, support, 1)
         weights = share * share if weight == "square" else share
@@ -84,7 +85,7 @@ class GeneralizedDice(AbstractReadout):
     An image with an invalid pixel is an invalid row; if pooled, only the pixel is invalid.
     The gradient is 0: the value is piecewise constant.
     State: 6 floats; pooled, that of [`eqmetrics.StatScores`][], shared. Undefined when: no image
-    has a pixel of the classes; images that have none are skipped.
+    has a pixel of the classes; images without one are skipped.
     Source: Sudre et al., "Generalised Dice overlap as a deep learning loss function for highly
     unbalanced segmentations", 2017.
 

@@ -104,7 +104,7 @@ def _scatter(
     """How often each place occurs in each image."""
     count = place.shape[0]
     image = jnp.arange(count, dtype=jnp.int32)[:, None, None]
-    # One cell more for what isn't taken: see `_rows/cells.py`.
+    # One more cell, for what isn't taken: see `_rows/cells.py`.
     index = jnp.where(taken, image * size + place, count * size).reshape(-1)
     cells = jnp.zeros(count * size + 1, jnp.int32)
     return cells.at[index].add(1, mode="promise_in_bounds")[:-1].reshape(count, size)
@@ -119,7 +119,7 @@ def mean_of_classes(
     empty: Float32[Array, "..."] | None = None,
 ) -> tuple[Float32[Array, "..."], Bool[Array, "..."]]:
     """The scores `top / bottom` of the classes in `part`, and which of them are defined; or their
-    average over the classes, and whether it is. `empty` is the value of 0/0 where it isn't NaN."""
+    average over the classes, and whether it is defined. `empty` replaces 0/0, unless it is NaN."""
     own = np.isin(np.arange(top.shape[-1]), part).reshape((1,) * (top.ndim - 1) + (-1,))
     if average == "micro":
         add = lambda x: jnp.sum(jnp.where(own, x, 0), axis=-1)

@@ -78,7 +78,7 @@ class ImageOverlaps(AbstractStatistic, AbstractLabelled):
 
 class AbstractOverlap(AbstractReadout):
     """A score of the counts of each class, which a subclass defines in `ratio`; `of_images` says
-    which sum of [`ImageOverlaps`] it is."""
+    which sum of [`ImageOverlaps`] it reads."""
 
     task: AbstractTask = eqx.field(static=True)
     per: Per = eqx.field(static=True)
@@ -161,10 +161,10 @@ class Dice(AbstractOverlap, init=False):
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `per`: `"row"` or `"pooled"`.
-    - `average`: `"macro"`: the mean over the classes where it is defined; `"weighted"`: that
-        weighted by their pixels; `"micro"`: from all counts together; `None`: a value for each
-        class. With `per="row"` it is taken for each image first; nnU-Net's mean over images and
-        then over classes is `jnp.nanmean` of `average=None`.
+    - `average`: `"macro"`: the mean over the classes where it is defined; `"weighted"`: that mean,
+        weighted by the pixels of the classes; `"micro"`: from all counts together; `None`: a value
+        for each class. With `per="row"` the average is taken for each image first; nnU-Net's mean
+        over images and then over classes is `jnp.nanmean` of `average=None`.
     - `include`: the classes to average: `range(1, 4)` leaves out the background. All if not given.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `empty`: with `per="row"`, the value of a class in an image where it is neither true nor
@@ -206,8 +206,8 @@ class MeanIoU(AbstractOverlap, init=False):
     is [`eqmetrics.Jaccard`][] of the pixels). For each class it is
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
-    torchmetrics has the first, keras the second, and metrax a mean over batches, which depends
-    on their size.
+    torchmetrics averages over the images, keras takes all pixels together, and metrax averages over
+    batches, so that its value depends on their size.
 
     **Arguments:**
 

@@ -30,14 +30,14 @@ class PanopticQuality(Metric):
     IoU of its matched segments over $\mathrm{tp} + \mathrm{fp}/2 + \mathrm{fn}/2$. A predicted
     and a true segment of the same class match if their IoU is more than 1/2.
 
-    As in panopticapi: pixels of a prediction that are void in the labels aren't in a union; a
-    prediction without a match of which more than half lies in void, or in crowds of its class,
-    isn't a false positive; and a crowd is neither matched nor missed.
+    Special cases are those of panopticapi. Pixels of a predicted segment that are void in the
+    labels don't count in a union. A predicted segment without a match isn't a false positive if
+    more than half of it is void or in crowds of its class. A crowd is neither matched nor missed.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `max_segments`: segments of each image are numbered below it; 0 is void.
+    - `max_segments`: the numbers of the segments of each image are below it; 0 is void.
     - `average`: `"macro"`: the mean over the classes with a segment; `None`: a value for each.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `undefined`: what replaces an undefined value; NaN if not given.
@@ -107,12 +107,11 @@ class PanopticQuality(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`segments` and `predicted_segments` are the numbers of segments, of shape
-        `(*rows, height, width)`. `segment_labels` and `predicted_segment_labels` are the class of
-        each segment, of shape `(*rows, max_segments)`; number 0, and numbers that don't occur,
-        may have any. `crowd`, of the same shape, says which segments are crowds. `mask` has the
-        shape of the rows, or of `segments`: then it leaves out pixels; `weights` has that of the
-        rows."""
+        """`segments` and `predicted_segments` are the numbers of segments, of shape `(*rows,
+        height, width)`. `segment_labels` and `predicted_segment_labels` are the class of each
+        segment, of shape `(*rows, max_segments)`; number 0, and numbers that don't occur, may have
+        any class. `crowd`, of the same shape, says which segments are crowds. `mask` has the shape
+        of the rows, or of `segments`: then it leaves out pixels; `weights` has that of the rows."""
         numbered: Any = (segments, predicted_segments)
         classed: Any = (segment_labels, predicted_segment_labels)
         true, said = numbered

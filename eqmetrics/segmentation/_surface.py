@@ -20,31 +20,32 @@ Quotient = tuple[Float32[Array, "masks"], Float32[Array, "masks"]]
 @final
 class HausdorffDistance(AbstractSurfaceScore):
     r"""The Hausdorff distance, averaged over the images: the largest distance from the border of a
-    prediction to that of the labels, or from that of the labels to the prediction's. With a
-    `percentile`, 95 for HD95, it is the larger percentile of both directions.
+    prediction to that of the labels, or from the border of the labels to that of the prediction.
+    With a `percentile` (95 for HD95) it is the larger percentile of both directions.
 
-    The border of a mask is its pixels with a neighbour along an axis that isn't in it, as in MONAI
-    and medpy; DeepMind's `surface-distance` has elements between pixels, and other values. medpy
-    takes the percentile of both directions together.
+    The border of a mask is its pixels with a neighbour, along an axis, that isn't in the mask, as
+    in MONAI and medpy. DeepMind's `surface-distance` takes surface elements between pixels, and
+    gives other values. medpy takes the percentile of both directions together.
 
     **Arguments:**
 
     - `task`: [`eqmetrics.Binary`][], [`eqmetrics.Multiclass`][] or [`eqmetrics.Multilabel`][].
     - `percentile`: between 0 and 100; the largest distance if not given.
-    - `spacing`: the distance between neighbours along each axis of an image: three for volumes.
+    - `spacing`: the distance between neighbours along each axis of an image: three numbers for
+        volumes.
     - `average`: `"macro"`: the mean over the classes in an image; `None`: a value for each class.
     - `include`: the classes to use: `range(1, 4)` leaves out the background. All if not given.
     - `missed`: the distance of an object that is missed, or predicted where there is none; infinite
         if not given (BraTS: the diagonal, 373.13).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A missed object is never left out, or the distance would shrink as a model finds less.
-    `objects()` says how many there were. There is no `per="pooled"`: the largest distance of all
-    is that of one image, and a percentile would need every distance.
+    A missed object is never left out: otherwise the distance would shrink as a model finds less.
+    `objects()` says how many there were. There is no `per="pooled"`: the largest distance of all is
+    that of one image, and a percentile would need every distance.
     The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`); an update needs
     memory for four floats for each pixel and class. Undefined when: no image has an object, true or
-    predicted; images that have none are skipped.
+    predicted; images without one are skipped.
     Source: Huttenlocher, Klanderman and Rucklidge, "Comparing images using the Hausdorff distance",
     1993.
 
@@ -97,7 +98,8 @@ class SurfaceDistance(AbstractSurfaceScore):
     r"""The average symmetric surface distance, averaged over the images: the mean, over the border
     pixels of labels and prediction together, of the distance to the border of the other.
 
-    As MONAI's with `symmetric=True`; medpy's `assd` is the mean of the means of both directions.
+    It equals MONAI's with `symmetric=True`; medpy's `assd` is the mean of the means of both
+    directions.
 
     **Arguments:**
 
@@ -109,7 +111,7 @@ class SurfaceDistance(AbstractSurfaceScore):
     distance, but no number of pixels at that distance.
     The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`). Undefined when: no
-    image has an object, true or predicted; images that have none are skipped.
+    image has an object, true or predicted; images without one are skipped.
     Source: Heimann et al., "Comparison and evaluation of methods for liver segmentation from CT
     datasets", 2009.
 
@@ -144,10 +146,10 @@ class SurfaceDistance(AbstractSurfaceScore):
 @final
 class SurfaceDice(AbstractSurfaceScore):
     r"""The normalised surface Dice, computed for each image, then averaged over the images
-    (`per="row"`), or for all images together (`per="pooled"`): the share of the border pixels of
-    labels and prediction, together, that are at most `tolerance` from the border of the other.
+    (`per="row"`), or for all images together (`per="pooled"`). It is the share of the border pixels
+    of labels and prediction, together, that are at most `tolerance` from the border of the other.
 
-    As MONAI's, which counts pixels; DeepMind's `surface-distance` weights surface elements between
+    Pixels are counted, as in MONAI; DeepMind's `surface-distance` weights surface elements between
     pixels.
 
     **Arguments:**
@@ -161,7 +163,7 @@ class SurfaceDice(AbstractSurfaceScore):
     pixel of their borders is near. `objects()` says how many there were.
     The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` pooled, or if `average` is `None`).
-    Undefined when: no image has an object, true or predicted; images that have none are skipped.
+    Undefined when: no image has an object, true or predicted; images without one are skipped.
     Source: Nikolov et al., "Deep learning to achieve clinically applicable segmentation of head and
     neck anatomy for radiotherapy", 2018.
 
@@ -195,6 +197,6 @@ class SurfaceDice(AbstractSurfaceScore):
         AbstractSurfaceScore.__init__(self, task, spacing, average, include, 0.0, undefined, per)
 
     def of_surfaces(self, surfaces: Surfaces) -> Quotient:
-        # Relative tolerance: three steps of 0.1 are as far as 0.3, however their squares round.
+        # A relative tolerance makes three steps of 0.1 as far as 0.3, however their squares round.
         most = jnp.float32(self.tolerance**2 * (1 + 1e-5))
         return surfaces.over_borders(lambda d: (d <= most).astype(jnp.float32))

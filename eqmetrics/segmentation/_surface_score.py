@@ -68,7 +68,8 @@ class Surfaces(NamedTuple):
 
 
 def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Surfaces:
-    # Both in one call: XLA's CPU would share a table of all pairs of lines of two, and write it.
+    # Both in one call: of two calls XLA's CPU would share a table of all pairs of lines, and write
+    # it to memory.
     edges = border(jnp.concatenate([labels, predicted]))
     maps = (edges, squared_distances(edges, spacing))
     shape = 2, labels.shape[0], math.prod(labels.shape[1:])

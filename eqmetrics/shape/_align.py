@@ -44,8 +44,8 @@ def rotation(m: Square, reflect: bool) -> Square:
 
 @rotation.defjvp
 def _rotation_jvp(reflect: bool, primals: tuple[Square], tangents: tuple[Square]):
-    # The derivative of the polar factor needs sums of singular values; that of the singular
-    # vectors, which `jnp.linalg.svd` has, needs their differences, which may be 0.
+    # The derivative of the polar factor needs sums of singular values; the derivative of the
+    # singular vectors, which `jnp.linalg.svd` has, needs their differences, which may be 0.
     u, s, v = _factors(primals[0], reflect)
     turn = product("rij,rjk->rik", u, v)
     x = product("rji,rjk,rlk->ril", u, tangents[0], v)
@@ -63,7 +63,7 @@ def aligned(view: Points, align: Align, reflect: bool = False) -> tuple[Places, 
     p, t = view.centred(view.predictions), view.centred(view.targets)
     if align == "translation":
         return p, t
-    # Scaled to 1: powers of coordinates could leave the range of float32.
+    # Scaled to coordinates of at most 1: their powers could leave the range of float32.
     (p, own), (scaled, size) = unit(p), unit(t)
     m = product("rpi,rpj->rij", scaled, p)
     turn = rotation(m, reflect)
@@ -75,7 +75,8 @@ def aligned(view: Points, align: Align, reflect: bool = False) -> tuple[Places, 
 
 
 def unit(x: Places) -> tuple[Places, Float32[Array, "rows 1 1"]]:
-    """The points over their largest absolute coordinate, and that; 1 if all are 0."""
+    """The points divided by their largest absolute coordinate, and that coordinate (1 if all are
+    0)."""
     top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=(1, 2), keepdims=True, initial=0))
     size = jnp.where((top > 0) & (top < jnp.inf), top, 1)
     return x / size, size

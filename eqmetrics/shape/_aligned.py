@@ -24,7 +24,7 @@ class RMSD(AbstractRowMean):
         over scales too; `"translation"`; or `"none"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    NaN in a coordinate propagates. The gradient is that of the value; 0 where it is 0.
+    NaN in a coordinate propagates. The gradient is that of the value; 0 where the value is 0.
     State: 6 floats. Undefined when: no shape has a point.
     Source: Kabsch, "A solution for the best rotation to relate two sets of vectors", 1976; Umeyama,
     "Least-squares estimation of transformation parameters between two point patterns", 1991.
@@ -50,7 +50,7 @@ class RMSD(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
-        has the shape of the rows, `mask` too, or `(*rows, points)`."""
+        has the shape of the rows. `mask` has it too, or `(*rows, points)` to leave out points."""
         view = points(predictions, targets, mask, weights)
         p, t = aligned(view, self.align)
         error, size = unit(view.only(p - t))
@@ -104,7 +104,7 @@ class MPJPE(AbstractPooled):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
-        has the shape of the rows, `mask` too, or `(*rows, points)`."""
+        has the shape of the rows. `mask` has it too, or `(*rows, points)` to leave out points."""
         view = points(predictions, targets, mask, weights)
         p, t = aligned(view, self.align)
         error = view.only(p - t)
@@ -117,15 +117,15 @@ class ProcrustesDisparity(AbstractRowMean):
     (or reflected) to fit the other: $\min \sum_i \lVert s R p_i + b - t_i \rVert^2 / \sum_i \lVert
     t_i - \bar t \rVert^2$, from 0 to 1, as a mean over the shapes.
 
-    It is scipy's `procrustes`, summed from the differences: as 1 less a square it would have no
-    digits below $10^{-7}$.
+    It is the disparity of scipy's `procrustes`, summed from the differences: computed as 1 minus a
+    square it would have no digits below $10^{-7}$.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A prediction whose points coincide has 1. A target whose points coincide has no value, and is
-    left out. NaN in a coordinate propagates. The gradient is that of the value.
+    A prediction whose points coincide has the value 1. A target whose points coincide has no value,
+    and is left out. NaN in a coordinate propagates. The gradient is that of the value.
     State: 6 floats. Undefined when: no shape was seen, or the points of each target coincide.
     Source: Gower, "Generalized Procrustes analysis", 1975.
 
@@ -145,7 +145,7 @@ class ProcrustesDisparity(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
-        has the shape of the rows, `mask` too, or `(*rows, points)`."""
+        has the shape of the rows. `mask` has it too, or `(*rows, points)` to leave out points."""
         view = points(predictions, targets, mask, weights)
         p, t = aligned(view, "similarity", reflect=True)
         t, size = unit(t)

@@ -14,22 +14,23 @@ from ._points import Places, taken
 
 @final
 class ChamferDistance(AbstractRowMean):
-    r"""The mean squared distance of the points of two sets to the nearest of the other set,
+    r"""The mean squared distance of the points of two sets to the nearest point of the other set,
     $\frac{1}{n} \sum_i \min_j \lVert p_i - t_j \rVert^2 + \frac{1}{m} \sum_j \min_i \lVert p_i -
     t_j \rVert^2$, as a mean over the pairs of sets.
 
     **Arguments:**
 
     - `power`: 2 for squared distances, as in PyTorch3D and most papers, or 1 for distances. (Some
-        implementations halve either.)
+        implementations halve the sum.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The two sets may differ in their number of points, also within a batch, by masks. Distances are
-    computed from differences, accurate at any offset. A prediction without points is infinitely far
-    from a target with some; a target without points has no value, and is left out. NaN in a
+    The two sets may differ in their number of points; with masks, also within a batch. Distances
+    are computed from differences, accurate at any offset. A prediction without points is infinitely
+    far from a target with some; a target without points has no value, and is left out. NaN in a
     coordinate propagates.
 
-    The gradient is that of the value. An update holds the n times m distances of each pair.
+    The gradient is that of the value. An update needs memory for the n times m distances of each
+    pair of sets.
     State: 6 floats. Undefined when: no target has a point.
     Source: Fan, Su and Guibas, "A point set generation network for 3D object reconstruction from a
     single image", 2017.
@@ -81,7 +82,7 @@ class ChamferDistance(AbstractRowMean):
         ]
         some = jnp.any(keep, axis=1)
         value = jnp.where(jnp.any(there, axis=1), sides[0] + sides[1], jnp.inf)
-        # A minimum of numbers with NaN among them may be one of the others.
+        # The minimum of numbers with NaN among them may be one of the other numbers.
         lost = jnp.any(jnp.isnan(p), axis=(1, 2)) | jnp.any(jnp.isnan(t), axis=(1, 2))
         return self.plus(batch, jnp.where(lost, jnp.nan, value), some)
 
@@ -100,7 +101,7 @@ def _there(predictions: Any, mask: Any) -> Bool[Array, "rows n"]:
 
 
 def _squares(p: Places, t: Places) -> Float32[Array, "rows n m"]:
-    # Axis by axis, so that XLA fuses it with the minimum.
+    # Computed axis by axis, so that XLA fuses it with the minimum.
     total = jnp.zeros((p.shape[0], p.shape[1], t.shape[1]), jnp.float32)
     for axis in range(p.shape[2]):
         d = p[:, :, None, axis] - t[:, None, :, axis]

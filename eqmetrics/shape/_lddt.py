@@ -13,9 +13,10 @@ from ._points import Places, points
 
 @final
 class LDDT(AbstractRowMean):
-    r"""The local distance difference test of structures, from 0 to 1: of all pairs of points less
-    than `cutoff` apart in the target, the share whose distance changes by less than a tolerance,
-    averaged over the `tolerances`, as a mean over the structures. It needs no alignment.
+    r"""The local distance difference test of structures, from 0 to 1, as a mean over the
+    structures. Of all pairs of points less than `cutoff` apart in the target, it is the share whose
+    distance changes by less than a tolerance, averaged over the `tolerances`. It needs no
+    alignment.
 
     **Arguments:**
 
@@ -25,12 +26,12 @@ class LDDT(AbstractRowMean):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A row is one structure, and its points are one atom of each residue (C-alpha, as in AlphaFold):
-    the paper's form for all atoms leaves out pairs within a residue, which isn't known here. Leave
-    out residues that aren't resolved with a `mask` of shape `(*rows, points)`. NaN in a coordinate
-    propagates.
+    the paper's form for all atoms leaves out pairs within a residue, and residues aren't known
+    here. Use a `mask` of shape `(*rows, points)` to leave out residues that aren't resolved. NaN in
+    a coordinate propagates.
 
-    The gradient is 0: the value is piecewise constant. An update holds the distances of all
-    pairs of each structure.
+    The gradient is 0: the value is piecewise constant. An update needs memory for the distances of
+    all pairs of each structure.
     State: 6 floats. Undefined when: no structure has two points less than `cutoff` apart.
     Source: Mariani et al., "lDDT: a local superposition-free score for comparing protein structures
     and models using distance difference tests", 2013.
@@ -67,7 +68,7 @@ class LDDT(AbstractRowMean):
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
         """`predictions` and `targets` are coordinates, of shape `(*rows, points, axes)`; `weights`
-        has the shape of the rows, `mask` too, or `(*rows, points)`."""
+        has the shape of the rows. `mask` has it too, or `(*rows, points)` to leave out points."""
         view = points(predictions, targets, mask, weights)
         p, t = _distances(view.predictions), _distances(view.targets)
         pairs = view.keep[:, :, None] & view.keep[:, None, :]

@@ -20,20 +20,20 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 
 @final
 class AlignmentCounts(AbstractStatistic, AbstractExact):
-    """The sums of hits, substitutions, deletions and insertions in alignments of predictions with
-    their references that have the fewest edits.
+    """The sums of hits, substitutions, deletions and insertions when each prediction is aligned
+    with its reference so that there are as few edits as possible.
 
-    Of several alignments with the fewest edits the one with the most hits is taken, so the counts
-    don't depend on how an implementation searches. (jiwer takes the first that it finds;
-    torchmetrics takes the longer length less the edits for the hits, and has no hit in "a b"
-    beside "b a".)
+    If several alignments have the fewest edits, the one with the most hits counts. So the counts
+    don't depend on how an implementation searches. (jiwer takes the first alignment that it finds.
+    In torchmetrics the number of hits is the larger length minus the edits: 0 for "a b" and "b a".)
 
     **Arguments:**
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
-    An update fills a table of all pairs of a row's tokens, and takes four to eight times as long as
-    that of [`eqmetrics.text.EditCounts`][], which doesn't count hits.
+    An update fills a table with a cell for each predicted token and each token of the reference. It
+    takes four to eight times as long as an update of [`eqmetrics.text.EditCounts`][], which doesn't
+    count hits.
 
     State: 10 floats. Undefined when: never; empty sums are 0. The gradient is 0: the inputs are
     ids.
@@ -67,8 +67,9 @@ class AlignmentCounts(AbstractStatistic, AbstractExact):
         weights: Weights = None,
     ) -> Self:
         """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
-        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
-        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        differ. A `mask` with the shape of the rows removes rows; one with the shape of `tokens`
+        removes tokens. `predicted_mask` removes tokens of the prediction. `weights` has the shape
+        of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         distance, hits = alignment(t.references, t.predicted)
         missed, extra = t.references.lengths - hits, t.predicted.lengths - hits
@@ -122,15 +123,16 @@ class _AbstractRate(AbstractReadout):
 
 @final
 class MatchErrorRate(_AbstractRate, init=False):
-    r"""The edits over edits and hits: $(S + D + I) / (H + S + D + I)$, between 0 and 1.
+    r"""The number of edits divided by that of edits and hits: $(S + D + I) / (H + S + D + I)$ for
+    substitutions, deletions, insertions and hits. It is between 0 and 1.
 
     **Arguments:**
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: there is no token,
-    in predictions or references. The gradient is 0: the inputs are ids.
+    State: that of [`eqmetrics.text.AlignmentCounts`][], shared. Undefined when: neither predictions
+    nor references have a token. The gradient is 0: the inputs are ids.
     Source: Morris, Maier and Green, "From WER and RIL to MER and WIL", 2004.
 
     !!! example
@@ -154,7 +156,8 @@ class MatchErrorRate(_AbstractRate, init=False):
 
 @final
 class WordInformationPreserved(_AbstractRate, init=False):
-    r"""The share of hits in the references times that in the predictions: $H^2 / (N_r N_p)$.
+    r"""The share of hits in the references times the share of hits in the predictions:
+    $H^2 / (N_r N_p)$ for $H$ hits, $N_r$ tokens of references and $N_p$ of predictions.
 
     If the predictions have no token, the value is 0.
 
@@ -186,7 +189,7 @@ class WordInformationPreserved(_AbstractRate, init=False):
 
 @final
 class WordInformationLost(_AbstractRate, init=False):
-    r"""The share of word information that is lost: $1 - H^2 / (N_r N_p)$, 1 less
+    r"""The share of word information that is lost: $1 - H^2 / (N_r N_p)$, which is 1 minus
     [`eqmetrics.text.WordInformationPreserved`][].
 
     **Arguments:**

@@ -24,9 +24,10 @@ class NgramCounts(AbstractStatistic, AbstractExact):
     """How many n-grams the predictions have, how many of them match the references, and the lengths
     of both: the statistic of [`eqmetrics.text.BLEU`][].
 
-    An n-gram matches as often as it stands in the reference of its row that has it most often. Of
-    the references of a row the length closest to that of the prediction counts; of two equally
-    close, the shorter. The counts are the same integers as sacrebleu's.
+    If a row has several references, an n-gram matches at most as often as it occurs in the one that
+    contains it most often. The reference length of a row is the length closest to that of the
+    prediction; of two that are equally close, the shorter. The counts are the same integers as
+    sacrebleu's.
 
     **Arguments:**
 
@@ -69,17 +70,17 @@ class NgramCounts(AbstractStatistic, AbstractExact):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes one reference a row, `tokens` of shape `(*rows, length)`, or several, `references`
-        of shape `(*rows, references, length)`, of which those without a token don't exist. A
-        `mask` of the rows removes rows; one of all axes of `tokens` or `references` removes
-        tokens, and `predicted_mask` those of the prediction. `weights` has the shape of the
-        rows."""
+        """Takes `tokens` of shape `(*rows, length)`, one reference per row, or `references` of
+        shape `(*rows, references, length)`, several per row. A reference without a token is
+        ignored. A `mask` with the shape of the rows removes rows; one with the shape of `tokens` or
+        `references` removes tokens. `predicted_mask` removes tokens of the prediction. `weights`
+        has the shape of the rows."""
         t = reference_rows(
             self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
         )
         orders = range(1, self.max_order + 1)
         length, others = t.predicted.lengths, t.references.lengths
-        # The shortest of the closest lengths. Absent references are far from everything.
+        # The shortest of the closest lengths. References that don't exist get a huge distance.
         distance = jnp.where(
             given_references(t.references), jnp.abs(others - length[:, None]), 2**30
         )
@@ -108,25 +109,25 @@ class BLEU(AbstractReadout):
     brevity penalty $e^{1 - r/c}$ if the predictions, of length $c$, are shorter than the
     references, of length $r$.
 
-    The counts are the integers of sacrebleu, and the value is the same for ids of the same
-    tokenizer. BLEU isn't a mean of the scores of sentences, which `per_row` gives.
+    The counts are the same integers as sacrebleu's, and so is the value if the ids come from the
+    same tokenizer. BLEU isn't the mean of the scores of the sentences; `per_row` gives those.
 
     **Arguments:**
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `max_order`: the largest order of the n-grams.
-    - `smoothing`: what replaces the matches of an order without any: `"none"`: 0, so the value is
-        0; `"exp"`: half a match, a quarter in the next such order, and so on (sacrebleu's default);
-        `"floor"`: `smoothing_value` matches. `"add-k"` adds `smoothing_value` to matches and totals
-        of all orders but the first.
+    - `smoothing`: what replaces the number of matches of an order in which nothing matches.
+        `"none"`: 0, so the value is 0. `"exp"`: half a match, then a quarter in the next such
+        order, and so on (sacrebleu's default). `"floor"`: `smoothing_value` matches. `"add-k"`
+        instead adds `smoothing_value` to the matches and totals of all orders but the first.
     - `smoothing_value`: 0.1 for `"floor"`, 1 for `"add-k"`, if not given.
-    - `effective_order`: whether orders in which the predictions have no n-gram are left out of the
-        mean, as for sentences shorter than `max_order`. If they aren't, the value is 0 then, except
-        with `smoothing="add-k"`.
+    - `effective_order`: if `True`, the mean leaves out the orders in which the predictions have no
+        n-gram, as in sentences shorter than `max_order`. If `False`, such an order makes the value
+        0, except with `smoothing="add-k"`.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    State: that of [`eqmetrics.text.NgramCounts`][], shared. Undefined when: there is no token, in
-    predictions or references. If no token matches at all, the value is 0 with any smoothing, as
+    State: that of [`eqmetrics.text.NgramCounts`][], shared. Undefined when: neither predictions nor
+    references have a token. If no token matches at all, the value is 0 with any smoothing, as
     in sacrebleu. The gradient is 0: the inputs are ids.
     Source: Papineni, Roukos, Ward and Zhu, "BLEU: a method for automatic evaluation of machine
     translation", 2002; Chen and Cherry, "A systematic comparison of smoothing techniques for
@@ -189,7 +190,7 @@ class BLEU(AbstractReadout):
         else:
             instead = jnp.full_like(matches, value if self.smoothing == "floor" else 0.0)
         precisions = quotient(jnp.where(none, instead, matches), totals)
-        # Orders without n-grams leave the mean, or make it 0.
+        # With `effective_order` the mean leaves out orders without n-grams; else they make it 0.
         taken = totals > 0 if self.effective_order else jnp.ones_like(none)
         logs = jnp.log(jnp.where(precisions > 0, precisions, 1))
         count = jnp.maximum(jnp.sum(taken, dtype=jnp.float32), 1)

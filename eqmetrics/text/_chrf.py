@@ -18,13 +18,13 @@ _KINDS = "matches", "predicted", "reference"
 
 
 def _counts_of(predicted: Sequences, references: Sequences, order: int) -> list[Array]:
-    """The n-grams that match, those of the prediction and those of the reference, for each row,
-    reference and order; each of shape `(rows, references, orders)`."""
+    """For each row, reference and order: how many n-grams match, how many the prediction has, and
+    how many the reference has. Each array has the shape `(rows, references, orders)`."""
     said, meant = pairs_of(predicted, references)
     orders, shape = range(1, order + 1), references.lengths.shape
     matches = matched_ngrams(said, Sequences(meant.ids[:, :, None], meant.lengths[:, None]), orders)
     own, others = ngrams_of(said.lengths, orders), ngrams_of(meant.lengths, orders)
-    # As sacrebleu: orders that the reference doesn't have aren't counted in the prediction.
+    # As in sacrebleu, a prediction has no n-grams of an order in which its reference has none.
     own = jnp.where(others > 0, own, 0)
     return [x.astype(jnp.float32).reshape(*shape, order) for x in (matches, own, others)]
 
@@ -42,13 +42,14 @@ def _f_score(counts: Sequence[Array], beta: float) -> Array:
 
 @final
 class ChrFCounts(AbstractStatistic):
-    """How many n-grams of characters, and of words, the predictions and the references have, and
-    how many match: the statistic of [`eqmetrics.text.ChrF`][].
+    """How many n-grams of characters and of words the predictions have, how many the references
+    have, and how many match: the statistic of [`eqmetrics.text.ChrF`][].
 
     **Arguments:**
 
     - `order`: the largest order of the n-grams of characters.
-    - `beta`: how much recall weighs over precision where the best of several references is chosen.
+    - `beta`: the importance of recall relative to precision. It decides which of several
+        references is the best.
     - `word_order`: the largest order of the n-grams of words; 0: no words.
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
 
@@ -101,13 +102,14 @@ class ChrFCounts(AbstractStatistic):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predicted_tokens`, and `tokens` or several `references`, are the characters without the
-        spaces, of shape `(*rows, length)`, and `(*rows, references, length)`; references without
-        a character don't exist. With a `word_order`, `predicted_words` are the words of the
-        predictions, and `words` those of `tokens` or `references`, of the same axes but the last. A
-        `mask` of the rows removes rows; one of all axes of `tokens` or `references` removes
-        characters, and `predicted_mask` those of the prediction. `weights` has the shape of the
-        rows."""
+        """`predicted_tokens` and `tokens` are the characters without the spaces, of shape `(*rows,
+        length)`. If rows have several references, pass `references` of shape `(*rows, references,
+        length)` instead of `tokens`; a reference without a character is ignored. With a
+        `word_order`, pass also `predicted_words`, the words of the predictions, and `words`, those
+        of `tokens` or `references`: their shapes may differ from those of the characters only in
+        the last axis. A `mask` with the shape of the rows removes rows; one with the shape of
+        `tokens` or `references` removes characters. `predicted_mask` removes characters of the
+        prediction. `weights` has the shape of the rows."""
         t = reference_rows(
             self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
         )
@@ -120,7 +122,7 @@ class ChrFCounts(AbstractStatistic):
             batch = batch if w.batch.invalid is None else batch.without(w.batch.invalid)
         elif predicted_words is not None or words is not None:
             raise TypeError("Words came, and `word_order` is 0: `ChrF(word_order=2)` reads them.")
-        # Of several references the one with the best score, the first of equals.
+        # The reference with the best score; of several with the same score, the first.
         each = jnp.where(given_references(t.references), _f_score(counts, self.beta), -1)
         best = jnp.argmax(each, axis=1)[:, None, None]
         chosen = [jnp.take_along_axis(x, best, axis=1)[:, 0] for x in counts]
@@ -153,24 +155,24 @@ class ChrFCounts(AbstractStatistic):
 
 @final
 class ChrF(AbstractReadout):
-    r"""chrF of a corpus, between 0 and 100: the $F_\beta$ of n-grams of characters, and with a
-    `word_order` also of words (chrF++ is `ChrF(word_order=2)`).
+    r"""chrF of a corpus, between 0 and 100: the $F_\beta$ of n-grams of characters. With a
+    `word_order` it also counts n-grams of words: chrF++ is `ChrF(word_order=2)`.
 
     Precision and recall are computed for each order from the counts of the whole corpus, then
     averaged over the orders that both predictions and references have:
-    $100 (1 + \beta^2) P R / (\beta^2 P + R)$, as in sacrebleu from version 2. Of several references
-    of a row only the one with the best score counts.
+    $100 (1 + \beta^2) P R / (\beta^2 P + R)$, as in sacrebleu from version 2. If a row has several
+    references, only the one with the best score counts.
 
     **Arguments:**
 
     - `order`: the largest order of the n-grams of characters.
-    - `beta`: how much recall weighs over precision.
+    - `beta`: the importance of recall relative to precision.
     - `word_order`: the largest order of the n-grams of words; 0: no words.
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.ChrFCounts`][], shared. Undefined when: no row was seen.
-    Without an n-gram the value is 0. The gradient is 0: the inputs are ids.
+    If there is no n-gram, the value is 0. The gradient is 0: the inputs are ids.
     Source: Popović, "chrF: character n-gram F-score for automatic MT evaluation", 2015.
 
     !!! example

@@ -1,6 +1,6 @@
-"""Edit distances of many pairs at once: a row of the dynamic program is two bit vectors, 32 cells
-a machine word (Myers, 1999; Hyyrö, 2003). The rows of the batch are the last axis, along which the
-processor vectorises."""
+"""Edit distances of many pairs at once. A row of the dynamic program's table is stored as two bit
+vectors, 32 cells per machine word (Myers, 1999; Hyyrö, 2003). The rows of the batch are the last
+axis, along which the processor vectorises."""
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +10,12 @@ from jaxtyping import Array, Float32, Int32, UInt32
 from ._tokens import Sequences
 
 
-_BLOCK = 64  # the tokens of a text whose match words are in memory at once
+_BLOCK = 64  # how many tokens of a text have their match words in memory at once
 _FULL = 0xFFFFFFFF
 
 
 def _carries(made: Array, passed: Array) -> Array:
-    """The carry into each word of an addition, in log depth (Kogge and Stone)."""
+    """The carry into each word of an addition, in logarithmically many steps (Kogge and Stone)."""
     words, step = made.shape[0], 1
     below = lambda x, n: jnp.concatenate([jnp.zeros((n, *x.shape[1:]), bool), x[:-n]])
     while step < words:
@@ -39,7 +39,7 @@ def _shifted(x: UInt32[Array, "words rows"], low: int) -> Array:
 
 
 def _matches(pattern: Int32[Array, "words 32 rows"], token: Int32[Array, "rows"]) -> Array:
-    """A bit for each place of the pattern: whether it is this token."""
+    """A bit for each place of the pattern: whether this token is there."""
     found = jnp.zeros((pattern.shape[0], pattern.shape[2]), jnp.uint32)
     for place in range(32):
         equal = pattern[:, place] == token[None]
@@ -48,7 +48,7 @@ def _matches(pattern: Int32[Array, "words 32 rows"], token: Int32[Array, "rows"]
 
 
 def _low_bits(lengths: Int32[Array, "rows"], words: int) -> UInt32[Array, "words rows"]:
-    """As many low bits set as the pattern has tokens."""
+    """Bit vectors in which as many of the lowest bits are set as the pattern has tokens."""
     before = 32 * jnp.arange(words, dtype=jnp.int32)[:, None]
     bits = jnp.clip(lengths[None] - before, 0, 32)
     ones = (jnp.uint32(1) << jnp.minimum(bits, 31).astype(jnp.uint32)) - jnp.uint32(1)
@@ -86,7 +86,7 @@ def _along(step, state, pattern: Sequences, text: Sequences):
 
 
 def _shorter_scan(a: Sequences, b: Sequences) -> tuple[Sequences, Sequences]:
-    """Pattern and text, in the order that needs fewer words of work."""
+    """The two sequences as pattern and text, in the order that computes fewer machine words."""
     work = lambda pattern, text: -(-pattern.ids.shape[0] // 32) * text.ids.shape[0]
     return (a, b) if work(a, b) <= work(b, a) else (b, a)
 
@@ -105,9 +105,9 @@ def _common(state, matches, real):
 
 
 def _ones(pattern: Sequences, text: Sequences) -> tuple[int, UInt32[Array, "words rows"]]:
-    """The number of words of the pattern, and so many full words for each row."""
+    """The number of words of the pattern, and for each row this many words of ones."""
     words = -(-pattern.ids.shape[0] // 32)
-    # From the lengths, so that in `shard_map` it varies over the same devices.
+    # Computed from the lengths, so that in `shard_map` it varies over the same devices.
     none = ((pattern.lengths + text.lengths) * 0).astype(jnp.uint32)
     return words, jnp.broadcast_to(~none, (words, *none.shape))
 
@@ -117,7 +117,8 @@ def _empty(a: Sequences, b: Sequences) -> bool:
 
 
 def edit_distance(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
-    """The least number of insertions, deletions and substitutions that turn one into the other."""
+    """The least number of insertions, deletions and substitutions that turn one sequence into the
+    other."""
     if _empty(a, b):
         return jnp.maximum(a.lengths, b.lengths)
     pattern, text = _shorter_scan(a, b)
@@ -138,17 +139,18 @@ def longest_common(a: Sequences, b: Sequences) -> Int32[Array, "rows"]:
 
 
 def _most_saved(a: Sequences, b: Sequences, hit: Array, other: Array) -> Array:
-    """The most that pairs of tokens save, in the order of both: equal ones `hit`, others `other`.
+    """The most that an alignment saves. Two aligned tokens save `hit` if they are equal, and
+    `other` if they aren't.
 
-    By diagonals of the dynamic program, whose cells need none of each other: along its rows each
-    cell would wait for the one above."""
+    The table is filled diagonal by diagonal, since the cells of a diagonal don't depend on each
+    other. In a row of the table each cell depends on the one before it."""
     a, b = (a, b) if a.ids.shape[0] <= b.ids.shape[0] else (b, a)
     places, count = a.ids.shape[0], b.ids.shape[0]
     end = a.lengths + b.lengths
-    # Of the lengths, so that in `shard_map` it varies over the devices that they vary over.
+    # Computed from the lengths, so that in `shard_map` it varies over the same devices.
     none = (end * 0).astype(hit.dtype)
     start = jnp.broadcast_to(none, (places + 1, *none.shape))
-    # Upwards, so that the tokens that meet those of `a` on a diagonal are side by side.
+    # Reversed, so that the tokens that are compared with those of `a` on a diagonal are contiguous.
     upwards = jnp.pad(b.ids[::-1], ((places, places), (0, 0)))
     place = jnp.arange(1, places + 1, dtype=jnp.int32)[:, None]
 
@@ -167,8 +169,8 @@ def _most_saved(a: Sequences, b: Sequences, hit: Array, other: Array) -> Array:
 
 
 def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array, "rows"]:
-    """The least cost to turn one into the other, if a substitution costs `cost`, and an insertion
-    or a deletion 1."""
+    """The least cost to turn one sequence into the other, if a substitution costs `cost`, and an
+    insertion or a deletion 1."""
     if cost == 0:
         return jnp.abs(a.lengths - b.lengths).astype(jnp.float32)
     if cost == 1:
@@ -176,13 +178,13 @@ def weighted_distance(a: Sequences, b: Sequences, cost: float) -> Float32[Array,
     every = (a.lengths + b.lengths).astype(jnp.float32)
     if cost >= 2 or _empty(a, b):  # a deletion and an insertion are as cheap
         return every - 2 * longest_common(a, b).astype(jnp.float32)
-    # What a pair of tokens saves, beside a deletion and an insertion.
+    # Aligning two tokens saves this much, compared with a deletion and an insertion.
     return every - _most_saved(a, b, jnp.float32(2), jnp.float32(2 - cost))
 
 
 def alignment(a: Sequences, b: Sequences) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"]]:
-    """The edit distance, and the most hits of an alignment with so few edits. An edit costs `one`
-    and a hit gains 1, so that all hits together weigh less than an edit."""
+    """The edit distance, and the largest number of hits of an alignment with that distance. An edit
+    costs `one` and a hit saves 1, so that all hits together save less than one edit costs."""
     if _empty(a, b):
         distance = jnp.maximum(a.lengths, b.lengths)
         return distance, jnp.zeros_like(distance)

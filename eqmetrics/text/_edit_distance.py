@@ -16,27 +16,27 @@ Normalize = Literal["length", "max"]
 
 @final
 class EditDistance(AbstractRowMean):
-    r"""The least number of insertions, deletions and substitutions that turn a prediction into its
-    reference, as a mean over the rows (Levenshtein distance).
+    r"""The Levenshtein distance: the least number of insertions, deletions and substitutions that
+    turn a prediction into its reference, as a mean over the rows.
 
     **Arguments:**
 
     - `tokens`: [`eqmetrics.text.Tokens`][], the padding and the stop id.
-    - `normalize`: what the distance of a row is divided by: `"length"`: the length of its
-        reference; `"max"`: the longer of both lengths; `None`: nothing.
-    - `substitution_cost`: what a substitution costs; an insertion and a deletion cost 1. From 2 on
-        none is used. 0, 1 and numbers from 2 on are equally fast; others take four to eight times
-        as long.
-    - `empty`: the value of a row where the length it is divided by is 0: `"skip"` leaves it out,
+    - `normalize`: the number that divides the distance of a row. `"length"`: the length of its
+        reference; `"max"`: the larger of both lengths; `None`: 1.
+    - `substitution_cost`: the cost of a substitution; an insertion costs 1, and so does a deletion.
+        At a cost of 2 or more, no substitution is needed. 0, 1, and numbers of 2 or more are
+        equally fast; others take four to eight times as long.
+    - `empty`: the value of a row whose distance would be divided by 0: `"skip"` leaves the row out,
         `"zero"` and `"one"` count it as 0 or 1.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The mean of the rates of sentences isn't the word error rate, in which long sentences count
+    With `normalize="length"` the value isn't the word error rate, in which long sentences count
     more: see [`eqmetrics.text.WordErrorRate`][].
 
     State: 6 floats. Undefined when: no row has a value. The gradient is 0: the inputs are ids.
     Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
-    1966; with bit vectors as in Myers, "A fast bit-vector algorithm for approximate string
+    1966; computed with bit vectors as in Myers, "A fast bit-vector algorithm for approximate string
     matching based on dynamic programming", 1999.
 
     !!! example
@@ -85,8 +85,9 @@ class EditDistance(AbstractRowMean):
         weights: Weights = None,
     ) -> Self:
         """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
-        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
-        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        differ. A `mask` with the shape of the rows removes rows; one with the shape of `tokens`
+        removes tokens. `predicted_mask` removes tokens of the prediction. `weights` has the shape
+        of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         edits = weighted_distance(t.predicted, t.references, self.substitution_cost)
         if self.normalize is None:

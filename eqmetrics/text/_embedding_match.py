@@ -17,22 +17,23 @@ from .._rows.rows import flat, rows, undefined_as
 
 @final
 class EmbeddingMatch(Metric):
-    r"""Precision, recall and F1 of matched token embeddings, as means over the rows: each token
+    r"""Precision, recall and F1 of matched token embeddings, as means over the rows. Each token
     matches the token of the other text with the largest cosine; several may match the same one.
 
-    With $x_i$ the tokens of the prediction, $y_j$ those of the reference, and $w$ their weights,
-    the precision of a row is $\sum_i w_i \max_j \cos(x_i, y_j) / \sum_i w_i$, the recall the same
-    with both sides exchanged, and $F_1 = 2 P R / (P + R)$. It is BERTScore, of embeddings that you
-    compute; which tokens to mask (start and end tokens) is yours to say too. Values aren't
-    rescaled with a baseline. The mean F1 is that of the F1 of the rows, not the F1 of the means.
+    Let $x_i$ be the tokens of the prediction, $y_j$ those of the reference, and $w$ their weights.
+    The precision of a row is $\sum_i w_i \max_j \cos(x_i, y_j) / \sum_i w_i$, the recall is the
+    same with both sides exchanged, and $F_1 = 2 P R / (P + R)$. This is BERTScore, but you compute
+    the embeddings. You also choose which tokens to mask, such as start and end tokens. Values
+    aren't rescaled with a baseline. The F1 is the mean of the F1 of the rows, not the F1 of the
+    means.
 
     **Arguments:**
 
     - `undefined`: what replaces undefined values; NaN if not given.
 
-    A row where one side has no token, or none of a weight above 0, has 0 for all three. The cosine
-    with a vector of zeros is 0. The gradient is that of the value; tokens that match equally well
-    share it.
+    If one side of a row has no token, or no token of a weight above 0, all three values of the row
+    are 0. The cosine with a vector of zeros is 0. The gradient is that of the value; tokens that
+    match equally well share it.
     State: 10 floats. Undefined when: no row was seen. Rows with embeddings that are NaN or
     infinite, or with an idf below 0, NaN or infinite, are invalid. An update computes the cosines
     of all pairs of tokens of a row.
@@ -70,10 +71,10 @@ class EmbeddingMatch(Metric):
         weights: Weights = None,
     ) -> Self:
         """`predicted_embeddings` and `embeddings` have shape `(*rows, length, dim)`; the two
-        lengths may differ. A `mask` of the rows removes rows; one of shape `(*rows, length)`
-        removes tokens of `embeddings`, and `predicted_mask` those of the prediction. `idf` and
-        `predicted_idf`, of shape `(*rows, length)`, are the weights of the tokens; 1 if not given.
-        `weights` has the shape of the rows."""
+        lengths may differ. A `mask` with the shape of the rows removes rows; one of shape `(*rows,
+        length)` removes tokens of `embeddings`. `predicted_mask` removes tokens of the prediction.
+        `idf` and `predicted_idf`, of shape `(*rows, length)`, are the weights of the tokens; 1 if
+        not given. `weights` has the shape of the rows."""
         x, y = jnp.asarray(predicted_embeddings), jnp.asarray(embeddings)
         if x.ndim < 2 or x.shape[:-2] != y.shape[:-2] or x.shape[-1:] != y.shape[-1:]:
             raise TypeError(
@@ -122,7 +123,7 @@ def _side(
     valid = jnp.all(jnp.isfinite(x), axis=2) & (counts >= 0) & (counts < jnp.inf)
     good = there & valid
     x = jnp.where(good[..., None], x, 0)
-    # Divided by the largest entry first: its square may overflow.
+    # Divided by the largest entry first, since its square may overflow.
     most = lax.stop_gradient(jnp.max(jnp.abs(x), axis=2, keepdims=True, initial=0))
     x = x / jnp.where(most == 0, 1, most)
     square = jnp.sum(x * x, axis=2, keepdims=True)
@@ -135,7 +136,8 @@ def _matched(
     counts: Float32[Array, "rows length"],
     others: Float32[Array, "rows others"],
 ) -> Float32[Array, "rows"]:
-    """The weighted mean of the best cosine of each token with one of the other side that counts."""
+    """The weighted mean, over the tokens, of the best cosine with a token of the other side whose
+    weight isn't 0."""
     found = (others > 0)[:, None]
     best = jnp.max(jnp.where(found, cosines, -jnp.inf), axis=2, initial=-jnp.inf)
     best = jnp.where(jnp.any(found, axis=2), best, 0)

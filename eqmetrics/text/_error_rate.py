@@ -21,8 +21,9 @@ from ._tokens import Ids, token_rows, Tokens, VALID
 @final
 class EditCounts(AbstractPartialStatistic, AbstractExact):
     """The sum of the edit distances of predictions and references, and of the lengths of the
-    references: the statistic of the error rates. In a `MetricDict` with
-    [`eqmetrics.text.AlignmentCounts`][] of the same `tokens` it is computed from those.
+    references: the statistic of the error rates. In a `MetricDict` that also has
+    [`eqmetrics.text.AlignmentCounts`][] with the same `tokens`, these sums are computed from its
+    counts.
 
     **Arguments:**
 
@@ -58,8 +59,9 @@ class EditCounts(AbstractPartialStatistic, AbstractExact):
         weights: Weights = None,
     ) -> Self:
         """`predicted_tokens` and `tokens` are ids of shape `(*rows, length)`; the two lengths may
-        differ. A `mask` of the rows removes rows; one of all axes of `tokens` removes tokens, and
-        `predicted_mask` those of the prediction. `weights` has the shape of the rows."""
+        differ. A `mask` with the shape of the rows removes rows; one with the shape of `tokens`
+        removes tokens. `predicted_mask` removes tokens of the prediction. `weights` has the shape
+        of the rows."""
         t = token_rows(self.tokens, predicted_tokens, tokens, mask, predicted_mask, weights)
         edits = edit_distance(t.predicted, t.references).astype(jnp.float32)
         length = t.references.lengths.astype(jnp.float32)
@@ -104,11 +106,11 @@ class _AbstractErrorRate(AbstractReadout):
 
 @final
 class WordErrorRate(_AbstractErrorRate, init=False):
-    r"""The edits that turn the predictions into the references, over the words of the references:
-    $\sum_i (S_i + D_i + I_i) / \sum_i N_i$, where ids are words.
+    r"""The number of edits that turn the predictions into the references, divided by the number of
+    words of the references: $\sum_i (S_i + D_i + I_i) / \sum_i N_i$ for substitutions, deletions,
+    insertions and words. Each id is a word.
 
-    It is that of the corpus, the sum of the edits over the sum of the lengths, not the mean of the
-    rates of the sentences. It may be above 1.
+    This is the rate of the corpus, not the mean of the rates of the sentences. It may be above 1.
 
     **Arguments:**
 
@@ -116,7 +118,7 @@ class WordErrorRate(_AbstractErrorRate, init=False):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.EditCounts`][], shared. Undefined when: the references have no
-    word. (jiwer 4 gives the number of insertions then, or 0.) The gradient is 0: the inputs are
+    word. (jiwer 4 then gives the number of insertions, or 0.) The gradient is 0: the inputs are
     ids.
     Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals",
     1966.
@@ -134,8 +136,8 @@ class WordErrorRate(_AbstractErrorRate, init=False):
 
 @final
 class CharacterErrorRate(_AbstractErrorRate, init=False):
-    r"""The edits that turn the predictions into the references, over the characters of the
-    references: as [`eqmetrics.text.WordErrorRate`][], where ids are characters.
+    r"""The number of edits that turn the predictions into the references, divided by the number of
+    characters of the references: as [`eqmetrics.text.WordErrorRate`][], but each id is a character.
 
     **Arguments:**
 

@@ -12,7 +12,7 @@ _Nested = Sequence[Any]
 
 
 def _hashed(word: str) -> int:
-    """31 bits, the same in every process: Python's own `hash` isn't."""
+    """A hash of 31 bits, the same in every process, unlike Python's own `hash`."""
     return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest(), "little") >> 1
 
 
@@ -39,15 +39,15 @@ def host_ids(
 
     **Arguments:**
 
-    - `strings`: a string, a list of them, or lists of lists, as for several references a row. Lists
-        within a list may differ in length: the shorter are filled with empty strings.
-    - `by`: what a token is: `"word"`: between spaces; `"character"`: spaces included; or a function
-        of a string that gives strings, which are hashed, or integers, as the `encode` of a
-        tokenizer does.
-    - `max_length`: the length that all are padded to, so that one program serves all batches; the
-        longest of these strings if not given. A string with more tokens is a ValueError: cut, it
-        would have another score.
-    - `padding`: the id of no token, as in [`eqmetrics.text.Tokens`][].
+    - `strings`: a string, a list of strings, or lists of lists, as for several references per row.
+        Lists within a list may differ in length: the shorter are filled with empty strings.
+    - `by`: what a token is. `"word"`: the text between spaces; `"character"`: each character,
+        spaces included. Or a function that takes a string and returns strings, which are hashed, or
+        integers, as the `encode` of a tokenizer does.
+    - `max_length`: the length to which all rows are padded, so that one compiled program serves all
+        batches; if not given, the length of the longest of these strings. A string with more tokens
+        raises a ValueError, since cutting it would change its score.
+    - `padding`: the id that means "no token", as in [`eqmetrics.text.Tokens`][].
 
     Undefined when: never.
 

@@ -46,30 +46,31 @@ class MultipleChoice(Metric):
     r"""How well a model answers questions by the likelihood of each choice: its `accuracy`, the
     `probability` it gives to the right choice, and its `brier` score, as means over the questions.
 
-    The answer is the choice with the highest score, the first of equals. The score is the
-    log-likelihood of the choice, or that divided by a length, which doesn't disadvantage long
-    choices. The probabilities are the softmax of the scores over the choices of a question, and the
-    Brier score of a question is $(1 - p)^2 + \sum_j p_j^2$, where $p$ is the probability of the
-    right choice and $p_j$ those of the wrong ones: from 0 to 2. Several right choices count as one.
+    The answer is the choice with the highest score; of several with the same score, the first. The
+    score is the log-likelihood of the choice, or the log-likelihood divided by a length, so that
+    long choices aren't at a disadvantage. The probabilities are the softmax of the scores over the
+    choices of a question. The Brier score of a question is $(1 - p)^2 + \sum_j p_j^2$, from 0 to 2,
+    where $p$ is the probability of the right choice and $p_j$ those of the wrong ones. Several
+    right choices count as one.
 
     | `normalization` | score | lm-evaluation-harness |
     |---|---|---|
     | `None` | log-likelihood | `acc`, and `brier_score` |
-    | `"characters"` | by `lengths` in characters | `acc_norm` |
-    | `"bytes"` | by `lengths` in bytes | `acc_bytes` |
-    | `"tokens"` | by `lengths` in tokens | (`acc_per_token` elsewhere) |
-    | `"unconditional"` | less the log-likelihood without the question | `acc_mutual_info` |
+    | `"characters"` | divided by `lengths` in characters | `acc_norm` |
+    | `"bytes"` | divided by `lengths` in bytes | `acc_bytes` |
+    | `"tokens"` | divided by `lengths` in tokens | (`acc_per_token` elsewhere) |
+    | `"unconditional"` | minus the log-likelihood without the question | `acc_mutual_info` |
 
-    (The documentation of lm-evaluation-harness said for years that `acc_norm` is by bytes.)
-    Side by side, metrics read lengths under different names:
-    `MultipleChoice("bytes").from_output(lengths="bytes")`.
+    (The documentation of lm-evaluation-harness said for years that `acc_norm` divides by bytes.) If
+    one `MetricDict` has several normalizations, let each metric read its lengths from an output of
+    its own: `MultipleChoice("bytes").from_output(lengths="bytes")`.
 
     **Arguments:**
 
     - `normalization`: see above.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    The gradient is that of the probability and of the Brier score; of the accuracy it is 0.
+    The gradient is that of the probability and of the Brier score; that of the accuracy is 0.
     State: 10 floats. Undefined when: no question with a choice was seen.
     Source: Gao et al., "A framework for few-shot language model evaluation", 2021; Lin, Hilton and
     Evans, "TruthfulQA", 2022, whose MC1 and MC2 are `accuracy` and `probability`.
@@ -116,11 +117,11 @@ class MultipleChoice(Metric):
         weights: Weights = None,
     ) -> Self:
         """Takes `log_likelihoods` of shape `(*rows, choices)`, each the sum over the tokens of a
-        choice, and `labels` of shape `(*rows,)`, the index of the right choice, or of shape
-        `(*rows, choices)`, whether each choice is right. `lengths` and `unconditional`
+        choice. `labels` of shape `(*rows,)` are the index of the right choice; of shape `(*rows,
+        choices)`, they say of each choice whether it is right. `lengths` and `unconditional`
         log-likelihoods have the shape `(*rows, choices)`, and are read if the normalization needs
-        them. `weights` has the shape of the rows, and `mask` too, or that of the choices: then it
-        removes choices."""
+        them. `weights` has the shape of the rows. A `mask` of that shape removes rows; one with the
+        shape of the choices removes choices."""
         return self._see(log_likelihoods, labels, lengths, unconditional, mask, weights)
 
     def _see(
@@ -159,7 +160,7 @@ class MultipleChoice(Metric):
         some = jnp.any(exists, axis=-1)
         batch = batch.only(some).without(~good)
         assert batch.mask is not None
-        # A question that is left out may hold NaN: it has one choice.
+        # A question that is left out may contain NaN, so it gets a single choice.
         exists = jnp.where(batch.mask[:, None], exists, jnp.zeros_like(exists).at[:, 0].set(True))
         x = jnp.where(exists & batch.mask[:, None], x, jnp.where(exists, 0, -jnp.inf))
         accuracy, p, brier = _scores(x, exists, right)
@@ -186,6 +187,6 @@ def _scores(
     p = softmax(jnp.where(exists & none, 0, x), jnp.ones(x.shape[:1], bool))
     of_right = jnp.sum(jnp.where(right, p, 0), axis=-1)
     of_wrong = jnp.where(right, 0, p)
-    # 1 - p of the right choice is the sum of the rest: no difference, no cancellation.
+    # 1 - p of the right choice is computed as the sum of the rest: a difference would lose digits.
     rest = jnp.sum(of_wrong, axis=-1)
     return jnp.any(first & right, axis=-1), of_right, rest**2 + jnp.sum(of_wrong**2, axis=-1)

@@ -1,5 +1,5 @@
-"""How many n-grams of the predictions match the references. Exact: n-grams are numbered by their
-rank among those of their row, by one sort and one binary search for each order."""
+"""How many n-grams of the predictions match the references. The counts are exact: n-grams are
+numbered by their rank among those of their row, with one sort and one binary search per order."""
 
 import functools as ft
 
@@ -11,22 +11,23 @@ from jaxtyping import Array, Int32, UInt32
 from ._tokens import Sequences
 
 
-# The first sorted entry that is no smaller. Its steps are unrolled: as a loop they are slower, and
-# in `shard_map` say that what they carry doesn't vary.
+# Finds the first sorted entry that isn't smaller than a key. The steps are unrolled: a loop is
+# slower, and in `shard_map` it declares that its carry doesn't vary over devices.
 _place = jax.vmap(ft.partial(jnp.searchsorted, method="scan_unrolled"))
 
 
 def _ranks(keys: Array) -> UInt32[Array, "rows places"]:
-    """A number below the number of places for each entry, the same for equal entries of a row.
-    (XLA's sort of pairs, which would give it too, takes three times as long on a CPU.)"""
+    """For each entry a number below the number of places; equal entries of a row have equal
+    numbers. (XLA's sort of two arrays would give them too, but takes three times as long on a
+    CPU.)"""
     return _place(jnp.sort(keys, axis=1), keys).astype(jnp.uint32)
 
 
 def matched_ngrams(
     predicted: Sequences, references: Sequences, orders: range
 ) -> Int32[Array, "rows orders"]:
-    """How many n-grams of a row's prediction match, for each order: each as often as it stands in
-    the reference that has it most often."""
+    """For each order, how many n-grams of a row's prediction match. An n-gram matches at most as
+    often as it occurs in the reference that contains it most often."""
     (length, rows), (other, _, count) = predicted.ids.shape, references.ids.shape
     places = length + count * other
     if places > 2**16:
@@ -47,8 +48,8 @@ def matched_ngrams(
     found = []
     for n in range(1, orders.stop):
         if n > 1:
-            # An n-gram is one of order n - 1 and its last token. What begins too late to be an
-            # n-gram has any number, and isn't counted.
+            # An n-gram is an (n - 1)-gram and a last token. Places too near the end to begin an
+            # n-gram have an arbitrary number, and aren't counted.
             last = jnp.pad(first[:, n - 1 :], ((0, 0), (0, min(n - 1, places))))
             rank = _ranks(rank * jnp.uint32(places) + last)
         if n in orders:

@@ -45,14 +45,15 @@ def _counted(
 
 def _all_of(chosen: Int32[Array, "rows"], every: Int32[Array, "rows"], most: int) -> Array:
     r"""$\binom{c}{k} / \binom{n}{k}$ for $k = 1, ..., most$, as the product of $(c - j) / (n - j)$:
-    the probability that k of n drawn without replacement are all among the c that are chosen."""
+    the probability that k of n, drawn without replacement, are all among the c `chosen` ones."""
     taken = jnp.arange(most, dtype=jnp.int32)[None]
     left = lambda x: jnp.maximum(x[:, None] - taken, 0).astype(jnp.float32)
     return jnp.cumprod(left(chosen) / jnp.maximum(left(every), 1), axis=-1)
 
 
 class AbstractPass(AbstractRowMean):
-    """The mean over the problems of a probability for each k, which a subclass defines."""
+    """The mean over the problems of a probability for each k. A subclass defines the
+    probability."""
 
     k: int | tuple[int, ...] = eqx.field(static=True)
 
@@ -75,9 +76,10 @@ class AbstractPass(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `correct` of shape `(*problems, samples)`, which samples are right; or
+        """Takes `correct` of shape `(*problems, samples)`, which says which samples are right; or
         `num_correct` and `num_samples`, of shape `(*problems,)`. `weights` has the shape of the
-        problems, and `mask` too, or that of the samples: then it removes samples."""
+        problems. A `mask` of that shape removes problems; one with the shape of the samples removes
+        samples."""
         batch, right, every = _counted(correct, num_correct, num_samples, mask, weights)
         k = np.reshape(self.k, -1)
         scores = self.of_counts(right, every, int(k.max()))[:, k - 1]
@@ -97,11 +99,11 @@ class AbstractPass(AbstractRowMean):
 @final
 class PassAtK(AbstractPass, init=False):
     r"""The probability that at least one of k samples solves a problem, as a mean over the
-    problems: $1 - \binom{n-c}{k} / \binom{n}{k}$, without bias, for a problem with $c$ right ones
-    of $n$ samples.
+    problems. For a problem with $c$ right samples of $n$, the unbiased estimate is
+    $1 - \binom{n-c}{k} / \binom{n}{k}$.
 
-    Several `k` are one array. A problem with fewer samples than k is left out for that k;
-    `metric.sums.read("weight")` is the weight of those that count.
+    The values for several `k` are one array. A problem with fewer samples than k is left out for
+    that k; `metric.sums.read("weight")` is the weight of the problems that count.
 
     **Arguments:**
 
@@ -130,12 +132,12 @@ class PassAtK(AbstractPass, init=False):
 
 @final
 class PassHatK(AbstractPass, init=False):
-    r"""The probability that all of k samples solve a problem, as a mean over the problems:
-    $\binom{c}{k} / \binom{n}{k}$, without bias, for a problem with $c$ right ones of $n$ samples.
-    It says how reliable an agent is, [`eqmetrics.text.PassAtK`][] what it is able to do.
+    r"""The probability that all of k samples solve a problem, as a mean over the problems. For a
+    problem with $c$ right samples of $n$, the unbiased estimate is $\binom{c}{k} / \binom{n}{k}$.
+    It says how reliable an agent is; [`eqmetrics.text.PassAtK`][] says what it is able to do.
 
-    Several `k` are one array. A problem with fewer samples than k is left out for that k;
-    `metric.sums.read("weight")` is the weight of those that count.
+    The values for several `k` are one array. A problem with fewer samples than k is left out for
+    that k; `metric.sums.read("weight")` is the weight of the problems that count.
 
     **Arguments:**
 

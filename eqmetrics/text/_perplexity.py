@@ -16,18 +16,18 @@ class Perplexity(AbstractReadout):
     r"""The perplexity of a language model: $\exp(-\frac1n \sum_i \log p_i)$ over all $n$ tokens of
     the data, where $p_i$ is the probability that the model gave to the target token.
 
-    All tokens count alike, in whatever sequences and batches they come: it is no mean of
-    perplexities, and masked padding changes nothing. (mlx-lm's and others' depended on the batch
-    size.) A token of probability 0 makes it infinite. Perplexities of different vocabularies can't
-    be compared; [`eqmetrics.text.BitsPerByte`][] can.
+    All tokens count alike, whatever their sequence or batch: the value isn't a mean of
+    perplexities, and masked padding changes nothing. (In mlx-lm and others the value depended on
+    the batch size.) A token of probability 0 makes the value infinite. Perplexities of different
+    vocabularies can't be compared; values of [`eqmetrics.text.BitsPerByte`][] can.
 
     No array of the size of the logits is made, even if the vocabulary is spread over devices.
-    Logits of 16 bits are summed in 32.
+    Logits of 16 bits are summed in float32.
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does: -100
-        where labels come from transformers.
+    - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does. It is
+        -100 if labels come from transformers.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the logits or of the log-probabilities.
@@ -65,12 +65,13 @@ class BitsPerByte(AbstractReadout):
     r"""How many bits a language model needs for each byte of text:
     $-\sum_i \log_2 p_i \,/ \sum_i b_i$, where token $i$ is $b_i$ bytes long.
 
-    It can be compared between models of different vocabularies. `bytes` comes from a table of the
-    vocabulary: `bytes=table[labels]`. With numbers of characters instead, it is bits per character.
+    The value can be compared between models of different vocabularies. `bytes` comes from a table
+    of the vocabulary: `bytes=table[labels]`. If the table has numbers of characters, the value is
+    in bits per character.
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, their bytes too.
+    - `ignore_index`: tokens with this label, and their bytes, are left out.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the logits or of the log-probabilities.
@@ -106,14 +107,15 @@ class BitsPerByte(AbstractReadout):
 @final
 class WordPerplexity(AbstractReadout):
     r"""The perplexity of a language model per word: $\exp(-\sum_i \log p_i \,/ \sum_i w_i)$, where
-    token $i$ is $w_i$ words.
+    token $i$ counts as $w_i$ words.
 
-    It can be compared between models of different vocabularies on text of words. `words` says how
-    many words each token is: 1 where a label ends a word and 0 elsewhere.
+    If the text consists of words, the value can be compared between models of different
+    vocabularies. `words` says how many words each token counts as: 1 where a label ends a word, and
+    0 elsewhere.
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, their words too.
+    - `ignore_index`: tokens with this label, and their words, are left out.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the logits or of the log-probabilities.

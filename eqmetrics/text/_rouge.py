@@ -23,7 +23,7 @@ Accumulate = Literal["best", "mean"]
 @final
 class RougeScores(AbstractStatistic):
     """ROUGE's precision, recall and F1, each a mean over the rows: the statistic of
-    [`eqmetrics.text.Rouge`][], which metrics of all three share in a `MetricDict`.
+    [`eqmetrics.text.Rouge`][]. In a `MetricDict` the metrics of all three scores share it.
 
     **Arguments:**
 
@@ -79,7 +79,8 @@ class RougeScores(AbstractStatistic):
         self.sums = Sums(VALID, precision=(), recall=(), f1=(), weight=())
 
     def _counts(self, said: Sequences, meant: Sequences) -> tuple[Array, Array, Array]:
-        """For each pair: how many n-grams or words are shared, and how many each side has."""
+        """For each prediction and reference: how many n-grams or words both have, and how many each
+        has."""
         if self.separator is not None:
             return summary_counts(said, meant, self.separator)
         if isinstance(self.order, str):
@@ -99,11 +100,11 @@ class RougeScores(AbstractStatistic):
         predicted_mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes one reference a row, `tokens` of shape `(*rows, length)`, or several, `references`
-        of shape `(*rows, references, length)`, of which those without a token don't exist. A
-        `mask` of the rows removes rows; one of all axes of `tokens` or `references` removes
-        tokens, and `predicted_mask` those of the prediction. `weights` has the shape of the
-        rows."""
+        """Takes `tokens` of shape `(*rows, length)`, one reference per row, or `references` of
+        shape `(*rows, references, length)`, several per row. A reference without a token is
+        ignored. A `mask` with the shape of the rows removes rows; one with the shape of `tokens` or
+        `references` removes tokens. `predicted_mask` removes tokens of the prediction. `weights`
+        has the shape of the rows."""
         t = reference_rows(
             self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
         )
@@ -122,7 +123,7 @@ class RougeScores(AbstractStatistic):
             totals = {n: jnp.sum(jnp.where(real, x, 0), 1) for n, x in scores.items()}
             each = {n: quotient(x, count) for n, x in totals.items()}
         else:
-            # The reference with the best F1, the first of equals.
+            # The reference with the best F1; of several with the same F1, the first.
             best = jnp.argmax(jnp.where(real, scores["f1"], -1), axis=1)[:, None]
             of_best = lambda x: jnp.take_along_axis(x, best, axis=1)[:, 0]
             each = {name: of_best(x) for name, x in scores.items()}
@@ -141,10 +142,10 @@ class Rouge(AbstractReadout):
     that predictions and references have in common, as a mean over the rows.
 
     With $m$ in common, $p$ in the prediction and $r$ in the reference, precision is $m / p$, recall
-    $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum compares texts
-    of several sentences: a word of the reference counts if it stands in the longest common
-    subsequence of its sentence and any sentence of the prediction. All is as in rouge-score, except
-    for its stemmer, which is work for the host.
+    is $m / r$, and $F_1 = 2 m / (p + r)$; each is 0 where it would be 0/0. ROUGE-Lsum compares
+    texts of several sentences: a word of the reference counts if it is in the longest common
+    subsequence of its sentence and any sentence of the prediction. Everything is as in rouge-score,
+    but stemming isn't included: do it on the host.
 
     **Arguments:**
 
@@ -158,7 +159,7 @@ class Rouge(AbstractReadout):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     State: that of [`eqmetrics.text.RougeScores`][], shared. Undefined when: no row was seen. A row
-    without tokens counts 0. The gradient is 0: the inputs are ids.
+    without tokens counts as 0. The gradient is 0: the inputs are ids.
     Source: Lin, "ROUGE: a package for automatic evaluation of summaries", 2004.
 
     !!! example

@@ -26,7 +26,7 @@ OUTSIDE, BEGIN, INSIDE = range(3)
 
 
 class Spans(NamedTuple):
-    """Where spans start, where the token after each span stands, and the type of each span."""
+    """Where spans start, the position of the token after each span, and the type of each span."""
 
     starts: Bool[Array, "rows length"]
     ends: Int32[Array, "rows length"]
@@ -34,7 +34,7 @@ class Spans(NamedTuple):
 
 
 def _next(marked: Bool[Array, "rows length"]) -> Int32[Array, "rows length"]:
-    """The next marked place after each; the length if there is none."""
+    """For each position, the next marked one after it; the length if there is none."""
     size = marked.shape[1]
     places = jnp.where(marked, jnp.arange(size, dtype=jnp.int32)[None], size)
     from_here = lax.cummin(places, axis=1, reverse=True)
@@ -47,8 +47,8 @@ def spans_of(
     real: Bool[Array, "rows length"],
     scheme: Scheme,
 ) -> Spans:
-    """A token inside the span of the token before it is I-, and of its type; all others are a
-    border. Tokens that aren't real are skipped."""
+    """The spans of each row. A token continues the span of the token before it if its tag is I- and
+    has the same type. A span ends before any other token. Tokens that aren't real are skipped."""
     places = jnp.where(real, jnp.arange(real.shape[1], dtype=jnp.int32)[None], -1)
     last = jnp.concatenate([jnp.full_like(places[:, :1], -1), places[:, :-1]], axis=1)
     last = lax.cummax(last, axis=1)
@@ -88,7 +88,7 @@ class SpanCounts(AbstractStatistic, AbstractExact):
     - `ignore_index`: tokens with this label are left out, as if they weren't there.
 
     The gradient is 0: the value is piecewise constant.
-    State: 6 floats a type, and 2 for the invalid rows. Undefined when: never; empty counts are 0.
+    State: 6 floats per type, and 2 for the invalid rows. Undefined when: never; empty counts are 0.
 
     !!! example
 
@@ -128,9 +128,9 @@ class SpanCounts(AbstractStatistic, AbstractExact):
         weights: Weights = None,
     ) -> Self:
         """Takes `labels` and `predicted_labels` of shape `(*rows, length)`: the index of the tag of
-        each token. `weights` has the shape of the rows, and `mask` too, or that of the labels: then
-        it removes tokens, and those before and after become neighbours. A row with an invalid token
-        is invalid."""
+        each token. `weights` has the shape of the rows. A `mask` of that shape removes rows. One
+        with the shape of the labels removes tokens; the tokens before and after a removed one
+        become neighbours. A row with an invalid token is invalid."""
         return self._see(labels, predicted_labels, mask, weights)
 
     def _see(self, labels: Any, predicted: Any, mask: Any, weights: Any) -> Self:
@@ -186,27 +186,27 @@ class SequenceLabelF1(AbstractReadout):
 
     There are two ways to read an I- that continues no span of its type:
 
-    - `"lenient"`, as conlleval and the default of seqeval: it starts a span.
-    - `"strict"`, as `mode="strict", scheme=IOB2` of seqeval: only a B- starts a span, and it is in
-        none.
+    - `"lenient"`, as conlleval and the default of seqeval: the I- starts a span.
+    - `"strict"`, as `mode="strict", scheme=IOB2` of seqeval: only a B- starts a span, so the I-
+        is in no span.
 
-    Tokens that the mask or `ignore_index` leaves out don't separate their neighbours, as the later
-    pieces of words with the label -100.
+    Tokens that the mask or `ignore_index` leaves out don't separate their neighbours. Examples are
+    the second and later pieces of a word, with the label -100.
 
     **Arguments:**
 
     - `tags`: the name of each label, in their order: `["O", "B-place", "I-place"]`.
     - `scheme`: see above.
     - `ignore_index`: tokens with this label are left out.
-    - `average`: `"micro"`: of all spans together, as in CoNLL, unlike in [`eqmetrics.F1`][];
-        `"macro"`: the mean over the types with a span on either side (seqeval: a type with none
-        counts 0); `"weighted"`: by their support; `None`: a value for each type, in the order of
-        their names.
+    - `average`: `"micro"` (the default here, but not of [`eqmetrics.F1`][]): of all spans together,
+        as in CoNLL; `"macro"`: the mean over the types that occur in the labels or the predictions
+        (in seqeval a type without a span counts as 0); `"weighted"`: the mean weighted by their
+        support; `None`: a value for each type, in the order of their names.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
-    State: that of [`eqmetrics.text.SpanCounts`][], shared. Undefined when: there is no span on
-    either side; for a type, if there is none of it.
+    State: that of [`eqmetrics.text.SpanCounts`][], shared. Undefined when: neither the labels nor
+    the predictions have a span; with `average=None`, a type is undefined if it has no span.
     Source: Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 shared task", 2003;
     Nakayama, "seqeval", 2018.
 

@@ -19,7 +19,7 @@ def _last(words: Bool[Array, "length rows"]) -> Bool[Array, "length rows"]:
 
 
 def _before(x: Array) -> Array:
-    """The entry at the place before each, 0 at the first place."""
+    """Moves each entry to the next place; the first place becomes 0."""
     return jnp.concatenate([jnp.zeros_like(x[:1]), x[:-1]])
 
 
@@ -28,13 +28,13 @@ def _after(x: Array) -> Array:
 
 
 def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array, "length rows"]:
-    """Which words of `meant` stand in the longest common subsequence of their sentence with some
-    sentence of `said`. Of several such subsequences it is the one that rouge-score traces back:
-    it goes left in its table only where that is longer than up."""
+    """Which words of `meant` are in the longest common subsequence of their sentence and a sentence
+    of `said`. Of several such subsequences, rouge-score's is taken: when it traces back through its
+    table, it goes left only if the entry on the left is larger than the one above."""
     mine, theirs = _words(meant, separator), _words(said, separator)
     count, rows = theirs.shape
     place = jnp.arange(count, dtype=jnp.int32)[:, None]
-    # Sums that start anew at each separator: words of later sentences are offset by more.
+    # An offset that grows with each sentence, so that the maximum starts anew at a separator.
     sentence = jnp.cumsum(~theirs, axis=0, dtype=jnp.int32) * (meant.ids.shape[0] + 1)
 
     def down(above, x):
@@ -48,9 +48,9 @@ def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array,
 
     def up(going, x):
         equal, left, word, last = x
-        # Where tracing back through the sentence begins, or has come from the word below.
+        # Where tracing back begins in this sentence, or where it arrives from the word below.
         here = (going | (last[None] & ends)) & theirs & word[None]
-        # Then left, as far as no cell stops it.
+        # From there, tracing goes left until a cell stops it.
         source = lax.cummin(jnp.where(here, place, count + 1), axis=0, reverse=True)
         stop = lax.cummin(jnp.where(left, count + 1, place), axis=0, reverse=True)
         stop = jnp.concatenate([stop[1:], jnp.full_like(stop[:1], count + 1)])
@@ -58,7 +58,7 @@ def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array,
         found = here & equal
         return _after(found) | (here & ~equal & ~left), jnp.any(found, axis=0)
 
-    # From the lengths, so that in `shard_map` it varies over the same devices.
+    # Computed from the lengths, so that in `shard_map` it varies over the same devices.
     none = jnp.broadcast_to((said.lengths + meant.lengths)[None] * 0, (count, rows))
     ends = _last(theirs)
     _, (equal, left) = lax.scan(down, none, (meant.ids, mine))
@@ -69,8 +69,8 @@ def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array,
 def summary_counts(
     said: Sequences, meant: Sequences, separator: int
 ) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"], Int32[Array, "rows"]]:
-    """For each pair of texts: how many words of `meant` stand in common subsequences, none more
-    often than in `said`, and how many words each has."""
+    """For each two texts: how many words of `meant` are in common subsequences, and how many words
+    each text has. A word counts at most as often as it occurs in `said`."""
     own, others = (_words(x, separator) for x in (said, meant))
     number = lambda words: jnp.sum(words, axis=0, dtype=jnp.int32)
     if 0 in (*said.ids.shape, *meant.ids.shape):

@@ -17,17 +17,17 @@ from ._token_likelihoods import labels_of
 def best_token(
     logits: Float[Array, "*rows vocabulary"],
 ) -> tuple[Int32[Array, "*rows"], Bool[Array, "*rows"]]:
-    """The first of the largest logits, and whether all logits may be.
+    """The place of the largest logit (the first, if several are equal), and whether all are valid.
 
-    In forms that XLA's CPU fuses, as of the likelihoods: an argmax of a vocabulary takes it ten
-    times as long as these passes, and a comparison with the largest writes an array of the size
-    of the logits. A logit less the largest is 0, or so far below it that its exponential is 0
-    once it is multiplied by what is nearly the largest float.
+    Like the likelihoods, it is computed in forms that XLA fuses on a CPU. On a CPU an argmax over a
+    vocabulary takes ten times as long, and a comparison with the largest logit writes an array of
+    the size of the logits. So the difference of a logit to the largest is multiplied by nearly the
+    largest float: the product is 0, or so far below 0 that its exponential is 0.
     """
     size = logits.shape[-1]
     top = largest(logits)
     whole = sum_of_exponentials(logits, top)
-    # Without it the two would share a difference: an array of the size of the logits.
+    # Without this barrier the two would share a difference: an array of the size of the logits.
     logits, top, whole = lax.optimization_barrier((logits, top, whole))
     is_best = jnp.exp(shifted(logits, top) * 3e38)
     from_last = jnp.float32(size) - jnp.arange(size, dtype=jnp.float32)
@@ -38,7 +38,8 @@ def best_token(
 
 
 class RightTokens(NamedTuple):
-    """Which tokens are right, take part and are valid, each of the shape of the labels."""
+    """Which tokens are right, which aren't ignored, and which are valid. All have the shape of the
+    labels."""
 
     labels: Int32[Array, "*rows"]
     right: Bool[Array, "*rows"]
@@ -79,8 +80,9 @@ def _valid(ignore_index: int | None) -> str:
 class TokenAccuracy(AbstractRowMean):
     """The share of tokens that are the first guess of a language model.
 
-    It is [`eqmetrics.Accuracy`][] for vocabularies: it needs no number of tokens, and makes no
-    array of the size of the logits. Of ties the lower token is the guess.
+    It is [`eqmetrics.Accuracy`][] for vocabularies: it doesn't need their size, and makes no array
+    of the size of the logits. If several tokens have the highest logit, the guess is the one with
+    the lowest id.
 
     **Arguments:**
 
@@ -115,9 +117,9 @@ class TokenAccuracy(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `labels` of any axes, with `logits` of one axis more, the vocabulary, or
-        `predicted_labels` of the same axes. A row is a token: `mask` and `weights` have the shape
-        of the tokens, or of their leading axes."""
+        """Takes `labels` of any shape, with `logits`, which have one more axis for the vocabulary,
+        or with `predicted_labels` of the same shape. A row is a token: `mask` and `weights` have
+        the shape of the tokens, or of their leading axes."""
         found = right_tokens(labels, logits, predicted_labels, self.ignore_index)
         batch = rows(found.labels, mask, weights, name="labels")
         batch = batch.only(found.taken.ravel()).without(~found.valid.ravel())
@@ -128,8 +130,8 @@ class TokenAccuracy(AbstractRowMean):
 class SequenceAccuracy(AbstractRowMean):
     """The share of sequences in which every token is the first guess of the model.
 
-    The prediction at each place is compared with the label there, as under teacher forcing;
-    [`eqmetrics.text.SequenceExactMatch`][] compares sequences of different lengths.
+    The prediction at each position is compared with the label at that position, as under teacher
+    forcing. [`eqmetrics.text.SequenceExactMatch`][] compares sequences of different lengths.
 
     **Arguments:**
 
@@ -175,8 +177,8 @@ class SequenceAccuracy(AbstractRowMean):
     ) -> Self:
         """Takes `labels` of shape `(*rows, length)`, with `logits` of shape
         `(*rows, length, vocabulary)` or `predicted_labels` of shape `(*rows, length)`. `weights`
-        has the shape of the rows, and `mask` too, or that of the labels: then it removes tokens. A
-        row with an invalid token is invalid."""
+        has the shape of the rows. A `mask` of that shape removes rows; one with the shape of the
+        labels removes tokens. A row with an invalid token is invalid."""
         found = right_tokens(labels, logits, predicted_labels, self.ignore_index)
         if found.labels.ndim == 0:
             raise TypeError(

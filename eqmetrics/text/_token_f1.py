@@ -16,9 +16,9 @@ def _there(x: Sequences) -> Bool[Array, "length *rows"]:
 
 
 def _overlap(x: Sequences, y: Sequences) -> Int32[Array, "*rows"]:
-    """How many tokens two sequences share, each as often as both have it: a token of the first
-    counts if the second has more of its kind than come before it. All pairs of tokens are
-    compared."""
+    """How many tokens two sequences share, each as often as both have it. A token of the first
+    counts if the second has more tokens equal to it than the first has before it. Every token of
+    one is compared with every token of the other."""
     here, there = _there(x), _there(y)
     length = jnp.arange(x.ids.shape[0], dtype=jnp.int32)
     before = (length[:, None] > length[None]).reshape(-1, x.ids.shape[0], *(1,) * (x.ids.ndim - 1))
@@ -35,8 +35,8 @@ def _equal(x: Sequences, y: Sequences) -> Bool[Array, "*rows"]:
 
 
 class AbstractAnswerScore(AbstractRowMean):
-    """The mean over the rows of the best score of a prediction over its references, which a
-    subclass defines in `of_pair`."""
+    """The mean over the rows of the score of a prediction with its best reference. A subclass
+    defines the score in `of_pair`."""
 
     tokens: Tokens = eqx.field(static=True)
 
@@ -56,10 +56,10 @@ class AbstractAnswerScore(AbstractRowMean):
     ) -> Self:
         """Takes `predicted_tokens`, ids of shape `(*rows, length)`, and exactly one of `tokens`, of
         shape `(*rows, length)`, and `references`, of shape `(*rows, references, length)`. A
-        reference of padding alone doesn't exist if the row has another with a token; otherwise it
-        is the empty answer. A `mask` of the rows removes rows; one of all axes of `tokens` or
-        `references` removes tokens, and `predicted_mask` those of the prediction. `weights` has
-        the shape of the rows."""
+        reference of padding alone is ignored if another one of the row has a token; otherwise it is
+        the empty answer. A `mask` with the shape of the rows removes rows; one with the shape of
+        `tokens` or `references` removes tokens. `predicted_mask` removes tokens of the prediction.
+        `weights` has the shape of the rows."""
         given = tokens, references, mask, predicted_mask, weights
         batch, predicted, known = reference_rows(self.tokens, predicted_tokens, *given)
         each = Sequences(predicted.ids[:, :, None], predicted.lengths[:, None])
@@ -74,12 +74,14 @@ class AbstractAnswerScore(AbstractRowMean):
 
 @final
 class TokenF1(AbstractAnswerScore, init=False):
-    r"""The F1 of the tokens of an answer and of the expected one, as a mean over the rows: twice
-    the tokens that both have, each as often as both have it, over all tokens of both. Of several
-    expected answers the best counts.
+    r"""The F1 of the tokens of an answer and of the expected answer, as a mean over the rows:
+    twice the number of tokens that both have, divided by the number of all tokens of both. A token
+    counts as often as both have it. If there are several expected answers, the one with the best
+    score counts.
 
-    It is the F1 of SQuAD: of two empty answers it is 1, of one 0. What SQuAD does to strings first
-    (lower case, no articles, no punctuation) is done on the host, before there are ids.
+    This is the F1 of SQuAD: it is 1 if both answers are empty, and 0 if only one is. SQuAD first
+    changes the strings (lower case, no articles, no punctuation): do this on the host, before you
+    make ids.
 
     **Arguments:**
 
@@ -113,8 +115,8 @@ class TokenF1(AbstractAnswerScore, init=False):
 class SequenceExactMatch(AbstractAnswerScore, init=False):
     """The share of answers that equal the expected one, or one of several, token by token.
 
-    [`eqmetrics.ExactMatch`][] is for labels; [`eqmetrics.text.SequenceAccuracy`][] compares place
-    by place.
+    For labels there is [`eqmetrics.ExactMatch`][]; [`eqmetrics.text.SequenceAccuracy`][] compares
+    tokens at the same position.
 
     **Arguments:**
 

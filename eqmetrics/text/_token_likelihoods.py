@@ -16,8 +16,8 @@ from .._reduction.pair import Pair
 from .._rows.rows import flat, narrow, Rows, rows
 
 
-# No token has a probability above 1. Rounding makes its logarithm positive, in bfloat16 by a tenth
-# at most; above that it is likely a loss whose sign should have been changed.
+# No token has a probability above 1, but rounding may make its logarithm positive: in bfloat16, by
+# at most 0.1. A larger number is probably a loss whose sign should have been changed.
 MOST = 0.1
 
 
@@ -52,7 +52,7 @@ def token_losses(
     weights: Any,
     ignore_index: int | None,
 ) -> tuple[Float32[Array, "rows"], Rows]:
-    """The loss of each token, in nats, and which tokens count: their labels are the values."""
+    """The loss of each token, in nats, and the rows; the values of the rows are the labels."""
     if (logits is None) == (log_probabilities is None):
         raise TypeError(
             "Exactly one of `logits`, with `labels`, and `log_probabilities`, of the labels, says "
@@ -93,7 +93,7 @@ def token_losses(
 
 @final
 class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
-    r"""The negative log-likelihood of the target tokens, in nats, and how many there are: the
+    r"""The negative log-likelihood of the target tokens, in nats, and the number of tokens: the
     statistic of [`eqmetrics.text.Perplexity`][].
 
     **Arguments:**
@@ -101,7 +101,8 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
     - `ignore_index`: tokens with this label are left out, as [`eqmetrics.Multiclass`][] does.
 
     The gradient is that of the logits or of the log-probabilities.
-    State: 6 floats. Read from an [`eqmetrics.text.ByteLikelihoods`][] in the same `MetricDict`.
+    State: 6 floats. In a `MetricDict` it is read from an [`eqmetrics.text.ByteLikelihoods`][], if
+    there is one.
     Undefined when: never; empty sums are 0.
 
     !!! example
@@ -136,10 +137,10 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `labels` of any axes, the target tokens, with `logits` of one axis more, the
-        vocabulary; or `log_probabilities` of the target tokens, of any axes, with `labels` or
-        without. A row is a token: `mask` and `weights` have the shape of the tokens, or of their
-        leading axes."""
+        """Takes `labels`, the target tokens, of any shape, and `logits`, whose last axis is the
+        vocabulary and whose other axes are those of `labels`. Or takes `log_probabilities` of the
+        target tokens, with or without `labels`. A row is a token: `mask` and `weights` have the
+        shape of the tokens, or of their leading axes."""
         losses, batch = token_losses(
             labels, logits, log_probabilities, mask, weights, self.ignore_index
         )
@@ -167,7 +168,7 @@ class TokenLikelihoods(AbstractPartialStatistic, AbstractExact):
 
 
 class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
-    """The likelihoods of tokens, and how many bytes or words they are. A subclass names the
+    """The likelihoods of tokens, and the number of their bytes or words. A subclass names this
     unit, and its `update` passes its arguments to `see`."""
 
     unit: eqx.AbstractClassVar[str]
@@ -212,12 +213,12 @@ class AbstractUnitLikelihoods(AbstractStatistic, AbstractExact):
 
 @final
 class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
-    r"""The negative log-likelihood of the target tokens, in nats, how many there are, and how many
-    bytes of text they are: the statistic of [`eqmetrics.text.BitsPerByte`][].
+    r"""The negative log-likelihood of the target tokens, in nats, the number of tokens, and the
+    number of their bytes: the statistic of [`eqmetrics.text.BitsPerByte`][].
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, their bytes too.
+    - `ignore_index`: tokens with this label, and their bytes, are left out.
 
     The gradient is that of the logits or of the log-probabilities.
     State: 10 floats. Undefined when: never; empty sums are 0.
@@ -245,19 +246,19 @@ class ByteLikelihoods(AbstractUnitLikelihoods, init=False):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """As [`eqmetrics.text.TokenLikelihoods`][], and `bytes` of the shape of the tokens: the
-        number of bytes of each label, from a table of the vocabulary."""
+        """Takes the arguments of [`eqmetrics.text.TokenLikelihoods`][], and `bytes`, of the shape
+        of the tokens: the number of bytes of each label, from a table of the vocabulary."""
         return self.see(bytes, labels, logits, log_probabilities, mask, weights)
 
 
 @final
 class WordLikelihoods(AbstractUnitLikelihoods, init=False):
-    r"""The negative log-likelihood of the target tokens, in nats, how many there are, and how many
-    words of text they are: the statistic of [`eqmetrics.text.WordPerplexity`][].
+    r"""The negative log-likelihood of the target tokens, in nats, the number of tokens, and the
+    number of their words: the statistic of [`eqmetrics.text.WordPerplexity`][].
 
     **Arguments:**
 
-    - `ignore_index`: tokens with this label are left out, their words too.
+    - `ignore_index`: tokens with this label, and their words, are left out.
 
     The gradient is that of the logits or of the log-probabilities.
     State: 10 floats. Undefined when: never; empty sums are 0.
@@ -285,6 +286,7 @@ class WordLikelihoods(AbstractUnitLikelihoods, init=False):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """As [`eqmetrics.text.TokenLikelihoods`][], and `words` of the shape of the tokens: 1
-        where a label ends a word and 0 elsewhere, or any shares that add up to the words."""
+        """Takes the arguments of [`eqmetrics.text.TokenLikelihoods`][], and `words`, of the shape
+        of the tokens: 1 where a label ends a word and 0 elsewhere, or any shares that add up to
+        the number of words."""
         return self.see(words, labels, logits, log_probabilities, mask, weights)

@@ -22,18 +22,19 @@ Ids = Integer[Input, "..."]
 @plain_numbers
 @dataclasses.dataclass(frozen=True)
 class Tokens:
-    """Which ids of a padded sequence are padding, and which id ends it: static, hashable.
+    """Which id of a padded sequence means padding, and which id ends it: static, hashable.
 
-    A sequence is the last axis of an array of integers. Ids equal to `padding` don't exist,
-    wherever they stand, and their neighbours move together. Nor does anything exist from the first
-    `stop` on. So more padding never changes a value, nor does what a decoder wrote after its end.
+    A sequence is the last axis of an array of integers. Ids equal to `padding` are left out at any
+    position, and their neighbours move together. The first `stop` and all ids after it are left
+    out, too. So more padding doesn't change a value, and neither do ids that a decoder wrote after
+    `stop`.
 
     **Arguments:**
 
-    - `padding`: the id of no token.
-    - `stop`: the id that ends a sequence, and isn't part of it; `None`: there is no such id.
+    - `padding`: the id that means "no token".
+    - `stop`: the id that ends a sequence and isn't part of it; `None`: there is no such id.
 
-    A ValueError if both are the same id.
+    If both are the same id, a ValueError is raised.
 
     !!! example
 
@@ -60,7 +61,7 @@ class Tokens:
             )
 
     def exist(self, ids: Int32[Array, "length ..."], given: Bool[Array, "length ..."]) -> Array:
-        """Which ids exist, of those that a mask leaves."""
+        """Which of the ids that a mask keeps exist."""
         real = (ids != self.padding) & given
         if self.stop is None:
             return real
@@ -71,7 +72,7 @@ VALID = "ids of 32 bits, weights >= 0 and finite"
 
 
 class Sequences(NamedTuple):
-    """Sequences without gaps, a column each. Ids beyond the length of a sequence are arbitrary."""
+    """Sequences without gaps, one per column. Ids beyond the length of a sequence are arbitrary."""
 
     ids: Int32[Array, "length *rows"]
     lengths: Int32[Array, "*rows"]
@@ -89,7 +90,7 @@ def compact(ids: Int32[Array, "length rows"], keep: Bool[Array, "length rows"]) 
     length = jnp.sum(keep, axis=0, dtype=jnp.int32)
     if ids.size == 0:
         return Sequences(ids, length)
-    # Mostly all padding is at the end, and nothing has to move.
+    # Usually all padding is at the end, and nothing has to move.
     whole = keep == (jnp.arange(ids.shape[0], dtype=jnp.int32)[:, None] < length[None])
     as_it_is = lambda ids, keep, length: ids
     return Sequences(lax.cond(jnp.all(whole), as_it_is, _moved, ids, keep, length), length)
@@ -134,7 +135,7 @@ def token_rows(
     inner: int = 1,
 ) -> TokenRows:
     """Checks shapes and flattens the rows. `inner` is how many of the last axes of the references
-    are of one row: 2 if there are several. A mask of all axes removes tokens."""
+    belong to one row: 2 if a row has several references. A mask with all axes removes tokens."""
     leading = references.ndim - inner
     if leading < 0 or predicted.ndim < 1 or references.shape[:leading] != predicted.shape[:-1]:
         axes = "(*rows, length)" if inner == 1 else "(*rows, references, length)"
@@ -173,7 +174,8 @@ def reference_rows(
     predicted_mask: Any,
     weights: Weights,
 ) -> TokenRows:
-    """As `token_rows`, of `tokens` or `references`, exactly one of them: several references."""
+    """Like `token_rows`, for exactly one of `tokens` and `references`. The result has an axis of
+    references, of length 1 for `tokens`."""
     if (one is None) == (several is None):
         raise TypeError(
             "Expected `tokens`, one reference a row, of shape (*rows, length), or `references`, "
@@ -193,8 +195,8 @@ def reference_rows(
 
 
 def given_references(references: Sequences) -> Bool[Array, "rows references"]:
-    """Which references exist: a row may have fewer than others, and then the rest have no token. If
-    none of a row has one, its first reference exists, and is empty."""
+    """Which references exist: those with a token, since a row may have fewer than others. If no
+    reference of a row has a token, its first reference exists and is empty."""
     some = references.lengths > 0
     none = ~jnp.any(some, axis=1)
     first = jnp.arange(some.shape[1], dtype=jnp.int32) == 0
@@ -202,7 +204,8 @@ def given_references(references: Sequences) -> Bool[Array, "rows references"]:
 
 
 def pairs_of(predicted: Sequences, references: Sequences) -> tuple[Sequences, Sequences]:
-    """Each reference of each row, and the prediction of that row beside it, as columns."""
+    """Two arrays of columns, one column per reference: the prediction of its row, and the
+    reference."""
     count = references.lengths.shape[1]
     flat_ids = references.ids.reshape(references.ids.shape[0], references.lengths.size)
     each = Sequences(flat_ids, references.lengths.reshape(-1))

@@ -14,8 +14,8 @@ from .._rows.rows import flat, narrow, Rows, rows
 class WinRate(AbstractRowMean):
     """The share of games that were won; a tie counts half.
 
-    A game is a comparison of two answers by a person or a judge. From scores of both, its outcome
-    is `jnp.sign(ours - theirs).astype(int)`.
+    A game is a comparison of two answers by a person or a judge. If both answers have scores, its
+    outcome is `jnp.sign(ours - theirs).astype(int)`.
 
     **Arguments:**
 
@@ -53,8 +53,8 @@ class MajorityVote(AbstractRowMean):
     """The share of problems that are solved by the most frequent answer of several samples:
     self-consistency.
 
-    If several answers are equally frequent, each is the vote with the same probability: a problem
-    counts 1/2 if one of two is right.
+    If several answers are equally frequent, each is chosen with the same probability. So if one of
+    two such answers is right, the problem counts 1/2.
 
     **Arguments:**
 
@@ -87,9 +87,10 @@ class MajorityVote(AbstractRowMean):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """Takes `answers` of shape `(*problems, samples)`, integers that are equal where answers
-        are, and `labels` of shape `(*problems,)`, the right ones. `weights` has the shape of the
-        problems, and `mask` too, or that of the answers: then it removes samples."""
+        """Takes `answers` of shape `(*problems, samples)`, and `labels` of shape `(*problems,)`,
+        the right answers. Both are integers, equal if the answers are equal. `weights` has the
+        shape of the problems. A `mask` of that shape removes problems; one with the shape of the
+        answers removes samples."""
         batch, scores, defined = _voted(answers, labels, mask, weights)
         return self.plus(batch, scores, defined)
 
@@ -108,7 +109,7 @@ def _voted(
     same = (own[:, :, None] == own[:, None, :]) & exists[:, None, :] & exists[:, :, None]
     votes = jnp.sum(same, axis=-1, dtype=jnp.int32)
     most = jnp.max(votes, axis=-1, keepdims=True, initial=0)
-    # Each of the most frequent answers is there as many times as the others.
+    # The most frequent answers occur equally often, so a share of their samples is a share of them.
     best = exists & (votes == most)
     right = best & (own == flat(labels.astype(own.dtype))[:, None])
     share = lambda x: jnp.sum(x, axis=-1).astype(jnp.float32)
