@@ -163,9 +163,9 @@ class RankRHat(AbstractReadout):
     or that of the ranks of their distances from the median, whichever is larger. Near 1 if all
     chains sample one distribution.
 
-    Unlike [`eqmetrics.uncertainty.RHat`][], which has a small state, it sees chains that differ in
-    spread alone, and holds where the variance is infinite. It is ArviZ's default, `method="rank"`,
-    and Stan's; a single chain, for which ArviZ gives NaN, has that of its halves.
+    Unlike [`eqmetrics.uncertainty.RHat`][], which has a small state, it detects chains that differ
+    in spread alone, and holds where the variance is infinite. It is ArviZ's default,
+    `method="rank"`, and Stan's. For a single chain it compares the two halves (ArviZ gives NaN).
 
     **Arguments:**
 

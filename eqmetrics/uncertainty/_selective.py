@@ -159,8 +159,9 @@ class SelectiveRisk(AbstractReadout):
     r"""The mean loss of a given share of the rows, the most confident ones: the risk that is left
     if the model abstains from the others.
 
-    Of $n$ rows and a coverage $c$ the first $\lceil c n \rceil$ count. Where only some of the rows
-    of one confidence are among them, each counts in part. A coverage of 1 gives the mean loss.
+    Of $n$ rows the first $\lceil c n \rceil$ count at a coverage $c$. If only some of the rows with
+    equal confidence are among them, each of these rows counts in part. A coverage of 1 gives the
+    mean loss.
 
     **Arguments:**
 
