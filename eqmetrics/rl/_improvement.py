@@ -29,7 +29,8 @@ class ProbabilityOfImprovement(Metric):
     share of all pairs of their runs in which it does (ties count one half), averaged over the
     tasks.
 
-    It says how likely one is better, not by how much. The two may have different numbers of runs.
+    It says how likely a run is better, not by how much. Both sides may have different numbers of
+    runs.
 
     **Arguments:**
 
