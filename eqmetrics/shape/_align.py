@@ -75,7 +75,7 @@ def aligned(view: Points, align: Align, reflect: bool = False) -> tuple[Places, 
 
 
 def unit(x: Places) -> tuple[Places, Float32[Array, "rows 1 1"]]:
-    """The points over their largest absolute coordinate, and that; 1 if all are 0."""
+    """The points divided by their largest absolute coordinate, and this number; 1 if all are 0."""
     top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=(1, 2), keepdims=True, initial=0))
     size = jnp.where((top > 0) & (top < jnp.inf), top, 1)
     return x / size, size

@@ -117,15 +117,15 @@ class ProcrustesDisparity(AbstractRowMean):
     (or reflected) to fit the other: $\min \sum_i \lVert s R p_i + b - t_i \rVert^2 / \sum_i \lVert
     t_i - \bar t \rVert^2$, from 0 to 1, as a mean over the shapes.
 
-    It is scipy's `procrustes`, summed from the differences: as 1 less a square it would have no
-    digits below $10^{-7}$.
+    It is scipy's `procrustes`, summed from the differences. Computed as 1 minus a square, it would
+    have no digits below $10^{-7}$.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A prediction whose points coincide has 1. A target whose points coincide has no value, and is
-    left out. NaN in a coordinate propagates. The gradient is that of the value.
+    A prediction whose points coincide has the value 1. A target whose points coincide has no value,
+    and is left out. NaN in a coordinate propagates. The gradient is that of the value.
     State: 6 floats. Undefined when: no shape was seen, or the points of each target coincide.
     Source: Gower, "Generalized Procrustes analysis", 1975.
 

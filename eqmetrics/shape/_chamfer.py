@@ -81,7 +81,7 @@ class ChamferDistance(AbstractRowMean):
         ]
         some = jnp.any(keep, axis=1)
         value = jnp.where(jnp.any(there, axis=1), sides[0] + sides[1], jnp.inf)
-        # A minimum of numbers with NaN among them may be one of the others.
+        # A minimum may ignore a NaN among its numbers.
         lost = jnp.any(jnp.isnan(p), axis=(1, 2)) | jnp.any(jnp.isnan(t), axis=(1, 2))
         return self.plus(batch, jnp.where(lost, jnp.nan, value), some)
 

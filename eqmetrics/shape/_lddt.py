@@ -13,9 +13,10 @@ from ._points import Places, points
 
 @final
 class LDDT(AbstractRowMean):
-    r"""The local distance difference test of structures, from 0 to 1: of all pairs of points less
-    than `cutoff` apart in the target, the share whose distance changes by less than a tolerance,
-    averaged over the `tolerances`, as a mean over the structures. It needs no alignment.
+    r"""The local distance difference test of structures, from 0 to 1. Of all pairs of points less
+    than `cutoff` apart in the target, it is the share whose distance changes by less than a
+    tolerance. This share is averaged over the `tolerances`, then over the structures. It needs no
+    alignment.
 
     **Arguments:**
 

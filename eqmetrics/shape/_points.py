@@ -28,7 +28,7 @@ class Points(NamedTuple):
         return jnp.where(self.keep[..., None], x, 0)
 
     def centred(self, x: Places) -> Places:
-        """The points less their mean."""
+        """The points minus their mean."""
         count = jnp.maximum(self.size(), 1)[:, None, None]
         centre = lambda x: self.only(x - jnp.sum(x, axis=1, keepdims=True) / count)
         # Twice, since the mean of points far from the origin is rounded.
