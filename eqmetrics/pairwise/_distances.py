@@ -167,8 +167,9 @@ def _haversine(x: Array, y: Array) -> Matrix:
 
 
 def haversine(x: Values, y: Values | None = None) -> Matrix:
-    r"""The angle on a sphere between each place of `x` and each of `y`, in radians; 6371 km times
-    it is a distance on Earth. Accurate for places that nearly meet, and for nearly opposite ones.
+    r"""The angle on a sphere between each place of `x` and each of `y`, in radians. Multiplied by
+    6371 km it is a distance on Earth. It is accurate for places that nearly meet, and for nearly
+    opposite ones.
 
     **Arguments:**
 

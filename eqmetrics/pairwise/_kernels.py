@@ -54,7 +54,7 @@ def cosine_similarity(
     x: Values, y: Values | None = None, *, undefined: float | None = None
 ) -> Matrix:
     r"""The cosine of the angle between each row of `x` and each row of `y`, $\langle x_i, y_j
-    \rangle / (\lVert x_i \rVert \lVert y_j \rVert)$. The cosine distance is 1 less this.
+    \rangle / (\lVert x_i \rVert \lVert y_j \rVert)$. The cosine distance is 1 minus this.
 
     **Arguments:**
 
