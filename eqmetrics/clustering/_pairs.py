@@ -88,7 +88,7 @@ class PairConfusion(AbstractReadout, AbstractExact):
         return _confusion(self.statistic)
 
     def compute(self) -> Float32[Array, "2 2"]:
-        """Apart and together: in the class (rows), in the cluster (columns)."""
+        """The counts: apart and together in the class (rows), and in the cluster (columns)."""
         return to_float(_confusion(self.statistic))
 
 

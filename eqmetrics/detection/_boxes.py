@@ -183,7 +183,8 @@ def box_iou(
         )
     x, y = x[..., :, None, :].astype(jnp.float32), y[..., None, :, :].astype(jnp.float32)
     bad = given.bad(x) | given.bad(y)
-    # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
+    # Invalid boxes become zeros first: a NaN that is dropped only at the end makes the gradient
+    # NaN.
     safe = [jnp.where(given.bad(b)[..., None], 0, b) for b in (x, y)]
     value = overlap(kind, given.corners(safe[0]), given.corners(safe[1]))
     return jnp.where(bad, jnp.nan, value)

@@ -42,8 +42,8 @@ class MeanAveragePrecision(AbstractDetectionScore):
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Equal scores are ordered by the `ids` of their images, as in pycocotools. Without `ids` they are
-    counted all at once, so that the order of the images changes nothing.
+    Equal scores are ordered by the `ids` of their images, as in pycocotools. Without `ids`, equal
+    scores are counted all at once, so that the order of the images changes nothing.
 
     The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], 20 bytes a detection, shared.

@@ -26,8 +26,8 @@ def _apart(scores: Any, reference: Any, mask: Any) -> tuple[Array, Array]:
 @final
 class ProbabilityOfImprovement(Metric):
     """The probability that a run scores higher than a run of a reference on a random task: the
-    share of all pairs of their runs in which it does (ties count one half), averaged over the
-    tasks.
+    share of all pairs of a run and a reference run in which the run scores higher (ties count one
+    half), averaged over the tasks.
 
     It says how likely a run is better, not by how much. Both sides may have different numbers of
     runs.

@@ -152,7 +152,8 @@ def _r_hat(x: Array, mask: Array) -> tuple[Array, Array]:
         within = ranks.mean(jnp.sum(d * d, axis=1) / (size - 1))
         nothing = (within == 0) & (between == 0)
         value = root(over(between, within) + (size - 1) / size)
-        # The distances of two values from their middle are equal: then the draws decide.
+        # If draws have only two values, their distances from the median are equal: then the draws
+        # decide.
         found.append(jnp.where(nothing, 0, value))
     return jnp.maximum(*found), found[0] == 0
 
