@@ -30,7 +30,7 @@ class _ChiSquared(NamedTuple):
         return cls(total_of(over(d, mean) * d) / total, classes, clusters, rest)
 
     def corrected(self) -> tuple[Array, Array, Array]:
-        """Corrected for bias: phi, and the numbers of classes and of clusters less 1."""
+        """Corrected for bias: phi, and the numbers of classes and of clusters minus 1."""
         r, k = self.classes - 1, self.clusters - 1
         rest = jnp.where(self.rest > 0, self.rest, 1)
         phi = jnp.maximum(self.phi - k * r / rest, 0)

@@ -26,8 +26,8 @@ class VariogramScore(AbstractRowMean):
     - \frac1m \sum_k \lvert x_{ki} - x_{kj} \rvert^p\right)^2$.
 
     Each pair counts twice, as $ij$ and $ji$, and all pairs count equally, as in scoringrules'
-    `vs_ensemble` and in the paper with weights of 1. It doesn't see a common bias of all variables.
-    It takes $O(m d^2)$ operations a row.
+    `vs_ensemble` and in the paper with weights of 1. A common bias of all variables doesn't change
+    it. It takes $O(m d^2)$ operations a row.
 
     **Arguments:**
 

@@ -58,9 +58,9 @@ def _second_moments(moments: SideMoments) -> tuple[Float32[Array, "dim dim"], Ar
 
 @final
 class EffectiveRank(Metric):
-    r"""How many directions the features fill: $\exp(-\sum_j s_j \log s_j)$ with the shares
-    $s_j = \sigma_j / \sum_k \sigma_k$ of the singular values of the matrix of all rows. From 1 to
-    `dim`; it falls when representations collapse.
+    r"""The effective number of directions that the features fill: $\exp(-\sum_j s_j \log s_j)$ with
+    the shares $s_j = \sigma_j / \sum_k \sigma_k$ of the singular values of the matrix of all rows.
+    From 1 to `dim`; it falls when representations collapse.
 
     The features aren't centred, as in RankMe. Singular values below about 7e-4 of the largest,
     which may be many, count as 0.

@@ -40,7 +40,7 @@ class ProbabilityOfImprovement(Metric):
 
     The gradient is 0: the value is piecewise constant.
     State: `2 * capacity * num_tasks + 14` numbers. Undefined when: one side has no run, or more
-    than there is room for. Runs with NaN are invalid.
+    than `capacity`. Runs with NaN are invalid.
     Source: rliable; Mann and Whitney, 1947 (the U statistic).
 
     !!! example

@@ -121,7 +121,7 @@ class ExpertLoad(Metric):
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """A dict of `utilisation`, of shape `(num_experts,)`; `max_violation`, the largest
-        utilisation less 1; `variation`, the standard deviation of the utilisation; `entropy`, that
+        utilisation minus 1; `variation`, the standard deviation of the utilisation; `entropy`, that
         of the shares of the experts, in nats; `dead`, the share of experts without a token; and
         `dropped`, the share of assignments that were dropped."""
         load, dropped, assigned = self.sums.read("load", "dropped", "assigned")

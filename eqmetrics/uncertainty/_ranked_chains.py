@@ -177,7 +177,7 @@ class RankRHat(AbstractReadout):
     Exact, in $O(n \log n)$ of all draws; equal ones have their mean rank. The gradient is 0: the
     value is piecewise constant.
     State: `capacity * num_draws + 7` numbers, shared in a `MetricDict`. Undefined when: no chain
-    was seen, or more than there is room for, or all draws are equal. Chains with NaN or infinity
+    was seen, or more than `capacity` were, or all draws are equal. Chains with NaN or infinity
     are invalid.
     Source: Vehtari et al., "Rank-normalization, folding, and localization: an improved R-hat for
     assessing convergence of MCMC", 2021.
@@ -230,7 +230,7 @@ class BulkSampleSize(AbstractReadout):
     Exact, in $O(n \log n)$ of all draws; equal ones have their mean rank. The gradient is 0: the
     value is piecewise constant.
     State: `capacity * num_draws + 7` numbers, shared in a `MetricDict`. Undefined when: no chain
-    was seen, or more than there is room for, or all draws are equal (ArviZ returns their number).
+    was seen, or more than `capacity` were, or all draws are equal (ArviZ returns their number).
     Chains with NaN or infinity are invalid.
     Source: Vehtari et al., 2021.
 

@@ -126,7 +126,7 @@ class AURC(AbstractReadout):
     Exact, from a buffer of all rows, in $O(n \log n)$. The gradient is that of the losses; that of
     the confidence is 0.
     State: `2 * capacity + 7` numbers, shared in a `MetricDict`. Undefined when: no row was seen, or
-    more than there is room for. Rows whose confidence is NaN, or whose loss isn't finite, are
+    more than `capacity` were. Rows whose confidence is NaN, or whose loss isn't finite, are
     invalid.
     Source: Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural
     classifiers", 2019.
@@ -172,7 +172,7 @@ class SelectiveRisk(AbstractReadout):
     Exact, from a buffer of all rows, in $O(n \log n)$. The gradient is that of the losses; that of
     the confidence is 0.
     State: `2 * capacity + 7` numbers, shared in a `MetricDict`. Undefined when: no row was seen, or
-    more than there is room for. Rows whose confidence is NaN, or whose loss isn't finite, are
+    more than `capacity` were. Rows whose confidence is NaN, or whose loss isn't finite, are
     invalid.
     Source: Geifman and El-Yaniv, "Selective classification for deep neural networks", 2017.
 

@@ -72,7 +72,7 @@ class IPCWBrier(AbstractSurvivalScore, init=False):
     Exact, from a buffer of all rows, in $O(n \log n)$ and $O(n)$ for each time. The gradient with
     respect to the predictions is that of the value.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
-    row outlives the time, none was seen, or more than there is room for. Rows whose time isn't
+    row outlives the time, none was seen, or more than `capacity` were. Rows whose time isn't
     finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., "Assessment and comparison of prognostic classification schemes for
     survival data", 1999.
@@ -112,7 +112,7 @@ class IntegratedBrier(AbstractSurvivalScore):
 
     The gradient with respect to the predictions is that of the value.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
-    row outlives the last of the times, or more were seen than there is room for. Rows whose time
+    row outlives the last of the times, or more than `capacity` were seen. Rows whose time
     isn't finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., 1999; scikit-survival's `integrated_brier_score`.
 
@@ -174,7 +174,7 @@ class TimeDependentAUC(AbstractSurvivalScore, init=False):
     value is piecewise constant.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
     row died until the time or none outlives it (the mean leaves such times out), no row was seen,
-    or more than there is room for. Rows whose time isn't finite, with events other than 0 and 1 or
+    or more than `capacity` were. Rows whose time isn't finite, with events other than 0 and 1 or
     with predictions outside [0, 1], are invalid.
     Source: Uno et al., "Evaluating prediction rules for t-year survivors with censored regression
     models", 2007; Lambert and Chevret, 2016, for the mean.
