@@ -15,8 +15,8 @@ from ._information import AbstractAveragedScore, mean_of
 from ._table import per, Table, total_of
 
 
-# Points at which the distribution of each cell is summed. Where it has more, only every `step`-th
-# is taken: with four or more points a standard deviation the sum of a smooth function is the same.
+# Points at which the distribution of each cell is summed. If it has more, only every `step`-th is
+# taken: with at least four points per standard deviation, the sum of a smooth function is the same.
 _POINTS = 128
 _FEW = 8.0  # below, the series of the logarithm of a factorial has too few digits
 _AT_ONCE = 2**19
@@ -81,7 +81,7 @@ def expected_information(table: Table) -> Float32[Array, ""]:
 class AdjustedMutualInformation(AbstractAveragedScore, init=False):
     r"""The mutual information adjusted for chance: $(I - E) / (m - E)$, where $m$ is a mean of the
     entropies of labels and clusters, and $E$ the mean of $I$ if rows are assigned at random to
-    clusters of these sizes. 0 is chance, 1 is where both are the same.
+    clusters of these sizes. It is 0 for chance, and 1 if both are the same.
 
     Computing $E$ takes a time that doesn't depend on the number of rows. A weight repeats a row:
     the scale of the weights matters.
@@ -89,15 +89,14 @@ class AdjustedMutualInformation(AbstractAveragedScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
     The gradient is 0: the value is piecewise constant.
-    State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: there is
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: $E = m$:
-    both sides have a single group, or one for each row; with `"geometric"` if one side has a single
-    group, with `"min"` if one side is either.
+    both sides have a single group, or both have one group for each row; with `"geometric"` also if
+    one side has a single group, with `"min"` also if one side is either.
     Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison",
     2010.
 
@@ -115,7 +114,7 @@ class AdjustedMutualInformation(AbstractAveragedScore, init=False):
         i = Information.of(table)
         chance = expected_information(table)
         most = mean_of(*i.entropies, self.average)
-        # By counts: the difference is rounded.
+        # Decided by counts, since the difference is rounded.
         single, alone = [], []
         for groups in (table.classes, table.clusters):
             single.append(jnp.sum(groups[0] > 0, dtype=jnp.int32) <= 1)

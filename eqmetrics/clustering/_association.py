@@ -30,7 +30,7 @@ class _ChiSquared(NamedTuple):
         return cls(total_of(over(d, mean) * d) / total, classes, clusters, rest)
 
     def corrected(self) -> tuple[Array, Array, Array]:
-        """Corrected for bias: phi, and the numbers of classes and of clusters less 1."""
+        """Corrected for bias: phi, and the numbers of classes and of clusters minus 1."""
         r, k = self.classes - 1, self.clusters - 1
         rest = jnp.where(self.rest > 0, self.rest, 1)
         phi = jnp.maximum(self.phi - k * r / rest, 0)
@@ -65,9 +65,9 @@ class CramersV(_AbstractCorrected, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
-    - `bias_correction`: whether to subtract what $\chi^2$, $r$ and $k$ are by chance; then the
-        scale of the weights matters. scipy doesn't; torchmetrics does by default.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
+    - `bias_correction`: whether to subtract the part of $\chi^2$, $r$ and $k$ that is due to
+        chance; then the scale of the weights matters. scipy doesn't; torchmetrics does by default.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -104,9 +104,9 @@ class TschuprowsT(_AbstractCorrected, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
-    - `bias_correction`: whether to subtract what $\chi^2$, $r$ and $k$ are by chance; then the
-        scale of the weights matters. scipy doesn't; torchmetrics does by default.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
+    - `bias_correction`: whether to subtract the part of $\chi^2$, $r$ and $k$ that is due to
+        chance; then the scale of the weights matters. scipy doesn't; torchmetrics does by default.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -142,7 +142,7 @@ class ContingencyCoefficient(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -169,7 +169,7 @@ class ContingencyCoefficient(AbstractTableScore, init=False):
 @final
 class TheilsU(AbstractTableScore, init=False):
     r"""Theil's U, the uncertainty coefficient of the labels given the predicted labels:
-    $1 - H(C \mid K) / H(C)$. From 0 to 1; not symmetric. Of clusters it is the homogeneity.
+    $1 - H(C \mid K) / H(C)$. From 0 to 1; not symmetric. For clusters it is the homogeneity.
 
     **Arguments:**
 
@@ -206,9 +206,9 @@ def _most(x: Pair) -> Pair:
 
 @final
 class GoodmanKruskalLambda(AbstractTableScore, init=False):
-    r"""Goodman and Kruskal's lambda of the labels given the predicted labels: the share of the
-    errors of always predicting the most frequent class that knowing the cluster avoids. From 0 to
-    1; not symmetric.
+    r"""Goodman and Kruskal's lambda of the labels given the predicted labels. Always predicting the
+    most frequent class makes errors: lambda is the share of these that knowing the cluster avoids.
+    From 0 to 1; not symmetric.
 
     **Arguments:**
 

@@ -178,7 +178,7 @@ class ClusterMoments(AbstractStatistic):
 
 
 class Kept(NamedTuple):
-    """Rows less their mean; a place without a row has weight 0."""
+    """Rows minus their mean; a place without a row has weight 0."""
 
     features: Float32[Array, "rows dim"]
     cluster: Int32[Array, "rows"]
@@ -251,7 +251,7 @@ class ClusterBuffer(AbstractStatistic):
     def rows(self) -> Kept:
         columns, mask = self.kept.rows()
         x, w = columns["features"], jnp.where(mask, columns["weights"], 0)
-        # Less their mean: squares of an offset would cost all distances their digits.
+        # Subtract the mean: squares of an offset would cost all distances their digits.
         total = jnp.sum(jnp.where(mask[:, None], x, 0), axis=0)
         count = jnp.sum(mask, dtype=jnp.float32)
         mean = jax.lax.stop_gradient(over(total, count))

@@ -57,7 +57,7 @@ class MutualInformation(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -86,7 +86,7 @@ class VariationOfInformation(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -115,13 +115,14 @@ class NormalizedMutualInformation(AbstractAveragedScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `average`: `"arithmetic"`, `"geometric"`, `"min"` or `"max"`: which mean of the entropies.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
     The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: that mean
-    is 0: all rows are of one class and in one cluster; with `"geometric"` and `"min"`, either.
+    is 0: all rows are of one class and in one cluster; with `"geometric"` and `"min"`, one of these
+    is enough.
     Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison",
     2010.
 
@@ -148,7 +149,7 @@ class Homogeneity(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
     The gradient is 0: the value is piecewise constant.
@@ -181,7 +182,7 @@ class Completeness(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
     The gradient is 0: the value is piecewise constant.
@@ -214,7 +215,7 @@ class VMeasure(AbstractTableScore):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `beta`: above 1 completeness counts more.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 

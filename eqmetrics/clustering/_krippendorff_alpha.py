@@ -84,9 +84,9 @@ class KrippendorffAlpha(AbstractReadout):
     **Arguments:**
 
     - `num_classes`: how many categories there are.
-    - `level`: what the difference of two categories is: `"nominal"`, 1 if they differ; `"ordinal"`,
-        the number of ratings between them, plus half of those of both; `"interval"`, the difference
-        of their numbers.
+    - `level`: how the difference of two categories is defined: `"nominal"`, 1 if they differ;
+        `"ordinal"`, the number of ratings between them, plus half of those of both; `"interval"`,
+        the difference of their numbers.
     - `values`: the number of each category, for `"interval"`; 0, 1, 2, ... if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 

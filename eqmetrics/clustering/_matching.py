@@ -23,7 +23,7 @@ class Purity(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -47,14 +47,14 @@ class Purity(AbstractTableScore, init=False):
 
 @final
 class BCubed(AbstractTableScore, init=False):
-    r"""B-cubed precision, recall and F1: the share of the row's cluster that is of its class, and
-    the share of its class that is in its cluster, averaged over the rows; and the harmonic mean of
-    the averages.
+    r"""B-cubed precision, recall and F1. Precision is the share of a row's cluster that is of its
+    class, recall the share of its class that is in its cluster, both averaged over the rows. F1 is
+    the harmonic mean of the two averages.
 
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     A row counts as one of its own class and cluster.
@@ -93,12 +93,13 @@ class ClusterAccuracy(AbstractTableScore, init=False):
     """The accuracy with the best one-to-one assignment of clusters to classes.
 
     If there are more clusters than classes, or fewer, some remain unassigned. The assignment is
-    found on the device, in time of the cube of the number of clusters: for up to some hundreds.
+    found on the device. The time grows with the cube of the number of clusters: use it for up to
+    some hundreds.
 
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.

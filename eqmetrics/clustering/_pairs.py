@@ -1,6 +1,6 @@
-"""Scores of pairs of rows: whether both are in one class, and in one cluster. The pairs of 100 000
-rows are beyond integers of 32 bits, and their products beyond those of 64; here they are pairs of
-floats."""
+"""Scores of pairs of rows: whether both are in one class, and in one cluster. For 100 000 rows, the
+number of pairs exceeds 32-bit integers, and products of such numbers exceed 64-bit integers. Here
+each number is kept as two floats."""
 
 from typing import final, NamedTuple
 
@@ -62,7 +62,7 @@ class PairConfusion(AbstractReadout, AbstractExact):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
 
     A weight repeats a row: the scale of the weights matters. `eqm.to_host` reads the numbers
     exactly up to $2^{48}$, the pairs of 16 million rows.
@@ -88,7 +88,7 @@ class PairConfusion(AbstractReadout, AbstractExact):
         return _confusion(self.statistic)
 
     def compute(self) -> Float32[Array, "2 2"]:
-        """Apart and together: in the class (rows), in the cluster (columns)."""
+        """The counts: apart and together in the class (rows), and in the cluster (columns)."""
         return to_float(_confusion(self.statistic))
 
 
@@ -101,7 +101,7 @@ class RandScore(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
     The gradient is 0: the value is piecewise constant.
@@ -137,7 +137,7 @@ class AdjustedRandScore(AbstractTableScore, init=False):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 1).
 
     The gradient is 0: the value is piecewise constant.
@@ -167,15 +167,16 @@ class AdjustedRandScore(AbstractTableScore, init=False):
 
 @final
 class FowlkesMallows(AbstractTableScore, init=False):
-    r"""The geometric mean of the precision and the recall of pairs of rows: the number together in
-    both class and cluster, over the root of the number in a class times that in a cluster.
+    r"""The geometric mean of the precision and the recall of pairs of rows: the number of pairs
+    together in both class and cluster, divided by the root of the product of the numbers together
+    in a class and together in a cluster.
 
     A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
     - `undefined`: what replaces an undefined value; NaN if not given (scikit-learn: 0).
 
     The gradient is 0: the value is piecewise constant.

@@ -94,11 +94,12 @@ def _mean_width(statistic: ClusterBuffer) -> tuple[Array, Array]:
 @final
 class Silhouette(AbstractReadout):
     r"""The mean silhouette of the rows: $(b - a) / \max(a, b)$, with the mean distance $a$ of a row
-    to the others of its cluster, and $b$ to those of the nearest other cluster. From -1 to 1.
+    to the others of its cluster, and the mean distance $b$ to the rows of the nearest other
+    cluster. From -1 to 1.
 
     It takes all pairs of rows, in blocks: time grows with the square of `capacity`, memory doesn't.
-    The distance is Euclidean; [`eqmetrics.clustering.SquaredSilhouette`][], with its square, keeps
-    no rows. A weight repeats a row: the scale of the weights matters.
+    The distance is Euclidean; [`eqmetrics.clustering.SquaredSilhouette`][] takes its square, and
+    keeps no rows. A weight repeats a row: the scale of the weights matters.
 
     **Arguments:**
 

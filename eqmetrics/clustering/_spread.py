@@ -21,9 +21,9 @@ Spread = Literal["rms", "mean"]
 @final
 class CalinskiHarabasz(AbstractReadout):
     r"""The Calinski-Harabasz index, the variance ratio of clusters:
-    $\frac{B / (k - 1)}{W / (n - k)}$, with the sum $B$ over the rows of the squared distances of
-    the mean of their cluster, one of $k$, from the mean of all, and $W$ of the rows from the mean
-    of their cluster. Higher is better.
+    $\frac{B / (k - 1)}{W / (n - k)}$, for $n$ rows in $k$ clusters. $B$ is the sum over the rows of
+    the squared distance from the mean of their cluster to the mean of all rows. $W$ is that of the
+    squared distance from the row to the mean of its cluster. Higher is better.
 
     The rows aren't kept. A weight repeats a row: the scale of the weights matters.
 

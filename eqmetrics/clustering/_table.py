@@ -202,7 +202,7 @@ class ContingencyMatrix(AbstractReadout, AbstractExact):
     **Arguments:**
 
     - `num_classes`: the number of classes: `labels` are in `[0, num_classes)`.
-    - `num_clusters`: that of clusters, in `predicted_labels`; as many as classes if not given.
+    - `num_clusters`: the number of clusters, in `predicted_labels`; `num_classes` if not given.
 
     The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.clustering.ContingencyCounts`][], shared. Undefined when: never.

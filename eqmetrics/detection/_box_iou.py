@@ -72,6 +72,7 @@ class BoxIoU(AbstractRowMean):
         bad = self.boxes.bad(both[0]) | self.boxes.bad(both[1])
         batch = batch.without(bad)
         left_out = bad if batch.mask is None else ~batch.mask
-        # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
+        # Invalid boxes become zeros first: a NaN that is dropped only at the end makes the gradient
+        # NaN.
         both = [self.boxes.corners(jnp.where(left_out[:, None], 0, x)) for x in both]
         return self.plus(batch, overlap(self.kind, both[0], both[1]))

@@ -28,7 +28,8 @@ class Boxes:
         the smaller numbers, width and height (COCO's files); `"cxcywh"`, the centre, width and
         height (DETR, YOLO).
 
-    The size of a box is the distance of its corners: no pixel is added, as in VOC's own code.
+    The size of a box is the distance of its corners. VOC's own code adds a pixel, which isn't done
+    here.
 
     !!! example
 
@@ -144,10 +145,10 @@ def box_iou(
     r"""The overlap of each predicted box with each target box.
 
     With the intersection $I$, the union $U$ and the smallest box $H$ around both: IoU is $I/U$,
-    from 0 to 1; GIoU is IoU less $(H - U)/H$, above -1; DIoU is IoU less the squared distance of
-    the centres over the squared diagonal of $H$; CIoU is DIoU less $v^2/(1 - \mathrm{IoU} + v)$,
-    where
-    $v$ is the square of $2/\pi$ times the difference of $\arctan(w/h)$.
+    from 0 to 1; GIoU is IoU minus $(H - U)/H$, above -1; DIoU is IoU minus the squared distance of
+    the centres divided by the squared diagonal of $H$; CIoU is DIoU minus
+    $v^2/(1 - \mathrm{IoU} + v)$, where $v$ is the square of $2/\pi$ times the difference of
+    $\arctan(w/h)$.
 
     **Arguments:**
 
@@ -182,7 +183,8 @@ def box_iou(
         )
     x, y = x[..., :, None, :].astype(jnp.float32), y[..., None, :, :].astype(jnp.float32)
     bad = given.bad(x) | given.bad(y)
-    # Zeros from the start: a NaN that is dropped only at the end makes the gradient NaN.
+    # Invalid boxes become zeros first: a NaN that is dropped only at the end makes the gradient
+    # NaN.
     safe = [jnp.where(given.bad(b)[..., None], 0, b) for b in (x, y)]
     value = overlap(kind, given.corners(safe[0]), given.corners(safe[1]))
     return jnp.where(bad, jnp.nan, value)

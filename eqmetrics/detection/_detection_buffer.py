@@ -30,24 +30,24 @@ class DetectionBuffer(AbstractDetections):
     [`eqmetrics.detection.MeanAveragePrecision`][] and the other scores of detections read, and
     share in a `MetricDict`.
 
-    Each update matches boxes with the objects of their own image, so that no box is kept: only the
-    score, class, rank and image of each detection, and for each threshold and range of areas
-    whether it found an object.
+    Each update matches boxes with the objects of their own image, so that no box is kept. The state
+    has only the score, class, rank and image of each detection, and for each threshold and range of
+    areas whether it found an object.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
     - `boxes`: [`eqmetrics.detection.Boxes`][].
     - `capacity`: how many detections there is room for, on all devices together. Those beyond the
-        largest of `max_detections` in their class and image need none.
+        largest of `max_detections` in their class and image need no room.
     - `thresholds`: of the IoU, in rising order.
     - `area_ranges`: names, and the smallest and the largest area of each, both included.
     - `max_detections`: how many detections of a class in an image count.
 
     The gradient is 0: the value is piecewise constant.
-    State: 12 bytes a detection, and 4 for every 20 pairs of a threshold and a range, so 20 with
-    COCO's; two floats for each class and range, and 7 numbers. A reduction over devices sends all
-    of it. Undefined when: there were more than `capacity` detections.
+    State: 12 bytes a detection, and 4 for every 20 combinations of a threshold and a range, so 20
+    bytes with COCO's; two floats for each class and range, and 7 numbers. A reduction over devices
+    sends all of it. Undefined when: there were more than `capacity` detections.
     Source: Lin et al., "Microsoft COCO: Common objects in context", 2014, and its evaluation code.
 
     !!! example
@@ -120,9 +120,9 @@ class DetectionBuffer(AbstractDetections):
         - `crowd`: of shape `(*images, objects)`, which boxes stand for many objects: detections in
             them are neither right nor wrong.
         - `areas`: of shape `(*images, objects)`, the areas of the objects, if not those of their
-            boxes: COCO's are those of the outlines.
+            boxes: COCO takes the areas of the outlines.
         - `ids`: of the shape of the images, a number for each image, from 0: detections with the
-            same score are ordered by it. Without it they are counted all at once.
+            same score are ordered by it. Without `ids`, equal scores are counted all at once.
         - `mask`: of the shape of the images; a false one removes the image.
         """
         given = Given(

@@ -29,7 +29,8 @@ class DetectionReport(AbstractReadout):
     - `thresholds`: of the IoU, in rising order; 0.5, 0.55, ..., 0.95 if not given. There is no
         `ap_75` without 0.75.
     - `area_ranges`: names, and the smallest and the largest area of each; COCO's if not given.
-    - `max_detections`: numbers of detections of a class in an image, each with a recall.
+    - `max_detections`: how many detections of a class in an image count: several numbers, and a
+        recall for each.
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 

@@ -1,8 +1,8 @@
 """Which detection found which object, in each image of a batch: COCO's rule.
 
-In each class, detections choose in the order of their scores: the most similar object of those that
-are similar enough and not taken yet (of equal ones the last); and an ignored object (a crowd, or of
-a size outside the range) only if there is no other.
+In each class, detections choose in the order of their scores. Each takes the most similar object
+that is similar enough and not taken yet; of equally similar objects, the last. It takes an ignored
+object (a crowd, or one with an area outside the range) only if there is no other.
 """
 
 from collections.abc import Sequence

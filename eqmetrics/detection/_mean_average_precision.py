@@ -17,12 +17,12 @@ class MeanAveragePrecision(AbstractDetectionScore):
     r"""The mean average precision (mAP) of detections, as COCO defines it and pycocotools computes
     it, whatever the order of the images and however they are split.
 
-    In each image and class, detections in the order of their scores each choose the object that
-    they overlap most, of those that are still free, if the IoU reaches the threshold. The precision
-    at a recall is the largest at that recall or above. It is averaged over the recalls 0, 0.01,
-    ..., 1, the thresholds, and the classes that have an object. Detections in a crowd, and
-    unmatched ones outside the range of areas, are neither right nor wrong. Those in images without
-    an object are wrong.
+    In each image and class, detections choose in the order of their scores. Each chooses the object
+    that it overlaps most among those still free, if the IoU reaches the threshold. The precision at
+    a recall is the largest at that recall or above. It is averaged over the recalls 0, 0.01, ...,
+    1, the thresholds, and the classes that have an object. Detections in a crowd, and unmatched
+    ones outside the range of areas, are neither right nor wrong. Those in images without an object
+    are wrong.
 
     **Arguments:**
 
@@ -42,8 +42,8 @@ class MeanAveragePrecision(AbstractDetectionScore):
     - `average`: `"macro"`, or `None` for each class.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Equal scores are ordered by the `ids` of their images, as in pycocotools. Without `ids` they are
-    counted all at once, so that the order of the images changes nothing.
+    Equal scores are ordered by the `ids` of their images, as in pycocotools. Without `ids`, equal
+    scores are counted all at once, so that the order of the images changes nothing.
 
     The gradient is 0: the value is piecewise constant.
     State: that of [`eqmetrics.detection.DetectionBuffer`][], 20 bytes a detection, shared.

@@ -32,7 +32,7 @@ class SimilarityBuffer(AbstractDetections):
 
     - `num_classes`: how many classes there are.
     - `capacity`: how many detections there is room for, on all devices together. Those beyond the
-        largest of `max_detections` in their class and image need none.
+        largest of `max_detections` in their class and image need no room.
     - `thresholds`: of the similarity, in rising order: numbers of any sign.
     - `area_ranges`: names, and the smallest and the largest area of each, both included. With a
         single range no areas are needed.
@@ -105,7 +105,7 @@ class SimilarityBuffer(AbstractDetections):
         - `labels`, `crowd`, `box_mask`, `areas`: of shape `(*images, objects)`. A false `box_mask`
             is padding.
         - `ids`: of the shape of the images, a number for each image, from 0: detections with the
-            same score are ordered by it. Without it they are counted all at once.
+            same score are ordered by it. Without `ids`, equal scores are counted all at once.
         - `mask`: of the shape of the images; a false one removes the image.
         """
         given = Given(

@@ -20,7 +20,7 @@ def _scaled(x: Array) -> Array:
 
 
 def _less_mean(x: Array, share: Array) -> Array:
-    # Less one of the values first, so that a constant field is told from one that rounds to it.
+    # One of the values is subtracted first, to tell a constant field from one that rounds to it.
     first = jnp.argmax(share > 0, axis=-1, keepdims=True).astype(jnp.int32)
     first = jnp.broadcast_to(first, (*x.shape[:-1], 1))
     x = jnp.where(share > 0, x - jnp.take_along_axis(x, first, axis=-1), 0)
@@ -36,7 +36,8 @@ class AnomalyCorrelation(AbstractRowMean):
 
     It is uncentred, as in WeatherBench 2 and WMO's scores: the mean anomaly of a field stays in.
     With `centred=True` the mean over the area is subtracted first, as in NCEP's and METplus'
-    ANOM_CORR. Pass anomalies or a climatology: the seasons alone correlate the fields themselves.
+    ANOM_CORR. Pass anomalies or a climatology: without these, fields correlate by their seasons
+    alone.
 
     **Arguments:**
 
@@ -47,7 +48,7 @@ class AnomalyCorrelation(AbstractRowMean):
         those of the grid. Each has a value.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A field whose anomalies are all 0, or if centred constant, has no value, and is left out.
+    A field whose anomalies are all 0 (with `centred`, constant) has no value, and is left out.
     The gradient is that of the value.
     State: `4 * prod(outputs) + 2` floats, and the area. Undefined when: no field has a value.
     Source: Jolliffe and Stephenson, Forecast Verification, 2012; WMO, Manual on the WMO Integrated

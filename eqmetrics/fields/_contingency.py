@@ -16,7 +16,7 @@ class FalseAlarmRatio(AbstractClassScore, init=False):
     (hits + false alarms).
 
     It isn't the false alarm *rate*, false alarms / (false alarms + correct negatives), which is 1
-    less [`eqmetrics.Specificity`][].
+    minus [`eqmetrics.Specificity`][].
 
     **Arguments:**
 

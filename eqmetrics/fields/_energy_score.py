@@ -20,16 +20,16 @@ class EnergyScore(AbstractRowMean):
     r"""The mean energy score of ensembles of vectors, the CRPS for several variables at once:
     $\frac1m \sum_j \lVert x_j - t \rVert - \frac1{2 m^2} \sum_{jk} \lVert x_j - x_k \rVert$.
 
-    Like [`eqmetrics.CRPSEnsemble`][], it is by default the score of the members as a distribution
-    (scoringrules' `es_ensemble`), and with `fair=True`, with $m (m - 1)$ in the place of $m^2$, the
-    expected score of the distribution behind them (its `estimator="fair"`).
+    By default it scores the members as a distribution, like [`eqmetrics.CRPSEnsemble`][] (and
+    scoringrules' `es_ensemble`). With `fair=True`, $m (m - 1)$ replaces $m^2$: that estimates the
+    score of the distribution that the members are drawn from (scoringrules' `estimator="fair"`).
 
     Scale variables of different units first: large ones count more. It takes $O(m^2 d)$ operations
     a row.
 
     **Arguments:**
 
-    - `fair`: whether to score the distribution behind the members.
+    - `fair`: whether to score the distribution that the members are drawn from.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is that of the value; that of a distance of 0 is 0.
@@ -67,7 +67,7 @@ class EnergyScore(AbstractRowMean):
     ) -> Self:
         """`samples` is real, of shape `(*rows, members, variables)`, and `targets` of shape
         `(*rows, variables)`. `members`, of shape `(*rows, members)` or `(members,)`, says which
-        are there. `mask` and `weights` have the shape of the rows."""
+        members exist. `mask` and `weights` have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, least=1 + self.fair, vectors=True)
         # Divided by the largest of the row, so that squares stay in range.
         top = lax.stop_gradient(jnp.max(jnp.abs(e.x), axis=(1, 2), initial=0))

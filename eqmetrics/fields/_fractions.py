@@ -38,10 +38,10 @@ class FractionsSkillScore(Metric):
     of the points with the event in a window around each point. 1 is perfect, 0 means that no window
     has both.
 
-    Sums over all points and fields come first, and then the quotient, as in Roberts and Lean; it
-    isn't a mean of the scores of each field. Windows reach over the edge of the grid, where there
-    is no event (as in pysteps and scipy's `uniform_filter(mode="constant")`; the package `scores`
-    leaves these windows out by default).
+    The sums are over all points and fields, and their quotient comes last, as in Roberts and Lean.
+    It isn't a mean of the scores of each field. Windows reach over the edge of the grid, where
+    there is no event (as in pysteps and scipy's `uniform_filter(mode="constant")`; the package
+    `scores` leaves these windows out by default).
 
     **Arguments:**
 
@@ -50,7 +50,7 @@ class FractionsSkillScore(Metric):
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
-    State: `4 * len(windows) + 2` floats. Undefined when: the event was never predicted nor
+    State: `4 * len(windows) + 2` floats. Undefined when: the event was neither predicted nor
     observed. Fields with NaN are invalid.
     Source: Roberts and Lean, "Scale-selective verification of rainfall accumulations from
     high-resolution forecasts of convective events", 2008.

@@ -17,9 +17,9 @@ class RankHistogram(Metric):
     flat if members and target are draws from one distribution, high at both ends if the ensembles
     are too narrow, sloped if they are biased.
 
-    A target that equals some members is split evenly over the ranks that it may have: the average
-    of a random rank, which WeatherBench 2 and xskillscore draw, without chance. (Rain that is 0 in
-    all members is spread over all ranks.)
+    A target that equals some members is split evenly over the ranks that it may have. That is the
+    average over the random ranks that WeatherBench 2 and xskillscore draw. (Rain that is 0 in all
+    members is spread over all ranks.)
 
     **Arguments:**
 

@@ -23,16 +23,15 @@ class RPS(AbstractRowMean):
     the target is.
 
     It is a sum over the edges, as in xskillscore and the papers of Epstein and Murphy; WMO and
-    others divide by their number. With one edge it is the Brier score of the event. With
-    `fair=True`
-    $\sum_k F_k (1 - F_k) / (m - 1)$ is subtracted, which few members add to the score of the
-    distribution that they are drawn from.
+    others divide by their number. With one edge it is the Brier score of the event. `fair=True`
+    subtracts $\sum_k F_k (1 - F_k) / (m - 1)$, which a finite number $m$ of members adds to the
+    score of the distribution that they are drawn from.
 
     **Arguments:**
 
     - `edges`: the edges between the categories, increasing: $n$ edges make $n + 1$ categories, the
         first without a lower end and the last without an upper one. A value on an edge is above it.
-    - `fair`: whether to score the distribution behind the members.
+    - `fair`: whether to score the distribution that the members are drawn from.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The gradient is 0: the value is piecewise constant.
@@ -100,8 +99,8 @@ class CategoricalRPS(AbstractRowMean):
     $k$ or a lower one, and $O_k$ whether the label is one of these.
 
     It is a sum, as [`eqmetrics.fields.RPS`][] of ensembles is over their edges; others divide by
-    the number of categories less one. With two categories it is the Brier score of the event.
-    Unlike [`eqmetrics.Brier`][] it costs more to be further away.
+    the number of categories minus one. With two categories it is the Brier score of the event.
+    Unlike in [`eqmetrics.Brier`][], probability in categories further from the label costs more.
 
     **Arguments:**
 

@@ -154,8 +154,8 @@ class SpectralError(Metric):
 
 @final
 class EnergySpectrum(Metric):
-    r"""The energy of predictions and of targets by wavenumber, and the distance of the two spectra:
-    whether small scales are blurred, or noise.
+    r"""The energy of predictions and of targets by wavenumber, and the distance of the two spectra.
+    They show whether small scales are blurred, or noise.
 
     Shell $k$ has the wavenumbers of lengths from $k - \frac12$ up to $k + \frac12$, in waves per
     side of a periodic grid, and its energy is the mean over the fields of
@@ -165,8 +165,8 @@ class EnergySpectrum(Metric):
     **Arguments:**
 
     - `axes`: how many of the last axes are the grid: 1 to 3. Channels come before them.
-    - `num_shells`: how many shells are kept, from 0 on: half of the shortest side plus one are
-        those that all directions have.
+    - `num_shells`: how many shells are kept, from 0 on. All directions have the first ones, half of
+        the shortest side plus one.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     The log spectral distance is that of the mean spectra, in decibels:

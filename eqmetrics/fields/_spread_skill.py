@@ -63,7 +63,7 @@ class SpreadSkill(Metric):
         `members`, of the shape of the samples or of their last axis, says which samples are real.
         `weights`, such as areas, have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, least=2)
-        # Less one of the members, so that the spread of equal members is exactly 0.
+        # One of the members is subtracted, so that the spread of equal members is exactly 0.
         at = 0 if e.real is None else jnp.argmax(e.real, axis=1, keepdims=True).astype(jnp.int32)
         first = e.x[:, :1] if e.real is None else jnp.take_along_axis(e.x, at, axis=1)
         apart = e.x - first

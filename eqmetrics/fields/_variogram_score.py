@@ -26,8 +26,8 @@ class VariogramScore(AbstractRowMean):
     - \frac1m \sum_k \lvert x_{ki} - x_{kj} \rvert^p\right)^2$.
 
     Each pair counts twice, as $ij$ and $ji$, and all pairs count equally, as in scoringrules'
-    `vs_ensemble` and in the paper with weights of 1. It doesn't see a common bias of all variables.
-    It takes $O(m d^2)$ operations a row.
+    `vs_ensemble` and in the paper with weights of 1. A common bias of all variables doesn't change
+    it. It takes $O(m d^2)$ operations a row.
 
     **Arguments:**
 
@@ -69,9 +69,9 @@ class VariogramScore(AbstractRowMean):
     ) -> Self:
         """`samples` is real, of shape `(*rows, members, variables)`, and `targets` of shape
         `(*rows, variables)`. `members`, of shape `(*rows, members)` or `(members,)`, says which
-        are there. `mask` and `weights` have the shape of the rows."""
+        members exist. `mask` and `weights` have the shape of the rows."""
         e = ensemble(samples, targets, members, mask, weights, vectors=True)
-        # Less one variable, so that integers and large offsets keep their digits.
+        # One variable is subtracted, so that integers and large offsets keep their digits.
         t = e.batch.values
         t = minus(t, jnp.broadcast_to(t[:, :1], t.shape))
         of_members = _apart(e.x + t[:, None, :], self.p)

@@ -19,13 +19,14 @@ class BitsPerDimension(Metric):
     $-\sum_i \log_2 p_i \,/ \sum_i d_i - \log_2 h$, over all rows, of $d_i$ dimensions each.
 
     `log_likelihoods` are natural logarithms, of a whole row. A density of dequantised data doesn't
-    contain the width $h$ of the bins they come from: for 256 levels scaled to $[0, 1]$ it is
-    `bin_width=1/256`, which adds 8 bits; scaled to $[-1, 1]$ it is `bin_width=1/128`, which adds 7.
+    contain the width $h$ of the bins they come from, so pass it. For 256 levels scaled to $[0, 1]$
+    it is `bin_width=1/256`, which adds 8 bits; scaled to $[-1, 1]$ it is `bin_width=1/128`, which
+    adds 7.
 
     **Arguments:**
 
-    - `dimensions`: how many a row has, as `32 * 32 * 3`. If not given, `update` takes `dimensions`,
-        a number for each row.
+    - `dimensions`: how many dimensions a row has, as `32 * 32 * 3`. If not given, `update` takes
+        `dimensions`, a number for each row.
     - `bin_width`: the width of the bins in the units of the density; 1 if the likelihood is of
         integers, or of bins.
     - `undefined`: what replaces an undefined value; NaN if not given.

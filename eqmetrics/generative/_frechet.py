@@ -26,8 +26,8 @@ def _dot(x: Array, y: Array) -> Array:
 def root_of(covariance: _Matrix) -> _Matrix:
     """A matrix `a` with `a @ a.T` the covariance, whose columns are orthogonal."""
     values, vectors = jnp.linalg.eigh(covariance, symmetrize_input=False)
-    # In directions without variance eigenvalues are some 3e-8 of the largest, also for 768
-    # features, and hundreds of them would add up: as where there are fewer rows than features.
+    # In directions without variance, rounding leaves eigenvalues of some 3e-8 of the largest, also
+    # for 768 features. If there are fewer rows than features, hundreds of these would add up.
     some = values > jnp.max(values) * 2.0**-23
     return vectors * jnp.sqrt(jnp.where(some, values, 0))[None, :]
 
@@ -43,9 +43,9 @@ def between(a: _Matrix, b: _Matrix, covariance_a: Any, covariance_b: Any) -> Flo
     r"""The squared distance of two covariances from their roots: `|a - b q|^2` with the nearest
     rotation `q`.
 
-    It is the sum of both traces less twice the nuclear norm of `a.T @ b`, which is the trace of the
-    root of their product. But a difference of traces loses all digits of a small distance, and this
-    is a sum of squares: errors of the roots and of the rotation are relative to the distance
+    It is the sum of both traces minus twice the nuclear norm of `a.T @ b`, which is the trace of
+    the root of their product. But a difference of traces loses all digits of a small distance, and
+    this is a sum of squares: errors of the roots and of the rotation are relative to the distance
     itself, not to its square, and it is never negative.
     """
     squares = (a - _nearest(a, b)) ** 2
@@ -54,8 +54,8 @@ def between(a: _Matrix, b: _Matrix, covariance_a: Any, covariance_b: Any) -> Flo
 
 @between.defjvp
 def _between_jvp(primals, tangents):
-    # The derivative by each covariance is 1 less the map that takes one Gaussian to the other. That
-    # by eigenvectors, infinite where eigenvalues are equal, isn't needed.
+    # The derivative by each covariance is 1 minus the map that takes one Gaussian to the other. The
+    # derivative of eigenvectors, infinite where eigenvalues are equal, isn't needed.
     a, b, *_ = primals
     near = _nearest(a, b)
     change = jnp.zeros((), jnp.float32)
@@ -110,10 +110,9 @@ class FrechetDistance(AbstractReadout):
     The covariances are unbiased (`ddof=1`, as in pytorch-fid and torch-fidelity), with nothing
     added to their diagonals. Fewer rows than features are no error, but the fewer rows, the more
     the value is biased upwards: compare values of equal numbers of rows. Weights are counts, so
-    their scale matters. In float32 the relative error is about $10^{-5}$: the value is a sum of
-    squares,
-    $\lVert A - B Q \rVert^2$ of the roots of both covariances and the nearest rotation, not a
-    difference of traces, and never negative.
+    their scale matters. In float32 the relative error is about $10^{-5}$, and the value is never
+    negative. Instead of a difference of traces it is a sum of squares, $\lVert A - B Q \rVert^2$,
+    with the roots $A$ and $B$ of both covariances and the nearest rotation $Q$.
 
     **Arguments:**
 

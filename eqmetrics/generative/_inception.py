@@ -19,9 +19,9 @@ class InceptionScore(Metric):
     $p_i$ and their mean $\bar p$. From 1, if all samples have the same probabilities, to the number
     of classes.
 
-    It is that of all rows together, exactly, however they come. Implementations that average over
-    ten splits of the rows give smaller values: for these use ten metrics, or an `eqm.PerGroup`
-    whose group is the split.
+    The value is exactly that of all rows together, however they are split into batches.
+    Implementations that average over ten splits of the rows give smaller values: for these use ten
+    metrics, or an `eqm.PerGroup` whose group is the split.
 
     **Arguments:**
 

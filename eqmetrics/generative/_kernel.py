@@ -23,8 +23,8 @@ class _AbstractKernel(AbstractReadout):
 
     @abc.abstractmethod
     def kernel(self, x: Array, y: Array) -> Float32[Array, "rows others"]:
-        """The kernel less 1, its value for equal rows or a row of zeros: that cancels in the
-        distance, and would cost digits before."""
+        """The kernel minus 1, its value for equal rows or a row of zeros. The 1 cancels in the
+        distance, and would cost digits before that."""
 
     @abc.abstractmethod
     def of_equal(self, x: Float32[Array, "rows dim"]) -> Float32[Array, "rows"]:
@@ -82,9 +82,10 @@ class MaximumMeanDiscrepancy(_AbstractKernel):
     kernel: $\mathbb{E}\,k(x, x') + \mathbb{E}\,k(y, y') - 2\,\mathbb{E}\,k(x, y)$,
     $k(x, y) = \exp(-\lVert x - y \rVert^2 / 2 \sigma^2)$.
 
-    With CLIP features of length 1 and $\sigma = 10$ it is the CMMD without its factor of 1000; the
-    authors' code averages over all pairs, `unbiased=False`. All pairs of rows are taken, in blocks:
-    nothing is sampled. A weight repeats a row, so the scale of the weights matters if `unbiased`.
+    With CLIP features of length 1 and $\sigma = 10$ it is the CMMD without its factor of 1000. The
+    authors' code averages over all pairs, as `unbiased=False` does. All pairs of rows are taken, in
+    blocks: nothing is sampled. A weight repeats a row, so the scale of the weights matters if
+    `unbiased`.
 
     **Arguments:**
 

@@ -126,7 +126,7 @@ class FeatureMoments(AbstractStatistic):
     **Arguments:**
 
     - `dim`: how many features a row has.
-    - `real`: whether real features are taken, too; not if there is a stored reference.
+    - `real`: whether real features are taken too; `False` if there is a stored reference.
 
     State: `2 * dim * (dim + 1) + 4` floats a side: 34 MB at 2048 features. Undefined when: the
     covariance, if the weights sum to 1 or less.

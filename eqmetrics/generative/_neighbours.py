@@ -183,9 +183,9 @@ class GenerativeRecall(_AbstractNeighbours, init=False):
 
 @final
 class Density(_AbstractNeighbours, init=False):
-    r"""In how many balls around real samples a generated sample lies, relative to $k$: the mean of
-    $\frac1k \sum_i 1(y \in B_i)$. A precision that single outliers among the real samples hardly
-    raise. It may be above 1.
+    r"""The mean number of balls around real samples that contain a generated sample, divided by
+    $k$: the mean of $\frac1k \sum_i 1(y \in B_i)$. A precision that single outliers among the real
+    samples hardly raise. It may be above 1.
 
     See [`eqmetrics.generative.GenerativePrecision`][] for balls and weights.
 

@@ -46,7 +46,7 @@ def squared_distances(
 
 
 def centred(*sides: tuple[Array, Array]) -> list[Array]:
-    """The features less their common mean, whose square would cost distances their digits. Rows of
+    """The features minus their common mean, whose square would cost distances their digits. Rows of
     weight 0 are 0."""
     total = sum(jnp.sum(jnp.where((w > 0)[:, None], x, 0), axis=0) for x, w in sides)
     count = sum(jnp.sum(w > 0, dtype=jnp.int32) for _, w in sides)

@@ -19,8 +19,8 @@ from ._moments import SideMoments
 
 def _entropy_of(values: Array, power: float) -> tuple[Array, Array, Array]:
     """The entropy of the shares of eigenvalues to a power, the shares, and the sum."""
-    # In directions without variance eigenvalues are only rounding, up to 4e-7 of the largest, whose
-    # roots would count.
+    # In directions without variance, eigenvalues are only rounding errors, up to 4e-7 of the
+    # largest, but their roots would count.
     some = values > jnp.max(values) * 2.0**-21
     each = jnp.where(some, jnp.where(some, values, 1) ** power, 0)
     total = jnp.sum(each)
@@ -58,9 +58,9 @@ def _second_moments(moments: SideMoments) -> tuple[Float32[Array, "dim dim"], Ar
 
 @final
 class EffectiveRank(Metric):
-    r"""How many directions the features fill: $\exp(-\sum_j s_j \log s_j)$ with the shares
-    $s_j = \sigma_j / \sum_k \sigma_k$ of the singular values of the matrix of all rows. From 1 to
-    `dim`; it falls when representations collapse.
+    r"""The effective number of directions that the features fill: $\exp(-\sum_j s_j \log s_j)$ with
+    the shares $s_j = \sigma_j / \sum_k \sigma_k$ of the singular values of the matrix of all rows.
+    From 1 to `dim`; it falls when representations collapse.
 
     The features aren't centred, as in RankMe. Singular values below about 7e-4 of the largest,
     which may be many, count as 0.
@@ -109,8 +109,8 @@ class VendiScore(Metric):
     eigenvalues of $K / n$, where $K$ are the cosine similarities of all pairs of rows. From 1, if
     all are alike, to the number of orthogonal rows, at most `dim`.
 
-    The eigenvalues are those of the mean of $x x^\top$ of rows of length 1, so that no pairs are
-    computed. An eigenvalue is known to about 1e-7 of the largest.
+    They equal the eigenvalues of the mean of $x x^\top$ over rows scaled to length 1, so that no
+    pairs are computed. An eigenvalue is known to about 1e-7 of the largest.
 
     **Arguments:**
 

@@ -174,8 +174,9 @@ class EpisodeStatistics(Metric):
         return self._with(part, self._finished().plus_all(found))
 
     def forget(self) -> Self:
-        """The metric with the same episodes in flight, and none that has ended: compute the value,
-        then forget, for the statistics of each stretch of a run. Don't merge it with earlier parts.
+        """The metric with the same episodes in flight, but without those that have ended. For the
+        statistics of each stretch of a run, compute the value, then forget. Don't merge it with
+        earlier parts.
 
         !!! example
 

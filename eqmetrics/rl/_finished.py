@@ -39,8 +39,8 @@ class Finished(NamedTuple):
         return Finished(*new, ends)
 
     def plus_all(self, found: Ended) -> "Finished":
-        """With the episodes of an update: as a row for each environment, the mean of its episodes
-        with their number as the weight; and their deviations from these means."""
+        """These moments with the episodes of an update added. Each environment adds a row, the mean
+        of its episodes weighted by their number, and the deviations from this mean."""
         many, first, sums, squares, highest, lowest = found
         there, n = many > 0, many.astype(jnp.float32)
         safe, pivot = jnp.where(there, n, 1)[None], finite(first)

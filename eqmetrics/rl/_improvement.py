@@ -26,10 +26,11 @@ def _apart(scores: Any, reference: Any, mask: Any) -> tuple[Array, Array]:
 @final
 class ProbabilityOfImprovement(Metric):
     """The probability that a run scores higher than a run of a reference on a random task: the
-    share of all pairs of their runs in which it does (ties count one half), averaged over the
-    tasks.
+    share of all pairs of a run and a reference run in which the run scores higher (ties count one
+    half), averaged over the tasks.
 
-    It says how likely one is better, not by how much. The two may have different numbers of runs.
+    It says how likely a run is better, not by how much. Both sides may have different numbers of
+    runs.
 
     **Arguments:**
 
@@ -39,7 +40,7 @@ class ProbabilityOfImprovement(Metric):
 
     The gradient is 0: the value is piecewise constant.
     State: `2 * capacity * num_tasks + 14` numbers. Undefined when: one side has no run, or more
-    than there is room for. Runs with NaN are invalid.
+    than `capacity`. Runs with NaN are invalid.
     Source: rliable; Mann and Whitney, 1947 (the U statistic).
 
     !!! example

@@ -28,7 +28,7 @@ class IQM(AbstractRunScore, init=False):
     The lowest and the highest $\\lfloor n / 4 \\rfloor$ of $n$ scores are left out, as in
     `scipy.stats.trim_mean`. The gradient is that of the mean of the others.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
-    run, or more than there is room for. Runs with NaN are invalid.
+    run, or more than `capacity`. Runs with NaN are invalid.
     Source: Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice",
     2021 (rliable).
 
@@ -63,7 +63,7 @@ class MedianOfMeans(AbstractRunScore, init=False):
 
     The gradient is that of the task that is the median.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
-    run, or more than there is room for. Runs with NaN are invalid. Source: rliable's
+    run, or more than `capacity`. Runs with NaN are invalid. Source: rliable's
     `aggregate_median`.
 
     !!! example
@@ -95,7 +95,7 @@ class OptimalityGap(AbstractRunScore):
 
     The gradient is that of the scores below `gamma`.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
-    run, or more than there is room for. Runs with NaN are invalid. Source: rliable.
+    run, or more than `capacity`. Runs with NaN are invalid. Source: rliable.
 
     !!! example
 
@@ -140,7 +140,7 @@ class PerformanceProfile(AbstractRunScore):
 
     The gradient is 0: the value is piecewise constant.
     State: `capacity * num_tasks + 7` numbers, shared in a `MetricDict`. Undefined when: there is no
-    run, or more than there is room for. Runs with NaN are invalid. Source: rliable's
+    run, or more than `capacity`. Runs with NaN are invalid. Source: rliable's
     `run_score_distribution`.
 
     !!! example

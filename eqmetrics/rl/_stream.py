@@ -1,8 +1,8 @@
 """The episodes of a part of a stream: those that lie in it, and the fragments at its two ends.
 
-For each environment a part keeps its *head*, all up to the first end of an episode, and its *tail*,
-all after the last one. In two consecutive parts the tail of the left and the head of the right are
-one episode.
+For each environment a part keeps its *head*, all steps up to the first end of an episode, and its
+*tail*, all steps after the last end. In two consecutive parts the tail of the left and the head of
+the right are one episode.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ class Part(NamedTuple):
     rewards, discounted from the first step of the fragment on; that of a tail, which may grow for
     long, is a pair.
 
-    Where environments reset in a step of its own, a part can't tell whether its first step is one:
-    that step is `pending`, with the reward `first`, and belongs to neither head nor tail.
+    If environments reset in a separate step, a part can't tell whether its first step is one: that
+    step is `pending`, with the reward `first`, and belongs to neither head nor tail.
     """
 
     head: Float32[Array, "envs"]

@@ -1,4 +1,4 @@
-"""The units of a layer: which are never active, and how often they aren't."""
+"""The units of a layer: which are never active, and how often units are inactive."""
 
 import math
 from typing import final, Self

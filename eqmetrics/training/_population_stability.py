@@ -44,14 +44,14 @@ class PopulationStability(Metric):
     $q_b$ that of the reference.
 
     It is 0 if the shares are equal; by a rule of thumb more than 0.1 is a shift to look at, and
-    more than 0.25 a large one. For two samples of one population it isn't 0, and larger the smaller
-    they are.
+    more than 0.25 a large one. For two samples of one population it isn't 0: the smaller the
+    samples, the larger it is.
 
     **Arguments:**
 
     - `edges`: increasing; the outer bins are unbounded. Quantiles of the reference are usual:
-        `np.quantile(reference, [0.1, 0.2, ..., 0.9])`. A bin includes its lower edge, the last one
-        between two edges its upper edge too, as in [`eqmetrics.Histogram`][].
+        `np.quantile(reference, [0.1, 0.2, ..., 0.9])`. A bin includes its lower edge; the last bin
+        between two edges includes its upper edge, too, as in [`eqmetrics.Histogram`][].
     - `reference`: how many values of the reference are in each of the `len(edges) + 1` bins. If
         it isn't given, `update` takes `reference`, which says of each value whether it is one of
         the reference.

@@ -27,7 +27,7 @@ class Ratio(Metric):
     item or predicted over true clicks.
 
     It is not the mean of the ratios of batches, which gives a batch of few tokens the weight of
-    one of many. Two outputs are named so: `Ratio().from_output("loss_sum", "tokens")`.
+    one of many. Name two outputs like this: `Ratio().from_output("loss_sum", "tokens")`.
 
     **Arguments:**
 

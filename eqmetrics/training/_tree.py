@@ -58,8 +58,8 @@ def check_axes(axes: int) -> None:
 
 
 def norms_of(tree: Any, groups: tuple[str, ...], axes: int, name: str) -> Float32[Array, "..."]:
-    """The norm of each group, of shape `(*steps, max(1, groups))`; that of the whole tree without
-    groups. The first `axes` axes of all leaves are those of the steps."""
+    """The norm of each group, of shape `(*steps, max(1, groups))`; without groups, that of the
+    whole tree. The first `axes` axes of all leaves are those of the steps."""
     leaves = _paths(tree)
     if not leaves:
         raise TypeError(f"`{name}` has no arrays of floats, and so no norm.")

@@ -18,9 +18,10 @@ class UpdateRatio(Metric):
     r"""How far a step moves the parameters, relative to their size: the mean over the steps of
     $\log_{10}(\lVert \Delta w \rVert / \lVert w \rVert)$.
 
-    About -3 is usual; much more means a learning rate that is too large. An update is one step,
-    with the `updates` that are added to the `params`. A step whose ratio isn't finite and positive
-    (updates or parameters are all 0, or hold NaN) counts in `not_finite`, and not in the mean.
+    About -3 is usual; a much larger value means that the learning rate is too large. An update is
+    one step, with the `updates` that are added to the `params`. A step whose ratio isn't finite and
+    positive (updates or parameters are all 0, or hold NaN) counts in `not_finite`, and not in the
+    mean.
 
     **Arguments:**
 

@@ -67,8 +67,8 @@ def _entropy(shares: Array) -> Array:
 class ExpertLoad(Metric):
     r"""How evenly tokens are routed to the experts of a mixture.
 
-    With $c_i$ assignments to expert $i$ of $n$, its utilisation is $u_i = c_i n / \sum_j c_j$: 1
-    for all experts if they are balanced.
+    With $c_i$ assignments to expert $i$ of $n$ experts, its utilisation is
+    $u_i = c_i n / \sum_j c_j$: 1 for all experts if they are balanced.
 
     **Arguments:**
 
@@ -121,7 +121,7 @@ class ExpertLoad(Metric):
 
     def compute(self) -> dict[str, Float32[Array, "..."]]:
         """A dict of `utilisation`, of shape `(num_experts,)`; `max_violation`, the largest
-        utilisation less 1; `variation`, the standard deviation of the utilisation; `entropy`, that
+        utilisation minus 1; `variation`, the standard deviation of the utilisation; `entropy`, that
         of the shares of the experts, in nats; `dead`, the share of experts without a token; and
         `dropped`, the share of assignments that were dropped."""
         load, dropped, assigned = self.sums.read("load", "dropped", "assigned")
@@ -255,8 +255,8 @@ class CodebookUsage(Metric):
         return self.replace(sums=self.sums.add_at(batch, "counts", index, there))
 
     def compute(self) -> dict[str, Float32[Array, ""]]:
-        """A dict of `perplexity`, the exponential of the entropy of the codes: how many, if used
-        equally often, have the same entropy; and `dead`, the share of codes that never occur."""
+        """A dict of `perplexity`, the exponential of the entropy of the codes (how many codes, used
+        equally often, have this entropy); and `dead`, the share of codes that never occur."""
         counts = self.sums.read("counts")
         values = {
             "perplexity": jnp.exp(_entropy(_shares(counts))),

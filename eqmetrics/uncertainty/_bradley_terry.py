@@ -33,11 +33,13 @@ def _newton(wins: Array, strength: Array) -> tuple[Array, Array]:
     """A step of Newton's method on the log-likelihood, and the spread of its entries."""
     games = wins + wins.T
     chance = jax.nn.sigmoid(strength[:, None] - strength[None])
-    # Wins less those expected, without a difference of large numbers where one wins nearly all.
+    # Wins minus expected wins, in a form that subtracts no large numbers where one player wins
+    # nearly all games.
     slope = jnp.sum(wins * chance.T - wins.T * chance, axis=1)
     curve = games * chance * chance.T
     each = jnp.sum(curve, axis=1)
-    # A common offset of all strengths is free, and so is a player without games.
+    # The games determine neither a common offset of all strengths nor the strength of a player
+    # without games. The added terms make the matrix invertible.
     middle = jnp.mean(each) / len(wins)
     matrix = jnp.diag(each + jnp.where(each == 0, 1, 0)) - curve + jnp.where(middle == 0, 1, middle)
     step = jax.scipy.linalg.solve(lax.stop_gradient(matrix), slope, assume_a="pos")
@@ -55,14 +57,15 @@ def _strengths(wins: Array) -> Array:
     def step(carry):
         strength, _, steps = carry
         move, size = _newton(held, strength)
-        # This length can't overshoot: Sun and Tran-Dinh, "Generalized self-concordant functions:
-        # a recipe for Newton-type methods", 2019, with the third derivative at most the second.
+        # A step of this length can't overshoot, as the third derivative is at most the second: Sun
+        # and Tran-Dinh, "Generalized self-concordant functions: a recipe for Newton-type methods",
+        # 2019.
         short = jnp.where(size > 1e-3, jnp.log1p(size) / jnp.maximum(size, 1e-3), 1)
         return strength + short * move, size, steps + 1
 
     start = jnp.zeros(len(wins), jnp.float32), jnp.float32(jnp.inf), jnp.int32(0)
     found, size, _ = lax.while_loop(more, step, vary_like(start, (held, held[0, 0], held[0, 0])))
-    # One more step has the derivative of the solution, by the implicit function theorem.
+    # By the implicit function theorem, one more step gives the derivative of the solution.
     strength = found + _newton(wins, found)[0]
     return jnp.where(size > 1e-3, jnp.nan, strength)
 
@@ -77,9 +80,9 @@ class BradleyTerry(Metric):
     ratings have the mean `mean`; only their differences have a meaning.
 
     Ratings are finite and unique if every player has beaten every other, directly or through a
-    chain of players (Ford's condition; a tie counts). Where the players with games split into two
-    groups of which one never beat the other, none of them has a rating: a small prior, such as
-    added ties, would only hide that. [`eqmetrics.Bootstrap`][] gives standard errors.
+    chain of players (Ford's condition; a tie counts). If the players with games split into two
+    groups and one group never beat the other, no player has a rating. A small prior, such as added
+    ties, would only hide that. [`eqmetrics.Bootstrap`][] gives standard errors.
 
     **Arguments:**
 
@@ -174,7 +177,8 @@ class BradleyTerry(Metric):
         plays = jnp.sum(halves + halves.T, axis=1) > 0
         reach = _connected(halves) | ~(plays[:, None] & plays[None])
         known = plays & jnp.all(reach)
-        # Where there is no solution any solvable games will do: the values are replaced below.
+        # If there is no solution, solve for any games that have one: these values are replaced
+        # below.
         wins = jnp.where(jnp.all(reach), wins, wins + wins.T)
         strength = jnp.where(plays, _strengths(wins), 0)
         centre = jnp.sum(strength) / jnp.maximum(jnp.sum(plays), 1).astype(jnp.float32)

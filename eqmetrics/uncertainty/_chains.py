@@ -35,7 +35,7 @@ def check_draws(num_draws: int, least: int) -> None:
 
 
 def rows_of(samples: Any, mask: Any, num_draws: int, name: str) -> Rows:
-    """The finite chains of a batch; others are left out, and 0."""
+    """The finite chains of a batch. The others are left out and set to 0."""
     x = jnp.asarray(samples)
     if x.ndim == 0 or x.shape[-1] != num_draws:
         raise TypeError(
@@ -58,7 +58,7 @@ def halves(x: Float32[Array, "rows draws"]) -> Float32[Array, "rows 2 half"]:
 def _chains(samples: Any, mask: Any, num_draws: int, split: bool, name: str) -> Chains:
     batch = rows_of(samples, mask, num_draws, name)
     first = batch.values[:, 0]
-    # Less the first draw, so that an offset costs no digits.
+    # Subtract the first draw, so that a large offset costs no digits.
     apart = minus(batch.values, jnp.broadcast_to(first[:, None], batch.values.shape))
     part = halves(apart) if split else apart[:, None]
     start = part[..., :1]
@@ -77,17 +77,17 @@ _VALID = "chains of finite samples"
 @final
 class RHat(Metric):
     r"""Gelman and Rubin's $\hat R$: the estimated standard deviation of the draws of all chains
-    together, over that within the chains. Near 1 if all chains sample one distribution; above 1.01
-    they haven't mixed.
+    together, divided by that within the chains. It is near 1 if all chains sample one distribution;
+    above 1.01 the chains haven't mixed.
 
     $\sqrt{\frac{n - 1}{n} + s^2 / W}$ of chains of $n$ draws, where $W$ is the mean of their
     variances (over $n - 1$) and $s^2$ the variance of their means. By default each chain is cut
-    into halves, so that even a single chain that drifts is seen: ArviZ's `method="split"`. ArviZ's
-    default, which also sees chains that differ in spread alone and allows infinite variance, is
-    [`eqmetrics.uncertainty.RankRHat`][], which needs all draws at once.
+    into halves, which shows the drift even of a single chain: ArviZ's `method="split"`. ArviZ's
+    default is [`eqmetrics.uncertainty.RankRHat`][]. It also detects chains that differ in spread
+    alone, and allows infinite variance, but needs all draws at once.
 
-    A row is a chain, with all its draws. The state has only moments of the chains seen, which may
-    come in any order, from any device.
+    A row is a chain, with all its draws. The state has only moments, so chains may come in any
+    order, from any device.
 
     **Arguments:**
 
@@ -161,7 +161,7 @@ def size_of(acov: Array, between: Array, chains: Array) -> Array:
     """The effective sample size, from the mean autocovariances of `chains` chains and the variance
     of their means."""
     draws = len(acov)
-    # 1 less the variogram over the total variance.
+    # 1 minus the variogram divided by the total variance.
     spread = acov[0] + between
     rho = 1 - over(acov[0] * (draws / (draws - 1)) - acov, spread)
     rho = jnp.where(jnp.arange(draws, dtype=jnp.int32) == 0, 1, rho)
@@ -183,16 +183,18 @@ def size_of(acov: Array, between: Array, chains: Array) -> Array:
 
 @final
 class EffectiveSampleSize(Metric):
-    r"""How many independent draws the chains are worth for their mean: $m n / \tau$ for $m$ chains
-    of $n$ draws, where $\tau = 1 + 2 \sum_t \hat\rho_t$ is the autocorrelation time.
+    r"""The number of independent draws that would estimate the mean as well as the chains do:
+    $m n / \tau$ for $m$ chains of $n$ draws, where $\tau = 1 + 2 \sum_t \hat\rho_t$ is the
+    autocorrelation time.
 
-    The autocorrelations $\hat\rho_t$ are about the mean of all chains: from the mean of the
-    autocovariances of the chains (by FFT) and the variance of their means, so that chains that
-    haven't mixed are worth little. The sum ends where $\hat\rho_{2k} + \hat\rho_{2k + 1}$ is no
-    longer positive, and these sums are made to decrease (Geyer). Draws that alternate are worth
-    more than their number, by a factor of at most $\log_{10}(m n)$. Each chain is cut into halves.
-    This is ArviZ's `method="mean"`; its default is [`eqmetrics.uncertainty.BulkSampleSize`][], of
-    the ranks of the draws, which needs all of them at once.
+    The autocorrelations $\hat\rho_t$ are taken about the mean of all chains. They come from the
+    mean of the autocovariances of the chains (by FFT) and the variance of their means, so that
+    chains that haven't mixed are worth little. The sum ends where
+    $\hat\rho_{2k} + \hat\rho_{2k + 1}$ is no longer positive, and each of these sums is at most the
+    one before it (Geyer). Draws that alternate are worth more than their number, by a factor of at
+    most $\log_{10}(m n)$. Each chain is cut into halves. This is ArviZ's `method="mean"`. ArviZ's
+    default is [`eqmetrics.uncertainty.BulkSampleSize`][], which takes the ranks of the draws and
+    needs all draws at once.
 
     A row is a chain, with all its draws. The state has one sum for each lag, so that any number of
     chains may come in any order, from any device.

@@ -35,10 +35,10 @@ class ConformalCoverage(Metric):
     many are empty; also the coverage by class and by size of the set.
 
     An empty set counts as a set of size 0. Such sets make the mean size look good, so their share
-    is given beside it. Coverage over all rows may hide kinds of rows that are covered less:
+    is given beside it. Coverage over all rows may hide that some kinds of rows are covered less:
     `per_class` is the coverage of the rows of each class, `per_size` that of the sets of each group
-    of sizes, and `worst_size` the smallest of the latter, the size-stratified coverage (SSC; MAPIE
-    takes the smallest too, RAPS the largest distance from the level).
+    of sizes. `worst_size` is the smallest entry of `per_size`: the size-stratified coverage (SSC),
+    as in MAPIE. RAPS takes the largest distance from the level instead.
 
     **Arguments:**
 

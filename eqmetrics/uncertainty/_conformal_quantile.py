@@ -24,14 +24,14 @@ class ConformalQuantile(AbstractReadout, AbstractBounded):
     of all candidates whose score is at most this contains the truth of a new row with a probability
     of at least $1 - \alpha$.
 
-    A score is large where model and truth disagree: 1 less the probability of the true class, or
+    A score is large where model and truth disagree: 1 minus the probability of the true class, or
     the absolute error. Where the rank is above $n$, as for 8 scores at $\alpha = 0.1$, the
-    threshold is infinity: only the set of everything is safe. (MAPIE raises an error there;
+    threshold is infinity: only the set of all candidates is safe. (MAPIE raises an error there;
     `np.quantile` at $1 - \alpha$ is too small, and doesn't guarantee the coverage.)
 
     `bounds()` gives two numbers that the threshold lies between, as for [`eqmetrics.Quantile`][]:
     at most 0.39 % of the value apart and about 6.1e-5 of the range. `compute()` is the upper one,
-    so that the guarantee holds. With `exact=capacity` it is the score itself.
+    so that the guarantee holds. With `exact=capacity`, `compute()` is the score itself.
 
     **Arguments:**
 

@@ -23,7 +23,7 @@ def _places(levels: tuple[float, ...], most: int) -> tuple[np.ndarray, np.ndarra
     interval, and the fraction of the way to the next: of shape `(most + 1, 2, levels)`."""
     level = np.asarray(levels)
     ends = np.stack([(1 - level) / 2, (1 + level) / 2])
-    # 0.05 of 20 is to be 1, though (1 - 0.9) / 2 isn't exactly 0.05.
+    # A share of 0.05 of 20 must be 1, although (1 - 0.9) / 2 isn't exactly 0.05.
     rank = np.round(np.maximum(np.arange(most + 1) - 1, 0)[:, None, None] * ends, 9)
     below = np.floor(rank)
     return below.astype(np.int32), (rank - below).astype(np.float32)
@@ -38,8 +38,9 @@ class CredibleCoverage(AbstractRowMean):
     The interval of a level $p$ has equal tails: its ends, which it includes, are the quantiles
     $(1 - p) / 2$ and $(1 + p) / 2$ of the draws of the row, interpolated as by `np.quantile` (and
     ArviZ's `eti`; ArviZ's default is the narrowest interval). A target from the distribution of the
-    $m$ draws is inside with a probability of about $p (m - 1) / (m + 1)$, so that few draws cover
-    less. [`eqmetrics.IntervalCoverage`][] takes intervals by their ends.
+    $m$ draws is inside with a probability of about $p (m - 1) / (m + 1)$, so that the coverage of
+    few draws is too low. [`eqmetrics.IntervalCoverage`][] takes the ends of intervals instead of
+    draws.
 
     **Arguments:**
 
@@ -90,8 +91,8 @@ class CredibleCoverage(AbstractRowMean):
         many = jnp.broadcast_to(jnp.asarray(e.many), e.x.shape[:1]).astype(jnp.int32)
         below, way = (x[many].reshape(many.shape[0], 2 * len(self.levels)) for x in (below, way))
         x = jnp.sort(e.x if e.real is None else jnp.where(e.real, e.x, jnp.inf), axis=1)
-        # The target is subtracted from the samples: 0 is to lie between the ends. After the last
-        # draw there may be none: the fraction of the way to it is 0.
+        # The target is subtracted from the samples, so it is inside if 0 lies between the ends.
+        # There may be no draw after the last one: then the fraction of the way to it is 0.
         above = below + (way > 0).astype(jnp.int32)
         first, second = (jnp.take_along_axis(x, at, axis=1) for at in (below, above))
         end = first + way * (second - first)

@@ -152,7 +152,8 @@ def _r_hat(x: Array, mask: Array) -> tuple[Array, Array]:
         within = ranks.mean(jnp.sum(d * d, axis=1) / (size - 1))
         nothing = (within == 0) & (between == 0)
         value = root(over(between, within) + (size - 1) / size)
-        # The distances of two values from their middle are equal: then the draws decide.
+        # If draws have only two values, their distances from the median are equal: then the draws
+        # decide.
         found.append(jnp.where(nothing, 0, value))
     return jnp.maximum(*found), found[0] == 0
 
@@ -163,9 +164,9 @@ class RankRHat(AbstractReadout):
     or that of the ranks of their distances from the median, whichever is larger. Near 1 if all
     chains sample one distribution.
 
-    Unlike [`eqmetrics.uncertainty.RHat`][], which has a small state, it sees chains that differ in
-    spread alone, and holds where the variance is infinite. It is ArviZ's default, `method="rank"`,
-    and Stan's; a single chain, for which ArviZ gives NaN, has that of its halves.
+    Unlike [`eqmetrics.uncertainty.RHat`][], which has a small state, it detects chains that differ
+    in spread alone, and holds where the variance is infinite. It is ArviZ's default,
+    `method="rank"`, and Stan's. For a single chain it compares the two halves (ArviZ gives NaN).
 
     **Arguments:**
 
@@ -176,7 +177,7 @@ class RankRHat(AbstractReadout):
     Exact, in $O(n \log n)$ of all draws; equal ones have their mean rank. The gradient is 0: the
     value is piecewise constant.
     State: `capacity * num_draws + 7` numbers, shared in a `MetricDict`. Undefined when: no chain
-    was seen, or more than there is room for, or all draws are equal. Chains with NaN or infinity
+    was seen, or more than `capacity` were, or all draws are equal. Chains with NaN or infinity
     are invalid.
     Source: Vehtari et al., "Rank-normalization, folding, and localization: an improved R-hat for
     assessing convergence of MCMC", 2021.
@@ -229,7 +230,7 @@ class BulkSampleSize(AbstractReadout):
     Exact, in $O(n \log n)$ of all draws; equal ones have their mean rank. The gradient is 0: the
     value is piecewise constant.
     State: `capacity * num_draws + 7` numbers, shared in a `MetricDict`. Undefined when: no chain
-    was seen, or more than there is room for, or all draws are equal (ArviZ returns their number).
+    was seen, or more than `capacity` were, or all draws are equal (ArviZ returns their number).
     Chains with NaN or infinity are invalid.
     Source: Vehtari et al., 2021.
 

@@ -21,13 +21,14 @@ class SBCRanks(Metric):
     r"""Simulation-based calibration: the histogram of the ranks that parameters have among draws
     of their posteriors, and a test of whether it is flat.
 
-    For each row a parameter is drawn from the prior, data from the model with this parameter, and
+    For each row, draw a parameter from the prior, data from the model with this parameter, and
     `num_draws` nearly independent draws from the posterior given these data (thin a chain to its
-    effective sample size). The rank is the number of draws below the parameter. It is uniform if
-    the sampler is right: a hill in the middle means posteriors that are too wide, high ends too
-    narrow ones, a slope a bias. With $n$ rows and counts $c_i$ in $b$ bins,
-    $\chi^2 = \sum_i (c_i - n / b)^2 / (n / b)$, and `p_value` is the probability of a value at
-    least as large if ranks are uniform (for many rows: at least five a bin).
+    effective sample size). The rank is the number of draws below the parameter. Ranks are uniform
+    if the sampler is right. A hill in the middle of the histogram means that posteriors are too
+    wide, high ends mean that they are too narrow, and a slope means a bias. With $n$ rows and
+    counts $c_i$ in $b$ bins, $\chi^2 = \sum_i (c_i - n / b)^2 / (n / b)$, and `p_value` is the
+    probability of a value at least as large if ranks are uniform. It is an approximation for many
+    rows: at least five a bin.
 
     A parameter that equals some draws is split evenly over the ranks that it may have, so that the
     value doesn't depend on chance; the test then rejects too rarely.

@@ -126,7 +126,7 @@ class AURC(AbstractReadout):
     Exact, from a buffer of all rows, in $O(n \log n)$. The gradient is that of the losses; that of
     the confidence is 0.
     State: `2 * capacity + 7` numbers, shared in a `MetricDict`. Undefined when: no row was seen, or
-    more than there is room for. Rows whose confidence is NaN, or whose loss isn't finite, are
+    more than `capacity` were. Rows whose confidence is NaN, or whose loss isn't finite, are
     invalid.
     Source: Geifman, Uziel and El-Yaniv, "Bias-reduced uncertainty estimation for deep neural
     classifiers", 2019.
@@ -159,8 +159,9 @@ class SelectiveRisk(AbstractReadout):
     r"""The mean loss of a given share of the rows, the most confident ones: the risk that is left
     if the model abstains from the others.
 
-    Of $n$ rows and a coverage $c$ the first $\lceil c n \rceil$ count. Where only some of the rows
-    of one confidence are among them, each counts in part. A coverage of 1 gives the mean loss.
+    Of $n$ rows the first $\lceil c n \rceil$ count at a coverage $c$. If only some of the rows with
+    equal confidence are among them, each of these rows counts in part. A coverage of 1 gives the
+    mean loss.
 
     **Arguments:**
 
@@ -171,7 +172,7 @@ class SelectiveRisk(AbstractReadout):
     Exact, from a buffer of all rows, in $O(n \log n)$. The gradient is that of the losses; that of
     the confidence is 0.
     State: `2 * capacity + 7` numbers, shared in a `MetricDict`. Undefined when: no row was seen, or
-    more than there is room for. Rows whose confidence is NaN, or whose loss isn't finite, are
+    more than `capacity` were. Rows whose confidence is NaN, or whose loss isn't finite, are
     invalid.
     Source: Geifman and El-Yaniv, "Selective classification for deep neural networks", 2017.
 

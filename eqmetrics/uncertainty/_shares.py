@@ -7,7 +7,7 @@ from jaxtyping import Array, Int32
 from .._reduction.pair import add, inlined, lift, multiply, Pair
 
 
-# 0.9 isn't exactly a float: its product with a number of rows may miss a whole number by this part.
+# No float is exactly 0.9: its product with a number of rows may miss a whole number by this part.
 _ROUNDING = 2.0**-40
 
 

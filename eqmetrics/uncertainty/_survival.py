@@ -54,8 +54,8 @@ def _brier(statistic: SurvivalBuffer) -> tuple[Array, Array]:
 @final
 class IPCWBrier(AbstractSurvivalScore, init=False):
     r"""The Brier score of predicted survival at given times: the mean squared difference of the
-    predicted probability and the outcome, with inverse probability of censoring weights (IPCW):
-    the other rows make up for those censored before the time.
+    predicted probability and the outcome, with inverse probability of censoring weights (IPCW): the
+    other rows count more, to make up for those censored before the time.
 
     $\frac{1}{n} \sum_i \hat S_i(t)^2 \frac{[T_i \le t, \delta_i]}{\hat G(T_i)} +
     (1 - \hat S_i(t))^2 \frac{[T_i > t]}{\hat G(t)}$, where $\hat G$ is the Kaplan-Meier estimate
@@ -72,7 +72,7 @@ class IPCWBrier(AbstractSurvivalScore, init=False):
     Exact, from a buffer of all rows, in $O(n \log n)$ and $O(n)$ for each time. The gradient with
     respect to the predictions is that of the value.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
-    row outlives the time, none was seen, or more than there is room for. Rows whose time isn't
+    row outlives the time, none was seen, or more than `capacity` were. Rows whose time isn't
     finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., "Assessment and comparison of prognostic classification schemes for
     survival data", 1999.
@@ -112,7 +112,7 @@ class IntegratedBrier(AbstractSurvivalScore):
 
     The gradient with respect to the predictions is that of the value.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
-    row outlives the last of the times, or more were seen than there is room for. Rows whose time
+    row outlives the last of the times, or more than `capacity` were seen. Rows whose time
     isn't finite, with events other than 0 and 1 or with predictions outside [0, 1], are invalid.
     Source: Graf et al., 1999; scikit-survival's `integrated_brier_score`.
 
@@ -150,14 +150,16 @@ class IntegratedBrier(AbstractSurvivalScore):
 
 @final
 class TimeDependentAUC(AbstractSurvivalScore, init=False):
-    r"""The AUC at each of the given times, the probability that a row that has died by then was
-    predicted to survive less than one that is still alive (ties count one half); and their mean.
+    r"""The AUC at each of the given times, and their mean. The AUC is the probability that a row
+    that has died by then has a lower predicted survival than a row that is still alive. Ties count
+    one half.
 
-    Cumulative cases and dynamic controls: a row that died at $T_i \le t$ weighs
-    $1 / \hat G(T_i)$, where $\hat G$ is the share that isn't censored, as for
-    [`eqmetrics.uncertainty.IPCWBrier`][]. The mean is weighted by the share that dies between one
-    time and the next, by Kaplan and Meier, as in scikit-survival's `cumulative_dynamic_auc`. The
-    AUC at each time is exact; the mean depends on the choice of the times.
+    Cases are cumulative (all deaths up to $t$), controls dynamic (all rows alive after $t$). A row
+    that died at $T_i \le t$ weighs $1 / \hat G(T_i)$, where $\hat G$ is the share that isn't
+    censored, as for [`eqmetrics.uncertainty.IPCWBrier`][]. The mean is weighted by the share that
+    dies between one time and the next, by Kaplan and Meier, as in scikit-survival's
+    `cumulative_dynamic_auc`. The AUC at each time is exact; the mean depends on the choice of the
+    times.
 
     Only the order of the predictions matters. A risk $r$ that is the same at all times is given as
     `jnp.repeat(jax.nn.sigmoid(-r)[:, None], len(times), axis=1)`.
@@ -172,7 +174,7 @@ class TimeDependentAUC(AbstractSurvivalScore, init=False):
     value is piecewise constant.
     State: `capacity * (len(times) + 2) + 7` numbers, shared in a `MetricDict`. Undefined when: no
     row died until the time or none outlives it (the mean leaves such times out), no row was seen,
-    or more than there is room for. Rows whose time isn't finite, with events other than 0 and 1 or
+    or more than `capacity` were. Rows whose time isn't finite, with events other than 0 and 1 or
     with predictions outside [0, 1], are invalid.
     Source: Uno et al., "Evaluating prediction rules for t-year survivors with censored regression
     models", 2007; Lambert and Chevret, 2016, for the mean.

@@ -48,12 +48,12 @@ class Survival(NamedTuple):
 
 
 def _left(count: Array, at_risk: Array) -> Array:
-    """Before each place, the product of the shares that the places before leave, as of Kaplan and
-    Meier: by a sum of logarithms in pairs, for accuracy."""
+    """Before each place, the Kaplan-Meier product of the shares that the earlier places leave; a
+    sum of logarithms in pairs, for accuracy."""
     some = (count > 0) & (count < at_risk)
     share = count.astype(jnp.float32) / jnp.maximum(at_risk, 1).astype(jnp.float32)
     log = jnp.log1p(-jnp.where(some, share, 0))
-    # Where none of those at risk are left, the share is 0: as the exponential of this.
+    # If none of those at risk are left, the share is 0, the exponential of this number.
     log = jnp.where((count > 0) & ~some, -1e3, log)
     return jnp.exp(to_float(cumulated(lift(log))))
 
