@@ -144,8 +144,8 @@ class BalanceLoss(Metric):
     $n \sum_i f_i P_i$, with $f_i$ the share of the assignments that expert $i$ got and $P_i$ the
     mean probability that the router gave it.
 
-    It is 1 if the load is balanced. The mean of the losses of batches is another number, usually a larger one:
-    the loss is a product of two means, which here are taken over all tokens.
+    It is 1 if the load is balanced. The mean of the losses of batches is another number, usually a
+    larger one: the loss is a product of two means, which here are taken over all tokens.
 
     **Arguments:**
 
