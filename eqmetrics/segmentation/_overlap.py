@@ -77,8 +77,8 @@ class ImageOverlaps(AbstractStatistic, AbstractLabelled):
 
 
 class AbstractOverlap(AbstractReadout):
-    """A score of the counts of each class, which a subclass defines in `ratio`; `of_images` says
-    which sum of [`ImageOverlaps`] it reads."""
+    """A score of the counts of each class. A subclass defines the score in `ratio`, and says in
+    `of_images` which sum of [`ImageOverlaps`] it reads."""
 
     task: AbstractTask = eqx.field(static=True)
     per: Per = eqx.field(static=True)
@@ -136,7 +136,7 @@ class AbstractOverlap(AbstractReadout):
             value, defined = over(total, weight), weight != 0
         else:
             counts, part = self.statistic.counts(), self.include
-            if self.average == "micro":  # the totals as pairs, which no sum of floats rounds
+            if self.average == "micro":  # totals as pairs, without the rounding of a sum of floats
                 own = jnp.isin(jnp.arange(self.task.classes), jnp.asarray(part))
                 counts, part = counts.total(own), (0,)
             each = [x.reshape(-1) for x in counts.floats()]
@@ -154,7 +154,7 @@ class AbstractOverlap(AbstractReadout):
 class Dice(AbstractOverlap, init=False):
     r"""The Dice score, computed for each image, then averaged over the images (`per="row"`), or for
     all pixels together (`per="pooled"`, which is [`eqmetrics.F1`][] of the pixels). For each class
-    it is twice the pixels of both masks over the sum of their sizes:
+    it is twice the number of pixels in both masks, divided by the sum of the sizes of the masks:
     $2\,\mathrm{tp} / (2\,\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
     **Arguments:**
