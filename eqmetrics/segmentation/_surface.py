@@ -147,8 +147,8 @@ class SurfaceDistance(AbstractSurfaceScore):
 @final
 class SurfaceDice(AbstractSurfaceScore):
     r"""The normalised surface Dice, computed for each image, then averaged over the images
-    (`per="row"`), or for all images together (`per="pooled"`). It is the share of all border pixels,
-    of labels and of prediction, that are at most `tolerance` from the border of the other mask.
+    (`per="row"`), or for all images together (`per="pooled"`). It is the share of all border
+    pixels, of labels and of prediction, that are at most `tolerance` from the border of the other.
 
     Pixels are counted, as in MONAI; DeepMind's `surface-distance` weights surface elements between
     pixels.
