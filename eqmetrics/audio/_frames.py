@@ -12,8 +12,8 @@ from ._signals import Samples, Signals
 
 
 class Resolution(NamedTuple):
-    """How a spectrum is taken: the number of samples of the transform, of the hop from one window
-    to the next, and of the window."""
+    """How a spectrum is computed: the number of samples of the transform, of the hop from one
+    window to the next, and of the window."""
 
     fft: int
     hop: int
@@ -41,8 +41,8 @@ def _window(at: Resolution) -> np.ndarray:
 
 
 def spectra(x: Samples, view: Signals, at: Resolution) -> Spectra:
-    """The power spectra of windows around each `hop`-th sample of the signals, which are reflected
-    at both ends. Samples that a mask leaves out are at the end of the signals."""
+    """The power spectra of windows around each `hop`-th sample of the signals. Signals are
+    reflected at both ends. Samples that a mask leaves out are at the end of the signals."""
     frames = 1 + x.shape[-1] // at.hop
     middle = np.arange(frames, dtype=np.int32)[:, None] * np.int32(at.hop)
     place = middle + np.arange(at.fft, dtype=np.int32)[None, :] - np.int32(at.fft // 2)
@@ -60,7 +60,8 @@ def spectra(x: Samples, view: Signals, at: Resolution) -> Spectra:
 
 
 def _reflected(numpy: Any, place: Any, length: Any) -> Any:
-    """The sample at a place, of a signal reflected at its first and last samples."""
+    """The index of the sample at a place, if the signal is reflected at its first and last
+    samples."""
     period = numpy.maximum(2 * (length - 1), 1)
     there = place % period
     return numpy.minimum(there, period - there)
@@ -78,8 +79,8 @@ def size_of(x: Array) -> Array:
 
 @ft.cache
 def mel_filters(sample_rate: float, fft: int, mels: int, low: float, high: float) -> np.ndarray:
-    """Triangular filters of equal area over the frequencies, with ends equally far apart in mel: of
-    shape `(fft // 2 + 1, mels)`. The scale is Slaney's: linear to 1 kHz, logarithmic above."""
+    """Triangular filters of equal area over the frequencies, of shape `(fft // 2 + 1, mels)`. Their
+    ends are equally far apart on Slaney's mel scale: linear to 1 kHz, logarithmic above."""
     step, knee, ratio = 200 / 3, 1000.0, np.log(6.4) / 27
 
     def mel(hertz: float) -> float:

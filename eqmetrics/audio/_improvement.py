@@ -11,9 +11,9 @@ from ._permutation import of_sources, PermutationInvariant
 
 @final
 class Improvement(Metric):
-    """How much better the predictions are than the mixture: the value of a metric minus its value
-    with the mixture in place of each prediction. With [`eqmetrics.audio.SDR`][] it is SDRi, and
-    with [`eqmetrics.audio.SISDR`][] it is SI-SDRi.
+    """How much better the predictions are than the mixture: the value of a metric, minus its value
+    if the mixture replaces each prediction. With [`eqmetrics.audio.SDR`][] it is SDRi, and with
+    [`eqmetrics.audio.SISDR`][] it is SI-SDRi.
 
     **Arguments:**
 
@@ -54,8 +54,8 @@ class Improvement(Metric):
         mask: Mask = None,
         weights: Weights = None,
     ) -> Self:
-        """`predictions`, `targets`, `mask` and `weights` are those of the metric; `mixture` has the
-        shape of the targets, with or without the axis of sources, the last but one."""
+        """`predictions`, `targets`, `mask` and `weights` are those of the metric. `mixture` has the
+        shape of the targets; the axis of sources, the last but one, may be missing."""
         mixture, targets = jnp.asarray(mixture), jnp.asarray(targets)
         if mixture.shape == (*targets.shape[:-2], *targets.shape[-1:]) and targets.ndim > 1:
             mixture = jnp.broadcast_to(mixture[..., None, :], targets.shape)

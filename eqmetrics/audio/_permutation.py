@@ -22,7 +22,7 @@ MOST = 6  # sources: 720 permutations
 
 
 def of_sources(name: str, metric: Metric) -> None:
-    """Raises an error if it isn't a metric of predictions and targets."""
+    """Raises an error if `metric` isn't a metric of predictions and targets."""
     of_fixed_size(name, metric)
     takes = arguments_of(metric)
     if not {"predictions", "targets"} <= takes.keys():
@@ -38,12 +38,13 @@ def _permutations(sources: int) -> np.ndarray:
 
 
 def _best(values: Float32[Array, "rows sources sources"]) -> Int32[Array, "rows sources"]:
-    """The prediction of each target, such that the sum of the values of predictions (first axis)
-    for targets is largest. A pair without a value counts as 0: a silent target may have none."""
+    """For each target the number of its prediction, so that the sum of the values is largest. The
+    first axis of `values` after the rows is the predictions. A value that is NaN, as a silent
+    target may have, counts as 0."""
     table = _permutations(values.shape[-1])
     each = values[:, table, np.arange(values.shape[-1], dtype=np.int32)[None, :]]
     infinite = jnp.isinf(each)
-    # The number of infinities decides first, since other values vanish beside an infinity.
+    # The number of infinities decides first, since other values don't change an infinite sum.
     most = jnp.sum(jnp.where(infinite, jnp.sign(each), 0), axis=-1)
     rest = jnp.sum(jnp.where(jnp.isfinite(each), each, 0), axis=-1)
     first = most == jnp.max(most, axis=-1, keepdims=True)
@@ -70,8 +71,8 @@ def _chosen(metric: Any, p: Array, t: Array, mask: Any, mode: str) -> Int32[Arra
 
 @final
 class PermutationInvariant(Metric):
-    """The value of a metric of separated sources, which may come in any order. The predictions of
-    each mixture are put in the best order, and then given to the metric.
+    """The value of a metric of separated sources, if the predictions may be in any order. Those of
+    each mixture are put in the best order, and then passed to the metric.
 
     The best order has the largest sum of the values of single sources. Each mixture has its own
     order: one order for a whole batch isn't what papers report.
@@ -118,9 +119,9 @@ class PermutationInvariant(Metric):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, sources, time)`; `mask` and `weights`
-        have the shape of the rows, which are mixtures; a `mask` of the shape of the targets leaves
-        out samples."""
+        """`predictions` and `targets` have shape `(*rows, sources, time)`; a row is a mixture. A
+        `mask` with the shape of the rows removes mixtures; one with the shape of the targets
+        removes samples. `weights` has the shape of the rows."""
         predictions, targets = jnp.asarray(predictions), jnp.asarray(targets)
         view = signals(predictions, targets, mask, weights, ("sources", "time"))
         if view.shape[0] != self.sources:

@@ -1,11 +1,11 @@
 """The projection of a signal on the filtered versions of another, in float32.
 
-The filter solves a Toeplitz system of the target's autocorrelation, whose condition number is the
-square of the signal's: a float32 solution leaves errors that hide every residual below -40 dB. So
-the factor of the system is only a preconditioner for conjugate gradient steps on the signals
-themselves (CGLS: Björck, "Numerical methods for least squares problems", 1996, 7.4). A load on its
-diagonal keeps the system positive definite. The value is computed from the energy of the residual
-in time, which errors of the filter change only by their square.
+The filter solves a Toeplitz system of the target's autocorrelation. The condition number of this
+system is the square of the signal's, so a solution in float32 has errors that hide every residual
+below -40 dB. So the Cholesky factor of the system is only a preconditioner for conjugate gradient
+steps on the signals themselves (CGLS: Björck, "Numerical methods for least squares problems", 1996,
+7.4). A load on its diagonal keeps the system positive definite. The value is computed from the
+energy of the residual in time, which errors of the filter change only by their square.
 """
 
 import jax
@@ -16,8 +16,8 @@ from jaxtyping import Array, Float32
 from ._signals import Samples, total
 
 
-LOAD = 1e-5  # of the energy. 1e-6 isn't positive for low frequencies; 1e-4 takes more steps.
-STEPS = 24  # some tens for conditions of 1e9; 2 or 3 for speech
+LOAD = 1e-5  # of the energy. 1e-6 is too little for low frequencies; 1e-4 takes more steps.
+STEPS = 24  # some tens are needed for condition numbers of 1e9; 2 or 3 for speech
 SMALL = 1e-16  # of the first squared gradient: further steps would only add rounding
 
 Filter = Float32[Array, "rows taps"]
@@ -49,8 +49,8 @@ def _solve(factor: Array, b: Filter) -> Filter:
 
 def projected(p: Samples, t: Samples, taps: int) -> tuple[Samples, Samples]:
     """The target filtered by the `taps` numbers that bring it nearest to the prediction, and the
-    rest of the prediction: signals of `taps - 1` more samples. Both energies must be near 1; a
-    silent target projects to silence."""
+    rest of the prediction. Both have `taps - 1` more samples than the signals. The energies of `p`
+    and `t` must be near 1; a silent target projects to silence."""
     size = t.shape[-1] + taps - 1
     length = _fast(size)
     fft = lambda x: jnp.fft.rfft(x, length)

@@ -12,22 +12,23 @@ from ._signals import decibels, scaled, signals, total
 
 @final
 class SDR(AbstractRowMean):
-    r"""The signal-to-distortion ratio of BSS Eval in decibels, averaged over the signals: the
-    energy of the filtered target that is nearest to the prediction, over the energy of the rest of
-    the prediction.
+    r"""The signal-to-distortion ratio of BSS Eval in decibels, averaged over the signals. The
+    target is filtered so that it is nearest to the prediction; the ratio is its energy divided by
+    the energy of the rest of the prediction.
 
-    It forgives any filter of `filter_length` samples, such as a delay or an echo;
-    [`eqmetrics.audio.SISDR`][] forgives only a scale, and [`eqmetrics.audio.SNR`][] nothing.
+    Any filter of `filter_length` samples, such as a delay or an echo, doesn't lower the value. For
+    [`eqmetrics.audio.SISDR`][] only a scale doesn't; [`eqmetrics.audio.SNR`][] allows nothing.
 
     **Arguments:**
 
-    - `filter_length`: the samples of the filter; 512 in BSS Eval 3, mir_eval and fast-bss-eval.
+    - `filter_length`: the number of samples of the filter; 512 in BSS Eval 3, mir_eval and
+        fast-bss-eval.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    In float32 it is within 1e-3 dB of a float64 solution up to 60 dB; above some 120 dB only
+    Up to 60 dB the value in float32 is within 1e-3 dB of a float64 solution; above some 120 dB only
     rounding is left, and no value is infinite. Samples that a mask leaves out are removed, and the
-    remaining ones are joined. A silent prediction of a target that isn't silent has the value minus
-    infinity; a silent target has no value, and is left out. NaN in a sample propagates. An update
+    remaining samples are joined. If only the prediction is silent, the value is minus infinity; a
+    signal with a silent target has no value, and is left out. NaN in a sample propagates. An update
     needs memory for two square matrices of side `filter_length` for each signal: 2 MB at 512.
 
     The gradient is that of the value; 0 where it is infinite.
@@ -56,8 +57,9 @@ class SDR(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
+        """`predictions` and `targets` have shape `(*rows, time)`. A `mask` with the shape of the
+        rows removes rows; one with the shape of the predictions removes samples. `weights` has the
+        shape of the rows."""
         view = signals(predictions, targets, mask, weights)
         p, t = (scaled(view.together(view.samples(x)))[0] for x in (predictions, targets))
         near, rest = projected(p, t, self.filter_length)

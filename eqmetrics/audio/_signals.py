@@ -18,12 +18,12 @@ OfRows = Float32[Array, "rows"]
 
 
 class Signals(NamedTuple):
-    """Signals flattened to `(rows, *sources, time)`. What doesn't take part is 0."""
+    """Signals flattened to `(rows, *sources, time)`. Masked samples are 0."""
 
     batch: Rows
     shape: tuple[int, ...]  # (*sources, time) of one row
     keep: Bool[Array, "rows *sources time"] | None  # samples that count; `None` if all do
-    inside: Bool[Array, "rows #*sources #time"] | None  # the same, and with the mask of the rows
+    inside: Bool[Array, "rows #*sources #time"] | None  # `keep` and the mask of the rows
 
     def samples(self, x: Any) -> Samples:
         x = flat(jnp.asarray(x), self.shape).astype(jnp.float32)
@@ -51,7 +51,7 @@ class Signals(NamedTuple):
 def signals(
     predictions: Any, targets: Any, mask: Any, weights: Any, axes: tuple[str, ...] = ("time",)
 ) -> Signals:
-    """Signals of shape `(*rows, *axes)`, with a mask of the rows or of that shape."""
+    """Signals of shape `(*rows, *axes)`. The mask has the shape of the rows or of the signals."""
     if predictions.ndim < len(axes):
         raise TypeError(
             f"`predictions` is {describe(predictions)}, expected (*rows, {', '.join(axes)})."
@@ -79,8 +79,8 @@ def total(x: Float32[Array, "*rows time"]) -> Float32[Array, "*rows"]:
 
 
 def scaled(x: Samples, axes: int = 1) -> tuple[Samples, OfRows]:
-    """The signals divided by a power of two, so that the largest sample is from 1 to 2 and no
-    square leaves the range of float32; and its exponent. Silence stays as it is."""
+    """The signals divided by a power of two, and its exponent. The largest sample is then from 1 to
+    2, so no square leaves the range of float32. Silence stays as it is."""
     over = tuple(range(-axes, 0))
     top = lax.stop_gradient(jnp.max(jnp.abs(x), axis=over, keepdims=True, initial=0))
     bits = lax.bitcast_convert_type(top, jnp.int32) & jnp.int32(0x7F800000)
@@ -93,8 +93,8 @@ def scaled(x: Samples, axes: int = 1) -> tuple[Samples, OfRows]:
 def decibels(
     top: OfRows, bottom: OfRows, powers: tuple[OfRows, OfRows] | None = None
 ) -> tuple[OfRows, Bool[Array, "rows"]]:
-    """The decibels of a quotient of energies, of signals that were divided by `powers` of two; and
-    where it is defined, as 0/0 isn't."""
+    """The decibels of a quotient of energies, and where it is defined: 0/0 isn't. The signals were
+    divided by 2 to the `powers`."""
     none, perfect = top == 0, bottom == 0
     value = 10 * jnp.log10(jnp.where(none, 1, top) / jnp.where(perfect, 1, bottom))
     if powers is not None:
@@ -111,8 +111,8 @@ def without_mean(x: Samples, view: Signals) -> Samples:
         x = x - total(x)[..., None] / count
         return x if view.inside is None else jnp.where(view.inside, x, 0)
 
-    # Subtracted twice, since a mean much larger than the signal costs it digits. What is then as
-    # small as the rounding of the mean is silence: a constant.
+    # Subtracted twice, since the signal loses digits if the mean is much larger. If the rest is as
+    # small as the rounding of the mean, the signal is a constant, which counts as silence.
     new = centred(centred(x))
     size = lambda x: jnp.max(jnp.abs(x), axis=-1, keepdims=True, initial=0)
     return jnp.where(size(new) <= 2.0**-22 * size(x), 0, new)

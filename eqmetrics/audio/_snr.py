@@ -20,8 +20,8 @@ class SNR(AbstractRowMean):
 
     Nothing is added to the energies. A signal that equals its target has the value infinity, and
     one whose target is silent has minus infinity; the mean is then infinite, too. Leave out silent
-    targets with a mask: `mask=jnp.any(targets != 0, axis=-1)`. If both are silent there is no
-    value, and the signal is left out. NaN in a sample propagates.
+    targets with a mask: `mask=jnp.any(targets != 0, axis=-1)`. If prediction and target are both
+    silent, the signal has no value and is left out. NaN in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: no signal has a value.
@@ -47,8 +47,9 @@ class SNR(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
+        """`predictions` and `targets` have shape `(*rows, time)`. A `mask` with the shape of the
+        rows removes rows; one with the shape of the predictions removes samples. `weights` has the
+        shape of the rows."""
         view = signals(predictions, targets, mask, weights)
         t, e = view.samples(targets), view.minus(jnp.asarray(predictions), jnp.asarray(targets))
         if self.zero_mean:
@@ -71,9 +72,9 @@ class SISDR(AbstractRowMean):
         SI-SDR doesn't; its SI-SNR does.)
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A multiple of the target has the value infinity, or some 140 dB because of rounding. A silent
-    prediction of a target that isn't silent has minus infinity. A silent target has no value, and
-    is left out. NaN in a sample propagates.
+    A prediction that is a multiple of the target has the value infinity, or some 140 dB because of
+    rounding. If only the prediction is silent, the value is minus infinity. A signal with a silent
+    target has no value, and is left out. NaN in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: every target is silent, or no signal was seen.
@@ -98,8 +99,9 @@ class SISDR(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
+        """`predictions` and `targets` have shape `(*rows, time)`. A `mask` with the shape of the
+        rows removes rows; one with the shape of the predictions removes samples. `weights` has the
+        shape of the rows."""
         view = signals(predictions, targets, mask, weights)
         p, t = view.samples(predictions), view.samples(targets)
         if self.zero_mean:
@@ -115,18 +117,18 @@ class SISDR(AbstractRowMean):
 
 @final
 class SASDR(AbstractRowMean):
-    r"""The source-aggregated signal-to-distortion ratio in decibels, averaged over the mixtures:
-    energies are summed over the sources of a mixture before they are compared,
+    r"""The source-aggregated signal-to-distortion ratio in decibels, averaged over the mixtures.
+    Energies are first summed over the sources of a mixture:
     $10 \log_{10}(\sum_s \lVert t_s \rVert^2 / \sum_s \lVert t_s - p_s \rVert^2)$.
 
-    So it is finite for a mixture with a silent source, whose own SNR would be minus infinity.
+    So it is finite for a mixture with a silent source; the SNR of that source is minus infinity.
 
     **Arguments:**
 
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A mixture whose sources are all silent, and predicted to be, has no value, and is left out. NaN
-    in a sample propagates.
+    If all sources of a mixture and all their predictions are silent, the mixture has no value, and
+    is left out. NaN in a sample propagates.
 
     The gradient is that of the value; 0 where it is infinite.
     State: 6 floats. Undefined when: no mixture has a value.
@@ -149,8 +151,9 @@ class SASDR(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, sources, time)`; `mask` has the shape
-        of the rows, or of the predictions to leave out samples; `weights` has that of the rows."""
+        """`predictions` and `targets` have shape `(*rows, sources, time)`. A `mask` with the shape
+        of the rows removes rows; one with the shape of the predictions removes samples. `weights`
+        has the shape of the rows."""
         view = signals(predictions, targets, mask, weights, ("sources", "time"))
         t, e = view.samples(targets), view.minus(jnp.asarray(predictions), jnp.asarray(targets))
         (t, top), (e, below) = scaled(t, 2), scaled(e, 2)

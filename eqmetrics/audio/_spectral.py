@@ -20,22 +20,22 @@ def _check_floor(floor: float) -> None:
 
 @final
 class MultiResolutionSTFT(AbstractRowMean):
-    r"""The distance of short-time spectra at several resolutions, averaged over the signals: the
-    mean over the resolutions of the spectral convergence
+    r"""The distance of short-time spectra at several resolutions, averaged over the signals and the
+    resolutions. At each resolution it is the spectral convergence
     $\lVert |T| - |P| \rVert / \lVert |T| \rVert$ plus the mean absolute difference of $\ln |T|$ and
-    $\ln |P|$.
+    $\ln |P|$, for the spectra $T$ of the targets and $P$ of the predictions.
 
     **Arguments:**
 
     - `resolutions`: for each, the number of samples of the transform, of the hop from one window to
         the next, and of the window; those of Parallel WaveGAN if not given.
-    - `floor`: the smallest power that counts at each frequency: so a silent signal has a value, as
-        in auraloss.
+    - `floor`: a smaller power at a frequency counts as this one, so that a silent signal has a
+        value, as in auraloss.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    Windows are Hann's, around the samples 0, hop, 2 hop and so on of the signal, which is reflected
-    at both ends, as in torch and librosa. Samples that a mask leaves out are removed, and the
-    remaining ones are joined. NaN in a sample propagates.
+    Windows are Hann's, around the samples 0, hop, 2 hop and so on of the signal. The signal is
+    reflected at both ends, as in torch and librosa. Samples that a mask leaves out are removed, and
+    the remaining samples are joined. NaN in a sample propagates.
 
     The gradient is that of the value.
     State: 6 floats. Undefined when: no signal has a sample.
@@ -78,8 +78,9 @@ class MultiResolutionSTFT(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
+        """`predictions` and `targets` have shape `(*rows, time)`. A `mask` with the shape of the
+        rows removes rows; one with the shape of the predictions removes samples. `weights` has the
+        shape of the rows."""
         view = signals(predictions, targets, mask, weights)
         p, t = (view.together(view.samples(x)) for x in (predictions, targets))
         norm = lambda x: root(jnp.sum(x * x, axis=(1, 2)))
@@ -104,13 +105,13 @@ class LogMelDistance(AbstractRowMean):
 
     **Arguments:**
 
-    - `sample_rate`: samples a second, in hertz.
-    - `mels`: how many bands, of equal area on Slaney's scale, as in librosa.
+    - `sample_rate`: samples per second, in hertz.
+    - `mels`: the number of bands; they have equal area on Slaney's scale, as in librosa.
     - `resolution`: the number of samples of the transform, of the hop from one window to the next,
         and of the window.
     - `low`, `high`: the frequencies in hertz where the first band starts and the last ends; `high`
         is half the sample rate if not given.
-    - `floor`: the smallest magnitude that counts in each band, as in HiFi-GAN.
+    - `floor`: a smaller magnitude in a band counts as this one, as in HiFi-GAN.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
     Windows are those of [`eqmetrics.audio.MultiResolutionSTFT`][]. Samples that a mask leaves out
@@ -169,8 +170,9 @@ class LogMelDistance(AbstractRowMean):
     def update(
         self, *, predictions: Values, targets: Values, mask: Mask = None, weights: Weights = None
     ) -> Self:
-        """`predictions` and `targets` are of shape `(*rows, time)`; `mask` has the shape of the
-        rows, or of the predictions to leave out samples; `weights` has that of the rows."""
+        """`predictions` and `targets` have shape `(*rows, time)`. A `mask` with the shape of the
+        rows removes rows; one with the shape of the predictions removes samples. `weights` has the
+        shape of the rows."""
         view = signals(predictions, targets, mask, weights)
         size = self.sample_rate, self.resolution.fft, self.mels, self.low, self.high
         filters = jnp.asarray(mel_filters(*size))

@@ -19,9 +19,9 @@ from ._surface_score import Average, check_spacing, masks_of
 
 @final
 class BoundaryIoU(AbstractLabelled):
-    r"""Intersection over union of the boundaries of the masks of a class. A boundary is the pixels
-    of a mask at most `width` from a pixel outside it. The score is computed for each image, then
-    averaged over the images (`per="row"`), or for the pixels of all images together
+    r"""Intersection over union of the boundaries of the masks of a class. The boundary of a mask
+    consists of its pixels at most `width` from a pixel outside it. The score is computed for each
+    image, then averaged over the images (`per="row"`), or for the pixels of all images together
     (`per="pooled"`).
 
     As in the code of the paper, a pixel is in the boundary if the square of `2 * width + 1` pixels
@@ -105,7 +105,7 @@ class BoundaryIoU(AbstractLabelled):
         pads = [(0, 0), *[(1, 1)] * (masks.ndim - 1)]
         outside = squared_distances(~jnp.pad(masks, pads), self.spacing)
         inside = tuple(slice(1, n + 1) for n in masks.shape[1:])
-        # A relative tolerance makes three steps of 0.1 as far as 0.3, however their squares round.
+        # With a relative tolerance three steps of 0.1 are as far as 0.3, however squares round.
         return masks & (outside[:, *inside] <= jnp.float32(self.width**2 * (1 + 1e-5)))
 
     def see(self, inputs: Inputs) -> Self:

@@ -67,11 +67,11 @@ class _ImageScores(AbstractRowMean, AbstractLabelled):
 class GeneralizedDice(AbstractReadout):
     r"""The Dice score with classes weighted by their size, computed for each image, then averaged
     over the images (`per="row"`), or for all pixels together (`per="pooled"`):
-    $2 \sum_c w_c\,\mathrm{tp}_c / \sum_c w_c (p_c + n_c)$, for $n_c$ pixels of a class, $p_c$
-    pixels predicted as it, and $w_c = 1/n_c^2$.
+    $2 \sum_c w_c\,\mathrm{tp}_c / \sum_c w_c (p_c + n_c)$. Here $n_c$ is the number of pixels of a
+    class, $p_c$ the number of pixels predicted to have it, and $w_c = 1/n_c^2$.
 
-    A class without pixels has the weight 0, so predicting it only costs what the other classes
-    lose; MONAI gives it the largest weight of the others.
+    A class without pixels has the weight 0: if it is predicted, only the other classes lose pixels.
+    MONAI gives it the largest weight of the others.
 
     **Arguments:**
 

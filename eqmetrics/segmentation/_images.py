@@ -27,9 +27,9 @@ def check_dimensions(dimensions: int) -> None:
 
 
 class Images(NamedTuple):
-    """The decisions of a task for the pixels of each image. `labels` and `predicted` are classes of
-    shape `(images, pixels)` if one of several is predicted, otherwise booleans of shape
-    `(images, pixels, classes)`; `taken` has their shape. Entries that aren't taken are
+    """The decisions of a task for the pixels of each image. For a `Multiclass` task, `labels` and
+    `predicted` are classes of shape `(images, pixels)`; otherwise they are booleans of shape
+    `(images, pixels, classes)`. `taken` has their shape. Entries that aren't taken are
     arbitrary."""
 
     batch: Rows
@@ -40,7 +40,7 @@ class Images(NamedTuple):
 
 
 def images_of(task: AbstractTask, inputs: Inputs, dimensions: int) -> Images:
-    """An image with an invalid pixel among those that take part is an invalid row."""
+    """An image with an invalid pixel that isn't masked is an invalid row."""
     one_threshold("an image", task)
     labels = inputs.labels
     own = 1 if isinstance(task, Multilabel) else 0
@@ -65,7 +65,7 @@ def images_of(task: AbstractTask, inputs: Inputs, dimensions: int) -> Images:
 
 
 class Counts(NamedTuple):
-    """For each class in each image: its pixels, the pixels predicted as it, and those of both."""
+    """For each class in each image: how many pixels have it, are predicted to have it, and both."""
 
     support: Int32[Array, "images classes"]
     predicted: Int32[Array, "images classes"]
@@ -118,8 +118,9 @@ def mean_of_classes(
     average: str | None,
     empty: Float32[Array, "..."] | None = None,
 ) -> tuple[Float32[Array, "..."], Bool[Array, "..."]]:
-    """The scores `top / bottom` of the classes in `part`, and which of them are defined; or their
-    average over the classes, and whether it is defined. `empty` replaces 0/0, unless it is NaN."""
+    """With no `average`: the scores `top / bottom` of the classes in `part`, and which of them are
+    defined. Otherwise: their average over the classes, and whether it is defined. `empty` replaces
+    0/0, unless `empty` is NaN."""
     own = np.isin(np.arange(top.shape[-1]), part).reshape((1,) * (top.ndim - 1) + (-1,))
     if average == "micro":
         add = lambda x: jnp.sum(jnp.where(own, x, 0), axis=-1)

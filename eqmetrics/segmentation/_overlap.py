@@ -77,8 +77,8 @@ class ImageOverlaps(AbstractStatistic, AbstractLabelled):
 
 
 class AbstractOverlap(AbstractReadout):
-    """A score of the counts of each class, which a subclass defines in `ratio`; `of_images` says
-    which sum of [`ImageOverlaps`] it reads."""
+    """A score of the counts of each class. A subclass defines the score in `ratio`, and says in
+    `of_images` which sum of [`ImageOverlaps`] it reads."""
 
     task: AbstractTask = eqx.field(static=True)
     per: Per = eqx.field(static=True)
@@ -136,7 +136,7 @@ class AbstractOverlap(AbstractReadout):
             value, defined = over(total, weight), weight != 0
         else:
             counts, part = self.statistic.counts(), self.include
-            if self.average == "micro":  # the totals as pairs, which no sum of floats rounds
+            if self.average == "micro":  # totals as pairs, without the rounding of a sum of floats
                 own = jnp.isin(jnp.arange(self.task.classes), jnp.asarray(part))
                 counts, part = counts.total(own), (0,)
             each = [x.reshape(-1) for x in counts.floats()]
@@ -154,7 +154,7 @@ class AbstractOverlap(AbstractReadout):
 class Dice(AbstractOverlap, init=False):
     r"""The Dice score, computed for each image, then averaged over the images (`per="row"`), or for
     all pixels together (`per="pooled"`, which is [`eqmetrics.F1`][] of the pixels). For each class
-    it is twice the pixels of both masks over the sum of their sizes:
+    it is twice the number of pixels in both masks, divided by the sum of the sizes of the masks:
     $2\,\mathrm{tp} / (2\,\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
     **Arguments:**
@@ -163,8 +163,8 @@ class Dice(AbstractOverlap, init=False):
     - `per`: `"row"` or `"pooled"`.
     - `average`: `"macro"`: the mean over the classes where it is defined; `"weighted"`: that mean,
         weighted by the pixels of the classes; `"micro"`: from all counts together; `None`: a value
-        for each class. With `per="row"` the average is taken for each image first; nnU-Net's mean
-        over images and then over classes is `jnp.nanmean` of `average=None`.
+        for each class. With `per="row"` the average is taken for each image first. For nnU-Net's
+        mean, over images and then over classes, take `jnp.nanmean` of the value of `average=None`.
     - `include`: the classes to average: `range(1, 4)` leaves out the background. All if not given.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `empty`: with `per="row"`, the value of a class in an image where it is neither true nor
@@ -176,7 +176,7 @@ class Dice(AbstractOverlap, init=False):
     The gradient is 0: the value is piecewise constant.
     State: 8 floats (`6 * classes + 2` if `average` is `None`), which
     [`eqmetrics.segmentation.MeanIoU`][] shares; pooled, that of [`eqmetrics.StatScores`][], shared.
-    Undefined when: no class is in any image, nor predicted.
+    Undefined when: no class is in any image, true or predicted.
     Source: Dice, "Measures of the amount of ecologic association between species", 1945.
 
     !!! example
@@ -206,8 +206,8 @@ class MeanIoU(AbstractOverlap, init=False):
     is [`eqmetrics.Jaccard`][] of the pixels). For each class it is
     $\mathrm{tp} / (\mathrm{tp} + \mathrm{fp} + \mathrm{fn})$.
 
-    torchmetrics averages over the images, keras takes all pixels together, and metrax averages over
-    batches, so that its value depends on their size.
+    torchmetrics averages over the images, and keras takes all pixels together. metrax averages over
+    batches, so its value depends on the batch size.
 
     **Arguments:**
 

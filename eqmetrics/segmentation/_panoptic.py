@@ -27,18 +27,20 @@ def _check(name: str, x: Any, shape: tuple[int, ...], why: str) -> None:
 @final
 class PanopticQuality(Metric):
     r"""The panoptic quality of the segments of all images together: for each class the sum of the
-    IoU of its matched segments over $\mathrm{tp} + \mathrm{fp}/2 + \mathrm{fn}/2$. A predicted
-    and a true segment of the same class match if their IoU is more than 1/2.
+    IoU of its matched segments, divided by $\mathrm{tp} + \mathrm{fp}/2 + \mathrm{fn}/2$. A
+    predicted and a true segment of the same class match if their intersection over union (IoU) is
+    more than 1/2.
 
-    Special cases are those of panopticapi. Pixels of a predicted segment that are void in the
+    Special cases are treated as in panopticapi. Pixels of a predicted segment that are void in the
     labels don't count in a union. A predicted segment without a match isn't a false positive if
     more than half of it is void or in crowds of its class. A crowd is neither matched nor missed.
 
     **Arguments:**
 
     - `num_classes`: how many classes there are.
-    - `max_segments`: the numbers of the segments of each image are below it; 0 is void.
-    - `average`: `"macro"`: the mean over the classes with a segment; `None`: a value for each.
+    - `max_segments`: all numbers of segments are below it; number 0 is void.
+    - `average`: `"macro"`: the mean over the classes with a segment; `None`: a value for each
+        class.
     - `dimensions`: how many axes an image has: 3 for volumes.
     - `undefined`: what replaces an undefined value; NaN if not given.
 
@@ -110,8 +112,9 @@ class PanopticQuality(Metric):
         """`segments` and `predicted_segments` are the numbers of segments, of shape `(*rows,
         height, width)`. `segment_labels` and `predicted_segment_labels` are the class of each
         segment, of shape `(*rows, max_segments)`; number 0, and numbers that don't occur, may have
-        any class. `crowd`, of the same shape, says which segments are crowds. `mask` has the shape
-        of the rows, or of `segments`: then it leaves out pixels; `weights` has that of the rows."""
+        any class. `crowd`, of the same shape, says which segments are crowds. A `mask` with the
+        shape of the rows removes rows; one with the shape of `segments` removes pixels. `weights`
+        has the shape of the rows."""
         numbered: Any = (segments, predicted_segments)
         classed: Any = (segment_labels, predicted_segment_labels)
         true, said = numbered
@@ -138,7 +141,7 @@ class PanopticQuality(Metric):
         bad = jnp.zeros(count, bool)
         for x in numbers:
             bad |= jnp.any(keep & ((x < 0) | (x >= size)), axis=1)
-        # What is out of range, or left out, counts in no cell.
+        # Pixels that are out of range or masked count in no cell.
         known = keep & ~bad[:, None]
         image = jnp.arange(count, dtype=jnp.int32)[:, None] * (size * size)
         index = jnp.where(known, image + numbers[0] * size + numbers[1], count * size * size)
@@ -159,9 +162,9 @@ class PanopticQuality(Metric):
         predicted_classes: Int32[Array, "images segments"],
         crowd: Bool[Array, "images segments"],
     ) -> tuple[Array, Array, Array, Array]:
-        """From the pixels that true and predicted segments share: for each true segment the IoU of
-        its match, whether it has one, and whether it is missed; for each predicted one whether it
-        is a false positive."""
+        """From the pixels that true and predicted segments share. For each true segment: the IoU of
+        its match, whether it has a match, and whether it is missed. For each predicted segment:
+        whether it is a false positive."""
         add = lambda x, axis: jnp.sum(x, axis=axis, dtype=jnp.int32)
         area, predicted_area, void = add(shared, 2), add(shared, 1), shared[:, 0]
         some = (jnp.arange(shared.shape[1]) > 0)[None]
@@ -172,7 +175,7 @@ class PanopticQuality(Metric):
         # In integers: no rounding decides whether an IoU is above 1/2.
         match = alike & real[:, :, None] & said[:, None] & (2 * shared > union)
         part = shared.astype(jnp.float32) / jnp.maximum(union, 1).astype(jnp.float32)
-        iou = jnp.sum(jnp.where(match, part, 0), axis=2)  # of at most one: only one is above 1/2
+        iou = jnp.sum(jnp.where(match, part, 0), axis=2)  # at most one match: one IoU above 1/2
         hit = jnp.any(match, axis=2)
         crowded = alike & (crowd & some)[:, :, None]
         excused = void + add(jnp.where(crowded, shared, 0), 1)

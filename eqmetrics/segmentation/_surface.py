@@ -21,11 +21,11 @@ Quotient = tuple[Float32[Array, "masks"], Float32[Array, "masks"]]
 class HausdorffDistance(AbstractSurfaceScore):
     r"""The Hausdorff distance, averaged over the images: the largest distance from the border of a
     prediction to that of the labels, or from the border of the labels to that of the prediction.
-    With a `percentile` (95 for HD95) it is the larger percentile of both directions.
+    With a `percentile` (95 for HD95) it is the larger of the percentiles of the two directions.
 
-    The border of a mask is its pixels with a neighbour, along an axis, that isn't in the mask, as
-    in MONAI and medpy. DeepMind's `surface-distance` takes surface elements between pixels, and
-    gives other values. medpy takes the percentile of both directions together.
+    The border of a mask consists of its pixels with a neighbour, along an axis, that isn't in the
+    mask, as in MONAI and medpy. DeepMind's `surface-distance` takes surface elements between
+    pixels, and gives other values. medpy takes the percentile of both directions together.
 
     **Arguments:**
 
@@ -35,13 +35,13 @@ class HausdorffDistance(AbstractSurfaceScore):
         volumes.
     - `average`: `"macro"`: the mean over the classes in an image; `None`: a value for each class.
     - `include`: the classes to use: `range(1, 4)` leaves out the background. All if not given.
-    - `missed`: the distance of an object that is missed, or predicted where there is none; infinite
-        if not given (BraTS: the diagonal, 373.13).
+    - `missed`: the distance of an object that is missed, or predicted in an image without it;
+        infinite if not given (BraTS: the diagonal, 373.13).
     - `undefined`: what replaces an undefined value; NaN if not given.
 
-    A missed object is never left out: otherwise the distance would shrink as a model finds less.
-    `objects()` says how many there were. There is no `per="pooled"`: the largest distance of all is
-    that of one image, and a percentile would need every distance.
+    A missed object is never left out: otherwise a model that finds less would have a smaller
+    distance. `objects()` says how many were missed. There is no `per="pooled"`: the largest
+    distance of all is that of one image, and a percentile would need every distance.
     The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`); an update needs
     memory for four floats for each pixel and class. Undefined when: no image has an object, true or
@@ -95,8 +95,9 @@ class HausdorffDistance(AbstractSurfaceScore):
 
 @final
 class SurfaceDistance(AbstractSurfaceScore):
-    r"""The average symmetric surface distance, averaged over the images: the mean, over the border
-    pixels of labels and prediction together, of the distance to the border of the other.
+    r"""The average symmetric surface distance, averaged over the images: the mean distance of a
+    border pixel of the labels to the border of the prediction, and of a border pixel of the
+    prediction to the border of the labels. The mean is over all these pixels together.
 
     It equals MONAI's with `symmetric=True`; medpy's `assd` is the mean of the means of both
     directions.
@@ -106,9 +107,9 @@ class SurfaceDistance(AbstractSurfaceScore):
     - `task`, `spacing`, `average`, `include`, `missed`, `undefined`: as in
         [`eqmetrics.segmentation.HausdorffDistance`][].
 
-    A missed object is never left out: the value is infinite, or `missed` is its distance, and
-    `objects()` says how many there were. There is no `per="pooled"`: a missed object has a
-    distance, but no number of pixels at that distance.
+    A missed object is never left out: the value is infinite, or the object has the distance
+    `missed`. `objects()` says how many were missed. There is no `per="pooled"`: a missed object has
+    a distance, but no number of pixels at that distance.
     The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` if `average` is `None`). Undefined when: no
     image has an object, true or predicted; images without one are skipped.
@@ -146,8 +147,8 @@ class SurfaceDistance(AbstractSurfaceScore):
 @final
 class SurfaceDice(AbstractSurfaceScore):
     r"""The normalised surface Dice, computed for each image, then averaged over the images
-    (`per="row"`), or for all images together (`per="pooled"`). It is the share of the border pixels
-    of labels and prediction, together, that are at most `tolerance` from the border of the other.
+    (`per="row"`), or for all images together (`per="pooled"`). It is the share of all border
+    pixels, of labels and of prediction, that are at most `tolerance` from the border of the other.
 
     Pixels are counted, as in MONAI; DeepMind's `surface-distance` weights surface elements between
     pixels.
@@ -159,8 +160,8 @@ class SurfaceDice(AbstractSurfaceScore):
     - `tolerance`: in the unit of `spacing`.
     - `per`: `"row"`, or `"pooled"`, where large objects count more than small ones.
 
-    A missed object, and one that is predicted where there is none, have a surface Dice of 0: no
-    pixel of their borders is near. `objects()` says how many there were.
+    An object that is missed, or predicted in an image without it, has a surface Dice of 0: no pixel
+    of its border is near. `objects()` counts such objects.
     The gradient is 0: the value is piecewise constant.
     State: `6 * classes + 6` floats (`10 * classes + 2` pooled, or if `average` is `None`).
     Undefined when: no image has an object, true or predicted; images without one are skipped.
@@ -197,6 +198,6 @@ class SurfaceDice(AbstractSurfaceScore):
         AbstractSurfaceScore.__init__(self, task, spacing, average, include, 0.0, undefined, per)
 
     def of_surfaces(self, surfaces: Surfaces) -> Quotient:
-        # A relative tolerance makes three steps of 0.1 as far as 0.3, however their squares round.
+        # With a relative tolerance three steps of 0.1 are as far as 0.3, however squares round.
         most = jnp.float32(self.tolerance**2 * (1 + 1e-5))
         return surfaces.over_borders(lambda d: (d <= most).astype(jnp.float32))

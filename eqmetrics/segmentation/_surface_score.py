@@ -37,8 +37,8 @@ def check_spacing(spacing: Sequence[float]) -> tuple[float, ...]:
 def masks_of(
     task: AbstractTask, include: tuple[int, ...], images: Images
 ) -> tuple[Bool[Array, "masks ..."], Bool[Array, "masks ..."]]:
-    """The masks of the labels and of the predictions, image by image and class by class. Pixels
-    that are left out are in no mask, like those outside the image."""
+    """The masks of the labels and of the predictions, for each image and each class. Pixels that
+    are left out are in no mask, like those outside the image."""
     if isinstance(task, Multiclass):
         classes = jnp.asarray(include, jnp.int32)[None, :, None]
         of = lambda x: (x[:, None, :] == classes) & images.taken[:, None, :]
@@ -68,8 +68,8 @@ class Surfaces(NamedTuple):
 
 
 def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Surfaces:
-    # Both in one call: of two calls XLA's CPU would share a table of all pairs of lines, and write
-    # it to memory.
+    # Both in one call: with two calls XLA on a CPU would make a table of all pairs of lines for
+    # both, and write it to memory.
     edges = border(jnp.concatenate([labels, predicted]))
     maps = (edges, squared_distances(edges, spacing))
     shape = 2, labels.shape[0], math.prod(labels.shape[1:])
@@ -77,9 +77,9 @@ def _surfaces(labels: Array, predicted: Array, spacing: tuple[float, ...]) -> Su
 
 
 class AbstractSurfaceScore(AbstractLabelled):
-    """The mean over the images of a score of the surfaces of each class, averaged over the classes
-    in the labels or predictions; or, with `per="pooled"`, for the surfaces of all images together.
-    A subclass writes `of_surfaces`."""
+    """A score of the surfaces of each class, averaged over the classes in the labels or predictions
+    and over the images; or, with `per="pooled"`, for the surfaces of all images together. A
+    subclass defines the score in `of_surfaces`."""
 
     task: AbstractTask = eqx.field(static=True)
     spacing: tuple[float, ...] = eqx.field(static=True)
@@ -123,8 +123,8 @@ class AbstractSurfaceScore(AbstractLabelled):
     def of_surfaces(
         self, surfaces: Surfaces
     ) -> tuple[Float32[Array, "masks"], Float32[Array, "masks"]]:
-        """The score of each mask, as a quotient whose two parts are summed if pooled. `missed`
-        replaces it for a missed object, unless scores are pooled."""
+        """The score of each mask, as numerator and denominator, which are summed if scores are
+        pooled. `missed` replaces the score of a missed object, unless scores are pooled."""
 
     def see(self, inputs: Inputs) -> Self:
         images = images_of(self.task, inputs, len(self.spacing))
@@ -156,9 +156,9 @@ class AbstractSurfaceScore(AbstractLabelled):
         return whole.at[jnp.asarray(self.include, jnp.int32)].set(x)
 
     def objects(self) -> dict[str, Float32[Array, "..."]]:
-        """How many objects (a class in an image) of each class were `found`, `missed` (predicted
-        nowhere), and `spurious` (predicted where there is none); for weighted images, the sum of
-        their weights. A binary task has one class."""
+        """How many objects of each class were `found`, `missed` (not predicted in their image) and
+        `spurious` (predicted in an image without them). All pixels of a class in an image are one
+        object. If images have weights, their sum. A binary task has one class."""
         names = "found", "missed", "spurious"
         return {name: self._of_classes(self.sums.read(name)) for name in names}
 
