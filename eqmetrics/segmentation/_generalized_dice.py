@@ -70,7 +70,7 @@ class GeneralizedDice(AbstractReadout):
     $2 \sum_c w_c\,\mathrm{tp}_c / \sum_c w_c (p_c + n_c)$. Here $n_c$ is the number of pixels of a
     class, $p_c$ the number of pixels predicted to have it, and $w_c = 1/n_c^2$.
 
-    A class without pixels has the weight 0 (unless `weight="uniform"`): if it is predicted, only the
+    A class without pixels has the weight 0, unless `weight="uniform"`: if it is predicted, only the
     other classes lose pixels. MONAI gives it the largest weight of the others.
 
     **Arguments:**
