@@ -10,6 +10,7 @@ import contextlib
 import doctest
 import inspect
 import io
+import pkgutil
 import re
 import subprocess
 import sys
@@ -146,3 +147,13 @@ def test_the_checker_sees_a_wrong_page(tmp_path, monkeypatch):
     right = block.format("x = 1") + block.format("print(x)\nx / 0")
     right += "\n```text\n1\nZeroDivisionError: division by ...\n```\n"
     run_page(right, "right", tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("page", sorted((SITE / "api").glob("*.md")), ids=lambda page: page.stem)
+def test_members_that_a_page_lists_exist(page):
+    listed = r"^::: ([\w.]+)\n    options:\n(?:      .*\n)*?      members: \[(.*)\]"
+    for name, members in re.findall(listed, page.read_text(), re.M):
+        owner = pkgutil.resolve_name(f"eqmetrics:{name.removeprefix('eqmetrics.')}")
+        fields = {n for c in owner.__mro__ for n in getattr(c, "__annotations__", {})}
+        missing = {n for n in re.findall(r"\w+", members) if not hasattr(owner, n)} - fields
+        assert not missing, name
