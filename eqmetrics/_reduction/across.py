@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from .limbs import EXACT_SUM
+from .pair import joined_pairs, SMALL, split_pairs
 from .plans import PlanOf, run
 
 
@@ -54,33 +54,22 @@ class Ask(NamedTuple):
     depth: int  # the number of stacks around the metric
 
 
-# For larger arrays a copy costs more than it saves.
-_SMALL = 1024
-
-
 def merged_across(asks: list[Ask], size: int, axis_name: Any) -> list[Any]:
     """The arrays of each `Ask`, merged over the axis. Small sums are merged side by side: cutting
     an array into limbs takes a hundred operations, however small it is."""
     small = [
         i
         for i, (across, arrays, depth) in enumerate(asks)
-        if across == EXACT_SUM.across and not depth and all(x.size <= _SMALL for x in arrays)
+        if across == EXACT_SUM.across and not depth and all(x.size <= SMALL for x in arrays)
     ]
-    if len(small) < 2:
-        small = []
     plans = [_plan(*ask[:2], size, ask.depth) for i, ask in enumerate(asks) if i not in small]
+    pairs = [x for i in small for x in asks[i].arrays]
     if small:
-        rows = [x.reshape(2, x.size // 2) for i in small for x in asks[i].arrays]
-        plans.append(EXACT_SUM.across((jnp.concatenate(rows, axis=1),), size))
+        plans.append(EXACT_SUM.across((joined_pairs(pairs),), size))
     found = run(plans, axis_name)
-    rest, out, end = iter(found), [], 0
-    for i, ask in enumerate(asks):
-        if i not in small:
-            out.append(next(rest))
-            continue
-        sums = []
-        for x in ask.arrays:
-            start, end = end, end + x.size // 2
-            sums.append(found[-1][0][:, start:end].reshape(x.shape))
-        out.append(tuple(sums))
-    return out
+    rest = iter(found)
+    sums = iter(split_pairs(found[-1][0], [x.shape for x in pairs]) if small else ())
+    return [
+        tuple(next(sums) for _ in ask.arrays) if i in small else next(rest)
+        for i, ask in enumerate(asks)
+    ]

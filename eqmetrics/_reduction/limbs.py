@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float32, Int32
 
 from .base import AbstractReduction, AbstractScalable, zeros
-from .pair import add, multiply, pack, Pair, two_sum
+from .pair import add, joined_pairs, multiply, pack, Pair, SMALL, split_pairs, two_sum
 
 
 def _power_of_two(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
@@ -42,44 +42,31 @@ def bound(exponent: Int32[Array, "..."]) -> Float32[Array, "..."]:
     return _power_of_two(jnp.minimum(exponent - 126, 128))
 
 
-# For larger arrays a copy costs more than it saves.
-_SMALL = 1024
+def _sets(tops: Sequence[Array]) -> list[tuple[list[int], Array]]:
+    """The arrays that are cut together, the small ones, and their exponents: it takes forty
+    operations, however small an array is."""
+    small = [i for i, top in enumerate(tops) if top.size <= SMALL]
+    alone = [([i], top) for i, top in enumerate(tops) if i not in small]
+    if len(small) < 2:
+        return [([i], tops[i]) for i in small] + alone
+    return [(small, jnp.concatenate([tops[i].ravel() for i in small])), *alone]
 
 
 def to_limbs(pairs: Sequence[Pair], tops: Sequence[Array], size: int) -> list[Array]:
-    """The limbs of pairs whose exponents are at most `tops`, for a sum over `size`. Small pairs are
-    cut side by side: it takes forty operations, however small an array is."""
+    """The limbs of pairs whose exponents are at most `tops`, for a sum over `size`."""
     bits, count = _limb_bits(size)
-    cells = lambda arrays, lead: jnp.concatenate([x.reshape(*lead, -1) for x in arrays], -1)
-    cut: list[Array] = []
-    for which in _sets(tops):
-        x, top = ([each[i] for i in which] for each in (pairs, tops))
-        both = (x[0], top[0]) if len(which) == 1 else (cells(x, (2,)), cells(top, ()))
-        cut += _to_limbs(*both, bits, count)
-    return cut
+    sets = [(joined_pairs([pairs[i] for i in which]), top) for which, top in _sets(tops)]
+    return [limb for pair, top in sets for limb in _to_limbs(pair, top, bits, count)]
 
 
 def from_limbs(limbs: Sequence[Array], tops: Sequence[Array], size: int) -> tuple[Pair, ...]:
     bits, count = _limb_bits(size)
     found: dict[int, Pair] = {}
-    for k, which in enumerate(_sets(tops)):
-        each, start = list(limbs[k * count : (k + 1) * count]), 0
-        if len(which) == 1:
-            found[which[0]] = _from_limbs(each, tops[which[0]], bits)
-            continue
-        top = jnp.concatenate([tops[i].ravel() for i in which])
-        whole = _from_limbs(each, top, bits)
-        for i in which:
-            end = start + tops[i].size
-            found[i] = whole[:, start:end].reshape(2, *tops[i].shape)
-            start = end
+    for k, (which, top) in enumerate(_sets(tops)):
+        whole = _from_limbs(list(limbs[k * count : (k + 1) * count]), top, bits)
+        pairs = split_pairs(whole, [(2, *tops[i].shape) for i in which])
+        found.update(zip(which, pairs, strict=True))
     return tuple(found[i] for i in range(len(tops)))
-
-
-def _sets(tops: Sequence[Array]) -> list[list[int]]:
-    """The arrays that are cut together."""
-    small = [i for i, top in enumerate(tops) if top.size <= _SMALL]
-    return [small] * bool(small) + [[i] for i in range(len(tops)) if i not in small]
 
 
 def _to_limbs(x: Pair, top: Array, bits: int, count: int) -> list[Array]:

@@ -7,6 +7,7 @@ Two-sum: Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B. Pairs
 import dataclasses
 import functools as ft
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -116,6 +117,29 @@ def renormalise(high: Array, low: Array) -> Pair:
 @inlined
 def add(x: Pair, y: Pair) -> Pair:
     return (Halves.of(x) + Halves.of(y)).packed()
+
+
+# Pairs of up to so many numbers are joined; for more a copy costs more than it saves.
+SMALL = 1024
+
+
+def joined_pairs(pairs: Sequence[Pair]) -> Pair:
+    """Pairs side by side, of shape `(2, numbers)`; a single one as it is."""
+    if len(pairs) == 1:
+        return pairs[0]
+    return jnp.concatenate([x.reshape(2, x.size // 2) for x in pairs], axis=1)
+
+
+def split_pairs(joined: Pair, shapes: Sequence[tuple[int, ...]]) -> list[Pair]:
+    """The pairs that were joined."""
+    if len(shapes) == 1:
+        return [joined]
+    found, start = [], 0
+    for shape in shapes:
+        end = start + math.prod(shape) // 2
+        found.append(joined[:, start:end].reshape(shape))
+        start = end
+    return found
 
 
 def two_prod(a: Array, b: Array) -> tuple[Array, Array]:

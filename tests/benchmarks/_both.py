@@ -22,11 +22,11 @@ from ._timing import table
 LIMIT = 1e-5
 
 
-def _update(metric: eqm.Metric, batch: dict[str, Any]) -> eqm.Metric:
+def updated(metric: Any, batch: dict[str, Any]) -> Any:
     return type(metric).update(metric, **batch)
 
 
-update = jax.jit(_update)
+update = jax.jit(updated)
 merge = jax.jit(lambda a, b: a.merge(b))
 compute = jax.jit(lambda metric: metric.compute())
 

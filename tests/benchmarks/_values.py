@@ -10,6 +10,7 @@ import numpy as np
 import eqmetrics as eqm
 
 from ._timing import per_call, si
+from .clustering import whole
 from .peers import module
 
 
@@ -115,8 +116,9 @@ def peers(large: int) -> Iterator[Peer]:
 
 
 def ours(metric: eqm.Metric, batch: dict[str, jax.Array]) -> Callable[[], Any]:
-    whole = jax.jit(lambda metric, batch: type(metric).update(metric, **batch).compute())
-    return lambda: jax.block_until_ready(whole(metric, batch))
+    """Waits for the value, as torch's call does."""
+    value = whole(metric, batch)
+    return lambda: jax.block_until_ready(value())
 
 
 def theirs(metric: Any, given: list[np.ndarray]) -> Callable[[], Any]:

@@ -24,10 +24,6 @@ SLICE = 2**14
 rng = np.random.default_rng(0)
 
 
-def as_update(metric: Any, batch: dict[str, Any]) -> Any:
-    return type(metric).update(metric, **batch)
-
-
 def against(name: str, forms: dict[str, tuple[Callable, Any, Any]], calls: int = 100) -> Row:
     """A call of each form, a function of a state and a batch: its time, also relative to the first
     form, and the number of fused operations in its program."""
@@ -71,7 +67,7 @@ def calls(large: int) -> Iterator[Row]:
     batch = {k: together.batch_of(large)[k] for k in names}
     plain = lambda s, b: regression.bare_update(s, *(b[k] for k in names))
     sums = jnp.zeros(11, jnp.float32), jnp.float32(-jnp.inf)
-    given = {"bare": (plain, sums, batch), "eqmetrics": (as_update, regression.TEN, batch)}
+    given = {"bare": (plain, sums, batch), "eqmetrics": (_both.updated, regression.TEN, batch)}
     yield against(f"ten regression scores, {large} rows", given)
 
 
@@ -101,7 +97,7 @@ def matrices(large: int) -> Iterator[Row]:
         scatter = lambda m, b: m.at[b["labels"], b["predicted_labels"]].add(1)
         forms = {
             "bare": (scatter, zeros, batch),
-            "eqmetrics": (as_update, eqm.ConfusionMatrix(eqm.Multiclass(classes)), batch),
+            "eqmetrics": (_both.updated, eqm.ConfusionMatrix(eqm.Multiclass(classes)), batch),
             "bfloat16": (one_hot(jnp.bfloat16, jnp.float32), zeros, batch),
             "int8": (one_hot(jnp.int8, jnp.int32), zeros, batch),
         }
@@ -115,9 +111,9 @@ def in_groups(large: int) -> Iterator[Row]:
     for name, metric in groups.METRICS.items():
         batch = groups.batch_of(metric, large)
         forms = {
-            "plain": (as_update, metric, batch),
-            "one": (as_update, eqm.PerGroup(metric, 1), batch | {"group": 0 * group}),
-            "many": (as_update, eqm.PerGroup(metric, 1000), batch | {"group": group}),
+            "plain": (_both.updated, metric, batch),
+            "one": (_both.updated, eqm.PerGroup(metric, 1), batch | {"group": 0 * group}),
+            "many": (_both.updated, eqm.PerGroup(metric, 1000), batch | {"group": group}),
         }
         yield against(name, forms, 10)
 

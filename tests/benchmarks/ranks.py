@@ -6,10 +6,9 @@ import numpy as np
 
 import eqmetrics as eqm
 
-from ._timing import about, si, table
-from .clustering import whole
+from ._timing import about, table
+from .clustering import beside, whole
 from .peers import module
-from .text import cpu_per_call
 
 
 def of_rows(rows: int) -> list[list[object]]:
@@ -33,9 +32,7 @@ def of_rows(rows: int) -> list[list[object]]:
     for name, (metric, batch, peer) in cases.items():
         mine = whole(metric, batch)
         assert abs(float(mine()) - float(peer())) < 1e-6, name
-        took = cpu_per_call({"mine": mine, "peer": lambda peer=peer: peer() and None}, rounds=5)
-        ratio = f"{took['mine'] / took['peer']:.1f}x"
-        found.append([f"{name}, {rows} rows", si(took["mine"]), si(took["peer"]), ratio])
+        found.append(beside(f"{name}, {rows} rows", mine, peer))
     return found
 
 
