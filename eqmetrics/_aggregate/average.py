@@ -6,8 +6,8 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import rows, trailing, undefined_as
+from .._rows.nearest_quotient import quotient_or
+from .._rows.rows import rows, trailing
 
 
 @final
@@ -46,4 +46,4 @@ class Average(Metric):
 
     def compute(self) -> Float32[Array, "..."]:
         total, weight = self.sums.read("total", "weight")
-        return undefined_as(quotient(total, weight), weight == 0, self.undefined)
+        return quotient_or(total, weight, self.undefined)

@@ -11,8 +11,8 @@ from .._onepass.sums import Sums
 from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.pair import add, to_float
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import rows, undefined_as
+from .._rows.nearest_quotient import quotient_or
+from .._rows.rows import rows
 
 
 class _Newest(AbstractReduction):
@@ -95,4 +95,4 @@ class LastValue(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = to_float(self.sums)
-        return undefined_as(quotient(total, weight), weight == 0, self.undefined)
+        return quotient_or(total, weight, self.undefined)

@@ -14,8 +14,8 @@ from .._reduction import AbstractReduction, EXACT_SUM
 from .._reduction.base import zeros
 from .._reduction.extremum import MAX
 from .._reduction.pair import add, lift, to_float
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import Rows, rows, undefined_as
+from .._rows.nearest_quotient import quotient_or
+from .._rows.rows import Rows, rows
 
 
 class _Longest(AbstractReduction):
@@ -108,4 +108,4 @@ class Throughput(Metric):
     def compute(self) -> Float32[Array, ""]:
         seconds = to_float(self.seconds)
         items = self.sums.read("items")
-        return undefined_as(quotient(items, seconds), seconds == 0, self.undefined)
+        return quotient_or(items, seconds, self.undefined)

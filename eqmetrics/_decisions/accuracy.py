@@ -10,9 +10,8 @@ from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._onepass.sums import Sums
 from .._reduction.pair import add
 from .._reduction.pair_sums import sum_pairs
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient_or
 from .._rows.row_mean import Empty
-from .._rows.rows import undefined_as
 from .average import ALL, average_of, AverageKind, check_average, Scope, scope_of
 from .decision import hits
 from .inputs import AbstractLabelled, Inputs
@@ -156,6 +155,6 @@ class Accuracy(AbstractReadout):
         task that has several."""
         if isinstance(self.statistic, Hits):
             right, every = self.statistic.compute()
-            return undefined_as(quotient(right, every), every == 0, self.undefined)
+            return quotient_or(right, every, self.undefined)
         ratio = ft.partial(_accuracy, multiclass=isinstance(self.task, Multiclass))
         return average_of(ratio, self.statistic, self.average, self.undefined, self.scope)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float32
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_rows
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient, quotient_or
 from .._rows.row_mean import check_empty, Empty
 from .._rows.rows import undefined_as
 from .stat_scores import Counts, StatScores
@@ -75,7 +75,7 @@ def mean_of(values: Array, weights: Array, undefined: float | None) -> Float32[A
     """The weighted mean over the classes whose weight isn't 0."""
     kept = jnp.where(weights > 0, values, 0) * weights
     total = _total(weights)
-    return undefined_as(quotient(_total(kept), total), total == 0, undefined)
+    return quotient_or(_total(kept), total, undefined)
 
 
 def _total(x: Float32[Array, "classes"]) -> Float32[Array, ""]:
@@ -97,7 +97,7 @@ def average_of(
     part = jnp.asarray(scope.part(task))
     if average == "micro" and not has_thresholds(task):
         top, bottom = ratio(counts.total(part).floats())
-        return undefined_as(quotient(top, bottom), bottom == 0, undefined)
+        return quotient_or(top, bottom, undefined)
     each = counts.floats()
     top, bottom = ratio(each)
     return average_classes(

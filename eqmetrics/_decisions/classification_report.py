@@ -9,8 +9,7 @@ from .._metric.html import table
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import to_float
 from .._reduction.pair_sums import sum_rows
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient_or
 from .average import mean_of
 from .stat_scores import Counts, StatScores
 from .task import AbstractTask, Binary, Multilabel, one_threshold
@@ -84,7 +83,7 @@ def _scores(counts: Counts, part: Array, undefined: float | None) -> dict[str, A
     tp, fp, fn, _ = counts
 
     def ratio(top: Array, bottom: Array) -> Array:
-        return jnp.where(part, undefined_as(quotient(top, bottom), bottom == 0, undefined), jnp.nan)
+        return jnp.where(part, quotient_or(top, bottom, undefined), jnp.nan)
 
     return {
         "precision": ratio(tp, tp + fp),
@@ -181,7 +180,7 @@ class ClassificationReport(AbstractReadout):
             averages["micro"] = {name: x[0] for name, x in micro.items()}
         else:
             right, support = (to_float(sum_rows(x)) for x in (counts.tp, each["support"]))
-            accuracy = undefined_as(quotient(right, support), support == 0, self.undefined)
+            accuracy = quotient_or(right, support, self.undefined)
         shown = tuple(n if takes else None for n, takes in zip(self.names, part, strict=True))
         classes = _scores(counts, takes_part, self.undefined)
         return Report(classes, averages, accuracy, shown)

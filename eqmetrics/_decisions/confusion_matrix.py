@@ -9,8 +9,7 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import Pair, to_float
 from .._reduction.pair_sums import sum_pairs
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient_or
 from .confusion_counts import ConfusionCounts
 from .stat_scores import StatScores
 from .task import AbstractTask, Binary, Multiclass, one_threshold
@@ -92,7 +91,7 @@ class ConfusionMatrix(AbstractReadout, AbstractExact):
         for axis in axes:
             pairs = jnp.expand_dims(sum_pairs(jnp.moveaxis(pairs, axis, 1)), axis)
         total = to_float(pairs)
-        return undefined_as(quotient(counts, total), total == 0, self.undefined)
+        return quotient_or(counts, total, self.undefined)
 
     def _repr_html_(self) -> str | None:
         return html_of_matrices(self)

@@ -6,8 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._metric.messages import describe
 from .._onepass.sums import Sums
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient_or
 from .decision import decide
 from .inputs import AbstractLabelled, Inputs
 from .task import Multilabel
@@ -84,4 +83,4 @@ class ExactMatch(AbstractLabelled):
 
     def compute(self) -> Float32[Array, ""]:
         right, every = self.sums.read("right", "rows")
-        return undefined_as(quotient(right, every), every == 0, self.undefined)
+        return quotient_or(right, every, self.undefined)

@@ -6,7 +6,7 @@ from jaxtyping import Array, Float32
 
 from .._metric.messages import describe
 from .._metric.readout import AbstractReadout
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient_or
 from .._rows.rows import undefined_as
 from .._wrap.per_group import PerGroup
 from .stat_scores import StatScores
@@ -23,7 +23,7 @@ def _ends(rates: Float32[Array, "groups"]) -> tuple[Array, Array]:
 
 
 def _share(top: Array, bottom: Array) -> Array:
-    return undefined_as(quotient(top, bottom), bottom == 0, None)
+    return quotient_or(top, bottom, None)
 
 
 @final

@@ -4,8 +4,7 @@ import equinox as eqx
 from jaxtyping import Array, Float32
 
 from .._metric.readout import AbstractReadout
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient_or
 from .accuracy import Hits
 from .task import AbstractTask
 
@@ -44,4 +43,4 @@ class HammingLoss(AbstractReadout):
 
     def compute(self) -> Float32[Array, ""]:
         right, every = self.statistic.compute()
-        return undefined_as(quotient(every - right, every), every == 0, self.undefined)
+        return quotient_or(every - right, every, self.undefined)

@@ -9,7 +9,7 @@ from .._decisions.task import AbstractTask
 from .._metric.readout import AbstractReadout
 from .._reduction.pair import add, to_float
 from .._reduction.pair_sums import sum_pairs
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient, quotient_or
 from .._rows.quotient import over, root
 from .._rows.rows import undefined_as
 from .calibration_bins import CalibrationBins
@@ -169,7 +169,7 @@ class ReliabilityDiagram(AbstractReadout):
         of shape `(bins,)`; for a multilabel task, or per class, `(labels, bins)`."""
         sums = self.statistic.compute()
         weight = sums["weight"]
-        mean = lambda x: undefined_as(over(x, weight), weight == 0, self.undefined)
+        mean = lambda x: quotient_or(x, weight, self.undefined)
         found = {
             "confidence": mean(sums["confidence"]),
             "accuracy": mean(sums["right"]),

@@ -10,8 +10,8 @@ from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._reduction.pair import minus, reaches
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import trailing, undefined_as
+from .._rows.nearest_quotient import quotient_or
+from .._rows.rows import trailing
 from .mean_error import Within, without_invalid
 from .paired import checked_multioutput, Multioutput, over_columns, paired
 
@@ -56,7 +56,7 @@ class AbstractRatioError(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """A scalar; of shape `outputs` with `multioutput="raw_values"`."""
         top, bottom = self.sums.read("top", "bottom")
-        values = undefined_as(quotient(top, bottom), bottom == 0, self.undefined)
+        values = quotient_or(top, bottom, self.undefined)
         return over_columns(values, self.multioutput)
 
 

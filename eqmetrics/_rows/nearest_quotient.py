@@ -6,6 +6,7 @@ from jax import lax
 from jaxtyping import Array, Float32
 
 from .._reduction.pair import inlined, two_prod
+from .rows import undefined_as
 
 
 @jax.custom_jvp
@@ -49,3 +50,8 @@ def _quotient_jvp(primals, tangents):
     top, below = (jnp.broadcast_to(t, value.shape) for t in tangents)
     safe = jnp.where(bottom == 0, 1, bottom)
     return value, jnp.where(bottom == 0, 0, (top - value * below) / safe)
+
+
+def quotient_or(top: Array, bottom: Array, undefined: float | None) -> Array:
+    """The quotient, and `undefined`, or NaN, where `bottom` is 0: the value of most metrics."""
+    return undefined_as(quotient(top, bottom), bottom == 0, undefined)

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .nearest_quotient import quotient
-from .rows import as_column, Rows, trailing, undefined_as
+from .nearest_quotient import quotient_or
+from .rows import as_column, Rows, trailing
 
 
 Empty = Literal["skip", "zero", "one"]  # what a row without a score counts as
@@ -78,4 +78,4 @@ class AbstractRowMean(Metric):
     def compute(self) -> Float32[Array, "..."]:
         """The mean score: a scalar, or an array of shape `shape`."""
         total, weight = self.sums.read("total", "weight")
-        return undefined_as(quotient(total, weight), weight == 0, self.undefined)
+        return quotient_or(total, weight, self.undefined)

@@ -7,9 +7,9 @@ from jaxtyping import Array, Bool, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
+from .._rows.nearest_quotient import quotient_or
 from .._rows.pooled import check_per, Per
 from .._rows.quotient import over
-from .._rows.rows import undefined_as
 from ._image import Image, planes
 from ._spreads import spreads
 from ._windows import centred, check_fits, gaussian, means, whole
@@ -137,4 +137,4 @@ class VisualInformationFidelity(Metric):
 
     def compute(self) -> Float32[Array, ""]:
         total, weight = self.sums.read("total", "weight")
-        return undefined_as(over(total, weight), weight == 0, self.undefined)
+        return quotient_or(total, weight, self.undefined)

@@ -11,9 +11,8 @@ from .._custom_types import Mask, Values, Weights
 from .._metric.numbers import check_whole
 from .._metric.readout import AbstractStatistic
 from .._onepass.sums import Sums
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient_or
 from .._rows.row_mean import check_empty, Empty
-from .._rows.rows import undefined_as
 from ._at_k import check_divide_by, DivideBy
 from ._lists import check_ties, lists_of, VALID
 from ._ranks import as_float, Places, Ties
@@ -114,5 +113,5 @@ class RetrievalPrecisionRecallCurve(AbstractStatistic):
     def compute(self) -> dict[str, Float32[Array, "{self.max_k}"]]:
         """`precision` and `recall`, of shape `(max_k,)`."""
         *totals, weight = self.sums.read("precision", "recall", "weight")
-        means = (undefined_as(quotient(x, weight), weight == 0, self.undefined) for x in totals)
+        means = (quotient_or(x, weight, self.undefined) for x in totals)
         return dict(zip(("precision", "recall"), means, strict=True))

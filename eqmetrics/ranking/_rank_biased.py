@@ -9,9 +9,8 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Values, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient_or
 from .._rows.row_mean import check_empty, Empty
-from .._rows.rows import undefined_as
 from ._lists import check_ties, lists_of
 from ._ranks import as_float, Places, shared, table, Ties, total
 
@@ -109,5 +108,5 @@ class RankBiasedPrecision(Metric):
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`precision` and `residual`."""
         *totals, weight = self.sums.read("precision", "residual", "weight")
-        means = (undefined_as(quotient(x, weight), weight == 0, self.undefined) for x in totals)
+        means = (quotient_or(x, weight, self.undefined) for x in totals)
         return dict(zip(("precision", "residual"), means, strict=True))

@@ -12,7 +12,7 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
 from .._reduction.pair import add, Pair
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient, quotient_or
 from .._rows.rows import undefined_as
 from ._edit import alignment
 from ._tokens import Ids, token_rows, Tokens, VALID
@@ -151,7 +151,7 @@ class MatchErrorRate(_AbstractRate, init=False):
             "hits", "substitutions", "deletions", "insertions"
         )
         edits = substitutions + deletions + insertions
-        return undefined_as(quotient(edits, edits + hits), edits + hits == 0, self.undefined)
+        return quotient_or(edits, edits + hits, self.undefined)
 
 
 @final

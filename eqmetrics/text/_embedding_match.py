@@ -10,9 +10,9 @@ from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
-from .._rows.nearest_quotient import quotient
+from .._rows.nearest_quotient import quotient_or
 from .._rows.quotient import over
-from .._rows.rows import flat, rows, undefined_as
+from .._rows.rows import flat, rows
 
 
 @final
@@ -104,7 +104,7 @@ class EmbeddingMatch(Metric):
         """A dict of `precision`, `recall` and `f1`."""
         *scores, weight = self.sums.read("precision", "recall", "f1", "weight")
         return {
-            name: undefined_as(quotient(x, weight), weight == 0, self.undefined)
+            name: quotient_or(x, weight, self.undefined)
             for name, x in zip(("precision", "recall", "f1"), scores, strict=True)
         }
 

@@ -11,8 +11,7 @@ from .._metric.metric import AbstractExact
 from .._metric.readout import AbstractPartialStatistic, AbstractReadout
 from .._onepass.sums import Sums
 from .._reduction.pair import Pair
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient_or
 from ._alignment import AlignmentCounts
 from ._edit import edit_distance
 from ._tokens import Ids, token_rows, Tokens, VALID
@@ -101,7 +100,7 @@ class _AbstractErrorRate(AbstractReadout):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         edits, length = self.statistic.sums.read("edits", "length")
-        return undefined_as(quotient(edits, length), length == 0, self.undefined)
+        return quotient_or(edits, length, self.undefined)
 
 
 @final

@@ -10,8 +10,8 @@ from .._metric.messages import describe
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
 from .._rows.inner import split_mask
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import flat, narrow, rows, undefined_as
+from .._rows.nearest_quotient import quotient_or
+from .._rows.rows import flat, narrow, rows
 from ._token_likelihoods import MOST
 
 
@@ -171,7 +171,7 @@ class MultipleChoice(Metric):
         """`accuracy`, `probability` and `brier`."""
         *tops, every = self.sums.read("right", "probability", "brier", "questions")
         names = "accuracy", "probability", "brier"
-        mean = lambda top: undefined_as(quotient(top, every), every == 0, self.undefined)
+        mean = lambda top: quotient_or(top, every, self.undefined)
         return {name: mean(top) for name, top in zip(names, tops, strict=True)}
 
 

@@ -7,8 +7,7 @@ from jaxtyping import Array, Float32
 from .._custom_types import Mask, Weights
 from .._metric.readout import AbstractReadout, AbstractStatistic
 from .._onepass.sums import Sums
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient, quotient_or
 from ._edit import longest_common
 from ._ngrams import matched_ngrams, ngrams_of
 from ._summary import summary_counts
@@ -132,7 +131,7 @@ class RougeScores(AbstractStatistic):
     def compute(self) -> dict[str, Float32[Array, ""]]:
         """`precision`, `recall` and `f1`."""
         *totals, weight = self.sums.read("precision", "recall", "f1", "weight")
-        means = (undefined_as(quotient(x, weight), weight == 0, None) for x in totals)
+        means = (quotient_or(x, weight, None) for x in totals)
         return dict(zip(("precision", "recall", "f1"), means, strict=True))
 
 
@@ -196,4 +195,4 @@ class Rouge(AbstractReadout):
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
         total, weight = self.statistic.sums.read(self.score, "weight")
-        return undefined_as(quotient(total, weight), weight == 0, self.undefined)
+        return quotient_or(total, weight, self.undefined)

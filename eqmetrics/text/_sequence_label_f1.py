@@ -17,8 +17,8 @@ from .._onepass.sums import Sums
 from .._reduction.pair import add, Pair, to_float
 from .._reduction.pair_sums import sum_pairs
 from .._rows.inner import split_mask
-from .._rows.nearest_quotient import quotient
-from .._rows.rows import flat, narrow, rows, undefined_as
+from .._rows.nearest_quotient import quotient, quotient_or
+from .._rows.rows import flat, narrow, rows
 
 
 Scheme = Literal["lenient", "strict"]
@@ -245,7 +245,7 @@ class SequenceLabelF1(AbstractReadout):
         if self.average == "micro":
             support, predicted, tp = (to_float(sum_pairs(x)) for x in kinds)
             both = support + predicted
-            return undefined_as(quotient(2 * tp, both), both == 0, self.undefined)
+            return quotient_or(2 * tp, both, self.undefined)
         support, predicted, tp = (to_float(x) for x in kinds)
         both = support + predicted
         task = Multiclass(support.shape[0])

@@ -10,7 +10,7 @@ from .._metric.field import state
 from .._metric.metric import Metric
 from .._onepass.operations import max_rows
 from .._onepass.sums import Sums
-from .._rows.quotient import over
+from .._rows.nearest_quotient import quotient_or
 from .._rows.rows import undefined_as
 from ._tree import check_axes, check_groups, norms_of, steps_of
 
@@ -93,7 +93,7 @@ class TreeNorm(Metric):
         dict of the three for each."""
         total, steps, not_finite = self.sums.read("total", "steps", "not_finite")
         values = {
-            "mean": undefined_as(over(total, steps), steps == 0, self.undefined),
+            "mean": quotient_or(total, steps, self.undefined),
             "max": undefined_as(self.largest, steps == 0, self.undefined),
             "not_finite": not_finite,
         }

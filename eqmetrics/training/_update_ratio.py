@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from .._custom_types import Mask, Weights
 from .._metric.metric import Metric
 from .._onepass.sums import Sums
-from .._rows.quotient import over
-from .._rows.rows import undefined_as
+from .._rows.nearest_quotient import quotient_or
 from ._tree import check_axes, check_groups, norms_of, steps_of
 from ._tree_norm import by_group
 
@@ -83,5 +82,5 @@ class UpdateRatio(Metric):
         """`mean`, and `not_finite`, the number of steps that aren't in it; with groups, a dict of
         the two for each."""
         total, steps, not_finite = self.sums.read("total", "steps", "not_finite")
-        mean = undefined_as(over(total, steps), steps == 0, self.undefined)
+        mean = quotient_or(total, steps, self.undefined)
         return by_group(self.groups, {"mean": mean, "not_finite": not_finite})

@@ -12,6 +12,7 @@ from .._metric.numbers import check_whole
 from .._onepass.sums import Sums
 from .._reduction.pair import lift, multiply, to_float
 from .._reduction.pair_sums import sum_pairs
+from .._rows.nearest_quotient import quotient_or
 from .._rows.quotient import over
 from .._rows.rows import flat, narrow, rows, undefined_as
 
@@ -119,7 +120,7 @@ class ConformalCoverage(Metric):
         each = sum_pairs(jnp.moveaxis(by_size, -1, 1))  # the weight of the sets of each size
         size = jnp.arange(self.num_classes + 1, dtype=jnp.int32).astype(jnp.float32)
         total = to_float(missed) + to_float(covered)
-        share = lambda x: undefined_as(over(x, total), total == 0, self.undefined)
+        share = lambda x: quotient_or(x, total, self.undefined)
         per_class, _ = self._coverage(to_float(by_class))
         ends = (*self.sizes[1:], self.num_classes + 1)
         groups = [sum_pairs(by_size[:, i:j]) for i, j in zip(self.sizes, ends, strict=True)]
