@@ -39,8 +39,11 @@ TOLD = {
 
 
 def contents(space: ModuleType, start: str = "") -> dict[str, Any]:
-    """The names on the contents page of a package, without the shelves."""
-    names = re.findall(r"\bas (\w+)", Path(space.__file__ or "").read_text())
+    """The names on the contents page of a package, which is its stub where it has one, without the
+    shelves."""
+    page = Path(space.__file__ or "")
+    stub = page.with_suffix(".pyi")
+    names = re.findall(r"\bas (\w+)", (stub if stub.exists() else page).read_text())
     found = {start + name: getattr(space, name) for name in names}
     return {name: x for name, x in found.items() if not inspect.ismodule(x)}
 

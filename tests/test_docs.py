@@ -100,7 +100,7 @@ def test_page(page, tmp_path, monkeypatch):
 def public() -> dict[str, object]:
     """The contents page of the package, and what its public modules define."""
     assert eqm.__file__ is not None
-    names = re.findall(r"\bas (\w+)", Path(eqm.__file__).read_text())
+    names = re.findall(r"\bas (\w+)", Path(eqm.__file__).with_suffix(".pyi").read_text())
     every = {f"eqmetrics.{name}": getattr(eqm, name) for name in names}
     found = {name: x for name, x in every.items() if not inspect.ismodule(x)}
     for module in filter(inspect.ismodule, every.values()):

@@ -9,11 +9,26 @@ import pytest
 import eqmetrics as eqm
 
 
+def printed(code: str, *args: str, **env: str) -> list[str]:
+    """The lines that a fresh process prints."""
+    run = subprocess.run(
+        [sys.executable, "-c", code, *args],
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.splitlines()
+
+
 CODE = """
 import sys
 import equinox
 before = set(sys.modules)
 import eqmetrics
+print({name for name in set(sys.modules) - before if name.startswith("eqmetrics")})
+for name in eqmetrics.__all__:
+    getattr(eqmetrics, name)
 optional = {"sklearn", "scipy", "matplotlib", "optax", "tqdm", "pandas", "torch", "clu", "flax"}
 new = set(sys.modules) - before
 print({name.split(".")[0] for name in new} & optional)
@@ -27,40 +42,50 @@ except RuntimeError:
 
 def test_importing_makes_no_array_starts_no_backend_and_loads_nothing_optional():
     # With a platform that doesn't exist, what starts a backend raises.
-    run = subprocess.run(
-        [sys.executable, "-c", CODE],
-        env=os.environ | {"JAX_PLATFORMS": "nowhere"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout.splitlines() == ["set()", "set()", "a first array would have started it"]
+    first, *rest = printed(CODE, JAX_PLATFORMS="nowhere")
+    assert eval(first) == {"eqmetrics", "eqmetrics._lazy"}
+    assert rest == ["set()", "set()", "a first array would have started it"]
 
 
-def test_the_sub_namespaces_need_no_import_of_their_own():
-    code = "import eqmetrics as eqm; print(eqm.testing.check_metric, eqm.plot.roc)"
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert run.stdout.count("<function") == 2
-
-
-def test_a_folder_is_a_shelf_that_is_loaded_at_first_use(tmp_path):
-    (tmp_path / "shelf").mkdir()
-    (tmp_path / "shelf" / "__init__.py").write_text("from ._one import one as one")
-    (tmp_path / "shelf" / "_one.py").write_text("print('loaded')\none = 1")
-    (tmp_path / "_hidden").mkdir()
-    (tmp_path / "_hidden" / "__init__.py").write_text("")
+def test_a_name_may_be_used_for_the_first_time_while_a_function_is_traced():
     code = (
-        "import sys, eqmetrics as eqm\n"
-        "eqm.__path__.append(sys.argv[1])\n"
-        "print('shelf' in dir(eqm), '_hidden' in dir(eqm), 'eqmetrics.shelf' in sys.modules)\n"
-        "print(eqm.shelf.one, eqm.shelf.one)\n"
+        "import jax, eqmetrics as eqm\n"
+        "names = eqm.__all__ + [x for x in dir(eqm) if x[0] != '_' and x not in eqm.__all__]\n"
+        "with jax.checking_leaks():\n"
+        "    traced = jax.make_jaxpr(lambda: [getattr(eqm, name) for name in names] and 1.0)()\n"
+        "print(len(traced.eqns), sum(name in vars(eqm) for name in names) == len(names))\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    assert printed(code) == ["0 True"]
+
+
+def test_the_shelves_need_no_import_of_their_own():
+    code = "import eqmetrics as eqm; print(eqm.testing.check_metric, eqm.plot.roc)"
+    (line,) = printed(code)
+    assert line.count("<function") == 2
+
+
+def test_the_names_of_a_stub_are_imported_when_they_are_first_used(tmp_path):
+    files = {
+        "__init__.py": "from eqmetrics import _lazy\n"
+        "__getattr__, __dir__, __all__ = _lazy.imported_at_first_use(__name__)",
+        "__init__.pyi": "from . import shelf as shelf\nfrom ._room.two import two as two",
+        "_room/__init__.py": "",
+        "_room/two.py": "print('two is loaded')\ntwo = 2",
+        "shelf/__init__.py": "print('shelf is loaded')\none = 1",
+    }
+    for name, text in files.items():
+        path = tmp_path / "house" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); import house\n"
+        "print([x for x in dir(house) if x[0] != '_'], house.__all__)\n"
+        "print(house.shelf.one, house.shelf.one); print(house.two, house.two)\n"
+        "from house import *; print(two, 'shelf' in globals())"
     )
-    assert run.stdout.splitlines() == ["True False False", "loaded", "1 1"]
+    assert printed(code, str(tmp_path)) == [
+        "['shelf', 'two'] ['two']", "shelf is loaded", "1 1", "two is loaded", "2 2", "2 False"
+    ]  # fmt: skip
 
 
 def test_another_name_is_an_error_that_names_it():

@@ -18,7 +18,7 @@ import eqmetrics as eqm
 
 CLASSES = [
     cls
-    for cls in vars(eqm).values()
+    for cls in (getattr(eqm, name) for name in vars(eqm)["__all__"])
     if isinstance(cls, type)
     and issubclass(cls, (eqm.Metric, eqm.AbstractTask))
     and not inspect.isabstract(cls)
