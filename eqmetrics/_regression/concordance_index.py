@@ -29,7 +29,7 @@ def _index(columns: dict[str, Array], mask: Array) -> tuple[Array, Array]:
     order = 2 * ranks(t, mask) + (~died).astype(jnp.int32)
     pairs = ordered_pairs(order, ranks(p, mask), died, weights)
     # Pairs in the same order count twice, and those of equal predictions once.
-    twice = add(pairs.total, add(pairs.same, -pairs.opposite))
+    twice = add(pairs.total, pairs.difference)
     total = to_float(pairs.total)
     return jnp.clip(over(to_float(twice), total) / 2, 0, 1), total == 0
 
@@ -42,7 +42,7 @@ class ConcordanceIndex(Metric):
 
     A pair is comparable if the row with the smaller time died, or if both have the same time and
     one of them died. Predictions are larger for those who live longer: pass the negative of a
-    risk. Exact, from a buffer of all rows, in $O(n \log n)$.
+    risk. Exact, from a buffer of all rows, in $O(n \sqrt n)$ comparisons.
 
     **Arguments:**
 

@@ -108,8 +108,7 @@ def pair_counts(p: Array, t: Array, weights: Array, mask: Array) -> tuple[Array,
         for rank in (first, second)
     ]
     whole = to_float(all_pairs)
-    difference = to_float(add(pairs.same, -pairs.opposite))
-    return difference, *half, whole, weight, kinds_of(p, mask), kinds_of(t, mask)
+    return to_float(pairs.difference), *half, whole, weight, kinds_of(p, mask), kinds_of(t, mask)
 
 
 @final
@@ -119,7 +118,7 @@ class Kendall(AbstractReadout):
     number. A weight repeats a row: a pair counts as the product of its weights, and $n$ is their
     sum.
 
-    Exact, from a buffer of all rows, in $O(n \log n)$.
+    Exact, from a buffer of all rows, in $O(n \sqrt n)$ comparisons.
 
     **Arguments:**
 
