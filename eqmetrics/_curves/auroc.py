@@ -10,11 +10,10 @@ from jaxtyping import Array, Bool
 
 from .._decisions.average import AverageKind, check_average, Scope, scope_of
 from .._decisions.task import AbstractTask, Multiclass
-from .._reduction.pair import add, divide, inlined, lift, multiply, Pair, power_of, to_float
-from .._reduction.pair_sums import sum_pairs
-from .._rows.cells import cumulated
+from .._reduction.pair import add, inlined, lift, Pair, to_float
 from .._rows.row_mean import Empty
 from .._rows.rows import undefined_as
+from .pairs_in_order import shares_of_cells
 from .rank_score import (
     AbstractRankScore,
     each_against_the_others,
@@ -154,18 +153,10 @@ class AUROC(AbstractRankScore):
 
     @staticmethod
     def interval(cells: Cells) -> Interval:
-        negatives, positives = (
-            x * power_of(sum_pairs(jnp.moveaxis(x, -1, 1)))[None, ..., None]
-            for x in (cells.negatives, cells.positives)
-        )
-        below = cumulated(negatives)
-        inside = multiply(positives, negatives)
-        sure = add(multiply(positives, below[..., :-1]), jnp.where(cells.tied, 0.5 * inside, 0))
-        low, open_ = (
-            sum_pairs(jnp.moveaxis(x, -1, 1)) for x in (sure, jnp.where(cells.tied, 0, inside))
-        )
-        total = multiply(below[..., -1], sum_pairs(jnp.moveaxis(positives, -1, 1)))
-        low, open_ = divide(low, total), divide(open_, total)
+        if cells.in_order is not None:
+            low, open_ = cells.in_order, jnp.zeros_like(cells.in_order)
+        else:
+            low, open_ = shares_of_cells(cells.negatives, cells.positives, cells.tied)
         return Interval(
             jnp.maximum(to_float(low) - ROUNDING, 0),
             to_float(add(low, 0.5 * open_)),

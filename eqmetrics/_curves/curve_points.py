@@ -76,7 +76,7 @@ def _finer(bits: Cells, line: Cells) -> Cells:
     wide = Cells(
         **{
             name: jnp.pad(x, ends[-x.ndim :], constant_values=empty[name])
-            for name, x in bits._asdict().items()
+            for name, x in zip(Cells._fields[:4], bits[:4], strict=True)
         }
     )
 
@@ -91,7 +91,7 @@ def _finer(bits: Cells, line: Cells) -> Cells:
         return jnp.sum(jnp.where(cells.tied, 0, both), axis=-1)
 
     better = (open_pairs(wide) <= open_pairs(line))[:, None]
-    return Cells(*(jnp.where(better, x, y) for x, y in zip(wide, line, strict=True)))
+    return Cells(*(jnp.where(better, x, y) for x, y in zip(wide[:4], line[:4], strict=True)))
 
 
 def check_points(points: int | None) -> None:

@@ -22,6 +22,9 @@ class Cells(NamedTuple):
     positives: Pair
     smallest: Int32[Array, "classes cells"]
     largest: Int32[Array, "classes cells"]
+    # The share of pairs of a positive and a negative that are in order, with half of those that
+    # tie; only if the cells are rows, where it takes a fifth of the time that it does from cells.
+    in_order: Pair | None = None
 
     @property
     def tied(self) -> Bool[Array, "classes cells"]:
