@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import optax
-from jax.sharding import NamedSharding, PartitionSpec as P
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 from jaxtyping import Array, Float, Int
 from sklearn.datasets import load_digits
 
@@ -83,7 +83,8 @@ def main() -> None:
     order = rng.permutation(len(x))
     train, test = order[:1298], order[1298:]
 
-    mesh = jax.make_mesh((8,), ("d",))
+    # Automatic axes: jax 0.12 has no `pmean` under `vmap`, which BatchNorm needs, on explicit ones.
+    mesh = jax.make_mesh((8,), ("d",), axis_types=(AxisType.Auto,))
     rows, everywhere = NamedSharding(mesh, P("d")), NamedSharding(mesh, P())
     model, state = eqx.nn.make_with_state(CNN)(jax.random.key(0))
     opt_state = optimizer.init(eqx.filter(model, eqx.is_array))
