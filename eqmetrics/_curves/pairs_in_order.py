@@ -1,8 +1,7 @@
 """The share of pairs of a positive and a negative in which the positive has the higher score."""
 
 import jax.numpy as jnp
-from jax import lax
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Int32
 
 from .._reduction.pair import add, divide, from_integer, multiply, Pair, power_of
 from .._reduction.pair_sums import sum_pairs
@@ -33,14 +32,13 @@ def shares_of_cells(
 
 def share_of_rows(
     positive: Bool[Array, "classes rows"],
-    negative: Bool[Array, "classes rows"],
-    first: Bool[Array, "classes rows"],
+    after: Int32[Array, "2 classes rows"],
+    before: Int32[Array, "2 classes rows"],
 ) -> Pair:
-    """The share in order of each class, of sorted rows that count once, of which some are the first
-    of tied ones; negatives come first among these."""
-    below = lax.associative_scan(jnp.add, negative.astype(jnp.int32), axis=1)
-    before = lax.associative_scan(jnp.maximum, jnp.where(first, below - negative, 0), axis=1)
+    """The share in order of each class, of sorted rows that count once. `after` and `before` count
+    negatives and positives: up to each row, and before the first row that it ties with. Among tied
+    rows negatives come first."""
     # A positive is above the negatives up to it, but for those that it ties with, which count half.
-    twice = sum_pairs(from_integer(jnp.where(positive, below + before, 0).T))
-    positives = jnp.sum(positive, axis=1, dtype=jnp.int32)
-    return 0.5 * divide(twice, multiply(from_integer(positives), from_integer(below[:, -1])))
+    twice = sum_pairs(from_integer(jnp.where(positive, after[0] + before[0], 0).T))
+    negatives, positives = (from_integer(x) for x in after[..., -1])
+    return 0.5 * divide(twice, multiply(negatives, positives))

@@ -67,9 +67,7 @@ def _ties(key: Array, sums: Array) -> tuple[Array, Array, Array]:
     the first of them. `sums`, over all places before each, has one place more than `key`."""
     ends = jnp.concatenate([key[:, 1:] != key[:, :-1], jnp.ones_like(key[:, :1], bool)], axis=-1)
     place = jnp.where(ends, jnp.arange(1, key.shape[1] + 1, dtype=jnp.int32)[None], 0)
-    # XLA's CPU takes four times as long for `cummax`.
-    latest = lax.associative_scan(jnp.maximum, place, axis=1)
-    first = jnp.pad(latest, ((0, 0), (1, 0)))[:, :-1]
+    first = jnp.pad(lax.cummax(place, axis=1), ((0, 0), (1, 0)))[:, :-1]
     first = first.reshape(*(1,) * (sums.ndim - 2), *first.shape)
     after = sums[..., 1:]
     return ends, after, jnp.take_along_axis(sums, jnp.broadcast_to(first, after.shape), axis=-1)
@@ -84,7 +82,7 @@ def _sorted_bits(key: Array, signed: _Signed) -> tuple[Array, Pair, Pair]:
     sums = jnp.pad(jnp.cumsum(both, axis=-1, dtype=jnp.int32), ((0, 0), (0, 0), (1, 0)))
     last, after, before = _ties(key, sums)
     counts = from_integer(jnp.where(last[None], after - before, 0))
-    return key, counts, share_of_rows(both[1], both[0], jnp.roll(last, 1, axis=1))
+    return key, counts, share_of_rows(both[1], after, before)
 
 
 def _sorted_pairs(key: Array, signed: _Signed) -> tuple[Array, Pair, Pair]:
