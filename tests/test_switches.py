@@ -102,7 +102,7 @@ def test_built_under_64_bits():
 # ---- jax_debug_nans
 
 
-def told(metric: eqm.Metric) -> eqm.Metric:
+def never_nan(metric: eqm.Metric) -> eqm.Metric:
     """Of this configuration, with 0 for what is undefined, so that all values are finite."""
     new = metric.reset()
     for _, node, _ in walk(new):
@@ -120,7 +120,7 @@ def test_no_nan_is_formed(name):
     def values(metric, batch):
         return metric.update(**batch).compute(), metric.compute()
 
-    _, formed = nans_of(values, told(metric), jax.tree.map(jnp.asarray, batches[0]))
+    _, formed = nans_of(values, never_nan(metric), jax.tree.map(jnp.asarray, batches[0]))
     # A user's 0/0 is theirs.
     assert not formed or name == "PerGroup of a user's metric", formed
 

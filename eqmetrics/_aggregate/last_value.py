@@ -31,8 +31,8 @@ class _Newest(AbstractReduction):
         sums, newest, updates = arrays
         newest_of_all, most = yield "max", [newest, updates]
         # A device whose last batch was empty still holds an older one: leave it out.
-        mine = jnp.where(newest == newest_of_all, sums, 0)
-        total, weight = yield from EXACT_SUM.across((mine[:, 0], mine[:, 1]), size)
+        latest = jnp.where(newest == newest_of_all, sums, 0)
+        total, weight = yield from EXACT_SUM.across((latest[:, 0], latest[:, 1]), size)
         return jnp.stack([total, weight], axis=-1), newest_of_all, most
 
     def check(self, dtype):

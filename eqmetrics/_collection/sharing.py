@@ -28,8 +28,9 @@ def _inner_field(member: Any) -> str | None:
     """The field of a wrapper that holds its metric, if it is the only one that isn't static."""
     if not isinstance(member, AbstractWrapper) or isinstance(member, AbstractCollection):
         return None
-    mine = layout(type(member))
-    return mine.nested[0] if len(mine.nested) == 1 and not (mine.arrays or mine.stacked) else None
+    declared = layout(type(member))
+    alone = len(declared.nested) == 1 and not (declared.arrays or declared.stacked)
+    return declared.nested[0] if alone else None
 
 
 def innermost(member: Any) -> Any:

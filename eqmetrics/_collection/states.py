@@ -68,17 +68,17 @@ def _is_small(metric: Any) -> bool:
     """Whether a metric consists only of small float32 states, in the shape that they were built
     with. Constants aren't packed, since they have no part in reductions. Neither are stacks,
     whether declared or made by the user, since their leading axis must stay the first."""
-    mine = layout(type(metric))
-    if mine.constants or mine.stacked:
+    declared = layout(type(metric))
+    if declared.constants or declared.stacked:
         return False
     built = {name: (shape, dtype) for name, shape, dtype in metric._specs}
-    for name in mine.arrays:
+    for name in declared.arrays:
         x = getattr(metric, name)
         if not isinstance(x, (jax.Array, jax.ShapeDtypeStruct)) or x.dtype != jnp.float32:
             return False
         if x.size > _MOST or built.get(name) != (x.shape, x.dtype):
             return False
-    for name in mine.nested:
+    for name in declared.nested:
         value = getattr(metric, name)
         if isinstance(value, States):
             if None in value.plan.states:

@@ -41,7 +41,7 @@ class Points(NamedTuple):
         return self.fp[..., -1:]
 
     @property
-    def said(self) -> Pair:
+    def predicted(self) -> Pair:
         """The rows that are predicted as positive."""
         return add(self.tp, self.fp)
 
@@ -60,8 +60,8 @@ class Points(NamedTuple):
 
     def precision(self) -> Array:
         """The precision; 1 where nothing is predicted as positive, as in scikit-learn."""
-        said = to_float(self.said)
-        return jnp.where(said == 0, 1, quotient(to_float(self.tp), said))
+        predicted = to_float(self.predicted)
+        return jnp.where(predicted == 0, 1, quotient(to_float(self.tp), predicted))
 
 
 def _share(part: Pair, whole: Pair) -> tuple[Array, Bool[Array, "classes"]]:

@@ -178,7 +178,7 @@ class RecallAtPrecision(AbstractOperatingPoint):
 
     def choose(self, points: Points) -> Choice:
         recall, defined = points.recall()
-        allowed = share_reaches(points.tp, self.min_precision, points.said)
+        allowed = share_reaches(points.tp, self.min_precision, points.predicted)
         return Choice(recall, points.precision(), allowed, defined)
 
 

@@ -42,5 +42,5 @@ class PrecisionRecallCurve(AbstractCurve, init=False):
     """
 
     def rates(self, points: Points) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
-        some = to_float(points.said)[:, -1] != 0
+        some = to_float(points.predicted)[:, -1] != 0
         return {"recall": points.recall(), "precision": (points.precision(), some)}

@@ -36,9 +36,9 @@ def _of_counts(score: Any) -> Any:
 
 def _at_points(score: Any, points: Points) -> Float32[Array, "classes points"]:
     """The score of the counts at each point."""
-    support, said = add(points.tp, points.fn), points.said
+    support, predicted = add(points.tp, points.fn), points.predicted
     total = add(support, add(points.fp, points.tn))
-    cells = jnp.stack([support, said, points.tp, total], axis=1)  # (2, 4, classes, points)
+    cells = jnp.stack([support, predicted, points.tp, total], axis=1)  # (2, 4, classes, points)
 
     def one(cells: Float32[Array, "2 4"]) -> Float32[Array, ""]:
         counts = StatScores(Binary())

@@ -109,9 +109,11 @@ class InformednessMarkedness(AbstractClassRatios, init=False):
     def ratios(self, counts: Counts) -> dict[str, tuple[Array, Bool[Array, "classes"]]]:
         tp, fp, fn, tn = counts
         own, others = tp + fn, fp + tn
-        said, unsaid = tp + fp, fn + tn
+        predicted, rejected = tp + fp, fn + tn
         # recall - (1 - specificity): a sum near 1 less 1 would cancel.
         return {
             "informedness": (quotient(tp, own) - quotient(fp, others), (own > 0) & (others > 0)),
-            "markedness": (quotient(tp, said) - quotient(fn, unsaid), (said > 0) & (unsaid > 0)),
+            "markedness": (
+                quotient(tp, predicted) - quotient(fn, rejected), (predicted > 0) & (rejected > 0)
+            ),
         }

@@ -73,12 +73,12 @@ class StatScores(AbstractPartialStatistic, AbstractExact, AbstractLabelled):
         if isinstance(self.task, Multiclass):
             # Each row has one label and one prediction: three cells, wherever the classes end.
             index = jnp.stack([d.labels, classes + d.predicted, 2 * classes + d.labels], axis=1)
-            said = jnp.stack([d.taken, d.taken, d.taken & (d.labels == d.predicted)], axis=1)
-            return self.replace(sums=self.sums.add_at(d.batch, "cells", index, said))
+            columns = jnp.stack([d.taken, d.taken, d.taken & (d.labels == d.predicted)], axis=1)
+            return self.replace(sums=self.sums.add_at(d.batch, "cells", index, columns))
         # Each row says yes or no to every class.
         both = d.labels & d.predicted
-        said = jnp.stack([d.labels, d.predicted, both, jnp.ones_like(d.labels)], axis=1)
-        return self.replace(sums=self.sums.add(d.batch, cells=said & d.taken[:, None]))
+        columns = jnp.stack([d.labels, d.predicted, both, jnp.ones_like(d.labels)], axis=1)
+        return self.replace(sums=self.sums.add(d.batch, cells=columns & d.taken[:, None]))
 
     def larger(self) -> ConfusionCounts | None:
         if isinstance(self.task, Multiclass) and self.task.num_classes <= MOST_CLASSES:

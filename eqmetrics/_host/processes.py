@@ -31,10 +31,10 @@ def _gather(tree: Any) -> Any:
 def _gather_objects(x: Any) -> list[Any]:
     """One Python object from each process. They are sent as bytes, so they may have any length, and
     64-bit numbers survive."""
-    mine = np.frombuffer(pickle.dumps(x), np.uint8)
-    sizes = _gather(np.array([mine.size], np.int32)).ravel()
+    sent = np.frombuffer(pickle.dumps(x), np.uint8)
+    sizes = _gather(np.array([sent.size], np.int32)).ravel()
     padded = np.zeros(sizes.max(), np.uint8)
-    padded[: mine.size] = mine
+    padded[: sent.size] = sent
     every = _gather(padded).reshape(len(sizes), -1)
     return [pickle.loads(row[:n].tobytes()) for row, n in zip(every, sizes, strict=True)]
 

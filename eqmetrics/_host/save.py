@@ -60,10 +60,10 @@ def _lines_of_metric(metric: Any, path: str) -> Iterator[tuple[str, str]]:
         for name, member in metric.members().items():
             yield from _lines_of_metric(member, f"{path}[{name!r}]")
         return
-    mine = layout(type(metric))
-    for name in mine.static:
+    declared = layout(type(metric))
+    for name in declared.static:
         yield f"{path}.{name}", _text(getattr(metric, name))
-    for name in mine.arrays + mine.nested:
+    for name in declared.arrays + declared.nested:
         yield from _lines_of(getattr(metric, name), f"{path}.{name}")
 
 

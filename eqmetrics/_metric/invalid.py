@@ -104,14 +104,14 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
         # accumulator, and the wrapped metric rather than its wrapper: the error names these.
         parts = AbstractInvalid, AbstractStatistic, AbstractWrapper, AbstractAccumulator
         cls = owner if owner and isinstance(metric, parts) else type(metric).__name__
-        mine = layout(type(metric))
-        for name, message in mine.validity.items():
+        declared = layout(type(metric))
+        for name, message in declared.validity.items():
             pair = getattr(metric, name)
             name = name_of(where, cls)
             if id(pair) in found:  # a statistic that several members share
                 name = f"{found[id(pair)][0]}, {name}"
             found[id(pair)] = name, ft.partial(message.format, self=metric), pair
-        for n, counted in mine.counted.items():
+        for n, counted in declared.counted.items():
             if callable(counted):
                 look(counted(getattr(metric, n)), where)
             elif counted:
@@ -120,12 +120,12 @@ def invalid_counts(tree: Any) -> list[tuple[str, Any, Any]]:
             check_dtypes_of(metric, "compute", walk)  # members may share arrays
             look(metric.members(), where)
         elif isinstance(metric, AbstractWrapper):
-            for n in mine.nested:
+            for n in declared.nested:
                 part = getattr(metric, n)
                 its = isinstance(metric, AbstractReadout) or isinstance(part, AbstractAccumulator)
                 look(part, where, cls if its else "")
         else:
-            for n in mine.nested:
+            for n in declared.nested:
                 own = isinstance(getattr(metric, n), AbstractAccumulator)
                 look(getattr(metric, n), where if own else f"{where}.{n}", cls)
 

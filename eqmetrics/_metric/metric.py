@@ -104,21 +104,21 @@ class Metric(Node):
 
     def reset(self) -> Self:
         """The identity of `merge`: an empty metric of the same configuration."""
-        mine, changes = layout(type(self)), {}
-        for reduction, names in mine.groups:
+        declared, changes = layout(type(self)), {}
+        for reduction, names in declared.groups:
             arrays = tuple(getattr(self, n) for n in names)
             if reduction is None:
                 empty = [
-                    jax.tree.map(lambda y, n=n: jnp.full(y.shape, mine.initial[n], y.dtype), x)
+                    jax.tree.map(lambda y, n=n: jnp.full(y.shape, declared.initial[n], y.dtype), x)
                     for n, x in zip(names, arrays, strict=True)
                 ]
             else:
                 empty = reduction.identity(arrays)
             changes.update(zip(names, empty, strict=True))
-        for name in mine.nested:
+        for name in declared.nested:
             each, close = parts(getattr(self, name))
             changes[name] = close([x.reset() if is_metric(x) else x for _, x in each])
-        for name in mine.stacked:
+        for name in declared.stacked:
             changes[name] = jax.vmap(lambda x: x.reset())(getattr(self, name))
             mark_all_fresh(changes[name])
         new = rebuild(self, changes)
@@ -138,13 +138,13 @@ class Metric(Node):
             ```
         """
         check_mergeable(self, other)
-        mine, changes = layout(type(self)), {}
-        for reduction, names in mine.groups:
+        declared, changes = layout(type(self)), {}
+        for reduction, names in declared.groups:
             assert reduction is not None
             left = tuple(getattr(self, n) for n in names)
             right = tuple(getattr(other, n) for n in names)
             changes.update(zip(names, reduction.merge(left, right), strict=True))
-        for name in mine.nested:
+        for name in declared.nested:
             values, others = getattr(self, name), getattr(other, name)
             left, treedef = jax.tree.flatten(values, is_leaf=is_metric)
             right, treedef_there = jax.tree.flatten(others, is_leaf=is_metric)
@@ -153,7 +153,7 @@ class Metric(Node):
             with noting(f"In `{type(self).__name__}.{name}`."):
                 merged = [x.merge(y) for x, y in zip(left, right, strict=True)]
             changes[name] = jax.tree.unflatten(treedef, merged)
-        for name in mine.stacked:
+        for name in declared.stacked:
             both = getattr(self, name), getattr(other, name)
             changes[name] = jax.vmap(lambda x, y: x.merge(y))(*both)
         return rebuild(self, changes)
@@ -165,12 +165,12 @@ class Metric(Node):
         A state keeps the dtype that it was built with: floating-point values are converted to it.
         An unknown name, another shape or another kind of number is an error.
         """
-        mine = layout(type(self))
+        declared = layout(type(self))
         for name in changes:
-            if name not in mine.names:
+            if name not in declared.names:
                 raise TypeError(
                     f"`{type(self).__qualname__}` has no field `{name}`; it has "
-                    f"{', '.join(mine.names)}.{nearest(name, mine.names)}"
+                    f"{', '.join(declared.names)}.{nearest(name, declared.names)}"
                 )
         new = rebuild(self, converted(self, changes))
         check_fields(new)

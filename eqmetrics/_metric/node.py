@@ -63,12 +63,12 @@ def walk(
     """The metric and all metrics inside it, each with its path and the leading axes that its arrays
     have because the stacks around it add them."""
     yield path, metric, axes
-    mine = layout(type(metric))
-    for name in mine.nested:
+    declared = layout(type(metric))
+    for name in declared.nested:
         for key, leaf in parts(getattr(metric, name))[0]:
             if is_metric(leaf):
                 yield from walk(leaf, f"{path}.{name}{key}", axes)
-    for name, size in mine.stacked.items():
+    for name, size in declared.stacked.items():
         yield from walk(getattr(metric, name), f"{path}.{name}", (*axes, getattr(metric, size)))
 
 
@@ -137,13 +137,13 @@ def mark_all_fresh(metric: Node) -> None:
 
 def finish_build(metric: Node) -> None:
     """After `__init__`: converts and checks every array, and records its shape."""
-    mine = layout(type(metric))
-    for name in mine.static:
+    declared = layout(type(metric))
+    for name in declared.static:
         # a function defined anew in each epoch would otherwise compile again
         object.__setattr__(metric, name, one_of_equal(getattr(metric, name)))
-    _own_arrays(metric, mine)
-    fresh, seen = True, {id(getattr(metric, name)) for name in mine.arrays}
-    for name in mine.nested:
+    _own_arrays(metric, declared)
+    fresh, seen = True, {id(getattr(metric, name)) for name in declared.arrays}
+    for name in declared.nested:
         value = getattr(metric, name)
         for _, leaf in parts(value)[0]:
             if is_metric(leaf):
@@ -162,12 +162,12 @@ def finish_build(metric: Node) -> None:
         whole = lambda x: isinstance(x, (Node, AbstractParts))
         apart = jax.tree.map(lambda x: _apart(x, seen), value, is_leaf=whole)
         object.__setattr__(metric, name, apart)
-    for name in mine.stacked:
+    for name in declared.stacked:
         object.__setattr__(metric, name, _apart(getattr(metric, name), seen))
         fresh = fresh and is_fresh(getattr(metric, name))
     built = tuple(
         (name, x.shape, x.dtype)
-        for name in mine.arrays
+        for name in declared.arrays
         if isinstance(x := getattr(metric, name), jax.Array)
     )
     object.__setattr__(metric, "_specs", built)
@@ -191,10 +191,10 @@ def _apart(metric: Any, seen: set[int]) -> Any:
     return new
 
 
-def _own_arrays(metric: Node, mine: Layout) -> None:
+def _own_arrays(metric: Node, declared: Layout) -> None:
     seen: set[int] = set()
-    reductions = {name: r for r, names in mine.groups if r is not None for name in names}
-    for name in mine.arrays:
+    reductions = {name: r for r, names in declared.groups if r is not None for name in names}
+    for name in declared.arrays:
         x = to_array(name, getattr(metric, name))
         if name in reductions and not isinstance(x, jax.Array):
             raise TypeError(

@@ -91,8 +91,8 @@ class AbstractConfidenceSums(AbstractStatistic, AbstractExact):
             each = jnp.where(inside[:, None], three[..., None], 0)
             return self.replace(sums=self.sums.add(s.batch, cells=each))
         kinds = jnp.arange(3 * problems, dtype=jnp.int32).reshape(1, 3, problems)
-        flat, said = kinds * cells + index[:, None], (count, 3 * problems)
-        sums = self.sums.add_at(s.batch, "cells", flat.reshape(said), three.reshape(said))
+        flat, shape = kinds * cells + index[:, None], (count, 3 * problems)
+        sums = self.sums.add_at(s.batch, "cells", flat.reshape(shape), three.reshape(shape))
         return self.replace(sums=sums)
 
     def exact(self) -> dict[str, Pair]:

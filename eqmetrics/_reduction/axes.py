@@ -64,10 +64,10 @@ def _held(leaves: list[Any], given: list[Any]) -> list[Any]:
     """The results, made to depend on the arguments, though not on their numbers. `jit` removes an
     argument that isn't read (`Count` reads only the shape of its rows), and if this is the last one
     on the mesh, the program loses its devices."""
-    mine = [isinstance(x, Tracer) and not jnp.issubdtype(x.dtype, extended) for x in leaves]
-    results = [x for x, own in zip(leaves, mine, strict=True) if own]
+    traced = [isinstance(x, Tracer) and not jnp.issubdtype(x.dtype, extended) for x in leaves]
+    results = [x for x, is_traced in zip(leaves, traced, strict=True) if is_traced]
     held = iter(lax.optimization_barrier((results, [x.ravel()[:0] for x in given]))[0])
-    return [next(held) if own else x for x, own in zip(leaves, mine, strict=True)]
+    return [next(held) if is_traced else x for x, is_traced in zip(leaves, traced, strict=True)]
 
 
 def _run(fn: Callable, mesh: AbstractMesh, first: Any, args: tuple, kwargs: dict) -> Any:

@@ -120,17 +120,17 @@ def _plans(metric: Metric, axis_name: Any, asks: list[Ask], depth: int = 0) -> A
         return lambda out: out[place]
     if _has_own_merge(metric):
         return lambda _: stacked(lambda m: _by_merging(m, axis_name), depth)(metric)
-    mine = layout(type(metric))
+    declared = layout(type(metric))
     builders: dict[str, Any] = {}
-    for reduction, names in mine.groups:
+    for reduction, names in declared.groups:
         assert reduction is not None
         place = len(asks)
         asks.append(Ask(reduction.across, tuple(getattr(metric, n) for n in names), depth))
         for k, name in enumerate(names):
             builders[name] = lambda out, place=place, k=k: out[place][k]
-    for name in (*mine.nested, *mine.stacked):
+    for name in (*declared.nested, *declared.stacked):
         each, close = parts(getattr(metric, name))
-        below = depth + (name in mine.stacked)
+        below = depth + (name in declared.stacked)
         made = [
             _plans(x, axis_name, asks, below) if is_metric(x) else lambda _, x=x: x
             for _, x in each
@@ -274,12 +274,12 @@ def _constants(metric: Metric) -> list[bool]:
     """For each leaf, whether it is a constant of a metric that has no `merge` of its own."""
 
     def mark(m: Metric, own: bool) -> Any:
-        mine = layout(type(m))
+        declared = layout(type(m))
         own = own or _has_own_merge(m)
-        states = [name for _, names in mine.groups for name in names]
+        states = [name for _, names in declared.groups for name in names]
         changes = {n: jax.tree.map(lambda _: False, getattr(m, n)) for n in states}
-        changes |= {n: jax.tree.map(lambda _: not own, getattr(m, n)) for n in mine.constants}
-        for n in (*mine.nested, *mine.stacked):
+        changes |= {n: jax.tree.map(lambda _: not own, getattr(m, n)) for n in declared.constants}
+        for n in (*declared.nested, *declared.stacked):
             each, close = parts(getattr(m, n))
             changes[n] = close([mark(x, own) if is_metric(x) else x for _, x in each])
         return rebuild(m, changes)

@@ -160,9 +160,9 @@ class D2Tweedie(Metric):
         return self._plus(*_of_batch(self.power, batch, t, losses), ends, invalid)
 
     def _plus(self, spread: _Spread, total: Pair, ends: Array, invalid: Pair) -> Self:
-        mine = _Spread(self.weight, self.mean, self.own)
+        before = _Spread(self.weight, self.mean, self.own)
         return self.replace(
-            **_plus(self.power, mine, spread)._asdict(),
+            **_plus(self.power, before, spread)._asdict(),
             total=add(self.total, total),
             ends=jnp.maximum(self.ends, ends),
             invalid=add(self.invalid, invalid),

@@ -141,6 +141,7 @@ class CriticalSuccessIndex(AbstractRatioError):
         self.threshold = float(threshold)
 
     def terms(self, predictions: Array, targets: Array) -> tuple[Array, Array, Array]:
-        said, seen = (reaches(x, self.threshold) for x in (predictions, targets))
+        forecast, observed = (reaches(x, self.threshold) for x in (predictions, targets))
         # Not of their sum: infinities of both signs are valid.
-        return said & seen, said | seen, ~(jnp.isnan(predictions) | jnp.isnan(targets))
+        valid = ~(jnp.isnan(predictions) | jnp.isnan(targets))
+        return forecast & observed, forecast | observed, valid

@@ -135,8 +135,8 @@ class Best(AbstractWrapper):
         invalid = add(self._left_out(), other.invalid)
         new = {"metric": other.metric, "top": top, "top_step": step, "invalid": invalid}
         some = other.updates > 0
-        mine = {name: getattr(self, name) for name in new}
-        kept = jax.tree.map(lambda x, y: jnp.where(some, x, y), new, mine)
+        old = {name: getattr(self, name) for name in new}
+        kept = jax.tree.map(lambda x, y: jnp.where(some, x, y), new, old)
         return rebuild(self, kept | {"updates": self.updates + other.updates})
 
     def compute(self) -> dict[str, Array]:

@@ -18,29 +18,29 @@ from .inside import is_ordered, of_fixed_size
 
 def _scaled(metric: Any, factor: Pair) -> Any:
     """The metric with each weight multiplied by `factor`. Counts of invalid rows don't change."""
-    mine = layout(type(metric))
+    declared = layout(type(metric))
     changes: dict[str, Any] = {}
-    for reduction, names in mine.groups:
+    for reduction, names in declared.groups:
         if isinstance(reduction, AbstractScalable):
             arrays = tuple(getattr(metric, n) for n in names)
             new = dict(zip(names, reduction.scaled(arrays, factor), strict=True))
-            changes.update({n: x for n, x in new.items() if n not in mine.validity})
-    for name in mine.nested:
+            changes.update({n: x for n, x in new.items() if n not in declared.validity})
+    for name in declared.nested:
         each, close = parts(getattr(metric, name))
         changes[name] = close([_scaled(x, factor) if is_metric(x) else x for _, x in each])
-    for name in mine.stacked:
+    for name in declared.stacked:
         changes[name] = jax.vmap(lambda x: _scaled(x, factor))(getattr(metric, name))
     return rebuild(metric, changes)
 
 
 def _unscalable(node: Metric) -> str | None:
     """The name of a state array that can't be scaled, if there is one."""
-    mine, sums, others = layout(type(node)), [], []
-    for reduction, names in mine.groups:
+    declared, sums, others = layout(type(node)), [], []
+    for reduction, names in declared.groups:
         arrays = jax.tree.leaves([getattr(node, n) for n in names])
         floats = all(jnp.issubdtype(x.dtype, jnp.floating) for x in arrays)
         if floats and isinstance(reduction, AbstractScalable):
-            sums += [n for n in names if n not in mine.validity]
+            sums += [n for n in names if n not in declared.validity]
         else:
             others.append((reduction, names[0]))
     # Moments also contain the ends of the values, which don't depend on the weights.

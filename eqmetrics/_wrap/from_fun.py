@@ -76,8 +76,8 @@ class FromFun(AbstractRelay):
         return rebuild(self, {"metric": update(self.metric, made)})
 
     def _by_name(self, made: Any, takes: dict[str, bool]) -> dict[str, Any]:
-        said = getattr(self.fn, "__name__", repr(self.fn))
-        what = f"`from_fun({said})`: `{type(self.metric).__name__}` takes {', '.join(takes)}, and"
+        name = getattr(self.fn, "__name__", repr(self.fn))
+        what = f"`from_fun({name})`: `{type(self.metric).__name__}` takes {', '.join(takes)}, and"
         needed = [name for name, required in takes.items() if required]
         wanted = "{" + ", ".join(f"{name!r}: ..." for name in needed or takes) + "}"
         if not isinstance(made, dict):

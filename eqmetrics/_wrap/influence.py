@@ -58,10 +58,10 @@ def parts_of(wrapper: str, metric: Metric) -> Parts:
     numbered = jax.tree.unflatten(treedef, range(len(leaves)))
     sums, moments = [], []
     for path, node, axes in walk(numbered):
-        mine = layout(type(node))
-        joint = any(_is_joint(r) for r, _ in mine.groups)
-        for reduction, names in mine.groups:
-            names = tuple(n for n in names if n not in mine.validity)
+        declared = layout(type(node))
+        joint = any(_is_joint(r) for r, _ in declared.groups)
+        for reduction, names in declared.groups:
+            names = tuple(n for n in names if n not in declared.validity)
             numbers = tuple(getattr(node, n) for n in names)
             if _is_joint(reduction):
                 places = np.ndindex(*axes)

@@ -129,9 +129,9 @@ def _outside(area: Pair, ranges: Sequence[tuple[float, float]]) -> Bool[Array, "
 def _ranks(x: Array) -> Int32[Array, "images detections objects"]:
     """The rank of each object by its similarity, from 0; of equal ones the last is highest."""
     place = jnp.arange(x.shape[-1], dtype=jnp.int32)
-    mine, others = x[..., :, None], x[..., None, :]
+    each, others = x[..., :, None], x[..., None, :]
     earlier = (place[None, :] < place[:, None])[None, None]
-    return jnp.sum((others < mine) | ((others == mine) & earlier), axis=-1, dtype=jnp.int32)
+    return jnp.sum((others < each) | ((others == each) & earlier), axis=-1, dtype=jnp.int32)
 
 
 def match(

@@ -39,8 +39,8 @@ class FalseAlarmRatio(AbstractClassScore, init=False):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         ratio = eqm.fields.FalseAlarmRatio(eqm.Binary())
-        said, seen = jnp.array([1, 1, 1, 1, 0]), jnp.array([1, 0, 1, 1, 1])
-        assert ratio(predicted_labels=said, labels=seen) == 0.25
+        forecast, observed = jnp.array([1, 1, 1, 1, 0]), jnp.array([1, 0, 1, 1, 1])
+        assert ratio(predicted_labels=forecast, labels=observed) == 0.25
         ```
     """
 
@@ -74,8 +74,8 @@ class FrequencyBias(AbstractClassScore, init=False):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         bias = eqm.fields.FrequencyBias(eqm.Binary())
-        said, seen = jnp.array([1, 1, 1, 0]), jnp.array([1, 0, 1, 0])
-        assert bias(predicted_labels=said, labels=seen) == 1.5
+        forecast, observed = jnp.array([1, 1, 1, 0]), jnp.array([1, 0, 1, 0])
+        assert bias(predicted_labels=forecast, labels=observed) == 1.5
         ```
     """
 
@@ -134,8 +134,8 @@ class EquitableThreat(_AbstractByChance, init=False):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         ets = eqm.fields.EquitableThreat(eqm.Binary())
-        said, seen = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 0])
-        assert ets(predicted_labels=said, labels=seen) == jnp.float32(1 / 3)
+        forecast, observed = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 0])
+        assert ets(predicted_labels=forecast, labels=observed) == jnp.float32(1 / 3)
         ```
     """
 
@@ -173,8 +173,8 @@ class HeidkeSkill(_AbstractByChance, init=False):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         skill = eqm.fields.HeidkeSkill(eqm.Binary())
-        said, seen = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 0])
-        assert skill(predicted_labels=said, labels=seen) == 0.5
+        forecast, observed = jnp.array([1, 1, 0, 0]), jnp.array([1, 0, 0, 0])
+        assert skill(predicted_labels=forecast, labels=observed) == 0.5
         ```
     """
 

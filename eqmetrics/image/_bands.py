@@ -62,13 +62,13 @@ def same_rows(image: Image, like: Any, **others: tuple[Image, Any]) -> None:
     """Checks that all images have the same rows, and that those with channels have the same number
     of channels."""
     rows = like.shape[: max(like.ndim - image.inner, 0)]
-    for name, (meant, x) in others.items():
-        if x.shape[: max(x.ndim - meant.inner, 0)] != rows:
+    for name, (layout, x) in others.items():
+        if x.shape[: max(x.ndim - layout.inner, 0)] != rows:
             raise TypeError(
                 f"`{name}` is {describe(x)} and `predictions` is {describe(like)}: expected the "
-                f"rows {rows}, and images of axes ({meant.axes})."
+                f"rows {rows}, and images of axes ({layout.axes})."
             )
-        axis = meant.channel_axis
+        axis = layout.channel_axis
         if axis is not None and x.shape[axis] != like.shape[axis]:
             raise TypeError(
                 f"`{name}` is {describe(x)} and `predictions` is {describe(like)}: expected as "
@@ -107,7 +107,7 @@ def four(
     same_rows(image, predictions, **others)
     batch, fine = windows.bands(image, "predictions", predictions, mask, weights)
     coarse, grey, coarse_grey = (
-        windows.bands(meant, name, x, mask, None)[1] for name, (meant, x) in others.items()
+        windows.bands(layout, name, x, mask, None)[1] for name, (layout, x) in others.items()
     )
     pairs = ("panchromatic", grey, fine), ("coarse_panchromatic", coarse_grey, coarse)
     for name, x, like in pairs:

@@ -117,7 +117,7 @@ class PanopticQuality(Metric):
         has the shape of the rows."""
         numbered: Any = (segments, predicted_segments)
         classed: Any = (segment_labels, predicted_segment_labels)
-        true, said = numbered
+        true, predicted = numbered
         leading = true.ndim - self.dimensions
         if leading < 0:
             raise TypeError(
@@ -125,7 +125,7 @@ class PanopticQuality(Metric):
                 f"dimensions: `dimensions={max(true.ndim, 1)}` says that they have others."
             )
         axes, space = true.shape[:leading], true.shape[leading:]
-        _check("predicted_segments", said, true.shape, "that of `segments`")
+        _check("predicted_segments", predicted, true.shape, "that of `segments`")
         names = "segment_labels", "predicted_segment_labels", "crowd"
         for name, x in zip(names, (*classed, crowd), strict=True):
             if x is not None:
@@ -169,17 +169,17 @@ class PanopticQuality(Metric):
         area, predicted_area, void = add(shared, 2), add(shared, 1), shared[:, 0]
         some = (jnp.arange(shared.shape[1]) > 0)[None]
         real = some & (area > 0) & ~crowd
-        said = some & (predicted_area > 0)
+        predicted = some & (predicted_area > 0)
         union = area[:, :, None] + predicted_area[:, None] - shared - void[:, None]
         alike = classes[:, :, None] == predicted_classes[:, None]
         # In integers: no rounding decides whether an IoU is above 1/2.
-        match = alike & real[:, :, None] & said[:, None] & (2 * shared > union)
+        match = alike & real[:, :, None] & predicted[:, None] & (2 * shared > union)
         part = shared.astype(jnp.float32) / jnp.maximum(union, 1).astype(jnp.float32)
         iou = jnp.sum(jnp.where(match, part, 0), axis=2)  # at most one match: one IoU above 1/2
         hit = jnp.any(match, axis=2)
         crowded = alike & (crowd & some)[:, :, None]
         excused = void + add(jnp.where(crowded, shared, 0), 1)
-        wrong = said & ~jnp.any(match, axis=1) & ~(2 * excused > predicted_area)
+        wrong = predicted & ~jnp.any(match, axis=1) & ~(2 * excused > predicted_area)
         return iou, hit, real & ~hit, wrong
 
     def _plus(
@@ -193,13 +193,16 @@ class PanopticQuality(Metric):
         wrong: Array,
     ) -> Self:
         every = jnp.arange(self.num_classes, dtype=jnp.int32)[None, None]
-        true, said = classes[:, :, None] == every, predicted_classes[:, :, None] == every
+        true, predicted = classes[:, :, None] == every, predicted_classes[:, :, None] == every
         of = lambda which, x: jnp.sum(jnp.where(which, x[:, :, None], 0), axis=1)
         count = lambda which, x: of(which, x.astype(jnp.float32))
         sums = self.sums.add(
             batch,
-            iou=of(true, iou), tp=count(true, hit), fn=count(true, lost), fp=count(said, wrong),
-        )  # fmt: skip
+            iou=of(true, iou),
+            tp=count(true, hit),
+            fn=count(true, lost),
+            fp=count(predicted, wrong),
+        )
         return self.replace(sums=sums)
 
     def _average(self, scores: Array, defined: Array) -> Float32[Array, "..."]:

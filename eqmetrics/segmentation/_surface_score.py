@@ -133,15 +133,15 @@ class AbstractSurfaceScore(AbstractLabelled):
         top, bottom = self.of_surfaces(_surfaces(labels, predicted, self.spacing))
         top, bottom = top.reshape(shape), bottom.reshape(shape)
         some = lambda x: jnp.any(x, axis=tuple(range(1, x.ndim))).reshape(shape)
-        true, said = some(labels), some(predicted)
-        found, missed, spurious = true & said, true & ~said, said & ~true
+        true, predicted = some(labels), some(predicted)
+        found, missed, spurious = true & predicted, true & ~predicted, predicted & ~true
         objects = {"found": found, "missed": missed, "spurious": spurious}
         if self.per == "pooled":
             sums = self.sums.add(images.batch, total=top, weight=bottom, **objects)
             return self.replace(sums=sums)
         # Infinite scores are counted, not summed: a sum would hide how many there are.
         instead = jnp.float32(0 if self.missed_as == math.inf else self.missed_as)
-        there = true | said
+        there = true | predicted
         scores = jnp.where(found, quotient(top, bottom), jnp.where(there, instead, 0))
         if self.average is not None:
             count = jnp.sum(there.astype(jnp.float32), axis=1)

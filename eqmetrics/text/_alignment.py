@@ -182,9 +182,9 @@ class WordInformationPreserved(_AbstractRate, init=False):
 
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
-        hits, meant, said = self.statistic.floats()
-        both = quotient(hits, meant) * quotient(hits, said)
-        return undefined_as(both, meant == 0, self.undefined)
+        hits, reference, predicted = self.statistic.floats()
+        both = quotient(hits, reference) * quotient(hits, predicted)
+        return undefined_as(both, reference == 0, self.undefined)
 
 
 @final
@@ -213,6 +213,6 @@ class WordInformationLost(_AbstractRate, init=False):
 
     def compute(self) -> Float32[Array, ""]:
         """A scalar."""
-        hits, meant, said = self.statistic.floats()
-        lost = 1 - quotient(hits, meant) * quotient(hits, said)
-        return undefined_as(lost, meant == 0, self.undefined)
+        hits, reference, predicted = self.statistic.floats()
+        lost = 1 - quotient(hits, reference) * quotient(hits, predicted)
+        return undefined_as(lost, reference == 0, self.undefined)

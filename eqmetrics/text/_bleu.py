@@ -137,8 +137,8 @@ class BLEU(AbstractReadout):
 
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
-        said, meant = jnp.array([[1, 2, 3, 4, 5]]), jnp.array([[1, 2, 3, 4, 6]])
-        value = eqm.text.BLEU()(predicted_tokens=said, tokens=meant)
+        predicted, reference = jnp.array([[1, 2, 3, 4, 5]]), jnp.array([[1, 2, 3, 4, 6]])
+        value = eqm.text.BLEU()(predicted_tokens=predicted, tokens=reference)
         assert abs(value - 100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** (1 / 4)) < 1e-3
         ```
     """

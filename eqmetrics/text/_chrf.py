@@ -20,10 +20,11 @@ _KINDS = "matches", "predicted", "reference"
 def _counts_of(predicted: Sequences, references: Sequences, order: int) -> list[Array]:
     """For each row, reference and order: how many n-grams match, how many the prediction has, and
     how many the reference has. Each array has the shape `(rows, references, orders)`."""
-    said, meant = pairs_of(predicted, references)
+    predicted, reference = pairs_of(predicted, references)
     orders, shape = range(1, order + 1), references.lengths.shape
-    matches = matched_ngrams(said, Sequences(meant.ids[:, :, None], meant.lengths[:, None]), orders)
-    own, others = ngrams_of(said.lengths, orders), ngrams_of(meant.lengths, orders)
+    one = Sequences(reference.ids[:, :, None], reference.lengths[:, None])
+    matches = matched_ngrams(predicted, one, orders)
+    own, others = ngrams_of(predicted.lengths, orders), ngrams_of(reference.lengths, orders)
     # As in sacrebleu, a prediction has no n-grams of an order in which its reference has none.
     own = jnp.where(others > 0, own, 0)
     return [x.astype(jnp.float32).reshape(*shape, order) for x in (matches, own, others)]
@@ -60,8 +61,8 @@ class ChrFCounts(AbstractStatistic):
 
         ```python
         import eqmetrics as eqm
-        said, meant = (eqm.text.host_ids([x], by="character") for x in ("cat", "cab"))
-        counts = eqm.text.ChrFCounts(2)(predicted_tokens=said, tokens=meant)
+        predicted, reference = (eqm.text.host_ids([x], by="character") for x in ("cat", "cab"))
+        counts = eqm.text.ChrFCounts(2)(predicted_tokens=predicted, tokens=reference)
         assert counts["matches"].tolist() == [2, 1]
         ```
     """
@@ -180,8 +181,8 @@ class ChrF(AbstractReadout):
         ```python
         import eqmetrics as eqm
         characters = lambda text: eqm.text.host_ids(["".join(text.split())], by="character")
-        said, meant = characters("the cat"), characters("the cat")
-        assert eqm.text.ChrF()(predicted_tokens=said, tokens=meant) == 100
+        predicted, reference = characters("the cat"), characters("the cat")
+        assert eqm.text.ChrF()(predicted_tokens=predicted, tokens=reference) == 100
         ```
     """
 

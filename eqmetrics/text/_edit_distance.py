@@ -44,9 +44,10 @@ class EditDistance(AbstractRowMean):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         distance = eqm.text.EditDistance()
-        said, meant = jnp.array([[1, 2, 3], [4, 5, -1]]), jnp.array([[1, 3, -1], [4, 5, -1]])
-        assert distance(predicted_tokens=said, tokens=meant) == 0.5
-        assert distance.per_row(predicted_tokens=said, tokens=meant).tolist() == [1, 0]
+        predicted = jnp.array([[1, 2, 3], [4, 5, -1]])
+        reference = jnp.array([[1, 3, -1], [4, 5, -1]])
+        assert distance(predicted_tokens=predicted, tokens=reference) == 0.5
+        assert distance.per_row(predicted_tokens=predicted, tokens=reference).tolist() == [1, 0]
         ```
     """
 

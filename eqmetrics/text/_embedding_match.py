@@ -45,8 +45,8 @@ class EmbeddingMatch(Metric):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         match = eqm.text.EmbeddingMatch()
-        said, meant = jnp.array([[[1.0, 0.0]]]), jnp.array([[[2.0, 0.0], [0.0, 1.0]]])
-        value = match(predicted_embeddings=said, embeddings=meant)
+        predicted, reference = jnp.array([[[1.0, 0.0]]]), jnp.array([[[2.0, 0.0], [0.0, 1.0]]])
+        value = match(predicted_embeddings=predicted, embeddings=reference)
         assert value["precision"] == 1 and value["recall"] == 0.5
         ```
     """

@@ -126,8 +126,9 @@ class WordErrorRate(_AbstractErrorRate, init=False):
 
         ```python
         import eqmetrics as eqm
-        said, meant = (eqm.text.host_ids(x, by="word") for x in (["a cat sat"], ["the cat sat"]))
-        value = eqm.text.WordErrorRate()(predicted_tokens=said, tokens=meant)
+        texts = ["a cat sat"], ["the cat sat"]
+        predicted, reference = (eqm.text.host_ids(x, by="word") for x in texts)
+        value = eqm.text.WordErrorRate()(predicted_tokens=predicted, tokens=reference)
         assert abs(value - 1 / 3) < 1e-6
         ```
     """
@@ -152,8 +153,9 @@ class CharacterErrorRate(_AbstractErrorRate, init=False):
 
         ```python
         import eqmetrics as eqm
-        said, meant = (eqm.text.host_ids([x], by="character") for x in ("kitten", "sitting"))
-        value = eqm.text.CharacterErrorRate()(predicted_tokens=said, tokens=meant)
+        words = ["kitten"], ["sitting"]
+        predicted, reference = (eqm.text.host_ids(x, by="character") for x in words)
+        value = eqm.text.CharacterErrorRate()(predicted_tokens=predicted, tokens=reference)
         assert abs(value - 3 / 7) < 1e-6
         ```
     """

@@ -37,14 +37,14 @@ def matched_ngrams(
         )
     if length == 0 or other == 0 or rows == 0:
         return jnp.zeros((rows, len(orders)), jnp.int32)
-    meant = jnp.moveaxis(references.ids, 0, 2).reshape(rows, count * other)
+    reference_ids = jnp.moveaxis(references.ids, 0, 2).reshape(rows, count * other)
     place = np.concatenate([np.arange(length), np.tile(np.arange(other), count)])
     source = np.repeat(np.arange(count + 1), [length] + [other] * count)
     lengths = jnp.concatenate([predicted.lengths[:, None], references.lengths], axis=1)
     left = lengths[:, source] - jnp.asarray(place, jnp.int32)[None]  # from here to the end
     row = jnp.arange(rows, dtype=jnp.int32)[:, None]
     of = jnp.asarray(source, jnp.int32)[None]
-    first = rank = _ranks(jnp.concatenate([predicted.ids.T, meant], axis=1))
+    first = rank = _ranks(jnp.concatenate([predicted.ids.T, reference_ids], axis=1))
     found = []
     for n in range(1, orders.stop):
         if n > 1:

@@ -40,8 +40,8 @@ class RougeScores(AbstractStatistic):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         scores = eqm.text.RougeScores("L")
-        said, meant = jnp.array([[1, 2, 3, 4]]), jnp.array([[1, 3, 4, 5, 6]])
-        value = scores(predicted_tokens=said, tokens=meant)
+        predicted, reference = jnp.array([[1, 2, 3, 4]]), jnp.array([[1, 3, 4, 5, 6]])
+        value = scores(predicted_tokens=predicted, tokens=reference)
         assert value["precision"] == 0.75 and abs(value["recall"] - 0.6) < 1e-6
         ```
     """
@@ -77,17 +77,17 @@ class RougeScores(AbstractStatistic):
         self.separator = separator
         self.sums = Sums(VALID, precision=(), recall=(), f1=(), weight=())
 
-    def _counts(self, said: Sequences, meant: Sequences) -> tuple[Array, Array, Array]:
+    def _counts(self, predicted: Sequences, reference: Sequences) -> tuple[Array, Array, Array]:
         """For each prediction and reference: how many n-grams or words both have, and how many each
         has."""
         if self.separator is not None:
-            return summary_counts(said, meant, self.separator)
+            return summary_counts(predicted, reference, self.separator)
         if isinstance(self.order, str):
-            return longest_common(said, meant), said.lengths, meant.lengths
+            return longest_common(predicted, reference), predicted.lengths, reference.lengths
         orders = range(self.order, self.order + 1)
-        one = Sequences(meant.ids[:, :, None], meant.lengths[:, None])
-        own, others = (ngrams_of(x.lengths, orders)[:, 0] for x in (said, meant))
-        return matched_ngrams(said, one, orders)[:, 0], own, others
+        one = Sequences(reference.ids[:, :, None], reference.lengths[:, None])
+        own, others = (ngrams_of(x.lengths, orders)[:, 0] for x in (predicted, reference))
+        return matched_ngrams(predicted, one, orders)[:, 0], own, others
 
     def update(
         self,
@@ -107,14 +107,14 @@ class RougeScores(AbstractStatistic):
         t = reference_rows(
             self.tokens, predicted_tokens, tokens, references, mask, predicted_mask, weights
         )
-        both, said, meant = (
+        both, predicted, reference = (
             x.astype(jnp.float32).reshape(t.references.lengths.shape)
             for x in self._counts(*pairs_of(t.predicted, t.references))
         )
         scores = {
-            "precision": quotient(both, said),
-            "recall": quotient(both, meant),
-            "f1": quotient(2 * both, said + meant),
+            "precision": quotient(both, predicted),
+            "recall": quotient(both, reference),
+            "f1": quotient(2 * both, predicted + reference),
         }
         real = given_references(t.references)
         if self.accumulate == "mean":
@@ -166,8 +166,8 @@ class Rouge(AbstractReadout):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         rouge = eqm.MetricDict(one=eqm.text.Rouge(1), longest=eqm.text.Rouge("L"))
-        said, meant = jnp.array([[1, 2, 3, 4]]), jnp.array([[1, 3, 4, 5, 6]])
-        value = rouge(predicted_tokens=said, tokens=meant)
+        predicted, reference = jnp.array([[1, 2, 3, 4]]), jnp.array([[1, 3, 4, 5, 6]])
+        value = rouge(predicted_tokens=predicted, tokens=reference)
         assert abs(value["longest"] - 2 / 3) < 1e-6
         ```
     """

@@ -141,11 +141,11 @@ class SpanCounts(AbstractStatistic, AbstractExact):
             )
         of_rows, real = split_mask(mask, labels, 1, "labels")
         batch = rows(narrow(labels), of_rows, weights, labels.shape[-1:], "labels")
-        own, said = batch.values, flat(narrow(predicted), predicted.shape[-1:])
+        true, predicted = batch.values, flat(narrow(predicted), predicted.shape[-1:])
         if self.ignore_index is not None:
-            real &= own != self.ignore_index
+            real &= true != self.ignore_index
         known = lambda x: (x >= 0) & (x < len(self.tags))
-        both = known(own) & known(said)
+        both = known(true) & known(predicted)
         batch = batch.without(jnp.any(real & ~both, axis=-1))
         real &= both
         if labels.shape[-1] == 0:
@@ -153,7 +153,7 @@ class SpanCounts(AbstractStatistic, AbstractExact):
         types, prefix, kind = _read(self.tags)
         there, found = (
             spans_of(jnp.asarray(prefix)[at], jnp.asarray(kind)[at], real, self.scheme)
-            for at in (jnp.where(real, x, 0) for x in (own, said))
+            for at in (jnp.where(real, x, 0) for x in (true, predicted))
         )
         right = there.starts & found.starts
         right &= (there.types == found.types) & (there.ends == found.ends)

@@ -27,29 +27,32 @@ def _after(x: Array) -> Array:
     return jnp.concatenate([x[1:], jnp.zeros_like(x[:1])])
 
 
-def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array, "length rows"]:
-    """Which words of `meant` are in the longest common subsequence of their sentence and a sentence
-    of `said`. Of several such subsequences, rouge-score's is taken: when it traces back through its
-    table, it goes left only if the entry on the left is larger than the one above."""
-    mine, theirs = _words(meant, separator), _words(said, separator)
-    count, rows = theirs.shape
+def _in_common(
+    predicted: Sequences, reference: Sequences, separator: int
+) -> Bool[Array, "length rows"]:
+    """Which words of `reference` are in the longest common subsequence of their sentence and a
+    sentence of `predicted`. Of several such subsequences, rouge-score's is taken: when it traces
+    back through its table, it goes left only if the entry on the left is larger than the one
+    above."""
+    in_reference, in_predicted = _words(reference, separator), _words(predicted, separator)
+    count, rows = in_predicted.shape
     place = jnp.arange(count, dtype=jnp.int32)[:, None]
     # An offset that grows with each sentence, so that the maximum starts anew at a separator.
-    sentence = jnp.cumsum(~theirs, axis=0, dtype=jnp.int32) * (meant.ids.shape[0] + 1)
+    sentence = jnp.cumsum(~in_predicted, axis=0, dtype=jnp.int32) * (reference.ids.shape[0] + 1)
 
     def down(above, x):
         token, word = x
-        equal = (said.ids == token[None]) & theirs & word[None]
+        equal = (predicted.ids == token[None]) & in_predicted & word[None]
         longest = jnp.where(equal, _before(above) + 1, above)
-        longest = jnp.where(theirs & word[None], longest, 0)
+        longest = jnp.where(in_predicted & word[None], longest, 0)
         longest = lax.cummax(longest + sentence, axis=0) - sentence
-        left = ~equal & (_before(longest) > above) & theirs & word[None]
+        left = ~equal & (_before(longest) > above) & in_predicted & word[None]
         return jnp.where(word[None], longest, 0), (equal, left)
 
     def up(going, x):
         equal, left, word, last = x
         # Where tracing back begins in this sentence, or where it arrives from the word below.
-        here = (going | (last[None] & ends)) & theirs & word[None]
+        here = (going | (last[None] & ends)) & in_predicted & word[None]
         # From there, tracing goes left until a cell stops it.
         source = lax.cummin(jnp.where(here, place, count + 1), axis=0, reverse=True)
         stop = lax.cummin(jnp.where(left, count + 1, place), axis=0, reverse=True)
@@ -59,23 +62,23 @@ def _in_common(said: Sequences, meant: Sequences, separator: int) -> Bool[Array,
         return _after(found) | (here & ~equal & ~left), jnp.any(found, axis=0)
 
     # Computed from the lengths, so that in `shard_map` it varies over the same devices.
-    none = jnp.broadcast_to((said.lengths + meant.lengths)[None] * 0, (count, rows))
-    ends = _last(theirs)
-    _, (equal, left) = lax.scan(down, none, (meant.ids, mine))
+    none = jnp.broadcast_to((predicted.lengths + reference.lengths)[None] * 0, (count, rows))
+    ends = _last(in_predicted)
+    _, (equal, left) = lax.scan(down, none, (reference.ids, in_reference))
     start = none > 0
-    return lax.scan(up, start, (equal, left, mine, _last(mine)), reverse=True)[1]
+    return lax.scan(up, start, (equal, left, in_reference, _last(in_reference)), reverse=True)[1]
 
 
 def summary_counts(
-    said: Sequences, meant: Sequences, separator: int
+    predicted: Sequences, reference: Sequences, separator: int
 ) -> tuple[Int32[Array, "rows"], Int32[Array, "rows"], Int32[Array, "rows"]]:
-    """For each two texts: how many words of `meant` are in common subsequences, and how many words
-    each text has. A word counts at most as often as it occurs in `said`."""
-    own, others = (_words(x, separator) for x in (said, meant))
+    """For each two texts: how many words of `reference` are in common subsequences, and how many
+    words each text has. A word counts at most as often as it occurs in `predicted`."""
+    in_predicted, in_reference = (_words(x, separator) for x in (predicted, reference))
     number = lambda words: jnp.sum(words, axis=0, dtype=jnp.int32)
-    if 0 in (*said.ids.shape, *meant.ids.shape):
-        return jnp.zeros_like(said.lengths), number(own), number(others)
-    found = compact(meant.ids, _in_common(said, meant, separator))
-    reference = Sequences(found.ids[:, :, None], found.lengths[:, None])
-    both = matched_ngrams(compact(said.ids, own), reference, range(1, 2))[:, 0]
-    return both, number(own), number(others)
+    if 0 in (*predicted.ids.shape, *reference.ids.shape):
+        return jnp.zeros_like(predicted.lengths), number(in_predicted), number(in_reference)
+    found = compact(reference.ids, _in_common(predicted, reference, separator))
+    common = Sequences(found.ids[:, :, None], found.lengths[:, None])
+    both = matched_ngrams(compact(predicted.ids, in_predicted), common, range(1, 2))[:, 0]
+    return both, number(in_predicted), number(in_reference)

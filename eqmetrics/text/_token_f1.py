@@ -99,8 +99,8 @@ class TokenF1(AbstractAnswerScore, init=False):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         f1 = eqm.text.TokenF1()
-        said, meant = jnp.array([[1, 2, 3, -1]]), jnp.array([[2, 3, 4, 5]])
-        assert abs(f1(predicted_tokens=said, tokens=meant) - 4 / 7) < 1e-6
+        predicted, reference = jnp.array([[1, 2, 3, -1]]), jnp.array([[2, 3, 4, 5]])
+        assert abs(f1(predicted_tokens=predicted, tokens=reference) - 4 / 7) < 1e-6
         ```
     """
 
@@ -133,9 +133,9 @@ class SequenceExactMatch(AbstractAnswerScore, init=False):
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         match = eqm.text.SequenceExactMatch()
-        said = jnp.array([[1, 2, -1], [3, 4, 5]])
-        meant = jnp.array([[[1, 2, 3], [1, 2, -1]], [[3, 4, 4], [-1, -1, -1]]])
-        assert match(predicted_tokens=said, references=meant) == 0.5
+        predicted = jnp.array([[1, 2, -1], [3, 4, 5]])
+        reference = jnp.array([[[1, 2, 3], [1, 2, -1]], [[3, 4, 4], [-1, -1, -1]]])
+        assert match(predicted_tokens=predicted, references=reference) == 0.5
         ```
     """
 

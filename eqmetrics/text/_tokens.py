@@ -41,8 +41,8 @@ class Tokens:
         ```python
         import eqmetrics as eqm, jax.numpy as jnp
         wer = eqm.text.WordErrorRate(eqm.text.Tokens(padding=0, stop=9))
-        said, meant = jnp.array([[1, 0, 3, 9, 7]]), jnp.array([[1, 2, 3, 0]])
-        assert abs(wer(predicted_tokens=said, tokens=meant) - 1 / 3) < 1e-6
+        predicted, reference = jnp.array([[1, 0, 3, 9, 7]]), jnp.array([[1, 2, 3, 0]])
+        assert abs(wer(predicted_tokens=predicted, tokens=reference) - 1 / 3) < 1e-6
         ```
     """
 
