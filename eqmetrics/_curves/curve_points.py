@@ -72,13 +72,9 @@ def _share(part: Pair, whole: Pair) -> tuple[Array, Bool[Array, "classes"]]:
 def _finer(bits: Cells, line: Cells) -> Cells:
     """For each class, the layout that leaves the order of fewer pairs of rows open."""
     ends = [(0, 0)] * 2 + [(1, 1)]
-    empty = dict.fromkeys(Cells._fields[:2], 0) | {"smallest": ~NONE, "largest": NONE}
-    wide = Cells(
-        **{
-            name: jnp.pad(x, ends[-x.ndim :], constant_values=empty[name])
-            for name, x in zip(Cells._fields[:4], bits[:4], strict=True)
-        }
-    )
+    none = jnp.float32(0)
+    empty = Cells(none, none, smallest=jnp.int32(~NONE), largest=jnp.int32(NONE))
+    wide = jax.tree.map(lambda x, y: jnp.pad(x, ends[-x.ndim :], constant_values=y), bits, empty)
 
     # A power of 2 for both layouts: the product of small weights would leave the range of a float.
     small, large = (
@@ -91,7 +87,7 @@ def _finer(bits: Cells, line: Cells) -> Cells:
         return jnp.sum(jnp.where(cells.tied, 0, both), axis=-1)
 
     better = (open_pairs(wide) <= open_pairs(line))[:, None]
-    return Cells(*(jnp.where(better, x, y) for x, y in zip(wide[:4], line[:4], strict=True)))
+    return jax.tree.map(lambda x, y: jnp.where(better, x, y), wide, line)
 
 
 def check_points(points: int | None) -> None:

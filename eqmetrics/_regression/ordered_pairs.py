@@ -187,12 +187,10 @@ def ordered_pairs(
     column = lambda i, sums: sums.at[i].set(_before_and_larger(place, row, count[i]))
     opposite = lax.fori_loop(0, columns, column, count * 0)
 
-    def sums_before(count: Array, new: Array) -> Array:
-        return (lax.associative_scan(jnp.add, count, axis=1) - count)[:, starts(new)]
-
-    total = sums_before(count, changes(first))
-    by_place, alike = count[:, row], changes(second[row])
-    tied = sums_before(by_place, alike | changes(first[row])) - sums_before(by_place, alike)
+    before = lambda count: lax.associative_scan(jnp.add, count, axis=1) - count
+    total = before(count)[:, starts(changes(first))]
+    sums, keys = before(count[:, row]), (second[row], first[row])
+    tied = sums[:, starts(changes(*keys))] - sums[:, starts(changes(keys[0]))]
     same = total - tied[:, place] - opposite
     times = lambda sums: sum_pairs(multiply(pair_of(sums), pair_of(weight)))
     return Pairs(times(same - opposite), times(total))
